@@ -1,0 +1,87 @@
+"""The errors fastml raises: one line each, with the column, the value and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "ArgumentError",
+    "ColumnNotFoundError",
+    "ColumnTypeError",
+    "FastmlError",
+    "FormulaError",
+    "MergeError",
+    "ModelError",
+    "SourceError",
+    "ValueNotAllowedError",
+]
+
+
+class FastmlError(ValueError):
+    """Base of every error that fastml raises on purpose.
+
+    The message is one line that names what was wrong and what to do about it;
+    the command line prints it as it is.
+    """
+
+
+class SourceError(FastmlError):
+    """The data can't be opened or read."""
+
+
+class FormulaError(FastmlError):
+    """A formula other than ``y ~ 1 + (1 | g)``."""
+
+    def __init__(self, formula: str) -> None:
+        super().__init__(
+            f"formula {formula!r} is not one fastml fits: it fits the null model 'y ~ 1 + (1 | g)' only; "
+            "for covariates or random slopes use lme4, MixedModels.jl or WeMix"
+        )
+
+
+class ArgumentError(FastmlError):
+    """An argument has a value that the function doesn't know."""
+
+    def __init__(self, name: str, value: object, allowed: Iterable[str], remedy: str = "") -> None:
+        choices = ", ".join(repr(a) for a in allowed)
+        super().__init__(f"{name}={value!r} is not one of {choices}" + (f"; {remedy}" if remedy else ""))
+
+
+class ColumnNotFoundError(FastmlError):
+    """A column isn't in the data."""
+
+    def __init__(self, column: str, available: Iterable[str], source: str, hint: str = "") -> None:
+        names = [str(name) for name in available]
+        message = f"column {column!r} is not in {source}"
+        folded = {name.casefold(): name for name in reversed(names)}
+        close = get_close_matches(column.casefold(), folded, n=3, cutoff=0.6)
+        if hint:
+            message += f"; {hint}"
+        elif close:
+            message += "; did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"
+        elif names:
+            shown = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
+            message += f"; its columns are {shown}"
+        else:
+            message += ", which has no columns"
+        super().__init__(message)
+
+
+class ColumnTypeError(FastmlError):
+    """A column has a type that its role can't take."""
+
+    def __init__(self, role: str, column: str, dtype: object, remedy: str) -> None:
+        super().__init__(f"{role} column {column!r} has type {dtype}; {remedy}")
+
+
+class ValueNotAllowedError(FastmlError):
+    """A column holds a value that can't be used (an infinity, a negative weight)."""
+
+
+class ModelError(FastmlError):
+    """The model can't be fitted to these groups."""
+
+
+class MergeError(FastmlError):
+    """Two sets of group statistics can't be added."""

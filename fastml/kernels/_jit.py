@@ -1,0 +1,187 @@
+"""How fastml compiles: one decorator for entry points, one for what they call, and where the machine code is kept.
+
+A kernel has exactly one signature, written at its definition; callers cast to it. It is compiled, or loaded from
+the cache, at its first call, so that a process loads only the kernels it uses. Arguments marked read-only
+(`F8_IN` and its kin) take Arrow's and pandas' buffers as they are.
+
+The cache is keyed by the content of all the files in this folder, so an edited kernel, or one that calls into an
+edited file, is never served stale, whatever the clock says. It lives beside the package; where that can't be
+written, in the user's cache folder; then in a temporary folder; then nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
+
+__all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
+           "Kernel", "cache_folder", "inner", "kernel"]  # fmt: skip
+
+F8_IN = types.Array(types.float64, 1, "C", readonly=True)
+F8_OUT = types.Array(types.float64, 1, "C")
+I4_IN = types.Array(types.int32, 1, "C", readonly=True)
+I4_OUT = types.Array(types.int32, 1, "C")
+I8_IN = types.Array(types.int64, 1, "C", readonly=True)
+I8_OUT = types.Array(types.int64, 1, "C")
+U1_IN = types.Array(types.uint8, 1, "C", readonly=True)
+TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
+TABLE_OUT = types.Array(types.float64, 2, "C")
+
+# Sums may be reordered and fused, so that they vectorise; NaN, infinities and signed zeros keep their meaning.
+FASTMATH = {"reassoc", "contract"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def inner(function: _F) -> _F:
+    """Compile a function that only kernels of the same file call."""
+    compiled: _F = numba.njit(**OPTIONS)(function)
+    return compiled
+
+
+@cache
+def source_hash() -> str:
+    """Hash of every kernel file: the key of the cache folder."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Folder that holds the machine code of this version of the kernels, or None where nothing can be written.
+
+    Returns
+    -------
+    pathlib.Path or None
+        ``NUMBA_CACHE_DIR`` if that is set, else ``__pycache__`` of this package, else the user's cache folder, else
+        a temporary folder of this user.
+    """
+    name = f"fastml-{source_hash()}"
+    if numba.config.CACHE_DIR:
+        candidates = [Path(numba.config.CACHE_DIR)]
+    else:
+        user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+        candidates = [Path(__file__).parent / "__pycache__", Path(user) / "fastml"]
+    for base in candidates:
+        if _writable(base / name):
+            return base / name
+    # A folder of this user's own: code loaded from a shared one could be anybody's.
+    base = Path(tempfile.gettempdir()) / f"fastml-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
+    if _writable(base / name) and _private(base):
+        warnings.warn(f"fastml keeps its compiled kernels in {base}: no permanent folder can be written; "
+                      "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)  # fmt: skip
+        return base / name
+    warnings.warn("fastml compiles its kernels anew in this process: no cache folder can be written; "
+                  "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)  # fmt: skip
+    return None
+
+
+def _private(folder: Path) -> bool:
+    if not hasattr(os, "getuid"):
+        return True
+    folder.chmod(0o700)
+    return folder.stat().st_uid == os.getuid()
+
+
+class _Locator:
+    """Tells numba's cache where a kernel's machine code is; the folder's name is the stamp."""
+
+    def __init__(self, folder: Path, line: int) -> None:
+        self._folder, self._line = folder, line
+
+    def ensure_cache_path(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return self._folder.name
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
+        folder = cache_folder()
+        return None if folder is None else cls(folder, py_func.__code__.co_firstlineno)
+
+
+class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]  # numba is not typed
+    _locator_classes = [_Locator]  # noqa: RUF012  # numba's own class attribute
+
+
+class _KernelCache(FunctionCache):  # type: ignore[misc]  # numba is not typed
+    _impl_class = _CacheImpl
+
+
+class Kernel:
+    """A compiled entry point with one signature, compiled or loaded at its first call.
+
+    Attributes
+    ----------
+    name : str
+        ``file.function``.
+    signature : tuple
+        numba types of the arguments.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: tuple[Any, ...]) -> None:
+        self.function = function
+        self.name = f"{function.__module__.rsplit('.', 1)[-1]}.{function.__name__}"
+        self.signature = signature
+        self._compiled: Callable[..., Any] | None = None
+        self.__doc__ = function.__doc__
+        if len(inspect.signature(function).parameters) != len(signature):
+            raise TypeError(f"kernel {self.name}: its signature has {len(signature)} types")
+        KERNELS[self.name] = self
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._compiled or self.load())(*args)
+
+    def load(self) -> Callable[..., Any]:
+        """Compile the kernel, or load it from the cache."""
+        dispatcher = numba.njit(**OPTIONS)(self.function)
+        if not numba.config.DISABLE_JIT:
+            dispatcher._cache = NullCache() if cache_folder() is None else _KernelCache(self.function)
+            dispatcher.compile(self.signature)
+            dispatcher.disable_compile()
+        self._compiled = dispatcher
+        return dispatcher  # type: ignore[no-any-return]
+
+    @property
+    def cached(self) -> bool | None:
+        """Whether the loaded machine code came from the cache; None before the first call."""
+        stats = getattr(self._compiled, "stats", None)
+        return None if stats is None else bool(stats.cache_hits)
+
+
+KERNELS: dict[str, Kernel] = {}
+
+
+def kernel(*signature: Any) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a `Kernel` of a function; the arguments are the numba types of its arguments."""
+    return lambda function: Kernel(function, signature)

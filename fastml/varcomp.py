@@ -1,0 +1,327 @@
+"""Variance components of the one-way random-effects model from group statistics: REML, ML and ANOVA.
+
+The deviance depends on the groups only through the distinct sizes, so a `SizeTable` of one row per size is all that
+the optimiser and the inference see. Everything here is in units where the pooled within-group variance is about 1
+(a power of two, so that scaling the scores by one changes no digit) and means are kept relative to an origin.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.errors import ModelError
+
+__all__ = ["Optimum", "SizeTable", "Terms", "VarianceComponents", "estimate", "evaluate", "reduce_sizes"]
+
+Floats = npt.NDArray[np.float64]
+
+MAX_OPTIMA = 16
+
+
+@dataclass(frozen=True)
+class SizeTable:
+    """Groups gathered by size: what the likelihood needs and no more.
+
+    Attributes
+    ----------
+    size : ndarray, shape (S,)
+        Distinct group sizes, rising.
+    count : ndarray, shape (S,)
+        Groups of that size.
+    mean : ndarray, shape (S,)
+        Mean of their means, less `origin`, in `unit`.
+    ss : ndarray, shape (S,)
+        Sum of squares of their means about `mean`, in `unit` squared.
+    ssw : float
+        Pooled within-group sum of squares, in `unit` squared.
+    origin, unit : float
+        A score y is (y - origin)/unit here; `unit` is a power of two.
+    n_obs, n_groups : int
+        Observations N and groups J.
+    """
+
+    size: Floats
+    count: Floats
+    mean: Floats
+    ss: Floats
+    ssw: float
+    origin: float
+    unit: float
+    n_obs: int
+    n_groups: int
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The sums over groups that the deviance and its derivatives are made of, at one theta.
+
+    With w = n/(1 + n theta) and e = mean - gamma, over all groups: `w1`, `w2`, `w3` = sum w^k; `r` = ssw + sum w e^2;
+    `q2`, `q3` = sum w^k e^2; `l2` = sum w^2 e; `logs` = sum log(1 + n theta).
+    """
+
+    gamma: float
+    w1: float
+    w2: float
+    w3: float
+    r: float
+    q2: float
+    q3: float
+    l2: float
+    logs: float
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The optimiser's record.
+
+    Attributes
+    ----------
+    theta : float
+        tau00/sigma2 at the global minimum of the deviance.
+    score : float
+        theta times the derivative of the deviance by theta there (by log theta: free of units); 0 in truth, unless
+        theta is 0, where it is the derivative itself times the mean group size, and not negative.
+    evaluations : int
+        Evaluations of the derivative.
+    thetas, deviances : tuple of float
+        Every local minimum found, in rising theta, and its deviance.
+    """
+
+    theta: float
+    score: float
+    evaluations: int
+    thetas: tuple[float, ...]
+    deviances: tuple[float, ...]
+
+    @property
+    def n_optima(self) -> int:
+        """Number of local minima."""
+        return len(self.thetas)
+
+
+@dataclass(frozen=True)
+class VarianceComponents:
+    """Estimates of the one-way random-effects model, in score points.
+
+    Attributes
+    ----------
+    gamma00, se_gamma00 : float
+        Grand mean and its standard error, score points.
+    tau00, sigma2 : float
+        Between- and within-group variance, score points squared.
+    theta : float
+        tau00/sigma2.
+    deviance : float
+        -2 log likelihood (restricted under REML), in lme4's convention; NaN for ANOVA, which has none.
+    method : str
+        "reml", "ml" or "anova".
+    dof : float
+        Divisor of the profile: N - 1 (REML), N (ML).
+    terms : Terms
+        The sums at the optimum, in the units of the `SizeTable`.
+    optimum : Optimum or None
+        The optimiser's record; None for ANOVA.
+    """
+
+    gamma00: float
+    se_gamma00: float
+    tau00: float
+    sigma2: float
+    theta: float
+    deviance: float
+    method: str
+    dof: float
+    terms: Terms
+    optimum: Optimum | None
+
+    @property
+    def singular(self) -> bool:
+        """Whether tau00 is on the boundary: zero."""
+        return self.theta == 0.0
+
+
+def reduce_sizes(n: npt.NDArray[np.int64], shift: Floats, residual: Floats, ss: Floats) -> SizeTable:
+    """Gather groups by size.
+
+    Parameters
+    ----------
+    n : ndarray, shape (J,)
+        Group sizes, 1 or more.
+    shift, residual : ndarray, shape (J,)
+        A group's mean is ``shift + residual``; kept apart, no digit is lost when all means share a large part.
+    ss : ndarray, shape (J,)
+        Within-group sums of squares.
+
+    Returns
+    -------
+    SizeTable
+
+    Raises
+    ------
+    ModelError
+        With fewer than two groups, only singletons, or no variation inside any group: the likelihood has no
+        maximum then.
+    """
+    n_groups, n_obs = int(n.size), int(n.sum())
+    if n_groups == 0:
+        raise ModelError("there are no observations to fit; check the filter and the missing values")
+    if n_groups == 1:
+        raise ModelError("there is one group only; the variance between groups needs at least two")
+    if n_obs == n_groups:
+        raise ModelError(
+            f"every one of the {n_groups:,} groups has a single observation, so the variance within groups can't be "
+            "told from the variance between them; is the group column an id of students?"
+        )
+    ssw = float(ss.sum())
+    if not math.isfinite(ssw):
+        raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
+    origin = float(np.mean(shift))
+    deviation = (shift - origin) + residual
+    if ssw == 0.0:
+        if not np.any(deviation != deviation[0]):
+            raise ModelError("the outcome has the same value in every row; there is no variation to divide")
+        raise ModelError(
+            "the outcome is constant inside every group, so sigma2 is 0 and the likelihood has no maximum; "
+            "is it a variable of the group?"
+        )
+    exponent = math.frexp(ssw / (n_obs - n_groups))[1] // 2
+    unit = math.ldexp(1.0, exponent)
+    deviation /= unit
+    size, inverse, count = np.unique(n, return_inverse=True, return_counts=True)
+    mean = np.bincount(inverse, weights=deviation) / count
+    centred = deviation - mean[inverse]
+    # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
+    correction = np.bincount(inverse, weights=centred) / count
+    mean += correction
+    between = np.bincount(inverse, weights=(centred - correction[inverse]) ** 2)
+    return SizeTable(
+        size=size.astype(np.float64),
+        count=count.astype(np.float64),
+        mean=mean,
+        ss=between,
+        ssw=math.ldexp(ssw, -2 * exponent),
+        origin=origin,
+        unit=unit,
+        n_obs=n_obs,
+        n_groups=n_groups,
+    )
+
+
+def evaluate(table: SizeTable, theta: float) -> Terms:
+    """Compute the sums of the profile at one theta.
+
+    Parameters
+    ----------
+    table : SizeTable
+    theta : float
+        tau00/sigma2, 0 or more.
+
+    Returns
+    -------
+    Terms
+        In the units of `table`.
+    """
+    from fastml.kernels import profile
+
+    out = np.empty(profile.N_TERMS)
+    profile.profile_terms(theta, table.size, table.count, table.mean, table.ss, table.ssw, out)
+    return Terms(*out.tolist())
+
+
+def deviance(table: SizeTable, terms: Terms, dof: float, restricted: bool) -> float:
+    """Profile deviance, -2 log likelihood, at the theta of `terms`, in score units (lme4's convention).
+
+    Parameters
+    ----------
+    table : SizeTable
+    terms : Terms
+        Of `evaluate`.
+    dof : float
+        N - 1 when `restricted`, else N.
+    restricted : bool
+        REML.
+
+    Returns
+    -------
+    float
+    """
+    log_variance = math.log(2.0 * math.pi * terms.r / dof) + 2.0 * math.log(table.unit)
+    value = terms.logs + dof * (1.0 + log_variance)
+    return value + math.log(terms.w1) if restricted else value
+
+
+def estimate(table: SizeTable, method: str = "reml") -> VarianceComponents:
+    """Fit the model by REML, ML or ANOVA moments.
+
+    REML and ML return the global minimum of the deviance: every local one is found on a grid over log theta that is
+    finer than any feature of the profile, polished by Newton on the exact derivative, and compared by the deviance.
+
+    Parameters
+    ----------
+    table : SizeTable
+    method : {"reml", "ml", "anova"}
+        "anova" is the method of moments, tau00 = (MSB - MSW)/n0 cut at 0 (Searle, Casella and McCulloch 1992,
+        section 3.6).
+
+    Returns
+    -------
+    VarianceComponents
+    """
+    if method == "anova":
+        return _anova(table)
+    from fastml.kernels import profile
+
+    restricted = method == "reml"
+    dof = float(table.n_obs - 1 if restricted else table.n_obs)
+    optima = np.empty((MAX_OPTIMA, 2))
+    found, evaluations = profile.find_optima(
+        table.size, table.count, table.mean, table.ss, table.ssw, dof, restricted, optima
+    )
+    thetas, relative = optima[:found, 0], optima[:found, 1]
+    best = int(np.argmin(relative))
+    theta = float(thetas[best])
+    terms = evaluate(table, theta)
+    score = terms.w1 - dof * terms.q2 / terms.r - (terms.w2 / terms.w1 if restricted else 0.0)
+    at_zero = deviance(table, evaluate(table, 0.0), dof, restricted)
+    optimum = Optimum(
+        theta=theta,
+        score=score * (theta or table.n_obs / table.n_groups),
+        evaluations=int(evaluations),
+        thetas=tuple(thetas.tolist()),
+        deviances=tuple((at_zero + relative).tolist()),
+    )
+    return _components(table, terms, theta, method, dof, deviance(table, terms, dof, restricted), optimum)
+
+
+def _anova(table: SizeTable) -> VarianceComponents:
+    n_obs, n_groups = table.n_obs, table.n_groups
+    pooled = evaluate(table, 0.0)
+    msw = table.ssw / (n_obs - n_groups)
+    msb = (pooled.r - table.ssw) / (n_groups - 1)
+    n0 = (n_obs - float(np.sum(table.count * table.size**2)) / n_obs) / (n_groups - 1)
+    theta = max(0.0, (msb / msw - 1.0) / n0)
+    # At the boundary sigma2 stays MSW: the moments are not pooled, as in SAS TYPE1 and lme4's users' textbooks.
+    terms = evaluate(table, theta)
+    return _components(table, terms, theta, "anova", terms.r / msw, math.nan, None)
+
+
+def _components(
+    table: SizeTable, terms: Terms, theta: float, method: str, dof: float, value: float, optimum: Optimum | None
+) -> VarianceComponents:
+    sigma2 = terms.r / dof
+    return VarianceComponents(
+        gamma00=table.origin + table.unit * terms.gamma,
+        se_gamma00=table.unit * math.sqrt(sigma2 / terms.w1),
+        tau00=table.unit**2 * (theta * sigma2),
+        sigma2=table.unit**2 * sigma2,
+        theta=theta,
+        deviance=value,
+        method=method,
+        dof=dof,
+        terms=terms,
+        optimum=optimum,
+    )
