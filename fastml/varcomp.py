@@ -144,15 +144,15 @@ class VarianceComponents:
         return self.theta == 0.0
 
 
-def reduce_sizes(n: npt.NDArray[np.int64], shift: Floats, residual: Floats, ss: Floats) -> SizeTable:
+def reduce_sizes(n: npt.NDArray[np.int64], mean: Floats, residual: Floats, ss: Floats) -> SizeTable:
     """Gather groups by size.
 
     Parameters
     ----------
     n : ndarray, shape (J,)
         Group sizes, 1 or more.
-    shift, residual : ndarray, shape (J,)
-        A group's mean is ``shift + residual``; kept apart, no digit is lost when all means share a large part.
+    mean, residual : ndarray, shape (J,)
+        Group means, and what the true mean is more than that double: no digit is lost when all share a large part.
     ss : ndarray, shape (J,)
         Within-group sums of squares.
 
@@ -179,8 +179,8 @@ def reduce_sizes(n: npt.NDArray[np.int64], shift: Floats, residual: Floats, ss: 
     ssw = float(ss.sum())
     if not math.isfinite(ssw):
         raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
-    origin = float(np.mean(shift))
-    deviation = (shift - origin) + residual
+    origin = float(np.mean(mean))
+    deviation = (mean - origin) + residual
     if ssw == 0.0:
         if not np.any(deviation != deviation[0]):
             raise ModelError("the outcome has the same value in every row; there is no variation to divide")
@@ -192,16 +192,16 @@ def reduce_sizes(n: npt.NDArray[np.int64], shift: Floats, residual: Floats, ss: 
     unit = math.ldexp(1.0, exponent)
     deviation /= unit
     size, inverse, count = np.unique(n, return_inverse=True, return_counts=True)
-    mean = np.bincount(inverse, weights=deviation) / count
-    centred = deviation - mean[inverse]
+    size_mean = np.bincount(inverse, weights=deviation) / count
+    centred = deviation - size_mean[inverse]
     # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
     correction = np.bincount(inverse, weights=centred) / count
-    mean += correction
-    between = np.bincount(inverse, weights=(centred - correction[inverse]) ** 2)
+    size_mean += correction
+    between = np.bincount(inverse, weights=(centred - correction[inverse]) ** 2).astype(np.float64)
     return SizeTable(
         size=size.astype(np.float64),
         count=count.astype(np.float64),
-        mean=mean,
+        mean=size_mean,
         ss=between,
         ssw=math.ldexp(ssw, -2 * exponent),
         origin=origin,

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import types
+from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
 __all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
-           "Kernel", "cache_folder", "inner", "kernel"]  # fmt: skip
+           "Kernel", "cache_folder", "exact", "inner", "kernel"]  # fmt: skip
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
 F8_OUT = types.Array(types.float64, 1, "C")
@@ -48,6 +48,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def inner(function: _F) -> _F:
     """Compile a function that only kernels of the same file call."""
     compiled: _F = numba.njit(**OPTIONS)(function)
+    return compiled
+
+
+def exact(function: _F) -> _F:
+    """Compile as `inner`, with every rounding kept where it is written: for error-free transformations."""
+    compiled: _F = numba.njit(**{**OPTIONS, "fastmath": False})(function)
     return compiled
 
 
@@ -80,8 +86,8 @@ def cache_folder() -> Path | None:
         a temporary folder of this user.
     """
     name = f"fastml-{source_hash()}"
-    if numba.config.CACHE_DIR:
-        candidates = [Path(numba.config.CACHE_DIR)]
+    if config.CACHE_DIR:
+        candidates = [Path(config.CACHE_DIR)]
     else:
         user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
         candidates = [Path(__file__).parent / "__pycache__", Path(user) / "fastml"]
@@ -130,11 +136,11 @@ class _Locator:
         return None if folder is None else cls(folder, py_func.__code__.co_firstlineno)
 
 
-class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]  # numba is not typed
+class _CacheImpl(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012  # numba's own class attribute
 
 
-class _KernelCache(FunctionCache):  # type: ignore[misc]  # numba is not typed
+class _KernelCache(FunctionCache):
     _impl_class = _CacheImpl
 
 
@@ -165,7 +171,7 @@ class Kernel:
     def load(self) -> Callable[..., Any]:
         """Compile the kernel, or load it from the cache."""
         dispatcher = numba.njit(**OPTIONS)(self.function)
-        if not numba.config.DISABLE_JIT:
+        if not config.DISABLE_JIT:
             dispatcher._cache = NullCache() if cache_folder() is None else _KernelCache(self.function)
             dispatcher.compile(self.signature)
             dispatcher.disable_compile()

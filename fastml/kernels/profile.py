@@ -25,7 +25,7 @@ _STEP = 0.25  # of the search grid in log theta; each size's weight is a logisti
 
 
 @inner
-def _terms(theta, size, count, mean, ss, ssw):  # type: ignore[no-untyped-def]
+def _terms(theta, size, count, mean, ss, ssw):
     """gamma, W1, W2, W3, R, Q2, Q3, L2 at theta; see `profile_terms`."""
     w1 = 0.0
     wm = 0.0
@@ -56,7 +56,7 @@ def _terms(theta, size, count, mean, ss, ssw):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _score(theta, size, count, mean, ss, ssw, dof, restricted):  # type: ignore[no-untyped-def]
+def _score(theta, size, count, mean, ss, ssw, dof, restricted):
     """First and second derivative of the deviance by theta."""
     _, w1, w2, w3, r, q2, q3, l2 = _terms(theta, size, count, mean, ss, ssw)
     first = w1 - dof * (q2 / r)
@@ -68,7 +68,7 @@ def _score(theta, size, count, mean, ss, ssw, dof, restricted):  # type: ignore[
 
 
 @inner
-def _relative_deviance(theta, size, count, mean, ss, ssw, dof, restricted):  # type: ignore[no-untyped-def]
+def _relative_deviance(theta, size, count, mean, ss, ssw, dof, restricted):
     """deviance(theta) - deviance(0), without the cancellation of subtracting the two."""
     _, w1, _, _, r, _, _, _ = _terms(theta, size, count, mean, ss, ssw)
     _, w10, _, _, r0, _, _, _ = _terms(0.0, size, count, mean, ss, ssw)
@@ -82,7 +82,7 @@ def _relative_deviance(theta, size, count, mean, ss, ssw, dof, restricted):  # t
 
 
 @inner
-def _root(low, high, size, count, mean, ss, ssw, dof, restricted):  # type: ignore[no-untyped-def]
+def _root(low, high, size, count, mean, ss, ssw, dof, restricted):
     """Root of the score in (low, high), where it goes from negative to positive: Newton, kept inside by bisection."""
     theta = 0.5 * (low + high) if low == 0.0 else math.sqrt(low) * math.sqrt(high)
     evaluations = 0
@@ -108,7 +108,7 @@ def _root(low, high, size, count, mean, ss, ssw, dof, restricted):  # type: igno
 
 
 @inner
-def _dip(u_left, u_right, sign, size, count, mean, ss, ssw, dof, restricted):  # type: ignore[no-untyped-def]
+def _dip(u_left, u_right, sign, size, count, mean, ss, ssw, dof, restricted):
     """Where, between two grid points, sign*score dips below zero (log theta), or NaN: golden-section search."""
     ratio = 0.6180339887498949
     evaluations = 0
@@ -132,7 +132,7 @@ def _dip(u_left, u_right, sign, size, count, mean, ss, ssw, dof, restricted):  #
 
 
 @inner
-def _search_range(size, count, mean, ss, ssw, dof, restricted):  # type: ignore[no-untyped-def]
+def _search_range(size, count, mean, ss, ssw, dof, restricted):
     """Lowest and highest log theta of the grid: below, the score is linear in theta; above, it is positive."""
     smallest = math.inf
     largest = 0.0
@@ -154,7 +154,7 @@ def _search_range(size, count, mean, ss, ssw, dof, restricted):  # type: ignore[
 
 
 @kernel(types.float64, F8_IN, F8_IN, F8_IN, F8_IN, types.float64, F8_OUT)
-def profile_terms(theta, size, count, mean, ss, ssw, out):  # type: ignore[no-untyped-def]
+def profile_terms(theta, size, count, mean, ss, ssw, out):
     """Fill `out` (N_TERMS,) with what the deviance and all its derivatives need at one theta.
 
     gamma; W1, W2, W3 = sum(count w^k); R; Q2, Q3 = sum(w^k (ss + count e^2)); L2 = sum(count w^2 e), with
@@ -169,7 +169,7 @@ def profile_terms(theta, size, count, mean, ss, ssw, out):  # type: ignore[no-un
 
 
 @kernel(F8_IN, F8_IN, F8_IN, F8_IN, types.float64, types.float64, types.boolean, TABLE_OUT)
-def find_optima(size, count, mean, ss, ssw, dof, restricted, optima):  # type: ignore[no-untyped-def]
+def find_optima(size, count, mean, ss, ssw, dof, restricted, optima):
     """Every local minimum of the deviance on theta >= 0, in rising theta.
 
     Fills rows of `optima` (K, 2) with theta and deviance(theta) - deviance(0); returns their number (at most K) and
@@ -194,7 +194,7 @@ def find_optima(size, count, mean, ss, ssw, dof, restricted, optima):  # type: i
         optima[0, 1] = 0.0
         return 1, evaluations
     u_low, u_high = _search_range(size, count, mean, ss, ssw, dof, restricted)
-    points = int(math.ceil((u_high - u_low) / _STEP)) + 2
+    points = math.ceil((u_high - u_low) / _STEP) + 2
     before_u, before = -math.inf, at_zero  # the score times theta at the last two grid points
     last_u, last = -math.inf, at_zero
     low = 0.0  # theta where the score was last negative, the lower end of the next bracket
