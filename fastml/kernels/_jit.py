@@ -86,8 +86,8 @@ def cache_folder() -> Path | None:
         a temporary folder of this user.
     """
     name = f"fastml-{source_hash()}"
-    if config.CACHE_DIR:
-        candidates = [Path(config.CACHE_DIR)]
+    if config.CACHE_DIR:  # type: ignore[attr-defined]  # numba sets these when it is imported
+        candidates = [Path(config.CACHE_DIR)]  # type: ignore[attr-defined]
     else:
         user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
         candidates = [Path(__file__).parent / "__pycache__", Path(user) / "fastml"]
@@ -171,7 +171,7 @@ class Kernel:
     def load(self) -> Callable[..., Any]:
         """Compile the kernel, or load it from the cache."""
         dispatcher = numba.njit(**OPTIONS)(self.function)
-        if not config.DISABLE_JIT:
+        if not config.DISABLE_JIT:  # type: ignore[attr-defined]
             dispatcher._cache = NullCache() if cache_folder() is None else _KernelCache(self.function)
             dispatcher.compile(self.signature)
             dispatcher.disable_compile()

@@ -1,0 +1,126 @@
+"""The `fastml` command: parses, calls the api, prints its report. No logic."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fastml._version import __version__
+from fastml.errors import FastmlError, SourceError
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Fit the one-way random-effects (null multilevel) model of students in schools.",
+)
+
+# Typer's own errors, whichever click it stands on: UsageError and its base.
+_USAGE_ERROR: Any = typer.BadParameter.__base__
+_CLICK_ERROR: Any = _USAGE_ERROR.__base__
+
+
+class Method(StrEnum):
+    """Estimation methods."""
+
+    reml = "reml"
+    ml = "ml"
+    anova = "anova"
+
+
+class Format(StrEnum):
+    """Forms of the output."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fastml {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True,
+                                          help="Print the version.")] = False,
+) -> None:  # fmt: skip
+    pass
+
+
+@app.command()
+def fit(
+    file: Annotated[Path, typer.Argument(help="A Parquet file of students, or of saved statistics.")],
+    outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
+    group: Annotated[list[str] | None, typer.Option("--group", "-g",
+                     help="Column of school ids; give it again for each further column.")] = None,
+    method: Annotated[Method, typer.Option(help="Estimation method.")] = Method.reml,
+    format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+) -> None:  # fmt: skip
+    """Fit the model and print its table.
+
+    Example: fastml fit data/timss2019_usa_lecture.parquet -y bsmmatxx -g idschool
+    """
+    from fastml import api
+
+    result = api.fit(file, outcome, group or None, method=method.value)
+    texts = {Format.text: result.__str__, Format.json: result.to_json, Format.csv: result.to_csv}
+    _deliver(texts[format]().rstrip("\n") + "\n", output)
+
+
+def _deliver(text: str, output: Path | None) -> None:
+    """Print the text, or replace a file by it, whole or not at all."""
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=output.parent, prefix=f".{output.name}.", delete=False,
+                                         encoding="utf-8", newline="\n") as file:  # fmt: skip
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(output)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise SourceError(f"can't write to {output}: {error.strerror or error}") from None
+
+
+def main() -> None:
+    """Run the command; exit status 0, or 2 with one line on stderr for a user's error."""
+    try:
+        code = app(standalone_mode=False)
+    except FastmlError as error:
+        _fail(str(error))
+    except _CLICK_ERROR as error:
+        if len(sys.argv) == 1:
+            sys.stderr.write(error.format_message() + "\n")  # no arguments: the whole help
+            raise SystemExit(2) from None
+        _fail(error.format_message())
+    except typer.Abort:
+        _fail("interrupted")
+    except BrokenPipeError:
+        # The reader of our output is gone (`fastml ... | head`): that is no error, and nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    raise SystemExit(code or 0)
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"fastml: {' '.join(message.split())}\n")
+    raise SystemExit(2)

@@ -1,0 +1,332 @@
+"""Information matrices, standard errors, degrees of freedom and the test of the grand mean.
+
+All derivatives are closed forms over the distinct group sizes, in units where sigma2 = 1: scores of any size give
+the same digits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.distributions import t_tail
+from fastml.errors import ArgumentError
+from fastml.varcomp import SizeTable, VarianceComponents
+
+__all__ = [
+    "KenwardRoger",
+    "MeanTest",
+    "StandardErrors",
+    "degrees_of_freedom",
+    "expected_information",
+    "expected_standard_errors",
+    "kenward_roger",
+    "mean_test",
+    "observed_information",
+    "standard_errors",
+    "t_test",
+]
+
+Floats = npt.NDArray[np.float64]
+
+DF = ("satterthwaite", "kenward-roger", "hlm", "normal")
+
+
+@dataclass(frozen=True)
+class StandardErrors:
+    """Standard errors of the variance components.
+
+    On the boundary (tau00 = 0) `se_tau00` and `se_icc` are NaN, since the estimates are not normal around the truth,
+    and `se_sigma2` is that of a model without groups. All are NaN for ANOVA estimates, which have no likelihood.
+
+    Attributes
+    ----------
+    se_tau00, se_sigma2 : float
+        Score points squared.
+    se_icc : float
+        By the delta method.
+    """
+
+    se_tau00: float
+    se_sigma2: float
+    se_icc: float
+
+
+@dataclass(frozen=True)
+class KenwardRoger:
+    """Kenward and Roger's (1997) standard error and degrees of freedom of the grand mean.
+
+    Attributes
+    ----------
+    se : float
+        Score points; larger than the model-based one where sizes differ.
+    df : float
+        Denominator degrees of freedom.
+    """
+
+    se: float
+    df: float
+
+
+@dataclass(frozen=True)
+class MeanTest:
+    """Test of gamma00 = 0.
+
+    Attributes
+    ----------
+    estimate, se : float
+        Score points.
+    df, t, p_value : float
+        Two-sided; `df` is infinite for the normal test.
+    """
+
+    estimate: float
+    se: float
+    df: float
+    t: float
+    p_value: float
+
+
+def observed_information(vc: VarianceComponents) -> Floats:
+    """Second derivatives of half the deviance by (log sigma2, theta) at the optimum.
+
+    Parameters
+    ----------
+    vc : VarianceComponents
+        A REML or ML fit.
+
+    Returns
+    -------
+    ndarray, shape (2, 2)
+        Its inverse is the covariance matrix of (log sigma2, theta).
+    """
+    t = vc.terms
+    sigma2 = t.r / vc.dof
+    curvature = -t.w2 + 2.0 * (t.q3 - t.l2 * t.l2 / t.w1) / sigma2
+    if vc.method == "reml":
+        curvature += 2.0 * t.w3 / t.w1 - (t.w2 / t.w1) ** 2
+    cross = t.q2 / sigma2
+    return 0.5 * np.array([[vc.dof, cross], [cross, curvature]])
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Sums over groups of the expected information, parameters (tau00, sigma2), V = 1 + n theta (sigma2 = 1).
+
+    phi = 1/sum(n/V); p (2,), q (2, 2), t (2, 2) as in Kenward and Roger (1997), for the one-way model.
+    """
+
+    phi: float
+    p: Floats
+    q: Floats
+    t: Floats
+
+
+def _moments(table: SizeTable, theta: float) -> _Moments:
+    n, c = table.size, table.count
+    v = 1.0 / (1.0 + n * theta)
+    w = n * v
+
+    def total(x: Floats) -> float:
+        return float(np.sum(c * x))
+
+    return _Moments(
+        phi=1.0 / total(w),
+        p=-np.array([total(w * w), total(w * v)]),
+        q=np.array([[total(w**3), total(w * w * v)], [total(w * w * v), total(w * v * v)]]),
+        t=np.array([[total(w * w), total(w * v)], [total(w * v), total((n - 1.0) + v * v)]]),
+    )
+
+
+def expected_information(table: SizeTable, vc: VarianceComponents) -> Floats:
+    """Fisher information of (tau00, sigma2) at the estimates, in units where sigma2 = 1.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+        A REML or ML fit.
+
+    Returns
+    -------
+    ndarray, shape (2, 2)
+        sigma2 squared times its inverse is the covariance matrix of (tau00, sigma2). For REML it is
+        (T - 2 Phi Q + Phi^2 P P')/2, for ML T/2 (Kenward and Roger 1997).
+    """
+    m = _moments(table, vc.theta)
+    return 0.5 * m.t if vc.method == "ml" else _restricted_information(m)
+
+
+def _restricted_information(m: _Moments) -> Floats:
+    return 0.5 * (m.t - 2.0 * m.phi * m.q + m.phi**2 * np.outer(m.p, m.p))
+
+
+def _inverse(matrix: Floats) -> Floats:
+    """Inverse of a symmetric 2 x 2 matrix whose diagonal may span many powers of ten."""
+    scale = np.sqrt(np.diag(matrix))
+    inverse: Floats = np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale)
+    return inverse
+
+
+def standard_errors(vc: VarianceComponents) -> StandardErrors:
+    """Standard errors of tau00, sigma2 and the icc from the observed information.
+
+    Parameters
+    ----------
+    vc : VarianceComponents
+
+    Returns
+    -------
+    StandardErrors
+    """
+    if vc.method == "anova":
+        return StandardErrors(math.nan, math.nan, math.nan)
+    if vc.singular:
+        return StandardErrors(math.nan, vc.sigma2 * math.sqrt(2.0 / vc.dof), math.nan)
+    covariance = _inverse(observed_information(vc))
+    # tau00 = theta sigma2, so its gradient by (log sigma2, theta) is sigma2 (theta, 1).
+    by_tau00 = np.array([vc.theta, 1.0])
+    return StandardErrors(
+        se_tau00=vc.sigma2 * math.sqrt(by_tau00 @ covariance @ by_tau00),
+        se_sigma2=vc.sigma2 * math.sqrt(covariance[0, 0]),
+        se_icc=math.sqrt(covariance[1, 1]) / (1.0 + vc.theta) ** 2,
+    )
+
+
+def expected_standard_errors(table: SizeTable, vc: VarianceComponents) -> StandardErrors:
+    """Standard errors of tau00, sigma2 and the icc from the expected information, as SAS and HLM can print.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+
+    Returns
+    -------
+    StandardErrors
+    """
+    if vc.singular or vc.method == "anova":
+        return standard_errors(vc)
+    covariance = _inverse(expected_information(table, vc))
+    by_icc = np.array([1.0, -vc.theta]) / (1.0 + vc.theta) ** 2
+    return StandardErrors(
+        se_tau00=vc.sigma2 * math.sqrt(covariance[0, 0]),
+        se_sigma2=vc.sigma2 * math.sqrt(covariance[1, 1]),
+        se_icc=math.sqrt(by_icc @ covariance @ by_icc),
+    )
+
+
+def _satterthwaite(vc: VarianceComponents) -> float:
+    """2 V^2/Var(V) for V = Var(gamma00): the gradient of log V against the inverse information.
+
+    At tau00 = 0 that variance component is held fixed, which leaves N - 1 (REML) or N (ML).
+    """
+    if vc.singular:
+        return vc.dof
+    gradient = np.array([1.0, vc.terms.w2 / vc.terms.w1])
+    return float(2.0 / (gradient @ _inverse(observed_information(vc)) @ gradient))
+
+
+def kenward_roger(table: SizeTable, vc: VarianceComponents) -> KenwardRoger:
+    """Kenward and Roger's standard error and degrees of freedom of the grand mean, in closed form.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+        A REML fit; tau00 may be 0.
+
+    Returns
+    -------
+    KenwardRoger
+        df = 2/(Phi^2 P'WP) and se^2 = Phi + 2 Phi^2 sum(W o (Q - Phi P P')), W the inverse of the expected
+        information (Kenward and Roger 1997, Biometrics 53, 983-997, for one fixed effect).
+
+    Raises
+    ------
+    ArgumentError
+        For a fit other than REML.
+    """
+    if vc.method != "reml":
+        raise ArgumentError("df", "kenward-roger", [d for d in DF if d != "kenward-roger"],
+                            f"it is defined for method='reml', not {vc.method!r}")  # fmt: skip
+    m = _moments(table, vc.theta)
+    w = _inverse(_restricted_information(m))
+    df = 2.0 / (m.phi**2 * float(m.p @ w @ m.p))
+    variance = m.phi + 2.0 * m.phi**2 * float(np.sum(w * (m.q - m.phi * np.outer(m.p, m.p))))
+    return KenwardRoger(se=table.unit * math.sqrt(vc.terms.r / vc.dof * variance), df=df)
+
+
+def degrees_of_freedom(table: SizeTable, vc: VarianceComponents, df: str | None = None) -> float:
+    """Denominator degrees of freedom for the test of gamma00.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+    df : {"satterthwaite", "kenward-roger", "hlm", "normal"} or None
+        Satterthwaite (1946) on the observed information, as lmerTest; Kenward and Roger (1997), for REML, which goes
+        with a standard error of its own (`kenward_roger`); HLM's J - 1; or infinity. None is Satterthwaite for REML
+        and ML and J - 1 for "anova".
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ArgumentError
+        For another name, Kenward-Roger without REML, or Satterthwaite with method "anova", which has no likelihood.
+    """
+    if df is None:
+        df = "hlm" if vc.method == "anova" else "satterthwaite"
+    if df not in DF:
+        raise ArgumentError("df", df, DF)
+    if df == "normal":
+        return math.inf
+    if df == "hlm":
+        return float(table.n_groups - 1)
+    if df == "kenward-roger":
+        return kenward_roger(table, vc).df
+    if vc.method == "anova":
+        raise ArgumentError("df", df, ("hlm", "normal"), "method='anova' has no likelihood to take it from")
+    return _satterthwaite(vc)
+
+
+def t_test(estimate: float, se: float, df: float) -> tuple[float, float]:
+    """Two-sided t test of estimate = 0.
+
+    Parameters
+    ----------
+    estimate, se, df : float
+        `df` may be infinite (the normal test).
+
+    Returns
+    -------
+    t, p_value : float
+    """
+    t = estimate / se
+    return t, 2.0 * t_tail(abs(t), df)
+
+
+def mean_test(table: SizeTable, vc: VarianceComponents, df: str | None = None) -> MeanTest:
+    """Test gamma00 = 0 with the standard error that goes with the degrees of freedom.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+    df : str or None
+        As in `degrees_of_freedom`. Kenward-Roger brings its own standard error; the others use the model's.
+
+    Returns
+    -------
+    MeanTest
+    """
+    dof = degrees_of_freedom(table, vc, df)
+    se = kenward_roger(table, vc).se if df == "kenward-roger" else vc.se_gamma00
+    t, p_value = t_test(vc.gamma00, se, dof)
+    return MeanTest(estimate=vc.gamma00, se=se, df=dof, t=t, p_value=p_value)

@@ -1,0 +1,198 @@
+"""A result's figures -> text and CSV. Knows no statistics."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["csv_text", "fit_text", "flat", "number", "p_value", "share", "stars"]
+
+_STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
+_LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
+_METHODS = {"reml": "REML", "ml": "maximum likelihood (ML)", "anova": "ANOVA moments"}
+_CAUSES = {
+    "by": "no by label",
+    "group": "no group label",
+    "weights": "no weight",
+    "zero_weight": "weight zero",
+    "outcome": "no outcome",
+}
+
+
+def number(value: float | None, decimals: int = 3) -> str:
+    """A figure in score points: fixed decimals at ordinary size, else six significant digits.
+
+    Parameters
+    ----------
+    value : float or None
+    decimals : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> number(5393.4, 2), number(0.00012345), number(None), number(0.0)
+    ('5,393.40', '0.00012345', '-', '0.000')
+    """
+    if value is None:
+        return "-"
+    if value == 0.0 or 0.1 <= abs(value) < 1e13:
+        return f"{value:,.{decimals}f}"
+    return f"{value:.6g}"
+
+
+def share(value: float | None) -> str:
+    """A share between 0 and 1 with at least two digits of it and one of the rest.
+
+    Examples
+    --------
+    >>> share(0.5114), share(0.0433), share(0.99996), share(0.0)
+    ('0.51', '0.043', '0.99996', '0.00')
+    """
+    if value is None:
+        return "-"
+    decimals = 2
+    if 0.0 < value < 1.0:
+        decimals = max(2, 1 - math.floor(math.log10(value)), -math.floor(math.log10(1.0 - value)))
+    return f"{value:.{min(decimals, 15)}f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to four decimals, as the lecture prints it.
+
+    Examples
+    --------
+    >>> p_value(3.4e-18), p_value(0.0321)
+    ('0.0000', '0.0321')
+    """
+    return "-" if value is None else f"{value:.4f}"
+
+
+def stars(value: float | None) -> str:
+    """Stars of a p-value.
+
+    Examples
+    --------
+    >>> stars(3.4e-18), stars(0.03), stars(0.5)
+    ('***', '*', '')
+    """
+    return "" if value is None else next((mark for bound, mark in _STARS if value < bound), "")
+
+
+def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of a result as one row: a dict inside is spread over columns, a list is joined.
+
+    Examples
+    --------
+    >>> flat({"n": 3, "dropped": {"group": 1}, "group": ["a", "b"]})
+    {'n': 3, 'dropped_group': 1, 'group': 'a, b'}
+    """
+    row: dict[str, Any] = {}
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            row.update({f"{name}_{key}": inside for key, inside in value.items()})
+        else:
+            row[name] = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return row
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header; what doesn't exist is empty.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        All with the keys of the first.
+
+    Returns
+    -------
+    str
+    """
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    """The table that a fit prints.
+
+    Parameters
+    ----------
+    fit : mapping
+        `OneWayFit.to_dict()`.
+    naive : mapping
+        `Naive.to_dict()`.
+    sizes : (int, int)
+        Smallest and largest group.
+
+    Returns
+    -------
+    str
+    """
+    group = fit["group"] if isinstance(fit["group"], str) else ":".join(fit["group"])
+    lines = [
+        f"One-way random-effects model by {_METHODS[fit['method']]}:  {fit['outcome']} ~ 1 + (1 | {group})",
+        _rows(fit, sizes),
+        "",
+        _line("", "Estimate", "Std. error", "df", "t", "p-value"),
+        _line("gamma00  grand mean", number(fit["gamma00"]), number(fit["se_gamma00"]), _df(fit["df"]),
+              number(fit["t"]), p_value(fit["p_value"]), stars(fit["p_value"])),
+        "",
+        _line("", "Variance", "Std. error", "Std. dev."),
+        _line("tau00    between groups", number(fit["tau00"]), number(fit["se_tau00"]), number(fit["tau_sd"])),
+        _line("sigma2   within groups", number(fit["sigma2"]), number(fit["se_sigma2"]), number(fit["sigma"])),
+        "",
+        f"ICC {share(fit['icc'])}   reliability {share(fit['reliability'])}   DEFF {number(fit['deff'], 2)}   "
+        f"DEFT {number(fit['deft'], 2)}   effective n {number(fit['n_eff'], 1)}",
+    ]  # fmt: skip
+    if fit["loglik"] is not None:
+        lines.append(
+            f"log likelihood {fit['loglik']:.1f}   AIC {fit['aic']:.1f}   BIC {fit['bic']:.1f}   "
+            f"deviance {fit['deviance']:.1f}"
+        )
+    if fit["singular"]:
+        lines.append("tau00 is 0, on the boundary: the groups differ no more than chance would have them")
+    lines += ["", *_naive(fit, naive), "", _LEGEND]
+    return "\n".join(lines)
+
+
+def _line(name: str, *cells: str) -> str:
+    widths = (15, 12, 12, 10, 9)
+    body = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
+    return f"{name:<24}{body} {' '.join(cells[len(widths):])}".rstrip()
+
+
+def _df(value: float | None) -> str:
+    """Degrees of freedom: whole ones without decimals."""
+    if value is None:
+        return "inf"
+    return f"{value:,.0f}" if abs(value - round(value)) < 5e-4 else f"{value:,.2f}"
+
+
+def _rows(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    low, high = sizes
+    size = f"of {low:,}" if low == high else f"of {low:,} to {high:,}"
+    causes = ", ".join(f"{count:,} {_CAUSES[cause]}" for cause, count in fit["dropped"].items() if count)
+    dropped = f"{fit['n_dropped']:,} rows dropped" + (f" ({causes})" if causes else "")
+    return f"{fit['n_obs']:,} observations in {fit['n_groups']:,} groups {size}; {dropped}"
+
+
+def _naive(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> list[str]:
+    return [
+        _line("Without the model", "naive", "model"),
+        _line("mean of all students", number(naive["mean_of_students"]), number(fit["gamma00"])),
+        _line("mean of school means", number(naive["mean_of_groups"]), number(fit["gamma00"])),
+        _line("its standard error", number(naive["se_ignoring_groups"]), number(fit["se_gamma00"])),
+        _line("variance of the means", number(naive["variance_of_means"], 2), number(fit["tau00"], 2))
+        + f"   (error variance sigma2/nbar {number(naive['error_variance'], 1)})",
+        f"A school one SD below average has a true mean of {number(naive['one_sd_below'], 1)}, one SD above "
+        f"{number(naive['one_sd_above'], 1)}: a gap of {number(naive['one_sd_gap'], 1)}.",
+        f"95 % of true school means lie between {number(naive['range_low'], 1)} and {number(naive['range_high'], 1)}.",
+    ]

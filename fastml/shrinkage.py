@@ -1,0 +1,93 @@
+"""School means, observed and shrunken (empirical Bayes), with their errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.groupstats import Groups
+from fastml.varcomp import VarianceComponents
+
+__all__ = ["SchoolMeans", "reliabilities", "school_means"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SchoolMeans:
+    """Every school's mean, in score points; all arrays have shape (J,).
+
+    Attributes
+    ----------
+    n : ndarray of int64
+        Students.
+    mean, se_mean : ndarray
+        Observed mean and its standard error, sqrt(sigma2/n).
+    reliability : ndarray
+        lambda = n theta/(1 + n theta), the share of the observed mean's variance that is true.
+    eb_mean : ndarray
+        gamma00 + lambda (mean - gamma00).
+    eb_se : ndarray
+        Prediction error: sqrt(tau00 (1 - lambda) + (1 - lambda)^2 Var(gamma00)).
+    cond_se : ndarray
+        sqrt(tau00 (1 - lambda)): what lme4's condVar gives, gamma00 taken as known.
+    """
+
+    n: npt.NDArray[np.int64]
+    mean: Floats
+    se_mean: Floats
+    reliability: Floats
+    eb_mean: Floats
+    eb_se: Floats
+    cond_se: Floats
+
+
+def reliabilities(n: npt.ArrayLike, theta: float) -> Floats:
+    """Reliability of a mean of n observations, n theta/(1 + n theta).
+
+    Parameters
+    ----------
+    n : array_like
+    theta : float
+        tau00/sigma2.
+
+    Returns
+    -------
+    ndarray, of the shape of `n`
+
+    Examples
+    --------
+    >>> reliabilities([1, 30], 1.0).round(3).tolist()
+    [0.5, 0.968]
+    """
+    information = np.asarray(n, dtype=np.float64) * theta
+    return information / (1.0 + information)
+
+
+def school_means(groups: Groups, vc: VarianceComponents) -> SchoolMeans:
+    """Observed and shrunken means of all schools.
+
+    Parameters
+    ----------
+    groups : Groups
+    vc : VarianceComponents
+
+    Returns
+    -------
+    SchoolMeans
+    """
+    share = reliabilities(groups.n, vc.theta)
+    deviation = (groups.mean - vc.gamma00) + groups.residual
+    rest = 1.0 / (1.0 + groups.n * vc.theta)
+    conditional = vc.tau00 * rest
+    return SchoolMeans(
+        n=groups.n,
+        mean=groups.mean,
+        se_mean=np.sqrt(vc.sigma2 / groups.n),
+        reliability=share,
+        eb_mean=vc.gamma00 + share * deviation,
+        eb_se=np.sqrt(conditional + (rest * vc.se_gamma00) ** 2),
+        cond_se=np.sqrt(conditional),
+    )
