@@ -387,8 +387,8 @@ def _add(a: GroupStats, b: GroupStats) -> GroupStats:
         a,
         keys=pa.table({name: column.take(take) for name, column in zip(names, labels_now, strict=True)}),
         counts=counts[order],
-        moments=moments[:, order],
-        weighted=None if weighted is None else weighted[:, order],
+        moments=np.take(moments, order, axis=1),
+        weighted=None if weighted is None else np.take(weighted, order, axis=1),
         group_weight=None if group_weight is None else group_weight[order],
     )
 

@@ -1,0 +1,77 @@
+"""The slow twin of a fit: the dense covariance matrix of all observations, in 40 digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mpmath as mp
+import numpy as np
+
+DIGITS = 40
+
+
+def deviance(y: Sequence[float], group: Sequence[object], tau00: mp.mpf, sigma2: mp.mpf, restricted: bool) -> mp.mpf:
+    """-2 log likelihood at its best gamma00, by Cholesky of V = sigma2 I + tau00 Z Z'."""
+    size = len(y)
+    v = mp.matrix(size, size)
+    for i in range(size):
+        for j in range(size):
+            v[i, j] = (tau00 if group[i] == group[j] else 0) + (sigma2 if i == j else 0)
+    factor = mp.cholesky(v)
+    log_det = 2 * sum(mp.log(factor[i, i]) for i in range(size))
+    # L z = b turns the fit into ordinary least squares.
+    ones, scores = (_solve_lower(factor, b) for b in ([mp.mpf(1)] * size, [mp.mpf(x) for x in y]))
+    information = sum(a * a for a in ones)
+    gamma = sum(a * b for a, b in zip(ones, scores, strict=True)) / information
+    residual = sum((b - gamma * a) ** 2 for a, b in zip(ones, scores, strict=True))
+    constant = (size - 1 if restricted else size) * mp.log(2 * mp.pi)
+    return constant + log_det + residual + (mp.log(information) if restricted else 0)
+
+
+def _solve_lower(factor: mp.matrix, b: list[mp.mpf]) -> list[mp.mpf]:
+    x: list[mp.mpf] = []
+    for i in range(len(b)):
+        x.append((b[i] - sum(factor[i, k] * x[k] for k in range(i))) / factor[i, i])
+    return x
+
+
+def fit(y: Sequence[float], group: Sequence[object], restricted: bool) -> tuple[mp.mpf, mp.mpf, mp.mpf]:
+    """tau00, sigma2 and the deviance at the minimum, by profile in theta on a grid, then golden section."""
+    with mp.workdps(DIGITS):
+
+        def at(theta: mp.mpf) -> tuple[mp.mpf, mp.mpf]:
+            unit = deviance(y, group, theta, mp.mpf(1), restricted)
+            free = len(y) - (1 if restricted else 0)
+            # deviance(theta s, s) = unit - quadratic + quadratic/s + free log s; the quadratic form from two points.
+            two = deviance(y, group, 2 * theta, mp.mpf(2), restricted)
+            quadratic = 2 * (unit - two + free * mp.log(2))
+            sigma2 = quadratic / free
+            return unit - quadratic + free + free * mp.log(sigma2), sigma2
+
+        grid = [mp.mpf(0)] + [mp.mpf(10) ** (mp.mpf(k) / 4) for k in range(-16, 17)]
+        values = [at(theta)[0] for theta in grid]
+        best = min(range(len(grid)), key=values.__getitem__)
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+        ratio = (mp.sqrt(5) - 1) / 2
+        for _ in range(90):
+            a, b = high - ratio * (high - low), low + ratio * (high - low)
+            if at(a)[0] < at(b)[0]:
+                high = b
+            else:
+                low = a
+        theta = (low + high) / 2
+        if at(mp.mpf(0))[0] <= at(theta)[0]:
+            theta = mp.mpf(0)
+        value, sigma2 = at(theta)
+        return theta * sigma2, sigma2, value
+
+
+def small_set(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some ten observations in three or four unequal groups; every third set has no variance between groups."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 5, size=rng.integers(3, 5))
+    sizes[0] += 1
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    between = 0.0 if seed % 3 == 0 else rng.uniform(0.5, 3.0)
+    y = np.round(rng.normal(500, 1, len(group)) + between * rng.normal(size=len(sizes))[group], 3)
+    return y, group
