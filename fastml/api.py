@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from fastml.errors import ArgumentError, FastmlError, FormulaError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats, is_stats_file
 from fastml.results import OneWayFit
+from fastml.weighted import Weighting, check_options, check_weights, fit_weighted
 
 __all__ = ["fit", "group_stats"]
 
@@ -26,8 +28,13 @@ def fit(
     outcome: str | None = None,
     group: Names | None = None,
     *,
-    method: str = "reml",
+    method: str | None = None,
     df: str | None = None,
+    weights: str | None = None,
+    group_weights: str | None = None,
+    weights_are: str = "total",
+    weight_scaling: str = "size",
+    vcov: str = "joint",
 ) -> OneWayFit:
     """Fit the one-way random-effects model Y_ij = gamma00 + u_0j + r_ij.
 
@@ -41,10 +48,23 @@ def fit(
         one outcome.
     group : str or list of str
         Column of school ids; several columns together name a school.
-    method : {"reml", "ml", "anova"}
-        Restricted maximum likelihood, maximum likelihood, or the method of moments.
+    method : {"reml", "ml", "anova"}, optional
+        Restricted maximum likelihood, maximum likelihood, or the method of moments. REML without weights and (pseudo)
+        ML with, where there is no other.
     df : {"satterthwaite", "kenward-roger", "hlm", "normal"}, optional
-        Degrees of freedom of gamma00. Satterthwaite by default; J - 1 for "anova".
+        Degrees of freedom of gamma00. Satterthwaite by default; J - 1 for "anova" and with weights.
+    weights : str, optional
+        Column of student weights; needs `group_weights`. Rows of weight 0 are dropped and counted.
+    group_weights : str, optional
+        Column of school weights, 1/P(the school is drawn), the same in all rows of a school.
+    weights_are : {"total", "conditional"}
+        Whether student weights hold the school's too (TOTWGT, W_FSTUWT), or are those of a student within the school.
+    weight_scaling : {"size", "effective", "none", "gk", "group-only"}
+        How the conditional weights a are scaled: a n/sum a; a sum a/sum a^2; not (WeMix, SAS); a = 1 with the school
+        weight times the mean a; a = 1. Under "none" with total weights the unit of the school weight matters, since
+        it decides what the conditional weights are; under the others it doesn't.
+    vcov : {"joint", "block"}
+        Sandwich over schools, times J/(J - 1), joint in all three parameters or in blocks (WeMix).
 
     Returns
     -------
@@ -64,10 +84,15 @@ def fit(
     >>> round(m.gamma00, 3), round(m.tau00, 3), round(m.sigma2, 3), round(m.icc, 3)
     (4.833, 12.083, 0.5, 0.96)
     """
-    method = _one_of("method", method, METHODS)
-    stats = _statistics(data, outcome, group)
+    if method is not None:
+        method = _one_of("method", method, METHODS)
+    weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
+    check_weights(weights, group_weights)
+    stats = _statistics(data, outcome, group, weights, group_weights)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
-    return _fit_stats(stats, name, method, df)
+    if stats.weights or stats.group_weights:
+        return _fit_weighted(stats, name, method, df, weighting)
+    return _fit_stats(stats, name, method or "reml", df)
 
 
 def group_stats(
@@ -119,7 +144,13 @@ def group_stats(
     )
 
 
-def _statistics(data: Any, outcome: str | None, group: Names | None) -> GroupStats:
+def _statistics(
+    data: Any,
+    outcome: str | None,
+    group: Names | None,
+    weights: str | None = None,
+    group_weights: str | None = None,
+) -> GroupStats:
     """Statistics of the call: as given, read from their file, or gathered from rows."""
     if is_stats_file(data):
         data = GroupStats.read(data)
@@ -131,9 +162,15 @@ def _statistics(data: Any, outcome: str | None, group: Names | None) -> GroupSta
         if outcome is None and len(data.outcomes) > 1:
             raise ArgumentError("outcome", outcome, data.outcomes, "the statistics hold several: choose one")
         if data.by:
-            raise FastmlError(f"the statistics are split by {', '.join(data.by)}; gather them without by= to fit them as one")
-        if data.weights or data.group_weights:
-            raise FastmlError("the statistics carry weights, and weighted fits are not in this version; gather without")
+            raise FastmlError(
+                f"the statistics are split by {', '.join(data.by)}; gather them without by= to fit them as one"
+            )
+        for role, asked, held in (
+            ("weights", weights, data.weights),
+            ("group_weights", group_weights, data.group_weights),
+        ):
+            if asked is not None and asked != held:
+                raise FastmlError(f"{role}={asked!r}, but the statistics were gathered with {role}={held!r}")
         return data
     if isinstance(outcome, str) and group is None:
         match = _FORMULA.fullmatch(outcome)
@@ -145,7 +182,7 @@ def _statistics(data: Any, outcome: str | None, group: Names | None) -> GroupSta
         raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
     if not isinstance(outcome, str):
         raise ArgumentError("outcome", outcome, ["one column's name"])
-    return from_source(data, [outcome], _names(group))
+    return from_source(data, [outcome], _names(group), weights=weights, group_weights=group_weights)
 
 
 def _fit_stats(stats: GroupStats, outcome: str | None, method: str, df: str | None) -> OneWayFit:
@@ -188,10 +225,54 @@ def _fit_stats(stats: GroupStats, outcome: str | None, method: str, df: str | No
     )
 
 
-def _names(names: Names | None) -> list[str]:
+def _fit_weighted(
+    stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
+) -> OneWayFit:
+    from fastml.inference import t_test
+    from fastml.shrinkage import reliabilities
+
+    if method not in (None, "ml"):
+        raise ArgumentError("method", method, ["ml"], "with weights there is pseudo-ML alone: leave method out")
+    if df not in (None, "hlm", "normal"):
+        raise ArgumentError("df", df, ["hlm", "normal"], "weighted fits have J - 1 degrees of freedom ('hlm')")
+    fitted = fit_weighted(stats, outcome, weighting.weights_are, weighting.scaling, weighting.vcov)
+    sizes, vc, errors = fitted.sizes, fitted.components, fitted.errors
+    freedom = math.inf if df == "normal" else float(sizes.n_groups - 1)
+    t, p = t_test(vc.gamma00, vc.se_gamma00, freedom)
+    icc = vc.theta / (1.0 + vc.theta)
+    return OneWayFit(
+        gamma00=vc.gamma00,
+        se_gamma00=vc.se_gamma00,
+        df=freedom,
+        t=t,
+        p_value=p,
+        tau00=vc.tau00,
+        sigma2=vc.sigma2,
+        se_tau00=errors.se_tau00,
+        se_sigma2=errors.se_sigma2,
+        se_icc=errors.se_icc,
+        icc=icc,
+        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
+        reliability=float(reliabilities(fitted.groups.size, vc.theta).mean()),
+        loglik=-0.5 * vc.deviance,
+        n_obs=sizes.n_obs,
+        n_groups=sizes.n_groups,
+        dropped=stats.dropped(outcome),
+        method="ml",
+        df_method=df or "hlm",
+        outcome=outcome or stats.outcomes[0],
+        group=stats.group,
+        stats=stats,
+        components=vc,
+        sizes=sizes,
+        weighting=weighting,
+    )
+
+
+def _names(names: Any) -> list[Any]:
     if names is None:
         return []
-    return [names] if isinstance(names, str) else list(names)
+    return list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:

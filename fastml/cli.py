@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from fastml._version import __version__
-from fastml.errors import FastmlError, SourceError
+from fastml.errors import FastmlError
+from fastml.files import replace_file
 
 __all__ = ["main"]
 
@@ -83,22 +83,14 @@ def fit(
 def _deliver(text: str, output: Path | None) -> None:
     """Print the text, or replace a file by it, whole or not at all."""
     if output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader is gone (`fastml ... | head`): that is no error, and nothing more can be printed.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=output.parent, prefix=f".{output.name}.", delete=False,
-                                         encoding="utf-8", newline="\n") as file:  # fmt: skip
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(output)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise SourceError(f"can't write to {output}: {error.strerror or error}") from None
+    replace_file(output, lambda file: file.write(text.encode()))
 
 
 def main() -> None:
@@ -114,10 +106,6 @@ def main() -> None:
         _fail(error.format_message())
     except typer.Abort:
         _fail("interrupted")
-    except BrokenPipeError:
-        # The reader of our output is gone (`fastml ... | head`): that is no error, and nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
     raise SystemExit(code or 0)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +21,9 @@ from fastml.errors import (
     SourceError,
     ValueNotAllowedError,
 )
+from fastml.files import replace_file
 from fastml.keys import KeyTable, encode_tile, sort_order
-from fastml.sources import open_source, schema_metadata
+from fastml.sources import arrow_numbers, open_source, schema_metadata
 
 __all__ = ["GroupStats", "Groups", "as_floats", "check_numeric", "from_summary", "is_stats_file"]
 
@@ -154,7 +154,7 @@ class GroupStats:
         used = self._known() & (table[:, 0] > 0)
         labels = self.keys.select(self.group) if self.labelled else self.keys
         if not used.all():
-            labels = labels.filter(pa.array(used))
+            labels = labels.take(arrow_numbers(np.flatnonzero(used)))
             table = table[used]
         n, mean, residual, ss = table.T
         return Groups(labels, n.astype(np.int64), *(np.ascontiguousarray(part) for part in (mean, residual, ss)))
@@ -257,19 +257,7 @@ class GroupStats:
         """
         import pyarrow.parquet as pq
 
-        target = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                try:
-                    pq.write_table(self.to_arrow(), file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    Path(file.name).replace(target)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise SourceError(f"statistics can't be written to {target}: {error.strerror or error}") from None
+        replace_file(path, lambda file: pq.write_table(self.to_arrow(), file))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> GroupStats:
@@ -381,7 +369,7 @@ def _add(a: GroupStats, b: GroupStats) -> GroupStats:
                 kernel.fold(weighted[i], codes, stats.weighted[i])
             kernel.fold(moments[i], codes, stats.moments[i])
     order = sort_order(labels_now)
-    take = pa.array(order)
+    take = arrow_numbers(order)
     names = a.keys.column_names
     return replace(
         a,
@@ -504,14 +492,14 @@ def from_summary(
         if wrong.any():
             bad = int(np.argmax(wrong))
             raise ValueNotAllowedError(f"{name} is {values[bad]:g} in row {bad} (the first is 0); {remedy}")
-    labels = pa.array(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
+    labels = arrow_numbers(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
     keys = encode_tile([labels])
     if len(keys.labels[0]) < len(size) or labels.null_count:
         raise ValueNotAllowedError("group has a label twice or a null one; a summary has one row per group")
     order = sort_order([labels])
     moments = np.column_stack([size, means, np.zeros(len(size)), np.where(size > 1, (size - 1) * sds**2, 0.0)])
     return GroupStats(
-        keys=pa.table({group_name: labels.take(pa.array(order))}),
+        keys=pa.table({group_name: labels.take(arrow_numbers(order))}),
         by=(),
         group=(group_name,),
         outcomes=(outcome,),

@@ -66,32 +66,40 @@ class Naive:
         return {name: value for name, value in vars(self).items() if isinstance(value, float)}
 
 
-def naive_answers(groups: Groups, vc: VarianceComponents) -> Naive:
+def naive_answers(
+    groups: Groups, vc: VarianceComponents, size: Floats | None = None, group_weight: Floats | None = None
+) -> Naive:
     """Compute the naive answers.
 
     Parameters
     ----------
     groups : Groups
+        Weighted means and sums of squares, where there are weights.
     vc : VarianceComponents
+    size, group_weight : ndarray, shape (J,), optional
+        Sums of the conditional weights and the groups' weights; n and 1 without.
 
     Returns
     -------
     Naive
     """
     n_obs, n_groups = int(groups.n.sum()), len(groups.n)
+    size = groups.n.astype(np.float64) if size is None else size
+    v = np.ones(n_groups) if group_weight is None else group_weight
+    total = v * size
     deviation = (groups.mean - vc.gamma00) + groups.residual
-    of_students = float(groups.n @ deviation) / n_obs
-    of_groups = float(deviation.mean())
-    total_ss = float(groups.ss.sum() + groups.n @ (deviation - of_students) ** 2)
+    of_students = float(total @ deviation / total.sum())
+    of_groups = float(v @ deviation / v.sum())
+    total_ss = float(v @ groups.ss + total @ (deviation - of_students) ** 2) * (n_obs / total.sum())
     tau_sd = math.sqrt(vc.tau00)
     half = NormalDist().inv_cdf(0.975) * tau_sd
     return Naive(
         mean_of_students=vc.gamma00 + of_students,
         mean_of_groups=vc.gamma00 + of_groups,
-        variance_of_means=float(np.sum((deviation - of_groups) ** 2)) / (n_groups - 1),
+        variance_of_means=float(v @ (deviation - of_groups) ** 2 / v.mean()) / (n_groups - 1),
         error_variance=vc.sigma2 * n_groups / n_obs,
-        error_variance_of_mean=vc.sigma2 / groups.n,
-        se_of_mean=np.sqrt(vc.sigma2 / groups.n),
+        error_variance_of_mean=vc.sigma2 / size,
+        se_of_mean=np.sqrt(vc.sigma2 / size),
         se_ignoring_groups=math.sqrt(total_ss / (n_obs - 1) / n_obs),
         se_gamma00=vc.se_gamma00,
         one_sd_below=vc.gamma00 - tau_sd,

@@ -138,8 +138,9 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
     """
     group = fit["group"] if isinstance(fit["group"], str) else ":".join(fit["group"])
     lines = [
-        f"One-way random-effects model by {_METHODS[fit['method']]}:  {fit['outcome']} ~ 1 + (1 | {group})",
+        f"One-way random-effects model by {_method(fit)}:  {fit['outcome']} ~ 1 + (1 | {group})",
         _rows(fit, sizes),
+        *_weights(fit),
         "",
         _line("", "Estimate", "Std. error", "df", "t", "p-value"),
         _line("gamma00  grand mean", number(fit["gamma00"]), number(fit["se_gamma00"]), _df(fit["df"]),
@@ -156,6 +157,8 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
         lines.append(
             f"log likelihood {fit['loglik']:.1f}   AIC {fit['aic']:.1f}   BIC {fit['bic']:.1f}   "
             f"deviance {fit['deviance']:.1f}"
+            if fit["aic"] is not None
+            else f"pseudo log likelihood {fit['loglik']:.1f}   deviance {fit['deviance']:.1f}"
         )
     if fit["singular"]:
         lines.append("tau00 is 0, on the boundary: the groups differ no more than chance would have them")
@@ -163,10 +166,22 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
     return "\n".join(lines)
 
 
+def _method(fit: Mapping[str, Any]) -> str:
+    return "weighted pseudo-ML" if fit.get("weight_scaling") else _METHODS[fit["method"]]
+
+
+def _weights(fit: Mapping[str, Any]) -> list[str]:
+    if not fit.get("weight_scaling"):
+        return []
+    students = f"{fit['weights_are']} weights {fit['weights']}, " if fit["weights"] else ""
+    schools = f"school weights {fit['group_weights']}, " if fit["group_weights"] else ""
+    return [f"{students}{schools}scaling {fit['weight_scaling']}, robust standard errors ({fit['vcov']})"]
+
+
 def _line(name: str, *cells: str) -> str:
     widths = (15, 12, 12, 10, 9)
     body = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
-    return f"{name:<24}{body} {' '.join(cells[len(widths):])}".rstrip()
+    return f"{name:<24}{body} {' '.join(cells[len(widths) :])}".rstrip()
 
 
 def _df(value: float | None) -> str:

@@ -10,24 +10,29 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fastml import report
-from fastml.errors import ArgumentError
-from fastml.groupstats import GroupStats
+from fastml.errors import ArgumentError, FastmlError
+from fastml.groupstats import Groups, GroupStats
 from fastml.naive import Naive, naive_answers
 from fastml.shrinkage import school_means
 from fastml.varcomp import Optimum, SizeTable, VarianceComponents
+from fastml.weighted import SCALINGS, Weighting, fit_weighted, weighted_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["OneWayFit"]
 
+Floats = npt.NDArray[np.float64]
+
 _FIGURES = (
     "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
     "se_icc", "icc", "deff", "deft", "n_eff", "reliability", "loglik", "deviance", "aic", "bic", "n_obs", "n_groups",
     "n_dropped", "dropped", "singular", "method", "df_method", "outcome", "group",
+    "weights", "group_weights", "weights_are", "weight_scaling", "vcov",
 )  # fmt: skip
 
 
@@ -69,6 +74,9 @@ class OneWayFit:
         Outcome column.
     group : tuple of str
         Group column or columns.
+    weights, group_weights, weights_are, weight_scaling, vcov : str or None
+        How the fit was weighted; None without weights. Weighted fits are pseudo maximum likelihood with robust
+        standard errors; their `loglik` is a pseudo one, so `aic` and `bic` are None.
     stats : GroupStats
         The statistics the model was fitted to.
 
@@ -102,6 +110,7 @@ class OneWayFit:
     stats: GroupStats = field(repr=False)
     components: VarianceComponents = field(repr=False)
     sizes: SizeTable = field(repr=False)
+    weighting: Weighting | None = None
 
     @property
     def tau_sd(self) -> float:
@@ -129,14 +138,44 @@ class OneWayFit:
         return -2.0 * self.loglik
 
     @property
-    def aic(self) -> float:
-        """Akaike's criterion with 3 parameters."""
-        return self.deviance + 6.0
+    def aic(self) -> float | None:
+        """Akaike's criterion with 3 parameters; None for weighted fits, whose likelihood is a pseudo one."""
+        return None if self.weighting else self.deviance + 6.0
 
     @property
-    def bic(self) -> float:
-        """Bayesian criterion with 3 parameters and log N, as lme4."""
-        return self.deviance + 3.0 * math.log(self.n_obs)
+    def bic(self) -> float | None:
+        """Bayesian criterion with 3 parameters and log N, as lme4; None for weighted fits."""
+        return None if self.weighting else self.deviance + 3.0 * math.log(self.n_obs)
+
+    @property
+    def se_deff(self) -> float:
+        """Standard error of `deff` by the delta method, N/J taken as known."""
+        return self.se_icc * (self.n_obs / self.n_groups - 1.0)
+
+    @property
+    def weights(self) -> str | None:
+        """Column of the rows' weights."""
+        return self.stats.weights
+
+    @property
+    def group_weights(self) -> str | None:
+        """Column of the groups' weights."""
+        return self.stats.group_weights
+
+    @property
+    def weights_are(self) -> str | None:
+        """Whether the rows' weights are "total" or "conditional" ones; None without weights."""
+        return self.weighting.weights_are if self.weighting else None
+
+    @property
+    def weight_scaling(self) -> str | None:
+        """How the conditional weights were scaled; None without weights."""
+        return self.weighting.scaling if self.weighting else None
+
+    @property
+    def vcov(self) -> str | None:
+        """Kind of sandwich, "joint" or "block"; None without weights."""
+        return self.weighting.vcov if self.weighting else None
 
     @property
     def n_dropped(self) -> int:
@@ -156,7 +195,17 @@ class OneWayFit:
     @cached_property
     def naive(self) -> Naive:
         """The lecture's naive answers beside the model's."""
-        return naive_answers(self.stats.groups(self.outcome), self.components)
+        if self.weighting is None:
+            return naive_answers(self.stats.groups(self.outcome), self.components)
+        groups, size, count = self._weighted("none")
+        return naive_answers(groups, self.components, size, count)
+
+    def _weighted(self, scaling: str) -> tuple[Groups, Floats, Floats]:
+        """Groups with weighted means, and their sums of weights A and own weights v (J,)."""
+        assert self.weighting is not None
+        seen = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, scaling)
+        labels = self.stats.groups(self.outcome).labels
+        return Groups(labels, seen.n, seen.mean, seen.residual, seen.ss), seen.size, seen.count
 
     def groups_arrow(self, level: float = 0.95, sort: str | None = None) -> pa.Table:
         """School means, observed and shrunken.
@@ -177,8 +226,10 @@ class OneWayFit:
             under the root, which doesn't.
         """
         z = _normal_quantile(level)
-        groups = self.stats.groups(self.outcome)
-        means = school_means(groups, self.components)
+        groups, size = self.stats.groups(self.outcome), None
+        if self.weighting is not None:
+            groups, size, _ = self._weighted(self.weighting.scaling)
+        means = school_means(groups, self.components, size)
         names = groups.labels.column_names
         labels = {"group": groups.labels[names[0]]} if len(names) == 1 else dict(zip(names, groups.labels, strict=True))
         half = z * means.eb_se
@@ -195,7 +246,9 @@ class OneWayFit:
         }
         for name in labels:
             if name in figures:
-                raise ArgumentError("group", name, ["another name"], "the table of school means has a column of that name")
+                raise ArgumentError(
+                    "group", name, ["another name"], "the table of school means has a column of that name"
+                )
         table = pa.table({**labels, **figures})
         if sort is None:
             return table
@@ -216,6 +269,39 @@ class OneWayFit:
         pandas.DataFrame
         """
         return self.groups_arrow(level, sort).to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def scalings(self) -> pd.DataFrame:
+        """The five scalings of the conditional weights side by side, all from the same statistics.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per scaling: weight_scaling, gamma00, se_gamma00, tau00, se_tau00, sigma2, se_sigma2, icc, se_icc,
+            deff, reliability, loglik.
+
+        Raises
+        ------
+        FastmlError
+            The fit has no weights.
+        """
+        import pandas as pd
+
+        from fastml.shrinkage import reliabilities
+
+        if self.weighting is None:
+            raise FastmlError("the fit has no weights, so there is nothing to scale; give weights= and group_weights=")
+        rows = []
+        for scaling in SCALINGS:
+            fitted = fit_weighted(self.stats, self.outcome, self.weighting.weights_are, scaling, self.weighting.vcov)
+            vc, errors = fitted.components, fitted.errors
+            icc = vc.theta / (1.0 + vc.theta)
+            rows.append({
+                "weight_scaling": scaling, "gamma00": vc.gamma00, "se_gamma00": vc.se_gamma00, "tau00": vc.tau00,
+                "se_tau00": errors.se_tau00, "sigma2": vc.sigma2, "se_sigma2": errors.se_sigma2, "icc": icc,
+                "se_icc": errors.se_icc, "deff": 1.0 + icc * (self.n_obs / self.n_groups - 1.0),
+                "reliability": float(reliabilities(fitted.groups.size, vc.theta).mean()), "loglik": -0.5 * vc.deviance,
+            })  # fmt: skip
+        return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values; None for what doesn't exist, never NaN.
@@ -260,7 +346,11 @@ class OneWayFit:
         return report.csv_text([report.flat(self.to_dict())])
 
     def __str__(self) -> str:
-        return report.fit_text(self.to_dict(), self.naive.to_dict(), _sizes(self.sizes))
+        return report.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())
+
+    def _sizes(self) -> tuple[int, int]:
+        sizes = self.sizes.size if self.weighting is None else self.stats.groups(self.outcome).n
+        return int(np.min(sizes)), int(np.max(sizes))
 
 
 def _plain(value: Any) -> Any:
@@ -269,10 +359,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return value[0] if len(value) == 1 else list(value)
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _sizes(table: SizeTable) -> tuple[int, int]:
-    return int(np.min(table.size)), int(np.max(table.size))
 
 
 def _normal_quantile(level: float) -> float:

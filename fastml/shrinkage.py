@@ -24,7 +24,7 @@ class SchoolMeans:
     n : ndarray of int64
         Students.
     mean, se_mean : ndarray
-        Observed mean and its standard error, sqrt(sigma2/n).
+        Observed mean and its standard error, sqrt(sigma2/n) (weighted: A for n, as below).
     reliability : ndarray
         lambda = n theta/(1 + n theta), the share of the observed mean's variance that is true.
     eb_mean : ndarray
@@ -66,26 +66,29 @@ def reliabilities(n: npt.ArrayLike, theta: float) -> Floats:
     return information / (1.0 + information)
 
 
-def school_means(groups: Groups, vc: VarianceComponents) -> SchoolMeans:
+def school_means(groups: Groups, vc: VarianceComponents, size: Floats | None = None) -> SchoolMeans:
     """Observed and shrunken means of all schools.
 
     Parameters
     ----------
     groups : Groups
     vc : VarianceComponents
+    size : ndarray, shape (J,), optional
+        Sums of scaled weights, which stand for n in weighted fits.
 
     Returns
     -------
     SchoolMeans
     """
-    share = reliabilities(groups.n, vc.theta)
+    size = groups.n.astype(np.float64) if size is None else size
+    share = reliabilities(size, vc.theta)
     deviation = (groups.mean - vc.gamma00) + groups.residual
-    rest = 1.0 / (1.0 + groups.n * vc.theta)
+    rest = 1.0 / (1.0 + size * vc.theta)
     conditional = vc.tau00 * rest
     return SchoolMeans(
         n=groups.n,
         mean=groups.mean,
-        se_mean=np.sqrt(vc.sigma2 / groups.n),
+        se_mean=np.sqrt(vc.sigma2 / size),
         reliability=share,
         eb_mean=vc.gamma00 + share * deviation,
         eb_se=np.sqrt(conditional + (rest * vc.se_gamma00) ** 2),

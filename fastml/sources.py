@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, SourceError
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "arrow_numbers", "open_source", "schema_metadata"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _check_columns(wanted: Iterable[str], names: Sequence[Any], source: str, hin
 
 
 def _is_pandas(data: Any) -> bool:
-    return type(data).__module__.startswith("pandas.") and type(data).__name__ == "DataFrame"
+    return type(data).__module__.partition(".")[0] == "pandas" and type(data).__name__ == "DataFrame"
 
 
 def _from_pandas(frame: Any, wanted: list[str]) -> Source:
@@ -110,7 +110,7 @@ def _from_pandas(frame: Any, wanted: list[str]) -> Source:
 def _pandas_array(series: Any, column: str) -> Any:
     """Arrow array of a pandas column, without a copy where pandas keeps a NumPy array of numbers."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu":
-        return _numpy_array(series.to_numpy())
+        return arrow_numbers(series.to_numpy())
     return _arrow_array(series, column)
 
 
@@ -130,7 +130,7 @@ def _mapping_array(values: Any, column: str) -> Any:
         if isinstance(values, np.ma.MaskedArray):
             return _arrow_array(values.filled(0), column, mask=np.ma.getmaskarray(values))
         if values.dtype.kind in "fiu":
-            return _numpy_array(values)
+            return arrow_numbers(values)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
@@ -138,11 +138,21 @@ def _mapping_array(values: Any, column: str) -> Any:
     return _arrow_array(values, column)
 
 
-def _numpy_array(values: np.ndarray[Any, Any]) -> pa.Array:
-    """Arrow array over a NumPy array of numbers; NaN stays NaN, which counts as missing later."""
-    if not values.dtype.isnative:
-        values = values.astype(values.dtype.newbyteorder("="))
-    return pa.array(values, from_pandas=False)
+def arrow_numbers(values: np.ndarray[Any, Any]) -> pa.Array:
+    """Arrow array over the memory of a NumPy array of integers or floats; NaN stays NaN.
+
+    As ``pa.array(values)``, which would load pandas to ask whether the values are its own.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+
+    Returns
+    -------
+    pyarrow.Array, length n
+    """
+    values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def _arrow_array(values: Any, column: str, **options: Any) -> Any:
@@ -199,7 +209,7 @@ def _parquet_file(path: Path) -> Any:
     try:
         if path.is_dir():
             raise SourceError(f"{path} is a folder; name a Parquet file in it")
-        return pq.ParquetFile(path, pre_buffer=True)
+        return pq.ParquetFile(path, pre_buffer=True, page_checksum_verification=True)
     except FileNotFoundError:
         raise SourceError(f"file {path} does not exist") from None
     except PermissionError:

@@ -79,7 +79,10 @@ LME4 = {"gamma00": "beta0", "se_gamma00": "se", "tau00": "tau2", "sigma2": "sigm
 @pytest.mark.parametrize("dataset", [*FILES, "pisa2000_all_learningtower"])
 def test_lme4(assessments_folder: Path, dataset: str, method: str) -> None:
     # School ids repeat across the 43 countries of the last one.
-    files = {**FILES, "pisa2000_all_learningtower": ("pisa2000_all_learningtower.parquet", ["country", "school_id"], "read")}
+    files = {
+        **FILES,
+        "pisa2000_all_learningtower": ("pisa2000_all_learningtower.parquet", ["country", "school_id"], "read"),
+    }
     file, group, outcome = files[dataset]
     fit = fastml.fit(assessments_folder / file, outcome, group, method=method)
     (record,) = records(assessments_folder, dataset, "lme4")

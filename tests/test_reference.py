@@ -16,12 +16,14 @@ import pytest
 
 import fastml
 
-SETS = """apipop_dnum bh1996_wbeing cake_recipe chem97_school dyestuff dyestuff2 exam hard_J2 hard_J3
-hard_all_sizes_distinct hard_base hard_bimodal_low_global hard_bimodal_near_tie hard_dominant_group hard_icc_1em4
-hard_icc_99999 hard_offset1e9 hard_pairs hard_reml_pos_ml_zero hard_scale1e8 hard_scale1em8 hard_singletons_but_one
-hard_tau0_unbal hard_unbal_1_1e4 hsb82 insteval_s lecture lecture_b nist_AtmWtAg nist_SiRstv nist_SmLs01 nist_SmLs02
-nist_SmLs04 nist_SmLs05 nist_SmLs07 nist_SmLs08 oxboys pastes_batch pastes_sample penicillin_plate rail
-scotssec_second sleepstudy star_math_sch""".split()
+SETS = """
+apipop_dnum bh1996_wbeing cake_recipe chem97_school dyestuff dyestuff2 exam hard_J2 hard_J3
+hard_all_sizes_distinct hard_base hard_bimodal_low_global hard_bimodal_near_tie hard_dominant_group
+hard_icc_1em4 hard_icc_99999 hard_offset1e9 hard_pairs hard_reml_pos_ml_zero hard_scale1e8 hard_scale1em8
+hard_singletons_but_one hard_tau0_unbal hard_unbal_1_1e4 hsb82 insteval_s lecture lecture_b nist_AtmWtAg
+nist_SiRstv nist_SmLs01 nist_SmLs02 nist_SmLs04 nist_SmLs05 nist_SmLs07 nist_SmLs08 oxboys pastes_batch
+pastes_sample penicillin_plate rail scotssec_second sleepstudy star_math_sch
+""".split()
 
 # Our names for the record's, and the tolerance of all.
 FIGURES = {
@@ -110,9 +112,7 @@ def test_split_in_pieces_and_added(reference_folder: Path, name: str) -> None:
     rng = np.random.default_rng(7)
     table = data(reference_folder, name)
     piece = rng.integers(0, 5, table.num_rows)
-    parts = [
-        fastml.group_stats(table.filter(pa.array(piece == k)), "y", "group") for k in rng.permutation(5)
-    ]
+    parts = [fastml.group_stats(table.filter(pa.array(piece == k)), "y", "group") for k in rng.permutation(5)]
     whole = sum(parts[1:], start=parts[0])
     for method in ("reml", "ml"):
         check(fastml.fit(whole, method=method), truth[method.upper()])

@@ -1,0 +1,52 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from fastml.errors import SourceError
+
+__all__ = ["replace_file"]
+
+
+def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], object]) -> None:
+    """Write a file beside its place, then put it there in one step: what was there stays whole until then.
+
+    Parameters
+    ----------
+    path : str or path
+    fill : callable
+        Writes the content to the binary file it is given.
+
+    Raises
+    ------
+    SourceError
+        The file can't be written; nothing is left behind.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise SourceError(f"can't write to {target}: it is a folder")
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            try:
+                fill(file)
+                file.flush()
+                os.fsync(file.fileno())
+                # A temporary file is its maker's alone; the result has the rights any new file has.
+                Path(file.name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+                Path(file.name).replace(target)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise SourceError(f"can't write to {target}: {error.strerror or error}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

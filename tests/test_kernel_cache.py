@@ -1,0 +1,102 @@
+"""Compiled code: one signature a kernel, compiled once, never stale, and no folder to write is no error."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+from conftest import ROOT
+
+from fastml.kernels import _jit
+
+FIT = """
+import json, sys, warnings
+import fastml
+from fastml.kernels import _jit
+fit = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0, 3.0], "id": [1, 1, 2, 2, 3]}, "y", "id")
+loaded = {name: kernel.cached for name, kernel in _jit.KERNELS.items() if kernel.cached is not None}
+print(json.dumps([loaded, str(_jit.cache_folder()), fit.gamma00]))
+"""
+
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="with JIT off nothing is compiled")
+
+
+def run(package: Path, program: str = FIT, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    env.update(PYTHONPATH=str(package), PYTHONDONTWRITEBYTECODE="1", **environment)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True, cwd=package
+    )
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package without machine code."""
+    shutil.copytree(ROOT / "fastml", tmp_path / "fastml", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_each_kernel_has_one_signature() -> None:
+    for path in sorted((ROOT / "fastml" / "kernels").glob("[a-z]*.py")):
+        __import__(f"fastml.kernels.{path.stem}")
+    assert _jit.KERNELS
+    for kernel in _jit.KERNELS.values():
+        assert len(kernel.load().signatures) == 1, kernel.name
+
+
+def test_a_second_process_compiles_nothing_and_an_edit_is_seen(package: Path) -> None:
+    first, folder, gamma00 = json.loads(run(package).stdout)
+    assert first
+    assert not any(first.values())
+    assert folder.startswith(str(package / "fastml" / "kernels" / "__pycache__"))
+    second, _, again = json.loads(run(package).stdout)
+    assert second == dict.fromkeys(first, True)
+    assert again == gamma00
+    # Edit a function that another file's result depends on, and keep the file's size and time.
+    source = package / "fastml" / "kernels" / "profile.py"
+    times = source.stat().st_atime_ns, source.stat().st_mtime_ns
+    text = source.read_text()
+    assert text.count("gamma = wm / w1") == 1
+    source.write_text(text.replace("gamma = wm / w1", "gamma = wm * w1"))
+    os.utime(source, ns=times)
+    third, _, changed = json.loads(run(package).stdout)
+    assert not any(third.values())
+    assert changed != gamma00
+
+
+def test_the_package_can_not_be_written(package: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    block = package / "fastml" / "kernels" / "__pycache__"
+    block.write_text("a file where the folder should be, which stops root too")
+    _, folder, _ = json.loads(run(package, HOME=str(home)).stdout)
+    assert folder.startswith(str(home / ".cache" / "fastml"))
+
+
+def test_neither_package_nor_home_can_be_written(package: Path, tmp_path: Path) -> None:
+    (package / "fastml" / "kernels" / "__pycache__").write_text("")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    done = run(package, HOME="/dev/null", TMPDIR=str(temporary))
+    _, folder, _ = json.loads(done.stdout)
+    assert folder.startswith(str(temporary))
+    assert stat.S_IMODE((Path(folder).parent).stat().st_mode) == 0o700
+    assert done.stderr.count("RuntimeWarning") == 1
+    second, _, _ = json.loads(run(package, HOME="/dev/null", TMPDIR=str(temporary)).stdout)
+    assert all(second.values())
+
+
+def test_nothing_can_be_written(package: Path) -> None:
+    program = "import tempfile; tempfile.tempdir = '/dev/null'\n" + FIT
+    done = run(package, program, HOME="/dev/null", NUMBA_CACHE_DIR="/dev/null")
+    loaded, folder, _ = json.loads(done.stdout)
+    assert folder == "None"
+    assert not any(loaded.values())
+    assert done.stderr.count("compiles its kernels anew") == 1
