@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,16 @@ class GroupStats:
         # sum() starts from 0.
         return self if other == 0 else NotImplemented
 
-    def _known(self) -> npt.NDArray[np.bool_]:
-        known = np.ones(self.keys.num_rows, bool)
-        for name in self.keys.column_names:
+    def _missing(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Whether any of these labels is null, shape (C,)."""
+        missing = np.zeros(self.keys.num_rows, bool)
+        for name in names:
             if self.keys[name].null_count:
-                known &= ~np.asarray(self.keys[name].is_null())
-        return known
+                missing |= np.asarray(self.keys[name].is_null())
+        return missing
+
+    def _known(self) -> npt.NDArray[np.bool_]:
+        return ~self._missing(self.keys.column_names)
 
     def _index(self, outcome: str | None) -> int:
         if outcome is None:
@@ -177,12 +182,10 @@ class GroupStats:
         left = np.ones(len(n), bool)
         causes: dict[str, int] = {}
         for cause, names in (("by", self.by), ("group", self.group)):
-            missing = np.zeros(len(n), bool)
-            for name in names if self.labelled else ():
-                missing |= np.asarray(self.keys[name].is_null())
             if names:
+                missing = self._missing(names)
                 causes[cause] = int(self.counts[left & missing, 0].sum())
-            left &= ~missing
+                left &= ~missing
         rows, no_weight, zero_weight = self.counts[left].sum(axis=0).astype(int).tolist()
         if self.weights or self.group_weights:
             causes["weights"] = no_weight
@@ -190,6 +193,37 @@ class GroupStats:
             causes["zero_weight"] = zero_weight
         causes["outcome"] = rows - no_weight - zero_weight - int(n[left].sum())
         return causes
+
+    def split(self) -> Iterator[tuple[dict[str, Any], GroupStats]]:
+        """Give the part of each combination of by-labels, sorted; rows without a by-label belong to none.
+
+        Yields
+        ------
+        labels : dict
+            By-column to label.
+        part : GroupStats
+            The statistics of that part, without `by`; its arrays are views.
+        """
+        first = self.keys.select(self.by)
+        missing = self._missing(self.by)
+        # Cells are sorted by label, so a part is a run of cells.
+        changes = np.zeros(max(len(missing) - 1, 0), bool)
+        for name in self.by:
+            codes = np.asarray(first[name].combine_chunks().dictionary_encode().indices.fill_null(-1))
+            changes |= codes[1:] != codes[:-1]
+        for start, stop in pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), len(missing)]):
+            if start == stop or missing[start]:
+                continue
+            part = replace(
+                self,
+                keys=self.keys.select(self.group).slice(start, stop - start),
+                by=(),
+                counts=self.counts[start:stop],
+                moments=self.moments[:, start:stop],
+                weighted=None if self.weighted is None else self.weighted[:, start:stop],
+                group_weight=None if self.group_weight is None else self.group_weight[start:stop],
+            )
+            yield {name: first[name][start].as_py() for name in self.by}, part
 
     def to_arrow(self) -> pa.Table:
         """Return the statistics as one Arrow table with its description in the schema's metadata.

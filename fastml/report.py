@@ -101,23 +101,62 @@ def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows as CSV with a header; what doesn't exist is empty.
 
     Parameters
     ----------
     rows : sequence of mapping
-        All with the keys of the first.
+    columns : sequence of str
 
     Returns
     -------
     str
     """
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
+
+
+def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as an aligned table: numbers to the right, text to the left.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    columns : sequence of str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(rows_text([{"country": "NOR", "icc": 0.1234}, {"country": "SE", "icc": None}], ["country", "icc"]))
+    country   icc
+    NOR      0.12
+    SE          -
+    """
+    cells = [[_cell(name, row[name]) for name in columns] for row in rows]
+    numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
+    widths = (
+        [max(map(len, (name, *column))) for name, column in zip(columns, zip(*cells, strict=True), strict=True)]
+        if cells
+        else [len(name) for name in columns]
+    )
+    lines = []
+    for line in ([*columns], *cells):
+        aligned = [f"{c:>{w}}" if n else f"{c:<{w}}" for c, w, n in zip(line, widths, numeric, strict=True)]
+        lines.append("  ".join(aligned).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return share(value) if name in ("icc", "reliability") else number(value)
+    return "-" if value is None else str(value)
 
 
 def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int, int]) -> str:

@@ -343,7 +343,8 @@ class OneWayFit:
         -------
         str
         """
-        return report.csv_text([report.flat(self.to_dict())])
+        row = report.flat(self.to_dict())
+        return report.csv_text([row], list(row))
 
     def __str__(self) -> str:
         return report.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())

@@ -1,0 +1,162 @@
+"""Tables of many results: a row per cell and outcome, with a status each."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from fastml import report
+from fastml.files import replace_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FitTable", "ResultTable"]
+
+
+@dataclass(frozen=True, eq=False)
+class ResultTable:
+    """A table of results.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The by-columns, outcome, the figures, and the status of each row.
+    by : tuple of str
+        The by-columns.
+    """
+
+    table: pa.Table
+    by: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self.table.num_rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has a result."""
+        return all(status == "ok" for status in self.table["status"].to_pylist())
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table; null where a figure doesn't exist.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        return self.table
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        return self.table.to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return the rows as dicts; None where a figure doesn't exist, never NaN.
+
+        Returns
+        -------
+        list of dict
+        """
+        return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the rows as a JSON array of objects.
+
+        Parameters
+        ----------
+        indent : int or None
+
+        Returns
+        -------
+        str
+        """
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+
+    def to_csv(self) -> str:
+        """Return the rows as CSV with a header.
+
+        Returns
+        -------
+        str
+        """
+        return report.csv_text(self.to_dict(), self.table.column_names)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the table to a Parquet file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        SourceError
+            The file can't be written.
+        """
+        import pyarrow.parquet as pq
+
+        replace_file(path, lambda file: pq.write_table(self.table, file))
+
+
+class FitTable(ResultTable):
+    """Fits of many cells: what `fit_by` gives.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The by-columns, ``outcome``, every figure of a single fit by its name, and ``status``: "ok", or why there is
+        no result.
+    by : tuple of str
+        The by-columns.
+    """
+
+    def __str__(self) -> str:
+        columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc", "deff",
+                   "reliability", "status"]  # fmt: skip
+        return report.rows_text(self.table.select(columns).to_pylist(), columns)
+
+
+# Every scalar of a fit and its type; what a cell without a result lacks is null.
+FIGURES: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("n_obs", "n_groups", "n_dropped"), pa.int64()),
+    **dict.fromkeys(
+        ("gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
+         "se_icc", "icc", "deff", "deft", "n_eff", "reliability", "loglik", "deviance", "aic", "bic"), pa.float64()),
+    "singular": pa.bool_(),
+    "method": pa.string(),
+}  # fmt: skip
+
+
+def fit_table(by_types: Mapping[str, pa.DataType], rows: Sequence[Mapping[str, Any]]) -> FitTable:
+    """Make a table of rows of figures.
+
+    Parameters
+    ----------
+    by_types : mapping
+        By-column to type of its labels.
+    rows : sequence of mapping
+        By-labels, "outcome", "status" and figures; what is missing becomes null.
+
+    Returns
+    -------
+    FitTable
+    """
+    schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
+    columns = [pa.array([_finite(row.get(name)) for row in rows], schema.field(name).type) for name in schema.names]
+    return FitTable(pa.table(columns, schema=schema), tuple(by_types))
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
