@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any
 from fastml._version import __version__
 
 if TYPE_CHECKING:
-    from fastml.api import fit, group_stats
+    from fastml.api import fit, fit_by, group_stats
     from fastml.errors import FastmlError
     from fastml.groupstats import GroupStats
     from fastml.results import OneWayFit
+    from fastml.tables import FitTable
 
-__all__ = ["FastmlError", "GroupStats", "OneWayFit", "__version__", "fit", "group_stats"]
+__all__ = ["FastmlError", "FitTable", "GroupStats", "OneWayFit", "__version__", "fit", "fit_by", "group_stats"]
 
 _HOME = {
     "FastmlError": "errors",
+    "FitTable": "tables",
     "GroupStats": "groupstats",
     "OneWayFit": "results",
     "fit": "api",
+    "fit_by": "api",
     "group_stats": "api",
 }
 

@@ -1,4 +1,4 @@
-"""fit and group_stats: check the call, wire the steps below."""
+"""fit, fit_by, group_stats: check the call, wire the steps below."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, FormulaError
+from fastml.errors import ArgumentError, FastmlError, FormulaError, ModelError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats, is_stats_file
 from fastml.results import OneWayFit
+from fastml.tables import FitTable, fit_table
 from fastml.weighted import Weighting, check_options, check_weights, fit_weighted
 
-__all__ = ["fit", "group_stats"]
+__all__ = ["fit", "fit_by", "group_stats"]
 
 Names = str | Sequence[str]
 
@@ -90,9 +91,77 @@ def fit(
     check_weights(weights, group_weights)
     stats = _statistics(data, outcome, group, weights, group_weights)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
-    if stats.weights or stats.group_weights:
-        return _fit_weighted(stats, name, method, df, weighting)
-    return _fit_stats(stats, name, method or "reml", df)
+    return _fit_one(stats, name, method, df, weighting)
+
+
+def fit_by(
+    data: Any,
+    outcome: Names | None = None,
+    group: Names | None = None,
+    *,
+    by: Names | None = None,
+    method: str | None = None,
+    df: str | None = None,
+    weights: str | None = None,
+    group_weights: str | None = None,
+    weights_are: str = "total",
+    weight_scaling: str = "size",
+    vcov: str = "joint",
+) -> FitTable:
+    """Fit the model in every part of the data, and for every outcome, from one pass over the rows.
+
+    Parameters
+    ----------
+    data : anything `fit` takes
+        Or statistics gathered with ``by=``.
+    outcome : str or list of str
+        Columns of scores; not needed for statistics, whose outcomes are all fitted then.
+    group : str or list of str
+        Columns of school ids. They need be unique inside a part only.
+    by : str or list of str
+        Columns that split the data (countries). A row without such a label belongs to no part.
+    method, df, weights, group_weights, weights_are, weight_scaling, vcov
+        As in `fit`.
+
+    Returns
+    -------
+    FitTable
+        A row per part and outcome, sorted by part. A part that can't be fitted has a row too: its ``status`` says why,
+        and its figures are null.
+
+    Raises
+    ------
+    FastmlError
+        As in `fit`, for what concerns all the data.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> scores = {
+    ...     "country": ["N", "N", "N", "N", "S", "S"],
+    ...     "school": [1, 1, 2, 2, 1, 1],
+    ...     "score": [1.0, 2.0, 5.0, 7.0, 3.0, 4.0],
+    ... }
+    >>> for row in fastml.fit_by(scores, "score", "school", by="country").to_dict():
+    ...     print(row["country"], row["n_groups"], row["status"])
+    N 2 ok
+    S None there is one group only; the variance between groups needs at least two
+    """
+    if method is not None:
+        method = _one_of("method", method, METHODS)
+    weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
+    check_weights(weights, group_weights)
+    stats = _split_statistics(data, outcome, group, by, weights, group_weights)
+    outcomes = _names(outcome) or list(stats.outcomes)
+    rows = []
+    for labels, part in stats.split():
+        for name in outcomes:
+            try:
+                figures = {**_fit_one(part, name, method, df, weighting).to_dict(), "status": "ok"}
+            except ModelError as error:
+                figures = {"n_dropped": sum(part.dropped(name).values()), "status": str(error)}
+            rows.append({**labels, **figures, "outcome": name})
+    return fit_table({name: stats.keys[name].type for name in stats.by}, rows)
 
 
 def group_stats(
@@ -155,8 +224,6 @@ def _statistics(
     if is_stats_file(data):
         data = GroupStats.read(data)
     if isinstance(data, GroupStats):
-        if group is not None and tuple(_names(group)) != data.group:
-            raise FastmlError(f"group={group!r}, but the statistics are of groups by {', '.join(data.group)}")
         if outcome is not None and outcome not in data.outcomes:
             raise ArgumentError("outcome", outcome, data.outcomes, "the statistics hold no other")
         if outcome is None and len(data.outcomes) > 1:
@@ -165,12 +232,7 @@ def _statistics(
             raise FastmlError(
                 f"the statistics are split by {', '.join(data.by)}; gather them without by= to fit them as one"
             )
-        for role, asked, held in (
-            ("weights", weights, data.weights),
-            ("group_weights", group_weights, data.group_weights),
-        ):
-            if asked is not None and asked != held:
-                raise FastmlError(f"{role}={asked!r}, but the statistics were gathered with {role}={held!r}")
+        _check_held(data, group, weights, group_weights)
         return data
     if isinstance(outcome, str) and group is None:
         match = _FORMULA.fullmatch(outcome)
@@ -183,6 +245,48 @@ def _statistics(
     if not isinstance(outcome, str):
         raise ArgumentError("outcome", outcome, ["one column's name"])
     return from_source(data, [outcome], _names(group), weights=weights, group_weights=group_weights)
+
+
+def _split_statistics(
+    data: Any, outcome: Names | None, group: Names | None, by: Names | None,
+    weights: str | None, group_weights: str | None,
+) -> GroupStats:  # fmt: skip
+    """Statistics of the call of `fit_by`."""
+    if is_stats_file(data):
+        data = GroupStats.read(data)
+    if isinstance(data, GroupStats):
+        if by is not None and tuple(_names(by)) != data.by:
+            raise FastmlError(f"by={by!r}, but the statistics are split by {', '.join(data.by) or 'nothing'}")
+        if not data.by:
+            raise FastmlError("the statistics are not split: gather them with by=, or use fit")
+        for name in _names(outcome):
+            if name not in data.outcomes:
+                raise ArgumentError("outcome", name, data.outcomes, "the statistics hold no other")
+        _check_held(data, group, weights, group_weights)
+        return data
+    if outcome is None or group is None or not _names(by):
+        raise FastmlError("name outcome, group and by: fit_by(data, 'score', 'school', by='country')")
+    return from_source(data, _names(outcome), _names(group), _names(by), weights=weights, group_weights=group_weights)
+
+
+def _check_held(stats: GroupStats, group: Names | None, weights: str | None, group_weights: str | None) -> None:
+    """Refuse names that the statistics were not gathered with."""
+    if group is not None and tuple(_names(group)) != stats.group:
+        raise FastmlError(f"group={group!r}, but the statistics are of groups by {', '.join(stats.group)}")
+    for role, asked, held in (
+        ("weights", weights, stats.weights),
+        ("group_weights", group_weights, stats.group_weights),
+    ):
+        if asked is not None and asked != held:
+            raise FastmlError(f"{role}={asked!r}, but the statistics were gathered with {role}={held!r}")
+
+
+def _fit_one(
+    stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
+) -> OneWayFit:
+    if stats.weights or stats.group_weights:
+        return _fit_weighted(stats, outcome, method, df, weighting)
+    return _fit_stats(stats, outcome, method or "reml", df)
 
 
 def _fit_stats(stats: GroupStats, outcome: str | None, method: str, df: str | None) -> OneWayFit:
@@ -232,7 +336,10 @@ def _fit_weighted(
     from fastml.shrinkage import reliabilities
 
     if method not in (None, "ml"):
-        raise ArgumentError("method", method, ["ml"], "with weights there is pseudo-ML alone: leave method out")
+        raise FastmlError(
+            f"method={method!r} can't be weighted: a pseudo likelihood has no restricted form; "
+            "leave method out or use method='ml'"
+        )
     if df not in (None, "hlm", "normal"):
         raise ArgumentError("df", df, ["hlm", "normal"], "weighted fits have J - 1 degrees of freedom ('hlm')")
     fitted = fit_weighted(stats, outcome, weighting.weights_are, weighting.scaling, weighting.vcov)

@@ -6,13 +6,17 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastml._version import __version__
 from fastml.errors import FastmlError
 from fastml.files import replace_file
+
+if TYPE_CHECKING:
+    from fastml.results import OneWayFit
+    from fastml.tables import FitTable
 
 __all__ = ["main"]
 
@@ -65,7 +69,14 @@ def fit(
     outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
     group: Annotated[list[str] | None, typer.Option("--group", "-g",
                      help="Column of school ids; give it again for each further column.")] = None,
-    method: Annotated[Method, typer.Option(help="Estimation method.")] = Method.reml,
+    by: Annotated[list[str] | None, typer.Option("--by",
+                  help="Column that splits the data (countries); a fit of each part.")] = None,
+    method: Annotated[Method | None, typer.Option(help="Estimation method; reml, or ml with weights.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of student weights.")] = None,
+    group_weights: Annotated[str | None, typer.Option(help="Column of school weights.")] = None,
+    weights_are: Annotated[str, typer.Option(help="What student weights are: total or conditional.")] = "total",
+    weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
+    vcov: Annotated[str, typer.Option(help="Robust standard errors: joint or block.")] = "joint",
     format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
 ) -> None:  # fmt: skip
@@ -75,9 +86,23 @@ def fit(
     """
     from fastml import api
 
-    result = api.fit(file, outcome, group or None, method=method.value)
+    options: Any = {
+        "method": None if method is None else method.value,
+        "weights": weights,
+        "group_weights": group_weights,
+        "weights_are": weights_are,
+        "weight_scaling": weight_scaling,
+        "vcov": vcov,
+    }
+    result: OneWayFit | FitTable
+    if by:
+        result = api.fit_by(file, outcome, group or None, by=by, **options)
+    else:
+        result = api.fit(file, outcome, group or None, **options)
     texts = {Format.text: result.__str__, Format.json: result.to_json, Format.csv: result.to_csv}
     _deliver(texts[format]().rstrip("\n") + "\n", output)
+    if by and not result.complete:
+        raise typer.Exit(3)
 
 
 def _deliver(text: str, output: Path | None) -> None:
@@ -94,7 +119,7 @@ def _deliver(text: str, output: Path | None) -> None:
 
 
 def main() -> None:
-    """Run the command; exit status 0, or 2 with one line on stderr for a user's error."""
+    """Run the command; exit status 0, 2 with one line on stderr for a user's error, 3 when a part has no result."""
     try:
         code = app(standalone_mode=False)
     except FastmlError as error:

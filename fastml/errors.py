@@ -10,6 +10,7 @@ __all__ = [
     "ColumnNotFoundError",
     "ColumnTypeError",
     "FastmlError",
+    "FilterError",
     "FormulaError",
     "MergeError",
     "ModelError",
@@ -28,6 +29,17 @@ class FastmlError(ValueError):
 
 class SourceError(FastmlError):
     """The data can't be opened or read."""
+
+
+class FilterError(FastmlError):
+    """A condition on rows that can't be read, or not computed from the columns there are."""
+
+    def __init__(self, text: str, at: int | None, reason: str = "") -> None:
+        where = "at its end" if at is not None and at >= len(text) else f"at {text[at:]!r}"
+        super().__init__(
+            f"filter {text!r} " + (f"can't be applied: {reason}" if at is None else f"can't be read {where}; ")
+            + ("" if at is None else "write it like: cycle = 2019 and country in ('TUR', 'USA') and score is not null")
+        )  # fmt: skip
 
 
 class FormulaError(FastmlError):

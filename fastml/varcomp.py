@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from fastml.errors import ModelError
 
-__all__ = ["Optimum", "SizeTable", "Terms", "VarianceComponents", "estimate", "evaluate", "reduce_sizes"]
+__all__ = [
+    "Optimum",
+    "SizeTable",
+    "Terms",
+    "VarianceComponents",
+    "check_groups",
+    "estimate",
+    "evaluate",
+    "reduce_sizes",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -167,27 +176,10 @@ def reduce_sizes(n: npt.NDArray[np.int64], mean: Floats, residual: Floats, ss: F
         maximum then.
     """
     n_groups, n_obs = int(n.size), int(n.sum())
-    if n_groups == 0:
-        raise ModelError("there are no observations to fit; check the filter and the missing values")
-    if n_groups == 1:
-        raise ModelError("there is one group only; the variance between groups needs at least two")
-    if n_obs == n_groups:
-        raise ModelError(
-            f"every one of the {n_groups:,} groups has a single observation, so the variance within groups can't be "
-            "told from the variance between them; is the group column an id of students?"
-        )
     ssw = float(ss.sum())
-    if not math.isfinite(ssw):
-        raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
-    origin = float(np.mean(mean))
+    origin = float(np.mean(mean)) if n_groups else 0.0
     deviation = (mean - origin) + residual
-    if ssw == 0.0:
-        if not np.any(deviation != deviation[0]):
-            raise ModelError("the outcome has the same value in every row; there is no variation to divide")
-        raise ModelError(
-            "the outcome is constant inside every group, so sigma2 is 0 and the likelihood has no maximum; "
-            "is it a variable of the group?"
-        )
+    check_groups(n_groups, n_obs, ssw, deviation)
     exponent = math.frexp(ssw / (n_obs - n_groups))[1] // 2
     unit = math.ldexp(1.0, exponent)
     deviation /= unit
@@ -209,6 +201,41 @@ def reduce_sizes(n: npt.NDArray[np.int64], mean: Floats, residual: Floats, ss: F
         n_obs=n_obs,
         n_groups=n_groups,
     )
+
+
+def check_groups(n_groups: int, n_obs: int, ssw: float, deviation: Floats) -> None:
+    """Refuse groups whose likelihood has no maximum.
+
+    Parameters
+    ----------
+    n_groups, n_obs : int
+    ssw : float
+        Pooled within-group sum of squares, weighted or not.
+    deviation : ndarray, shape (J,)
+        Group means about any origin.
+
+    Raises
+    ------
+    ModelError
+    """
+    if n_groups == 0:
+        raise ModelError("there are no observations to fit; check the filter and the missing values")
+    if n_groups == 1:
+        raise ModelError("there is one group only; the variance between groups needs at least two")
+    if n_obs == n_groups:
+        raise ModelError(
+            f"every one of the {n_groups:,} groups has a single observation, so the variance within groups can't be "
+            "told from the variance between them; is the group column an id of students?"
+        )
+    if not math.isfinite(ssw):
+        raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
+    if ssw == 0.0:
+        if not np.any(deviation != deviation[0]):
+            raise ModelError("the outcome has the same value in every row; there is no variation to divide")
+        raise ModelError(
+            "the outcome is constant inside every group, so sigma2 is 0 and the likelihood has no maximum; "
+            "is it a variable of the group?"
+        )
 
 
 def evaluate(table: SizeTable, theta: float) -> Terms:
@@ -254,7 +281,7 @@ def deviance(table: SizeTable, terms: Terms, dof: float, restricted: bool) -> fl
     return value + math.log(terms.w1) if restricted else value
 
 
-def estimate(table: SizeTable, method: str = "reml") -> VarianceComponents:
+def estimate(table: SizeTable, method: str = "reml", dof: float | None = None) -> VarianceComponents:
     """Fit the model by REML, ML or ANOVA moments.
 
     REML and ML return the global minimum of the deviance: every local one is found on a grid over log theta that is
@@ -266,6 +293,8 @@ def estimate(table: SizeTable, method: str = "reml") -> VarianceComponents:
     method : {"reml", "ml", "anova"}
         "anova" is the method of moments, tau00 = (MSB - MSW)/n0 cut at 0 (Searle, Casella and McCulloch 1992,
         section 3.6).
+    dof : float, optional
+        Divisor of the profile, where it isn't N - 1 (REML) or N (ML): the sum of the weights in a weighted ML fit.
 
     Returns
     -------
@@ -276,7 +305,8 @@ def estimate(table: SizeTable, method: str = "reml") -> VarianceComponents:
     from fastml.kernels import profile
 
     restricted = method == "reml"
-    dof = float(table.n_obs - 1 if restricted else table.n_obs)
+    if dof is None:
+        dof = float(table.n_obs - 1 if restricted else table.n_obs)
     optima = np.empty((MAX_OPTIMA, 2))
     found, evaluations = profile.find_optima(
         table.size, table.count, table.mean, table.ss, table.ssw, dof, restricted, optima

@@ -1,0 +1,265 @@
+"""The studies as data: which columns hold what, and how replicates make a variance.
+
+A `Design` names columns by their usual names, several where they differ between cycles; the first that a file has,
+in upper or lower case, is taken. Users change one with `dataclasses.replace`, or write their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from fastml.errors import ArgumentError
+
+__all__ = ["ICCS", "NAEP", "PIRLS", "PISA", "PISA_BEFORE_2015", "TIMSS", "TIMSS_BEFORE_2015", "Columns", "Design",
+           "Jackknife", "find_design"]  # fmt: skip
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Jackknife:
+    """Replicates from zones of paired schools: in one zone at a time, weights are doubled or set to zero.
+
+    Attributes
+    ----------
+    zone, half : tuple of str
+        Columns of the zone and of the half, 0 or 1, that a row belongs to. The half alone decides the factor: zones
+        may have any number of schools, or one half only.
+    both_halves : bool
+        Two replicates per zone, weights x 2 where the half is 1 and x 0 where it is 0, and the reverse; else the
+        first alone.
+    """
+
+    zone: Names
+    half: Names
+    both_halves: bool
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Replicates whose total weights are columns of the file.
+
+    Attributes
+    ----------
+    pattern : tuple of str
+        Name of column r, with ``{r}`` for the number from 1 (``{r:02d}`` with a leading zero).
+    count : int
+        Number of replicates.
+    """
+
+    pattern: Names
+    count: int
+
+
+@dataclass(frozen=True)
+class Design:
+    """A study's columns and variance formula.
+
+    Attributes
+    ----------
+    name : str
+    group : tuple of str
+        Column of school ids, unique within a country.
+    country : tuple of str
+        Column of countries; schools and zones live within one.
+    plausible : tuple of str
+        Name of plausible value k of an outcome, with ``{outcome}`` and ``{k}``.
+    n_plausible : int
+    weight : tuple of str
+        Column of students' total weights.
+    group_weight : tuple of tuple of str
+        The school's weight: the first of these sets of columns that the file has all of, multiplied.
+    replicates : Jackknife or Columns
+    factor : float
+        The variance is this times the sum of squared deviations of the replicates from the full sample.
+    first_only : bool
+        Sampling variance from plausible value 1 alone, else the mean over all.
+    class_group : tuple of str
+        Column of class ids, where a class can be the group.
+    class_weight : tuple of str
+        Columns to multiply the school's weight by, if it is.
+    missing : tuple of float
+        Codes that are no score wherever they stand in for one.
+    school_file : str
+        Where the school's weight is, for messages.
+    """
+
+    name: str
+    group: Names
+    country: Names
+    plausible: Names
+    n_plausible: int
+    weight: Names
+    group_weight: tuple[Names, ...]
+    replicates: Jackknife | Columns
+    factor: float
+    first_only: bool = False
+    class_group: Names = ()
+    class_weight: Names = ()
+    missing: tuple[float, ...] = ()
+    school_file: str = "the school file"
+
+
+# Exact values that programmes of the OECD and the IEA write for "not administered", "invalid", "omitted", ...
+_MISSING = tuple(float(f"{nines}{last}") for nines in ("99", "999", "9999", "99999") for last in (6, 7, 8, 9))
+
+TIMSS = Design(
+    name="TIMSS",
+    group=("IDSCHOOL",),
+    country=("IDCNTRY", "CTY", "COUNTRY"),
+    plausible=("{outcome}{k:02d}",),
+    n_plausible=5,
+    weight=("TOTWGT",),
+    group_weight=(("SCHWGT",), ("WGTFAC1", "WGTADJ1")),
+    replicates=Jackknife(("JKZONE", "JKCZONE"), ("JKREP", "JKCREP"), both_halves=True),
+    factor=0.5,
+    class_group=("IDCLASS",),
+    class_weight=("WGTFAC2", "WGTADJ2"),
+    missing=_MISSING,
+    school_file="the school context file (BCG, ACG), column SCHWGT",
+)
+"""TIMSS from 2015 on: paired jackknife over both halves of up to 75 zones."""
+
+TIMSS_BEFORE_2015 = Design(
+    name="TIMSS before 2015",
+    group=TIMSS.group,
+    country=TIMSS.country,
+    plausible=TIMSS.plausible,
+    n_plausible=5,
+    weight=TIMSS.weight,
+    group_weight=TIMSS.group_weight,
+    replicates=Jackknife(("JKZONE", "JKCZONE"), ("JKREP", "JKCREP"), both_halves=False),
+    factor=1.0,
+    first_only=True,
+    class_group=TIMSS.class_group,
+    class_weight=TIMSS.class_weight,
+    missing=_MISSING,
+    school_file=TIMSS.school_file,
+)
+"""TIMSS and PIRLS before 2015: one replicate per zone, sampling variance from plausible value 1."""
+
+PIRLS = Design(
+    name="PIRLS",
+    group=TIMSS.group,
+    country=TIMSS.country,
+    plausible=TIMSS.plausible,
+    n_plausible=5,
+    weight=TIMSS.weight,
+    group_weight=TIMSS.group_weight,
+    replicates=TIMSS.replicates,
+    factor=0.5,
+    class_group=TIMSS.class_group,
+    class_weight=TIMSS.class_weight,
+    missing=_MISSING,
+    school_file="the school context file (ACG), column SCHWGT",
+)
+"""PIRLS from 2016 on, as TIMSS; for earlier cycles use TIMSS_BEFORE_2015."""
+
+PISA = Design(
+    name="PISA",
+    group=("CNTSCHID",),
+    country=("CNT", "CNTRYID"),
+    plausible=("PV{k}{outcome}",),
+    n_plausible=10,
+    weight=("W_FSTUWT",),
+    group_weight=(("W_SCHGRNRABWT",),),
+    replicates=Columns(("W_FSTURWT{r}",), 80),
+    factor=0.05,
+    missing=_MISSING,
+    school_file="the school questionnaire file, column W_SCHGRNRABWT, key CNTSCHID",
+)
+"""PISA from 2015 on: balanced repeated replication with Fay's factor .5, 1/(80 (1 - .5)^2) = .05."""
+
+PISA_BEFORE_2015 = Design(
+    name="PISA before 2015",
+    group=("SCHOOLID",),
+    country=("CNT", "COUNTRY"),
+    plausible=("PV{k}{outcome}",),
+    n_plausible=5,
+    weight=("W_FSTUWT",),
+    group_weight=(("W_FSCHWT",), ("WNRSCHBW",)),
+    replicates=Columns(("W_FSTR{r}",), 80),
+    factor=0.05,
+    missing=_MISSING,
+    school_file="the school questionnaire file, column W_FSCHWT, key SCHOOLID",
+)
+"""PISA 2000 to 2012."""
+
+ICCS = Design(
+    name="ICCS",
+    group=("IDSCHOOL",),
+    country=("IDCNTRY", "COUNTRY"),
+    plausible=("PV{k}{outcome}",),
+    n_plausible=5,
+    weight=("TOTWGTS", "TOTWGT"),
+    group_weight=(("TOTWGTC",), ("SCHWGT",), ("WGTFAC1", "WGTADJ1S"), ("WGTFAC1", "WGTADJ1")),
+    replicates=Jackknife(("JKZONES", "JKZONE"), ("JKREPS", "JKREP"), both_halves=False),
+    factor=1.0,
+    missing=_MISSING,
+    school_file="the school file (ICG), column TOTWGTC",
+)
+"""ICCS and ICILS: one replicate per zone, averaged over plausible values."""
+
+NAEP = Design(
+    name="NAEP",
+    group=("SCRPSU",),
+    country=("FIPS",),
+    plausible=("{outcome}{k}", "{outcome}{k:02d}"),
+    n_plausible=20,
+    weight=("ORIGWT",),
+    group_weight=(("SCHWT",),),
+    replicates=Columns(("SRWT{r:02d}", "SRWT{r}"), 62),
+    factor=1.0,
+    first_only=True,
+    missing=_MISSING,
+    school_file="the restricted-use school file",
+)
+"""NAEP: 62 replicate columns, sampling variance from plausible value 1 (``replace(NAEP, first_only=False)`` for all).
+
+Files have 20 plausible values from 2013 on; ``replace(NAEP, n_plausible=5)`` before.
+"""
+
+_BY_NAME = {
+    "timss": TIMSS,
+    "timss_before_2015": TIMSS_BEFORE_2015,
+    "pirls": PIRLS,
+    "pisa": PISA,
+    "pisa_before_2015": PISA_BEFORE_2015,
+    "iccs": ICCS,
+    "naep": NAEP,
+}
+
+
+def find_design(design: Design | str) -> Design:
+    """Return the design, or the one of that name.
+
+    Parameters
+    ----------
+    design : Design or str
+        A name is read without case; blanks and hyphens stand for underscores.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    ArgumentError
+        There is none of that name.
+
+    Examples
+    --------
+    >>> find_design("TIMSS before 2015").factor
+    1.0
+    """
+    if isinstance(design, Design):
+        return design
+    if isinstance(design, str):
+        name = design.strip().lower().replace(" ", "_").replace("-", "_")
+        if name in _BY_NAME:
+            return _BY_NAME[name]
+        close = get_close_matches(name, _BY_NAME, n=1, cutoff=0.5)
+        remedy = f"did you mean {close[0]!r}?" if close else "or give a fastml.designs.Design of your own"
+        raise ArgumentError("design", design, _BY_NAME, remedy)
+    raise ArgumentError("design", design, _BY_NAME, "or give a fastml.designs.Design of your own")

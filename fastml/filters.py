@@ -1,0 +1,223 @@
+"""Conditions on rows: a small SQL-like language, parsed to a pyarrow expression, and its use on batches.
+
+    condition := condition OR condition | condition AND condition | NOT condition | ( condition )
+               | value (= | == | != | <> | < | <= | > | >=) value
+               | value [NOT] IN ( value, ... ) | value [NOT] BETWEEN value AND value | value IS [NOT] NULL
+    value     := column | "column" | `column` | number | 'text' | TRUE | FALSE
+
+As in SQL a comparison with null is neither true nor false, and only rows for which the condition is true stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastml.errors import ArgumentError, FilterError
+
+__all__ = ["apply_filter", "as_expression", "filter_columns"]
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])
+    | (?P<text>'(?:[^']|'')*')
+    | (?P<quoted>"(?:[^"]|"")*"|`[^`]+`)
+    | (?P<word>[^\W\d][\w.]*)
+    | (?P<sign><=|>=|<>|!=|==|=|<|>|\(|\)|,)
+    )""",
+    re.VERBOSE,
+)
+_COMPARISONS = {
+    "=": "__eq__", "==": "__eq__", "!=": "__ne__", "<>": "__ne__",
+    "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__",
+}  # fmt: skip
+_KEYWORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "BETWEEN", "TRUE", "FALSE"}
+
+
+def as_expression(condition: Any) -> pc.Expression:
+    """Return the pyarrow expression of a condition, which may be one already.
+
+    Parameters
+    ----------
+    condition : str or pyarrow.compute.Expression
+
+    Returns
+    -------
+    pyarrow.compute.Expression
+
+    Raises
+    ------
+    FilterError
+        The text is no condition of the language above.
+
+    Examples
+    --------
+    >>> as_expression("cycle = 2019 and score is not null")
+    <pyarrow.compute.Expression ((cycle == 2019) and invert(is_null(score, {nan_is_null=false})))>
+    """
+    if isinstance(condition, pc.Expression):
+        return condition
+    if not isinstance(condition, str):
+        raise ArgumentError("filter", condition, ["a pyarrow expression", "text such as 'cycle = 2019'"])
+    return _Parser(condition).parse()
+
+
+class _Parser:
+    """Recursive descent over the tokens of a condition."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens: list[tuple[str, str, int]] = []
+        at = 0
+        while text[at:].strip():
+            match = _TOKEN.match(text, at)
+            if match is None:
+                self._fail(at + len(text[at:]) - len(text[at:].lstrip()))
+            kind = match.lastgroup or ""
+            value, start = match[kind], match.start(kind)
+            if kind == "word" and value.upper() in _KEYWORDS:
+                kind, value = "keyword", value.upper()
+            self._tokens.append((kind, value, start))
+            at = match.end()
+        self._at = 0
+
+    def parse(self) -> pc.Expression:
+        expression = self._either()
+        if self._at < len(self._tokens):
+            self._fail()
+        return expression
+
+    def _fail(self, at: int | None = None) -> Any:
+        if at is None:
+            at = self._tokens[self._at][2] if self._at < len(self._tokens) else len(self._text)
+        raise FilterError(self._text, at)
+
+    def _take(self, *values: str) -> str:
+        """Return the next token if it is one of these keywords or signs, else an empty string."""
+        if self._at < len(self._tokens):
+            kind, value, _ = self._tokens[self._at]
+            if kind in ("keyword", "sign") and value in values:
+                self._at += 1
+                return value
+        return ""
+
+    def _need(self, value: str) -> None:
+        if not self._take(value):
+            self._fail()
+
+    def _either(self) -> pc.Expression:
+        expression = self._both()
+        while self._take("OR"):
+            expression = expression | self._both()
+        return expression
+
+    def _both(self) -> pc.Expression:
+        expression = self._negated()
+        while self._take("AND"):
+            expression = expression & self._negated()
+        return expression
+
+    def _negated(self) -> pc.Expression:
+        return ~self._negated() if self._take("NOT") else self._predicate()
+
+    def _predicate(self) -> pc.Expression:
+        if self._take("("):
+            expression = self._either()
+            self._need(")")
+            return expression
+        left = self._value()
+        if self._take("IS"):
+            negated = self._take("NOT")
+            self._need("NULL")
+            return ~left.is_null() if negated else left.is_null()
+        negated = self._take("NOT")
+        if self._take("IN"):
+            expression = self._is_in(left)
+        elif self._take("BETWEEN"):
+            low = self._value()
+            self._need("AND")
+            expression = (left >= low) & (left <= self._value())
+        elif not negated and (sign := self._take(*_COMPARISONS)):
+            return getattr(left, _COMPARISONS[sign])(self._value())
+        else:
+            self._fail()
+        return ~expression if negated else expression
+
+    def _is_in(self, left: pc.Expression) -> pc.Expression:
+        self._need("(")
+        values = [self._value()]
+        while self._take(","):
+            values.append(self._value())
+        self._need(")")
+        # A balanced tree of comparisons: null stays null, as in SQL, and Parquet's statistics can decide it.
+        terms = [left == value for value in values]
+        while len(terms) > 1:
+            terms = [terms[i] | terms[i + 1] if i + 1 < len(terms) else terms[i] for i in range(0, len(terms), 2)]
+        return terms[0]
+
+    def _value(self) -> pc.Expression:
+        if self._at == len(self._tokens):
+            self._fail()
+        kind, value, _ = self._tokens[self._at]
+        self._at += 1
+        if kind == "number":
+            return pc.scalar(int(value) if re.fullmatch(r"[+-]?\d+", value) else float(value))
+        if kind == "text":
+            return pc.scalar(value[1:-1].replace("''", "'"))
+        if kind == "quoted":
+            return pc.field(value[1:-1].replace('""', '"') if value[0] == '"' else value[1:-1])
+        if kind == "word":
+            return pc.field(value)
+        if kind == "keyword" and value in ("TRUE", "FALSE"):
+            return pc.scalar(value == "TRUE")
+        self._at -= 1
+        return self._fail()
+
+
+def filter_columns(expression: pc.Expression, names: Iterable[str]) -> list[str]:
+    """Which of these columns the expression may use: those whose name its text holds, so perhaps one too many.
+
+    Parameters
+    ----------
+    expression : pyarrow.compute.Expression
+    names : iterable of str
+
+    Returns
+    -------
+    list of str
+    """
+    text = str(expression)
+    return [name for name in names if name in text]
+
+
+def apply_filter(batch: pa.RecordBatch, expression: pc.Expression, columns: list[str]) -> list[pa.RecordBatch]:
+    """Rows of a batch for which the expression is true, in their order; the given columns of them.
+
+    Parameters
+    ----------
+    batch : pyarrow.RecordBatch
+    expression : pyarrow.compute.Expression
+    columns : list of str
+
+    Returns
+    -------
+    list of pyarrow.RecordBatch
+
+    Raises
+    ------
+    FilterError
+        The expression can't be computed from these columns.
+    """
+    import pyarrow.dataset as ds
+
+    try:
+        scanner = ds.Scanner.from_batches(
+            [batch], schema=batch.schema, columns=columns, filter=expression, use_threads=False
+        )
+        return list(scanner.to_table().to_batches())
+    except pa.ArrowException as error:
+        raise FilterError(str(expression), None, str(error).strip().splitlines()[0].rstrip(".")) from None

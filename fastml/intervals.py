@@ -1,0 +1,384 @@
+"""Confidence intervals of the model's parameters by every method that has one for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.bootstrap import (
+    DRAWS,
+    BootstrapDraws,
+    acceleration,
+    bca_limits,
+    bootstrap,
+    percentile_limits,
+)
+from fastml.distributions import chi2_quantile, f_quantile, normal_quantile, root, t_quantile
+from fastml.errors import ArgumentError, FastmlError, ModelError
+from fastml.inference import mean_test, standard_errors
+from fastml.profiles import ProfileLimits, ProfileSet, profile_set
+from fastml.varcomp import SizeTable, VarianceComponents, estimate
+
+__all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "between_ratio", "exact_theta", "interval",
+           "intervals"]  # fmt: skip
+
+Floats = npt.NDArray[np.float64]
+
+METHODS = ("exact", "profile", "profile-ml", "bootstrap", "bca", "wald")
+
+# Exact where there is an exact interval; tau00 has none, and its profile needs a likelihood.
+DEFAULT_METHOD = {
+    "gamma00": "exact",
+    "tau00": "profile",
+    "tau_sd": "profile",
+    "sigma2": "exact",
+    "sigma": "exact",
+    "theta": "exact",
+    "icc": "exact",
+    "deff": "exact",
+    "deft": "exact",
+    "n_eff": "exact",
+    "reliability": "exact",
+}
+PARAMETERS = tuple(DEFAULT_METHOD)
+_OF_THETA = ("theta", "icc", "deff", "deft", "n_eff", "reliability")
+_BASE = {"tau_sd": "tau00", "sigma": "sigma2"} | dict.fromkeys(_OF_THETA, "theta")
+
+CUT_AT_ZERO = "the group means differ less than chance alone would have them: both ends are cut at no variance"
+CUT_BELOW = "the lower end is cut at 0"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes
+    ----------
+    low, high : float
+        Limits, in the units of the parameter.
+    level : float
+        Confidence level.
+    method : str
+        One of `METHODS`.
+    note : str
+        What a reader must know about this one; empty for most.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
+    note: str = ""
+
+
+def between_ratio(table: SizeTable, theta: float) -> tuple[float, float]:
+    """Weighted between-group mean square over the within one, and its derivative by theta.
+
+    Parameters
+    ----------
+    table : SizeTable
+    theta : float
+
+    Returns
+    -------
+    f, slope : float
+        f = [sum w (mean - gamma)^2/(J - 1)]/MSW, w = n/(1 + n theta), which is F(J - 1, N - J) at the true theta
+        whatever the sizes, and falls as theta grows (Wald 1940; Harville and Fenech 1985).
+    """
+    w = table.size / (1.0 + table.size * theta)
+    cw = table.count * w
+    gamma = float(np.sum(cw * table.mean) / np.sum(cw))
+    squares = w * (table.ss + table.count * (table.mean - gamma) ** 2)
+    msw = table.ssw / (table.n_obs - table.n_groups)
+    scale = 1.0 / ((table.n_groups - 1) * msw)
+    return scale * float(np.sum(squares)), -scale * float(np.sum(w * squares))
+
+
+def exact_theta(table: SizeTable, level: float) -> tuple[float, float, str]:
+    """Exact confidence interval of theta = tau00/sigma2 for groups of any sizes, both ends cut at 0.
+
+    Parameters
+    ----------
+    table : SizeTable
+    level : float
+
+    Returns
+    -------
+    low, high : float
+    note : str
+    """
+    df = float(table.n_groups - 1), float(table.n_obs - table.n_groups)
+    tail = 0.5 * (1.0 - level)
+    low = _theta_at(table, f_quantile(1.0 - tail, *df))
+    high = _theta_at(table, f_quantile(tail, *df))
+    return low, high, CUT_AT_ZERO if high == 0.0 else ""
+
+
+def _theta_at(table: SizeTable, quantile: float) -> float:
+    """Theta whose between ratio is `quantile`, or 0 where that is not reached."""
+    at_zero, _ = between_ratio(table, 0.0)
+    if at_zero <= quantile:
+        return 0.0
+    # w < 1/theta, so the ratio is below its own sum of squares about any centre, over theta.
+    centre = float(np.sum(table.count * table.mean) / table.n_groups)
+    spread = float(np.sum(table.ss + table.count * (table.mean - centre) ** 2))
+    msw = table.ssw / (table.n_obs - table.n_groups)
+    top = spread / ((table.n_groups - 1) * msw * quantile)
+
+    def excess(theta: float) -> tuple[float, float]:
+        # The inverse of the ratio is linear in theta for equal sizes and nearly so for others.
+        f, slope = between_ratio(table, theta)
+        return quantile / f - 1.0, -quantile * slope / f**2
+
+    # The bound may fall a rounding short of the root.
+    return root(excess, 0.0, top * (1.0 + 1e-12), 0.0)
+
+
+def interval(
+    table: SizeTable,
+    vc: VarianceComponents,
+    parameter: str,
+    level: float = 0.95,
+    method: str | None = None,
+    *,
+    df: str | None = None,
+    draws: int = DRAWS,
+    seed: int | np.random.Generator | None = None,
+) -> Interval:
+    """Confidence interval of one parameter.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+    parameter : str
+        One of `PARAMETERS`.
+    level : float
+        Confidence level, between 0 and 1.
+    method : {"exact", "profile", "profile-ml", "bootstrap", "bca", "wald"} or None
+        "exact": theta, icc, deff, deft, n_eff and reliability by Wald (1940) and Harville and Fenech (1985), which
+        cover exactly whatever the sizes; sigma2 and sigma by chi-square; gamma00 by t with the fit's degrees of
+        freedom (exact for equal sizes). "profile": on the deviance of the fit, gamma00 on that of ML.
+        "profile-ml": all on that of ML, as lme4's ``confint``. "bootstrap", "bca": parametric, by percentiles or
+        Efron's (1987) corrected ones. "wald": estimate and standard error, for theta and all that follows from it on
+        the logit of the icc. None: `DEFAULT_METHOD`.
+    df : str or None
+        Of the exact interval of gamma00; see `degrees_of_freedom`.
+    draws, seed
+        Of the bootstrap; see `bootstrap`.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown name, or a method that has no interval for the parameter.
+    ModelError
+        For a method that this fit doesn't allow.
+    """
+    if parameter not in PARAMETERS:
+        raise ArgumentError("parameter", parameter, PARAMETERS)
+    return _Intervals(table, vc, level, df, draws, seed).of(parameter, method)
+
+
+def intervals(
+    table: SizeTable,
+    vc: VarianceComponents,
+    level: float = 0.95,
+    method: str | None = None,
+    *,
+    df: str | None = None,
+    draws: int = DRAWS,
+    seed: int | np.random.Generator | None = None,
+) -> tuple[tuple[str, Interval], ...]:
+    """Confidence intervals of all parameters.
+
+    Parameters
+    ----------
+    table, vc, level, method, df, draws, seed
+        As in `interval`. A parameter for which `method` has no interval (tau00: "exact"; at the boundary: "wald")
+        gets its default one; the interval says by which method it was made.
+
+    Returns
+    -------
+    tuple of (parameter, Interval)
+        In the order of `PARAMETERS`.
+    """
+    if method is not None and method not in METHODS:
+        raise ArgumentError("method", method, METHODS)
+    made = _Intervals(table, vc, level, df, draws, seed)
+    rows = []
+    for name in PARAMETERS:
+        try:
+            rows.append((name, made.of(name, method)))
+        except FastmlError:
+            if method is None:
+                raise
+            rows.append((name, made.of(name, None)))
+    return tuple(rows)
+
+
+class _Intervals:
+    """The intervals of one fit, sharing its profile sets and bootstrap draws."""
+
+    def __init__(
+        self,
+        table: SizeTable,
+        vc: VarianceComponents,
+        level: float,
+        df: str | None,
+        draws: int,
+        seed: int | np.random.Generator | None,
+    ) -> None:
+        if not 0.0 < level < 1.0:
+            raise ArgumentError("level", level, ("0.90", "0.95", "0.99"), "it is a number between 0 and 1")
+        self.table, self.vc, self.level, self.df = table, vc, level, df
+        self._draws, self._seed = draws, seed
+
+    @cached_property
+    def own_set(self) -> ProfileSet:
+        return profile_set(self.table, self.vc, self.level)
+
+    @cached_property
+    def ml_set(self) -> ProfileSet:
+        if self.vc.method == "ml":
+            return self.own_set
+        return profile_set(self.table, estimate(self.table, "ml"), self.level)
+
+    @cached_property
+    def draws(self) -> BootstrapDraws:
+        return bootstrap(self.table, self.vc, self._draws, self._seed)
+
+    def of(self, parameter: str, method: str | None) -> Interval:
+        if method is None:
+            method = DEFAULT_METHOD[parameter]
+            if method == "profile" and self.vc.optimum is None:
+                method = "bootstrap"
+        if method not in METHODS:
+            raise ArgumentError("method", method, METHODS)
+        base = _BASE.get(parameter, parameter)
+        low, high, note = getattr(self, "_" + method.replace("-", "_"))(base)
+        if parameter == "gamma00":
+            low, high = (self.table.origin + self.table.unit * limit for limit in (low, high))
+        else:
+            mapping = _mapping(self.table, parameter)
+            low, high = sorted((mapping(low), mapping(high)))
+        return Interval(low, high, self.level, method, note)
+
+    # Each returns low, high, note for "theta", "tau00", "sigma2" or "gamma00", in the table's units and origin.
+
+    def _exact(self, base: str) -> tuple[float, float, str]:
+        table = self.table
+        if base == "theta":
+            return exact_theta(table, self.level)
+        tail = 0.5 * (1.0 - self.level)
+        if base == "sigma2":
+            freedom = float(table.n_obs - table.n_groups)
+            return table.ssw / chi2_quantile(1.0 - tail, freedom), table.ssw / chi2_quantile(tail, freedom), ""
+        if base == "tau00":
+            others = [m for m in METHODS if m != "exact"]
+            raise ArgumentError("method", "exact", others, "tau00 has no exact interval; the icc has one")
+        test = mean_test(table, self.vc, self.df)
+        reach = t_quantile(1.0 - tail, test.df) * test.se / table.unit
+        return self.vc.terms.gamma - reach, self.vc.terms.gamma + reach, ""
+
+    def _profile(self, base: str) -> tuple[float, float, str]:
+        if self.vc.optimum is None and base != "gamma00":
+            raise ModelError("method='anova' has no likelihood to profile; "
+                             f"use method={_unprofiled(base)!r}")  # fmt: skip
+        return _limits(self.ml_set if base == "gamma00" else self.own_set, base)
+
+    def _profile_ml(self, base: str) -> tuple[float, float, str]:
+        return _limits(self.ml_set, base)
+
+    def _values(self, base: str) -> Floats:
+        values: Floats = getattr(self.draws, "gamma" if base == "gamma00" else base)
+        return values
+
+    def _bootstrap(self, base: str) -> tuple[float, float, str]:
+        return *percentile_limits(self._values(base), self.level), ""
+
+    def _bca(self, base: str) -> tuple[float, float, str]:
+        if self.vc.singular and base in ("theta", "tau00"):
+            raise ModelError("tau00 is estimated at its boundary, 0, where BCa has nothing to correct by; "
+                             f"use method={_at_zero(self.vc, base)!r}")  # fmt: skip
+        sigma2 = self.vc.terms.r / self.vc.dof
+        own = {"theta": self.vc.theta, "tau00": self.vc.theta * sigma2, "sigma2": sigma2}
+        value = own.get(base, self.vc.terms.gamma)
+        return *bca_limits(self._values(base), value, self.level, acceleration(self.table, self.vc, base)), ""
+
+    def _wald(self, base: str) -> tuple[float, float, str]:
+        vc, unit = self.vc, self.table.unit
+        z = normal_quantile(0.5 * (1.0 + self.level))
+        sigma2 = vc.terms.r / vc.dof
+        if base == "gamma00":
+            reach = z * vc.se_gamma00 / unit
+            return vc.terms.gamma - reach, vc.terms.gamma + reach, ""
+        se = standard_errors(vc)
+        if base == "sigma2" and not math.isnan(se.se_sigma2):
+            centre, reach = sigma2, z * se.se_sigma2 / vc.sigma2 * sigma2
+        elif vc.optimum is None:
+            raise ModelError("method='anova' has no standard errors of the variances; "
+                             f"use method={_unprofiled(base)!r}")  # fmt: skip
+        elif vc.singular:
+            raise ModelError("tau00 is estimated at its boundary, 0, where it has no standard error; "
+                             f"use method={_at_zero(vc, base)!r}")  # fmt: skip
+        elif base == "theta":
+            # logit(icc) = log(theta): its standard error is that of the icc over icc (1 - icc).
+            factor = math.exp(z * se.se_icc * (1.0 + vc.theta) ** 2 / vc.theta)
+            return vc.theta / factor, vc.theta * factor, ""
+        else:
+            centre, reach = vc.theta * sigma2, z * se.se_tau00 / vc.sigma2 * sigma2
+        return max(0.0, centre - reach), centre + reach, CUT_BELOW if centre < reach else ""
+
+
+def _unprofiled(base: str) -> str:
+    """Method that serves without a likelihood."""
+    return "bootstrap" if base == "tau00" else "exact"
+
+
+def _at_zero(vc: VarianceComponents, base: str) -> str:
+    """Method that serves at tau00 = 0."""
+    return "profile" if base == "tau00" and vc.optimum is not None else _unprofiled(base)
+
+
+def _limits(region: ProfileSet, base: str) -> tuple[float, float, str]:
+    limits: ProfileLimits = getattr(region, "limits_" + base.removesuffix("00") if base == "gamma00" else
+                                    "limits_" + base)()  # fmt: skip
+    note = ""
+    if limits.pieces > 1:
+        note = f"the set has {limits.pieces} separate pieces; this is the one around the optimum"
+    return limits.low, limits.high, note
+
+
+def _mapping(table: SizeTable, parameter: str) -> Callable[[float], float]:
+    """Monotone map from theta, tau00 or sigma2 in the table's units to a parameter in score units."""
+    mean_size = table.n_obs / table.n_groups
+
+    def deff(theta: float) -> float:
+        return 1.0 + theta / (1.0 + theta) * (mean_size - 1.0)
+
+    def reliability(theta: float) -> float:
+        nt = table.size * theta
+        return float(np.sum(table.count * (nt / (1.0 + nt))) / table.n_groups)
+
+    mappings: dict[str, Callable[[float], float]] = {
+        "theta": lambda theta: theta,
+        "icc": lambda theta: theta / (1.0 + theta),
+        "deff": deff,
+        "deft": lambda theta: math.sqrt(deff(theta)),
+        "n_eff": lambda theta: table.n_obs / deff(theta),
+        "reliability": reliability,
+        "tau00": lambda variance: table.unit**2 * variance,
+        "sigma2": lambda variance: table.unit**2 * variance,
+        "tau_sd": lambda variance: table.unit * math.sqrt(variance),
+        "sigma": lambda variance: table.unit * math.sqrt(variance),
+    }
+    return mappings[parameter]

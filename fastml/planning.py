@@ -1,0 +1,350 @@
+"""Sample size and precision of a sample of schools and of students in them, from an intraclass correlation.
+
+A plan has J schools of n students each. Its mean has the variance sd^2 deff/(J n), deff = 1 + icc (n - 1), or, where
+sizes vary with a coefficient of variation cv, 1 + icc ((1 + cv^2) n - 1) (Eldridge, Ashby and Kerry 2006).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastml.distributions import f_quantile, root, t_quantile, t_tail
+from fastml.errors import ArgumentError, ModelError
+from fastml.varcomp import SizeTable, VarianceComponents
+
+__all__ = ["Plan", "plan", "plan_from_fit", "power_of_t"]
+
+MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a clustered sample can tell.
+
+    Attributes
+    ----------
+    icc, sd : float
+        What the plan takes for true: intraclass correlation, and standard deviation of the scores.
+    n_groups, group_size : int
+        Schools (in all arms together) and students in each.
+    arms : int
+        1: one mean against a known value. 2: the difference of two halves of the schools, as in a trial.
+    size_cv : float
+        Coefficient of variation of the school sizes.
+    level, power : float
+        Confidence level, and the power that `detectable` is for.
+    n_obs : int
+        Students.
+    deff, n_eff : float
+        Design effect of the mean, and the students of a simple random sample as precise.
+    se, df, margin : float
+        Standard error of the mean (of the difference, with 2 arms), its degrees of freedom, J - arms, and half the
+        width of its confidence interval; in units of `sd`'s.
+    detectable : float
+        Least true difference found with probability `power` in a two-sided test at 1 - `level`.
+    difference, power_at_difference : float
+        A true difference of interest and the probability to find it; NaN if none was given.
+    reliability : float
+        Of a school mean.
+    icc_low, icc_high, icc_width : float
+        Exact interval of the icc that such a sample gives when its mean squares are as expected; for equal sizes,
+        from one arm's schools pooled with the other's. NaN with a `group_size` of 1.
+    solved_for : str
+        "n_groups", "group_size" or "".
+    """
+
+    icc: float
+    sd: float
+    n_groups: int
+    group_size: int
+    arms: int
+    size_cv: float
+    level: float
+    power: float
+    n_obs: int
+    deff: float
+    n_eff: float
+    se: float
+    df: float
+    margin: float
+    detectable: float
+    difference: float
+    power_at_difference: float
+    reliability: float
+    icc_low: float
+    icc_high: float
+    icc_width: float
+    solved_for: str
+
+
+def power_of_t(shift: float, df: float, level: float = 0.95) -> float:
+    """Power of the two-sided t test.
+
+    Parameters
+    ----------
+    shift : float
+        True difference over its standard error, 0 or more.
+    df : float
+    level : float
+        1 less the size of the test.
+
+    Returns
+    -------
+    float
+        Exact, by the noncentral t distribution.
+
+    Examples
+    --------
+    >>> round(power_of_t(0.0, 10.0), 12)
+    0.05
+    >>> round(power_of_t(2.8, 1e6), 4)
+    0.7996
+    """
+    from scipy.special import nctdtr
+
+    critical = t_quantile(0.5 * (1.0 + level), df)
+    if shift == 0.0:
+        return 2.0 * t_tail(critical, df)
+    # P(T > c) of a shift is P(T < -c) of minus it: both tails as lower ones, where no digit is lost.
+    # The far one is below P(Z < -shift); past 7 that is nothing, and scipy's series ends in NaN there.
+    far = float(nctdtr(df, shift, -critical)) if shift < 7.0 else 0.0
+    return far + float(nctdtr(df, -shift, -critical))
+
+
+def plan(
+    icc: float,
+    n_groups: int | None = None,
+    group_size: int | None = None,
+    *,
+    sd: float = 1.0,
+    arms: int = 1,
+    size_cv: float = 0.0,
+    level: float = 0.95,
+    power: float = 0.8,
+    difference: float | None = None,
+    se: float | None = None,
+    margin: float | None = None,
+    icc_width: float | None = None,
+) -> Plan:
+    """Precision of a sample of schools, or the size that a precision takes.
+
+    Parameters
+    ----------
+    icc : float
+        Intraclass correlation, from 0 to below 1.
+    n_groups, group_size : int or None
+        Schools, and students in each. With both, the plan is evaluated. With one, the other is the smallest that
+        reaches the target: `difference` (found with `power`), `se`, `margin` or `icc_width`, exactly one of them.
+    sd : float
+        Standard deviation of the scores, sqrt(tau00 + sigma2).
+    arms : {1, 2}
+        One mean, or the difference between two equal halves of the schools.
+    size_cv : float
+        Coefficient of variation of the sizes.
+    level, power : float
+    difference : float or None
+        True difference of interest, in score points.
+    se, margin, icc_width : float or None
+        Targets: standard error, half the width of the mean's interval, width of the icc's interval.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ArgumentError
+        For a value out of range, or not one target for the size left open.
+    ModelError
+        When no size reaches the target.
+
+    Examples
+    --------
+    >>> made = plan(0.2, 150, 25)
+    >>> round(made.deff, 2), round(made.se, 4), round(made.n_eff)
+    (5.8, 0.0393, 647)
+    >>> plan(0.2, group_size=25, se=0.05).n_groups
+    93
+    """
+    _check(icc, sd, arms, size_cv, level, power, n_groups, group_size)
+    settings = (icc, sd, arms, size_cv, level, power, math.nan if difference is None else difference)
+    targets = {"se": se, "margin": margin, "icc_width": icc_width}
+    given = {name: value for name, value in targets.items() if value is not None}
+    for name, value in {**given, **({} if difference is None else {"difference": difference})}.items():
+        if not value > 0.0:
+            raise ArgumentError(name, value, ("a number above 0",))
+    if n_groups is not None and group_size is not None:
+        if given:
+            raise ArgumentError(next(iter(given)), next(iter(given.values())), ("None",),
+                                "it is a target: leave n_groups or group_size out to have it found")  # fmt: skip
+        return _evaluate(*settings, n_groups, group_size, "")
+    if n_groups is None and group_size is None:
+        raise ArgumentError("n_groups", None, ("a number of schools",), "give it or group_size; the other is found")
+    if not given and difference is not None:
+        given = {"detectable": difference}
+    if len(given) != 1:
+        raise ArgumentError("target", sorted(given), ("difference", "se", "margin", "icc_width"),
+                            "one of them fixes the size that was left out")  # fmt: skip
+    (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
+
+    def at(count: int) -> Plan:
+        if n_groups is None:
+            return _evaluate(*settings, count, group_size or 1, solved)
+        return _evaluate(*settings, n_groups, count, solved)
+
+    least = (arms + 1 if n_groups is None else 1) if name != "icc_width" else 2
+    step = arms if n_groups is None else 1
+    least += -least % step
+    count = _smallest(lambda k: bool(getattr(at(k), name) <= goal), least, step)
+    if count is None:
+        best = getattr(at(MAX_COUNT), name)
+        other = "n_groups" if solved == "group_size" else "group_size"
+        target = "difference" if name == "detectable" else name
+        raise ModelError(f"no {solved} reaches {target}={goal:g}: it stays above {best:.4g}; raise {other}")
+    return at(count)
+
+
+def plan_from_fit(
+    table: SizeTable,
+    vc: VarianceComponents,
+    n_groups: int | None = None,
+    group_size: int | None = None,
+    **options: float | int | None,
+) -> Plan:
+    """Plan a sample like a fitted one: with its icc, standard deviation and spread of sizes.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+    n_groups, group_size : int or None
+        As in `plan`; the fit's own number of schools and mean size (rounded) where both are None and no target is
+        given.
+    **options
+        As in `plan`; `sd`, `size_cv` override the fit's.
+
+    Returns
+    -------
+    Plan
+    """
+    n, c = table.size, table.count
+    mean = table.n_obs / table.n_groups
+    spread = math.sqrt(float(np.sum(c * (n - mean) ** 2)) / table.n_groups) / mean
+    if n_groups is None and group_size is None:
+        targets = {"se", "margin", "icc_width"} & {k for k, v in options.items() if v is not None}
+        n_groups = None if targets else table.n_groups
+        group_size = round(mean)
+    settings = {"sd": table.unit * math.sqrt((1.0 + vc.theta) * vc.terms.r / vc.dof), "size_cv": spread} | options
+    return plan(vc.theta / (1.0 + vc.theta), n_groups, group_size, **settings)  # type: ignore[arg-type]
+
+
+def _check(
+    icc: float, sd: float, arms: int, size_cv: float, level: float, power: float,
+    n_groups: int | None, group_size: int | None,
+) -> None:  # fmt: skip
+    if not 0.0 <= icc < 1.0:
+        raise ArgumentError("icc", icc, ("0.1", "0.2"), "it is a number from 0 to below 1")
+    if not (sd > 0.0 and math.isfinite(sd)):
+        raise ArgumentError("sd", sd, ("a number above 0",))
+    if arms not in (1, 2):
+        raise ArgumentError("arms", arms, ("1", "2"))
+    if not (size_cv >= 0.0 and math.isfinite(size_cv)):
+        raise ArgumentError("size_cv", size_cv, ("a number of 0 or more",))
+    for name, value in (("level", level), ("power", power)):
+        if not 0.0 < value < 1.0:
+            raise ArgumentError(name, value, ("0.80", "0.95"), "it is a number between 0 and 1")
+    if power <= 1.0 - level:
+        raise ArgumentError("power", power, ("0.80", "0.90"), "it is more than the size of the test, 1 - level")
+    if n_groups is not None and not arms < n_groups <= MAX_COUNT:
+        raise ArgumentError("n_groups", n_groups, (f"{arms + 1} schools or more",))
+    if n_groups is not None and n_groups % arms:
+        raise ArgumentError("n_groups", n_groups, ("an even number",), "the two arms have the same number")
+    if group_size is not None and not 1 <= group_size <= MAX_COUNT:
+        raise ArgumentError("group_size", group_size, ("1 student or more",))
+
+
+def _evaluate(
+    icc: float, sd: float, arms: int, size_cv: float, level: float, power: float, difference: float,
+    n_groups: int, group_size: int, solved_for: str,
+) -> Plan:  # fmt: skip
+    n_obs = n_groups * group_size
+    deff = 1.0 + icc * ((1.0 + size_cv**2) * group_size - 1.0)
+    # Two arms: each mean has half of the schools, and their variances add.
+    se = arms * sd * math.sqrt(deff / n_obs)
+    df = float(n_groups - arms)
+    low, high = _icc_interval(icc, n_groups, group_size, level)
+    return Plan(
+        icc=icc,
+        sd=sd,
+        n_groups=n_groups,
+        group_size=group_size,
+        arms=arms,
+        size_cv=size_cv,
+        level=level,
+        power=power,
+        n_obs=n_obs,
+        deff=deff,
+        n_eff=n_obs / deff,
+        se=se,
+        df=df,
+        margin=t_quantile(0.5 * (1.0 + level), df) * se,
+        detectable=_detectable_shift(df, level, power) * se,
+        difference=difference,
+        power_at_difference=math.nan if math.isnan(difference) else power_of_t(abs(difference) / se, df, level),
+        reliability=group_size * icc / (1.0 + icc * (group_size - 1.0)),
+        icc_low=low,
+        icc_high=high,
+        icc_width=high - low,
+        solved_for=solved_for,
+    )
+
+
+def _detectable_shift(df: float, level: float, power: float) -> float:
+    """Shift, in standard errors, at which the two-sided t test has the power."""
+    high = 1.0
+    while power_of_t(high, df, level) < power:
+        high *= 2.0
+
+    def excess(shift: float) -> tuple[float, float]:
+        # Power is convex, then concave: the bracket carries what the slope of a secant gets wrong.
+        value = power_of_t(shift, df, level) - power
+        step = 1e-6 * high
+        return value, (power_of_t(shift + step, df, level) - power - value) / step
+
+    return root(excess, 0.0, high, 0.5 * high, 60)
+
+
+def _icc_interval(icc: float, n_groups: int, group_size: int, level: float) -> tuple[float, float]:
+    """Exact interval at F = 1 + n theta, its expected mean squares' ratio."""
+    if group_size == 1 or n_groups < 2:
+        return math.nan, math.nan
+    ratio = 1.0 + group_size * icc / (1.0 - icc)
+    tail = 0.5 * (1.0 - level)
+    limits = []
+    for p in (1.0 - tail, tail):
+        quantile = f_quantile(p, n_groups - 1.0, float(n_groups) * (group_size - 1.0))
+        theta = max(0.0, (ratio / quantile - 1.0) / group_size)
+        limits.append(theta / (1.0 + theta))
+    return limits[0], limits[1]
+
+
+def _smallest(reached: Callable[[int], bool], least: int, step: int) -> int | None:
+    """Smallest count, in steps, at which a target that more can only bring nearer is reached; None if none is."""
+    if reached(least):
+        return least
+    low, high = 0, 1
+    while not reached(least + high * step):
+        low, high = high, 2 * high
+        if least + high * step > MAX_COUNT:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if reached(least + middle * step):
+            high = middle
+        else:
+            low = middle
+    return least + high * step

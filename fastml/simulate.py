@@ -1,0 +1,220 @@
+"""Synthetic assessments of any size, for tests, benchmarks and planning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
+from fastml.files import replace_file
+
+__all__ = ["simulate", "simulate_files"]
+
+Floats = npt.NDArray[np.float64]
+
+# Rows of a row group. Each has a random stream of its own, so the rows don't depend on how they are written.
+CHUNK = 1 << 20
+
+_PLAUSIBLE = 0.1  # share of sigma2 in which the plausible values of a student differ
+
+
+@dataclass(frozen=True)
+class _Plan:
+    students: int
+    schools: int
+    gamma00: float
+    tau00: float
+    sigma2: float
+    outcomes: int
+    weights: bool
+    order: str
+    seed: int
+
+
+def simulate(
+    *,
+    students: int = 10_000,
+    schools: int = 400,
+    gamma00: float = 500.0,
+    tau00: float = 3000.0,
+    sigma2: float = 7000.0,
+    outcomes: int = 1,
+    weights: bool = False,
+    order: str = "school",
+    seed: int = 0,
+) -> pa.Table:
+    """Draw students in schools from the model, in memory.
+
+    Parameters
+    ----------
+    students, schools : int
+        Their numbers. School sizes vary as real ones do (their logarithms have a standard deviation of about 0.5).
+    gamma00 : float
+        Mean, in score points.
+    tau00, sigma2 : float
+        Variances between and within schools, in score points squared.
+    outcomes : int
+        1: a column ``score``. More: plausible values ``score1``, ``score2``, ... of each student.
+    weights : bool
+        Add ``student_weight`` (total) and ``school_weight``.
+    order : {"school", "random"}
+        Students school by school, as real files have them, or shuffled.
+    seed : int
+        The same seed and arguments give the same rows.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns ``school`` (1, 2, ...), the scores and weights.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> table = fastml.simulate(students=1000, schools=50, seed=7)
+    >>> table.num_rows, table.column_names
+    (1000, ['school', 'score'])
+    """
+    plan = _plan(students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed)
+    return pa.Table.from_batches(list(_batches(plan)))
+
+
+def simulate_files(
+    path: str | os.PathLike[str],
+    *,
+    students: int = 10_000,
+    schools: int = 400,
+    gamma00: float = 500.0,
+    tau00: float = 3000.0,
+    sigma2: float = 7000.0,
+    outcomes: int = 1,
+    weights: bool = False,
+    order: str = "school",
+    seed: int = 0,
+    files: int = 1,
+) -> list[Path]:
+    """Draw students in schools from the model straight to Parquet; memory holds one row group.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; with ``files`` above 1 the folder, made where it doesn't exist, of part-0.parquet, part-1.parquet, ...
+    students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed
+        As in `simulate`, which draws the same rows.
+    files : int
+        Number of files; the rows are the same for any.
+
+    Returns
+    -------
+    list of path
+        The files, each of them replaced whole or not at all.
+
+    Raises
+    ------
+    SourceError
+        A file can't be written.
+    """
+    import pyarrow.parquet as pq
+
+    plan = _plan(students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed)
+    _check_count("files", files, 1)
+    if files > students:
+        raise ValueNotAllowedError(f"files={files} is more than students={students}")
+    if files == 1:
+        paths = [Path(path)]
+    else:
+        digits = len(str(files - 1))
+        paths = [Path(path) / f"part-{i:0{digits}d}.parquet" for i in range(files)]
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SourceError(f"can't write to {path}: {error.strerror or error}") from None
+    rest = _Rows(_batches(plan))
+    ends = [students * (i + 1) // files for i in range(files)]
+    schema = next(_batches(_plan(1, 1, 0.0, 1.0, 1.0, outcomes, weights, order, seed))).schema
+    dictionaries = [name for name in schema.names if not name.startswith("score")]
+
+    def fill(file: Any, n_rows: int) -> None:
+        with pq.ParquetWriter(file, schema, use_dictionary=dictionaries, write_page_checksum=True) as writer:
+            for batch in rest.take(n_rows):
+                writer.write_batch(batch, row_group_size=CHUNK)
+
+    start = 0
+    for target, end in zip(paths, ends, strict=True):
+        replace_file(target, lambda file, n=end - start: fill(file, n))
+        start = end
+    return paths
+
+
+class _Rows:
+    """A stream of batches, taken by numbers of rows."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._left: pa.RecordBatch | None = None
+
+    def take(self, n_rows: int) -> Iterator[pa.RecordBatch]:
+        while n_rows:
+            batch = self._left if self._left is not None else next(self._batches)
+            self._left = batch.slice(n_rows) if batch.num_rows > n_rows else None
+            batch = batch.slice(0, n_rows)
+            n_rows -= batch.num_rows
+            yield batch
+
+
+def _plan(
+    students: int, schools: int, gamma00: float, tau00: float, sigma2: float, outcomes: int, weights: bool, order: str,
+    seed: int,
+) -> _Plan:  # fmt: skip
+    for name, count, least in (("students", students, 1), ("schools", schools, 1), ("outcomes", outcomes, 1),
+                               ("seed", seed, 0)):  # fmt: skip
+        _check_count(name, count, least)
+    if schools > students:
+        raise ValueNotAllowedError(f"schools={schools} is more than students={students}; a school has one or more")
+    for name, value in (("gamma00", gamma00), ("tau00", tau00), ("sigma2", sigma2)):
+        if not np.isfinite(value) or (name != "gamma00" and value < 0):
+            raise ValueNotAllowedError(f"{name}={value!r}; a mean is a finite number, a variance one of 0 or more")
+    if order not in ("school", "random"):
+        raise ArgumentError("order", order, ["school", "random"])
+    return _Plan(int(students), int(schools), gamma00, tau00, sigma2, int(outcomes), weights, order, int(seed))
+
+
+def _check_count(name: str, count: Any, least: int) -> None:
+    if isinstance(count, bool) or count != int(count) or count < least:
+        raise ValueNotAllowedError(f"{name}={count!r}; it is a whole number of {least} or more")
+
+
+def _batches(plan: _Plan) -> Iterator[pa.RecordBatch]:
+    """Rows in chunks of CHUNK."""
+    rng = np.random.default_rng([plan.seed, 0])
+    share = np.exp(0.5 * rng.standard_normal(plan.schools))
+    share /= share.sum()
+    effect = plan.gamma00 + np.sqrt(plan.tau00) * rng.standard_normal(plan.schools)
+    school_weight = np.round(1.0 + rng.exponential(5.0, plan.schools), 4) if plan.weights else None
+    sizes = 1 + rng.multinomial(plan.students - plan.schools, share)
+    ends = np.cumsum(sizes if plan.order == "school" else share * plan.students)
+    for i, start in enumerate(range(0, plan.students, CHUNK)):
+        rng = np.random.default_rng([plan.seed, 1, i])
+        n = min(CHUNK, plan.students - start)
+        at = np.arange(start, start + n) if plan.order == "school" else rng.random(n) * ends[-1]
+        school = np.minimum(np.searchsorted(ends, at, side="right"), plan.schools - 1)
+        columns: dict[str, Any] = {"school": school + 1}
+        columns |= _scores(plan, effect[school], rng)
+        if school_weight is not None:
+            columns["student_weight"] = school_weight[school] * rng.integers(1, 4, n)
+            columns["school_weight"] = school_weight[school]
+        yield pa.record_batch(columns)
+
+
+def _scores(plan: _Plan, mean: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+    if plan.outcomes == 1:
+        return {"score": mean + np.sqrt(plan.sigma2) * rng.standard_normal(len(mean))}
+    student = mean + np.sqrt((1.0 - _PLAUSIBLE) * plan.sigma2) * rng.standard_normal(len(mean))
+    noise = np.sqrt(_PLAUSIBLE * plan.sigma2)
+    return {f"score{k + 1}": student + noise * rng.standard_normal(len(mean)) for k in range(plan.outcomes)}

@@ -1,0 +1,448 @@
+"""Intervals: the reference's profile limits, slow twins over groups, hand-checked small samples, laws."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+import pytest
+from conftest import ROOT
+from tables import SETS, Grouped, close, from_file, grouped, reference, simulated, two_scales
+
+from fastml.bootstrap import bootstrap
+from fastml.errors import ArgumentError, FastmlError, ModelError
+from fastml.inference import mean_test, standard_errors
+from fastml.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
+from fastml.profiles import profile_set, relative_deviance
+from fastml.varcomp import SizeTable, estimate
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize("name", SETS)
+def test_reference_profile(reference_folder: Path, name: str, method: str) -> None:
+    record, groups = reference(reference_folder, name)
+    table = groups.table
+    vc = estimate(table, method)
+    truth = record["profile_ci95_ML"]
+    if "skipped" in truth:
+        pytest.skip("the record has no profile limits")
+    for parameter in ("sigma", "tau_sd", "gamma00"):
+        made = interval(table, vc, parameter, method="profile-ml")
+        for value, true in zip((made.low, made.high), truth[parameter], strict=True):
+            assert close(value, true, 1e-12), (parameter, value, true)
+        if method == "ml" or parameter == "gamma00":
+            same = interval(table, vc, parameter, method="profile")
+            assert (same.low, same.high) == (made.low, made.high)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_reference_exact_where_sizes_are_equal(reference_folder: Path, name: str) -> None:
+    record, groups = reference(reference_folder, name)
+    if not record["balanced"]:
+        pytest.skip("the record's interval is exact for equal sizes only")
+    made = interval(groups.table, estimate(groups.table), "icc")
+    for value, true in zip((made.low, made.high), record["anova"]["icc_ci95_searle_n0"], strict=True):
+        # F - 1 loses digits where F is near its quantile.
+        assert close(value, max(0.0, true), 1e-11)
+
+
+def test_dyestuff() -> None:
+    # Limits from the 60-digit record of this set; R's lme4 1.1-31 prints 38.22998 for the first, 4e-6 off.
+    table = from_file(ROOT / "data" / "dyestuff.parquet").table
+    vc = estimate(table)
+    truth = {
+        ("sigma", "profile-ml"): (38.2301233112571, 67.65767278976307),
+        ("tau_sd", "profile-ml"): (12.196505279160633, 84.06341096933632),
+        ("gamma00", "profile-ml"): (1486.4514876444514, 1568.5485123555486),
+        ("icc", "exact"): (0.08383605066059333, 0.8478768154733807),
+    }
+    for (parameter, method), limits in truth.items():
+        made = interval(table, vc, parameter, method=method)
+        assert close(made.low, limits[0], 1e-12)
+        assert close(made.high, limits[1], 1e-12)
+
+
+def f_quantile(p: float, df1: int, df2: int) -> mp.mpf:
+    def tail(x: mp.mpf) -> mp.mpf:
+        return mp.betainc(mp.mpf(df1) / 2, mp.mpf(df2) / 2, 0, x, regularized=True) - mp.mpf(p)
+
+    x = mp.findroot(tail, (mp.mpf("1e-12"), 1 - mp.mpf("1e-12")), solver="anderson", tol=1e-45, maxsteps=500)
+    return mp.mpf(df2) / df1 * x / (1 - x)
+
+
+def slow_exact(groups: Grouped, p: float) -> float:
+    """Theta at which the between ratio of the groups themselves is the p-quantile of F, by bisection."""
+    with mp.workdps(30):
+        n = [mp.mpf(int(k)) for k in groups.n]
+        means = [mp.mpf(a) + mp.mpf(b) for a, b in zip(groups.shift, groups.residual, strict=True)]
+        free = int(groups.n.sum()) - groups.n.size
+        msw = sum(mp.mpf(s) for s in groups.ss) / free
+
+        def ratio(theta: mp.mpf) -> mp.mpf:
+            w = [k / (1 + k * theta) for k in n]
+            gamma = sum(a * b for a, b in zip(w, means, strict=True)) / sum(w)
+            between = sum(a * (b - gamma) ** 2 for a, b in zip(w, means, strict=True))
+            return between / (len(n) - 1) / msw
+
+        quantile = f_quantile(p, len(n) - 1, free)
+        low, high = mp.mpf(0), mp.mpf(2) ** 40
+        if ratio(low) <= quantile:
+            return 0.0
+        for _ in range(150):
+            middle = (low + high) / 2
+            if ratio(middle) > quantile:
+                low = middle
+            else:
+                high = middle
+        return float(low)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+@pytest.mark.parametrize("seed", range(5))
+def test_exact_against_groups(seed: int, level: float) -> None:
+    groups = simulated(seed, theta=(0.0, 0.05, 0.3, 3.0, 1e4)[seed], groups=4 + seed)
+    table = groups.table
+    made = interval(table, estimate(table), "theta", level)
+    assert close(made.low, slow_exact(groups, 0.5 * (1 + level)), 1e-11)
+    assert close(made.high, slow_exact(groups, 0.5 * (1 - level)), 1e-11)
+
+
+def two_by_two(gap: float) -> SizeTable:
+    """Groups {0, 2} and {gap, gap + 2}: MSW = 2, MSB = gap^2, F = gap^2/2."""
+    return grouped(np.array([0.0, 2.0, gap, gap + 2.0]), np.array([1, 1, 2, 2])).table
+
+
+def test_two_groups_by_hand() -> None:
+    # F(1, 2) is the square of a t with 2 df, whose quantiles are closed: F_p = 2 p^2/(1 - p^2).
+    def quantile(p: float) -> float:
+        return 2 * p * p / (1 - p * p)
+
+    table = two_by_two(10.0)  # F = 50
+    vc = estimate(table)
+    made = interval(table, vc, "theta")
+    assert close(made.low, (50 / quantile(0.975) - 1) / 2, 1e-12)
+    assert close(made.high, (50 / quantile(0.025) - 1) / 2, 1e-12)
+    assert close(interval(table, vc, "icc").high, made.high / (1 + made.high), 1e-15)
+    # chi-square with 2 df: quantile -2 log(1 - p); SSW = 4.
+    sigma2 = interval(table, vc, "sigma2")
+    assert close(sigma2.low, 4 / (-2 * math.log(0.025)), 1e-14)
+    assert close(sigma2.high, 4 / (-2 * math.log(0.975)), 1e-14)
+    # t with 1 df: tan(pi (p - 1/2)); SE = sqrt(MSB/4) = 5.
+    mean = interval(table, vc, "gamma00")
+    assert close(mean.high - mean.low, 2 * 5 * math.tan(math.pi * 0.475), 1e-12)
+    # F = 12.5 is below the upper quantile 38.5: the lower end is cut.
+    cut = interval(two_by_two(5.0), estimate(two_by_two(5.0)), "theta")
+    assert cut.low == 0.0
+    assert close(cut.high, (12.5 / quantile(0.025) - 1) / 2, 1e-12)
+    assert cut.note == ""
+
+
+def test_no_spread_of_means_is_flagged() -> None:
+    table = two_by_two(0.0)
+    for parameter, value in (("icc", 0.0), ("theta", 0.0), ("deff", 1.0), ("n_eff", 4.0), ("reliability", 0.0)):
+        made = interval(table, estimate(table), parameter)
+        assert (made.low, made.high) == (value, value)
+        assert "cut" in made.note
+    assert interval(table, estimate(table), "tau00").low == 0.0
+    assert interval(table, estimate(table), "tau00").high > 0.0
+
+
+def test_reml_positive_with_ml_zero_by_hand() -> None:
+    table = two_by_two(1.8)  # F = 1.62, between 1 and J/(J - 1) = 2
+    reml, ml = estimate(table), estimate(table, "ml")
+    assert close(reml.theta, 0.31, 1e-14)
+    assert ml.theta == 0.0
+    for vc in (reml, ml):
+        made = interval(table, vc, "tau00")
+        assert made.low == 0.0
+        assert made.high > vc.tau00
+        # Balanced: 2 log(1 + 2t) [+ log of 2 w] + (N - 1) log R, R = 4 + 3.24/(1 + 2t), against its value at the fit.
+        dof = vc.dof
+
+        def rise(theta: float, dof: float = dof) -> float:
+            count = dof - 2.0  # J - 1 with REML's log of the weight, J without
+            return count * math.log1p(2 * theta) + dof * math.log(4 + 3.24 / (1 + 2 * theta))
+
+        high = interval(table, vc, "theta", method="profile").high
+        assert rise(high) - rise(vc.theta) == pytest.approx(3.841458820694124, rel=1e-12)
+
+
+def joint_deviance(groups: Grouped, restricted: bool) -> Callable[[float, float, float | None], float]:
+    """-2 log likelihood less constants, of tau00, sigma2 and gamma00 (None: its best), over the groups."""
+    n = groups.n.astype(float)
+    means, ssw = groups.shift + groups.residual, float(groups.ss.sum())
+
+    def value(tau00: float, sigma2: float, gamma: float | None) -> float:
+        v = sigma2 + n * tau00
+        w = n / v
+        centre = float(np.sum(w * means) / np.sum(w)) if gamma is None else gamma
+        total = float(np.sum(np.log(v))) + (n.sum() - n.size) * math.log(sigma2) + ssw / sigma2
+        total += float(np.sum(w * (means - centre) ** 2))
+        return total + (math.log(float(np.sum(w))) if restricted else 0.0)
+
+    return value
+
+
+def golden(function: Callable[[float], float], low: float, high: float) -> float:
+    """Least value of a function with one minimum in [low, high]."""
+    ratio = 0.6180339887498949
+    for _ in range(60):
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        if function(a) < function(b):
+            high = b
+        else:
+            low = a
+    return function(0.5 * (low + high))
+
+
+def bisect(function: Callable[[float], float], inside: float, outside: float) -> float:
+    for _ in range(45):
+        middle = 0.5 * (inside + outside)
+        if function(middle) <= 0.0:
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
+@pytest.mark.parametrize("restricted", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_profile_against_nested_searches(seed: int, restricted: bool) -> None:
+    groups = simulated(seed + 20, theta=0.6)
+    table = groups.table
+    vc = estimate(table, "reml" if restricted else "ml")
+    value = joint_deviance(groups, restricted)
+    limit = value(vc.tau00, vc.sigma2, None) + 3.841458820694124
+    span = math.log(100.0)
+
+    def for_tau00(tau00: float) -> float:
+        centre = math.log(vc.sigma2)
+        return golden(lambda u: value(tau00, math.exp(u), None), centre - span, centre + span) - limit
+
+    def for_sigma2(sigma2: float) -> float:
+        return golden(lambda t: value(t, sigma2, None), 0.0, 30.0) - limit
+
+    tau00 = interval(table, vc, "tau00", method="profile")
+    assert tau00.high == pytest.approx(bisect(for_tau00, vc.tau00, 50.0), rel=1e-7)
+    if tau00.low > 0.0:
+        assert tau00.low == pytest.approx(bisect(for_tau00, vc.tau00, 0.0), rel=1e-7)
+    else:
+        assert for_tau00(0.0) <= 0.0
+    sigma2 = interval(table, vc, "sigma2", method="profile")
+    assert sigma2.high == pytest.approx(bisect(for_sigma2, vc.sigma2, 20.0), rel=1e-7)
+    assert sigma2.low == pytest.approx(bisect(for_sigma2, vc.sigma2, 0.01), rel=1e-7)
+    if not restricted:
+
+        def for_gamma(gamma: float) -> float:
+            def over_theta(theta: float) -> float:
+                # At a theta and a gamma00 sigma2 is the mean of the weighted squares.
+                r = value(theta, 1.0, gamma) - value(theta, 1.0, None) + table.unit**2 * slow_r(groups, theta)
+                s = r / table.n_obs
+                return value(theta * s, s, gamma)
+
+            return golden(over_theta, 0.0, 30.0) - limit
+
+        def slow_r(groups: Grouped, theta: float) -> float:
+            w = groups.n / (1 + groups.n * theta)
+            means = groups.shift + groups.residual
+            gamma = np.sum(w * means) / np.sum(w)
+            return float(groups.ss.sum() + np.sum(w * (means - gamma) ** 2)) / table.unit**2
+
+        made = interval(table, vc, "gamma00", method="profile")
+        assert made.high == pytest.approx(bisect(for_gamma, vc.gamma00, vc.gamma00 + 9.0), rel=1e-7)
+        assert made.low == pytest.approx(bisect(for_gamma, vc.gamma00, vc.gamma00 - 9.0), rel=1e-7)
+
+
+def test_profile_limits_lie_on_the_limit() -> None:
+    for seed in range(30):
+        table = simulated(seed, theta=(0.0, 0.2, 5.0)[seed % 3], groups=3 + seed).table
+        for method in ("reml", "ml"):
+            vc = estimate(table, method)
+            for level in (0.5, 0.95, 0.999):
+                region = profile_set(table, vc, level)
+                for low, high in region.pieces:
+                    assert relative_deviance(table, vc, high) == pytest.approx(region.drop, rel=1e-11)
+                    if low > 0.0:
+                        assert relative_deviance(table, vc, low) == pytest.approx(region.drop, rel=1e-11)
+                    else:
+                        assert relative_deviance(table, vc, 0.0) <= region.drop
+
+
+def test_several_optima_are_several_pieces() -> None:
+    """The set of theta is the one a fine grid shows; the interval is the piece around the global optimum."""
+    seen = 0
+    for seed in range(40):
+        table = two_scales(seed).table
+        for method in ("reml", "ml"):
+            vc = estimate(table, method)
+            assert vc.optimum is not None
+            if vc.optimum.n_optima < 2:
+                continue
+            for level in (0.5, 0.9, 0.95, 0.99, 0.9999):
+                region = profile_set(table, vc, level)
+                grid = np.concatenate(([0.0], np.exp(np.linspace(math.log(1e-6), math.log(1e4), 800))))
+                inside = np.array([relative_deviance(table, vc, t) <= region.drop for t in grid])
+                starts = np.flatnonzero(inside & ~np.concatenate(([False], inside[:-1])))
+                ends = np.flatnonzero(inside & ~np.concatenate((inside[1:], [False])))
+                for start, end in zip(starts, ends, strict=True):
+                    assert any(low <= grid[start] and grid[end] <= high for low, high in region.pieces)
+                assert len(region.pieces) >= len(starts)  # a grid can miss a narrow one
+                low, high = region.pieces[region.main]
+                assert low <= vc.theta <= high
+                made = interval(table, vc, "icc", level, "profile")
+                assert made.low <= vc.theta / (1 + vc.theta) <= made.high
+                assert ("pieces" in made.note) == (len(region.pieces) > 1)
+                # The other parameters' pieces can only overlap more.
+                for limits in (region.limits_tau00(), region.limits_sigma2()):
+                    assert 1 <= limits.pieces <= len(region.pieces)
+                seen += len(region.pieces) > 1
+    assert seen >= 5
+
+
+def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
+    table = simulated(3, theta=0.8, groups=15).table
+    for fitted in ("reml", "ml", "anova"):
+        vc = estimate(table, fitted)
+        estimates = {"gamma00": vc.gamma00, "tau00": vc.tau00, "sigma2": vc.sigma2, "theta": vc.theta}
+        for method in METHODS:
+            for parameter, value in estimates.items():
+                try:
+                    rows = [interval(table, vc, parameter, level, method, seed=1) for level in (0.5, 0.8, 0.95)]
+                except FastmlError as error:
+                    assert "use method=" in str(error) or "is not one of" in str(error)  # noqa: PT017
+                    continue
+                assert all(row.method == method for row in rows)
+                assert rows[0].low >= rows[1].low >= rows[2].low
+                assert rows[0].high <= rows[1].high <= rows[2].high
+                if (fitted, method) == ("reml", "profile-ml"):
+                    continue  # another deviance: its interval need not hold REML's estimate at 50 %
+                assert rows[2].low <= value <= rows[2].high
+
+
+def test_what_follows_from_a_parameter_follows_in_its_interval() -> None:
+    table = simulated(8, theta=0.5).table
+    vc = estimate(table)
+    for method in METHODS:
+        rows = dict(intervals(table, vc, method=method, seed=5))
+        assert tuple(rows) == PARAMETERS
+        assert rows["sigma"].high ** 2 == pytest.approx(rows["sigma2"].high, rel=1e-15)
+        assert rows["tau_sd"].low ** 2 == pytest.approx(rows["tau00"].low, rel=1e-15)
+        theta = rows["theta"]
+        assert rows["icc"].high == theta.high / (1 + theta.high)
+        mean_size = table.n_obs / table.n_groups
+        assert rows["deff"].low == 1 + rows["icc"].low * (mean_size - 1)
+        assert rows["n_eff"].low == pytest.approx(table.n_obs / rows["deff"].high, rel=1e-15)
+        assert rows["deft"].high == math.sqrt(rows["deff"].high)
+        n = np.repeat(table.size, table.count.astype(int))
+        assert rows["reliability"].high == pytest.approx(np.mean(n * theta.high / (1 + n * theta.high)), rel=1e-14)
+
+
+def test_defaults() -> None:
+    table = simulated(8).table
+    for parameter, made in intervals(table, estimate(table)):
+        assert made.method == DEFAULT_METHOD[parameter]
+        assert made.level == 0.95
+    anova = dict(intervals(table, estimate(table, "anova"), seed=1))
+    assert anova["tau00"].method == "bootstrap"
+    assert anova["icc"].method == "exact"
+
+
+def test_wald() -> None:
+    table = simulated(8, theta=0.5).table
+    vc = estimate(table)
+    se, z = standard_errors(vc), 1.959963984540054
+    sigma2 = interval(table, vc, "sigma2", method="wald")
+    assert sigma2.high == pytest.approx(vc.sigma2 + z * se.se_sigma2, rel=1e-14)
+    icc = vc.tau00 / (vc.tau00 + vc.sigma2)
+    logit = math.log(icc / (1 - icc)) + z * se.se_icc / (icc * (1 - icc))
+    assert interval(table, vc, "icc", method="wald").high == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-13)
+    mean = interval(table, vc, "gamma00", method="wald")
+    assert mean.high == pytest.approx(vc.gamma00 + z * vc.se_gamma00, rel=1e-13)
+    exact = interval(table, vc, "gamma00", df="normal")
+    assert (exact.low, exact.high) == pytest.approx((mean.low, mean.high), rel=1e-13)
+    low = interval(table, vc, "tau00", 0.9999999, "wald")
+    assert low.low == 0.0
+    assert "cut" in low.note
+
+
+def test_gamma00_takes_the_standard_error_of_its_degrees_of_freedom() -> None:
+    table = simulated(9, theta=0.5).table
+    vc = estimate(table)
+    kr, plain = (interval(table, vc, "gamma00", df=df) for df in ("kenward-roger", "hlm"))
+    assert mean_test(table, vc, "kenward-roger").se > vc.se_gamma00
+    assert (kr.high + kr.low) / 2 == pytest.approx((plain.high + plain.low) / 2, rel=1e-12)
+
+
+def test_what_is_refused() -> None:
+    table = simulated(1, theta=0.5).table
+    vc = estimate(table)
+    singular = dataclasses.replace(table, mean=np.zeros_like(table.mean), ss=np.zeros_like(table.ss))
+    at_zero, anova = estimate(singular), estimate(table, "anova")
+    assert at_zero.singular
+    refusals = [
+        (table, vc, "tau00", "exact", ArgumentError, "'profile'"),
+        (table, vc, "iccc", None, ArgumentError, "'icc'"),
+        (table, vc, "icc", "jackknife", ArgumentError, "'bootstrap'"),
+        (singular, at_zero, "icc", "wald", ModelError, "use method='exact'"),
+        (singular, at_zero, "tau_sd", "wald", ModelError, "use method='profile'"),
+        (singular, at_zero, "tau00", "bca", ModelError, "use method='profile'"),
+        (table, anova, "tau00", "profile", ModelError, "use method='bootstrap'"),
+        (table, anova, "icc", "profile", ModelError, "use method='exact'"),
+        (table, anova, "sigma2", "wald", ModelError, "use method='exact'"),
+    ]
+    for sizes, fitted, parameter, method, kind, words in refusals:
+        with pytest.raises(kind, match=words) as caught:
+            interval(sizes, fitted, parameter, method=method)
+        assert "\n" not in str(caught.value)
+    for level in (0.0, 1.0, 95.0):
+        with pytest.raises(ArgumentError, match="between 0 and 1"):
+            interval(table, vc, "icc", level)
+    with pytest.raises(ArgumentError, match="method"):
+        intervals(table, vc, method="all")
+    # The table of all of them falls back instead, and says so.
+    rows = dict(intervals(singular, at_zero, method="wald"))
+    assert rows["icc"].method == "exact"
+    assert rows["sigma2"].method == "wald"
+
+
+def test_scaling_by_a_power_of_two_changes_no_digit() -> None:
+    for power in (-498, 498, 31):
+        for seed, theta in ((1, 0.3), (4, 0.0), (5, 40.0)):
+            one, other = simulated(seed, theta), simulated(seed, theta, y_unit=math.ldexp(1.0, power))
+            for method in ("exact", "profile", "profile-ml", "bootstrap", "bca"):
+                a = dict(intervals(one.table, estimate(one.table), method=method, seed=2, draws=200))
+                b = dict(intervals(other.table, estimate(other.table), method=method, seed=2, draws=200))
+                for parameter in ("theta", "icc", "deff", "reliability"):
+                    assert a[parameter] == b[parameter]
+                for parameter in ("tau_sd", "sigma"):
+                    assert math.ldexp(a[parameter].high, power) == b[parameter].high
+
+
+@pytest.mark.parametrize("shift", [1e3, 1e6, 2.0**30])
+def test_adding_a_constant(shift: float) -> None:
+    rng = np.random.default_rng(4)
+    group = rng.integers(0, 14, 200)
+    # On a grid of 2^-20 a shift to 2^30 is exact.
+    y = np.round((rng.normal(size=200) + 0.5 * rng.normal(size=14)[group]) * 2**20) / 2**20
+    one, other = grouped(y, group).table, grouped(y + shift, group).table
+    for method in ("exact", "profile", "profile-ml"):
+        a = dict(intervals(one, estimate(one), method=method))
+        b = dict(intervals(other, estimate(other), method=method))
+        for parameter in ("icc", "tau00", "sigma2"):
+            assert a[parameter].low == pytest.approx(b[parameter].low, rel=1e-10)
+            assert a[parameter].high == pytest.approx(b[parameter].high, rel=1e-10)
+        assert b["gamma00"].high - shift == pytest.approx(a["gamma00"].high, abs=1e-15 * shift + 1e-10)
+
+
+def test_bootstrap_intervals_come_from_the_draws() -> None:
+    table = simulated(8, theta=0.5).table
+    vc = estimate(table)
+    draws = bootstrap(table, vc, 999, 7)
+    made = interval(table, vc, "theta", method="bootstrap", draws=999, seed=7)
+    ordered = np.sort(draws.theta)
+    # 999 draws: the 25th and the 975th.
+    assert (made.low, made.high) == pytest.approx((ordered[24], ordered[974]), rel=1e-14)

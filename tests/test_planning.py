@@ -1,0 +1,141 @@
+"""Plans: formulas by hand, power against simulation and mpmath, searches against brute force."""
+
+from __future__ import annotations
+
+import math
+from itertools import count
+
+import mpmath as mp
+import numpy as np
+import pytest
+from tables import grouped, simulated
+
+from fastml.errors import ArgumentError, FastmlError, ModelError
+from fastml.intervals import interval
+from fastml.planning import Plan, plan, plan_from_fit, power_of_t
+from fastml.varcomp import estimate, reduce_sizes
+
+
+def test_by_hand() -> None:
+    made = plan(0.5, 20, 30, sd=100.0)
+    assert made.n_obs == 600
+    assert made.deff == 1 + 0.5 * 29
+    assert made.n_eff == pytest.approx(600 / 15.5, rel=1e-15)
+    assert made.se == pytest.approx(math.sqrt((5000 + 5000 / 30) / 20), rel=1e-15)  # sqrt((tau + sigma2/n)/J)
+    assert made.df == 19.0
+    assert made.margin == pytest.approx(2.093024054408263 * made.se, rel=1e-13)  # t's 97.5 % point, 19 df
+    assert made.reliability == pytest.approx(5000 / (5000 + 5000 / 30), rel=1e-15)
+    assert math.isnan(made.power_at_difference)
+    two = plan(0.5, 20, 30, sd=100.0, arms=2)
+    assert two.se == pytest.approx(2 * made.se, rel=1e-15)  # each arm has half of the schools: 2 x 2 V/J
+    assert two.df == 18.0
+    assert plan(0.5, 20, 30, size_cv=0.5).deff == pytest.approx(1 + 0.5 * (1.25 * 30 - 1), rel=1e-15)
+
+
+def noncentral_power(shift: float, df: float, critical: float) -> float:
+    """By the integral over the chi-square of the denominator."""
+    with mp.workdps(30):
+
+        def integrand(v: mp.mpf) -> mp.mpf:
+            root = critical * mp.sqrt(v / df)
+            density = v ** (mp.mpf(df) / 2 - 1) * mp.exp(-v / 2) / (2 ** (mp.mpf(df) / 2) * mp.gamma(mp.mpf(df) / 2))
+            return (mp.ncdf(shift - root) + mp.ncdf(-shift - root)) * density
+
+        return float(mp.quad(integrand, [0, df / 4, df / 2, df, 2 * df, 4 * df, mp.inf]))
+
+
+@pytest.mark.parametrize("df", [2.0, 18.0, 149.0])
+@pytest.mark.parametrize("shift", [0.0, 0.5, 2.8, 6.9, 7.1, 12.0])
+def test_power_against_the_integral(df: float, shift: float) -> None:
+    from fastml.distributions import t_quantile
+
+    assert power_of_t(shift, df) == pytest.approx(noncentral_power(shift, df, t_quantile(0.975, df)), rel=1e-9)
+
+
+def test_power_against_simulated_trials() -> None:
+    """Balanced schools: the t test of the school means, many times over."""
+    made = plan(0.15, 24, 12, arms=2, difference=0.5)
+    rng = np.random.default_rng(5)
+    spread = math.sqrt(0.15 + 0.85 / 12)
+    arms = rng.normal(0.0, spread, (40_000, 2, 12)) + np.array([0.0, 0.5])[:, None]
+    gap = arms[:, 1].mean(axis=1) - arms[:, 0].mean(axis=1)
+    pooled = arms.var(axis=2, ddof=1).mean(axis=1)
+    found = np.abs(gap) / np.sqrt(pooled / 6) > 2.0738730679040147  # t's 97.5 % point, 22 df
+    assert abs(found.mean() - made.power_at_difference) < 5 * math.sqrt(0.25 / 40_000)
+    assert made.se == pytest.approx(spread / math.sqrt(6), rel=1e-14)
+
+
+def test_detectable_difference_has_the_power() -> None:
+    for j, n, icc, power in ((4, 5, 0.0, 0.5), (30, 20, 0.2, 0.8), (500, 25, 0.6, 0.99), (3, 10, 0.3, 0.9)):
+        made = plan(icc, j, n, power=power)
+        assert plan(icc, j, n, difference=made.detectable).power_at_difference == pytest.approx(power, rel=1e-10)
+
+
+@pytest.mark.parametrize("target", ["se", "margin", "icc_width", "difference"])
+@pytest.mark.parametrize("arms", [1, 2])
+@pytest.mark.parametrize("icc", [0.0, 0.1, 0.4])
+def test_searches_against_trying_all(icc: float, arms: int, target: str) -> None:
+    goal = {"se": 0.11, "margin": 0.25, "icc_width": 0.25, "difference": 0.4}[target]
+
+    def reaches(made: Plan) -> bool:
+        return getattr(made, "detectable" if target == "difference" else target) <= goal
+
+    found = plan(icc, group_size=9, arms=arms, **{target: goal})
+    slow = next(j for j in count(arms * 2, arms) if reaches(plan(icc, j, 9, arms=arms)))
+    assert found.n_groups == slow
+    assert found.solved_for == "n_groups"
+    found = plan(icc, n_groups=60, arms=arms, **{target: goal}) if icc < 0.3 or target == "icc_width" else None
+    if found is not None:
+        slow = next(n for n in count(1) if reaches(plan(icc, 60, n, arms=arms)))
+        assert found.group_size == slow
+
+
+def test_what_no_size_reaches() -> None:
+    # sd sqrt(icc/J) is the floor of the standard error: sqrt(0.2/50) = 0.0632.
+    with pytest.raises(ModelError, match=r"se=0.06: it stays above 0.06325; raise n_groups"):
+        plan(0.2, n_groups=50, se=0.06)
+    assert plan(0.2, n_groups=50, se=0.064).group_size > 100
+
+
+def test_icc_interval_is_the_one_of_a_sample_with_those_mean_squares() -> None:
+    made = plan(0.3, 12, 8)
+    theta = 0.3 / 0.7
+    means = np.linspace(-1.0, 1.0, 12)
+    means *= math.sqrt((theta + 1 / 8) / np.var(means, ddof=1))
+    table = reduce_sizes(np.full(12, 8), means, np.zeros(12), np.full(12, 7.0))
+    exact = interval(table, estimate(table), "icc")
+    assert (made.icc_low, made.icc_high) == pytest.approx((exact.low, exact.high), rel=1e-11)
+    assert math.isnan(plan(0.3, 12, 1).icc_width)
+
+
+def test_from_a_fit() -> None:
+    group = np.repeat(np.arange(6), 5)
+    rng = np.random.default_rng(0)
+    table = grouped(rng.normal(size=30) + rng.normal(size=6)[group], group).table
+    vc = estimate(table)
+    made = plan_from_fit(table, vc)
+    assert (made.n_groups, made.group_size, made.size_cv) == (6, 5, 0.0)
+    # Equal sizes: the plan of the fit's own design has its standard error.
+    assert made.se == pytest.approx(vc.se_gamma00, rel=1e-13)
+    more = plan_from_fit(table, vc, group_size=5, se=vc.se_gamma00 / 2)
+    assert more.n_groups == 24
+    assert plan_from_fit(table, vc, se=vc.se_gamma00 / 2).n_groups == 24
+    uneven = simulated(2, theta=0.4)
+    made = plan_from_fit(uneven.table, estimate(uneven.table))
+    assert made.size_cv == pytest.approx(np.std(uneven.n) / np.mean(uneven.n), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"icc": 1.0}, {"icc": -0.1}, {"icc": math.nan}, {"sd": 0.0}, {"arms": 3}, {"size_cv": -1.0}, {"level": 95.0},
+        {"power": 0.01}, {"n_groups": 1}, {"group_size": 0}, {"n_groups": 7, "arms": 2}, {"difference": -1.0},
+        {"se": 0.1}, {"n_groups": None, "group_size": None}, {"n_groups": None}, {"n_groups": None, "se": -1.0},
+        {"n_groups": None, "se": 0.1, "margin": 0.2},
+    ],
+)  # fmt: skip
+def test_what_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(FastmlError) as caught:
+        plan(**({"icc": 0.2, "n_groups": 20, "group_size": 10} | wrong))  # type: ignore[arg-type]
+    assert isinstance(caught.value, ArgumentError)
+    assert "\n" not in str(caught.value)
