@@ -11,29 +11,53 @@ from typing import TYPE_CHECKING, Any
 from fastml._version import __version__
 
 if TYPE_CHECKING:
+    from fastml import designs
     from fastml.api import fit, fit_by, group_stats
     from fastml.errors import FastmlError
     from fastml.groupstats import GroupStats
     from fastml.results import OneWayFit
+    from fastml.simulation import simulate, simulate_files
+    from fastml.survey import fit_survey
+    from fastml.surveytable import SurveyTable
     from fastml.tables import FitTable
 
-__all__ = ["FastmlError", "FitTable", "GroupStats", "OneWayFit", "__version__", "fit", "fit_by", "group_stats"]
+__all__ = [
+    "FastmlError",
+    "FitTable",
+    "GroupStats",
+    "OneWayFit",
+    "SurveyTable",
+    "__version__",
+    "designs",
+    "fit",
+    "fit_by",
+    "fit_survey",
+    "group_stats",
+    "simulate",
+    "simulate_files",
+]
 
 _HOME = {
     "FastmlError": "errors",
     "FitTable": "tables",
     "GroupStats": "groupstats",
     "OneWayFit": "results",
+    "SurveyTable": "surveytable",
+    "designs": "designs",
     "fit": "api",
     "fit_by": "api",
+    "fit_survey": "survey",
     "group_stats": "api",
+    "simulate": "simulation",
+    "simulate_files": "simulation",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'fastml' has no attribute {name!r}")
-    value = getattr(import_module(f"fastml.{_HOME[name]}"), name)
+    module = import_module(f"fastml.{_HOME[name]}")
+    value = module if name == _HOME[name] else getattr(module, name)
     globals()[name] = value
     return value
 

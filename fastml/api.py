@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError, FormulaError, ModelError
-from fastml.gather import from_source
-from fastml.groupstats import GroupStats, is_stats_file
+from fastml.groupstats import GroupStats
+from fastml.intake import Reading, saved_statistics, statistics
+from fastml.parts import fit_parts
 from fastml.results import OneWayFit
-from fastml.tables import FitTable, fit_table
+from fastml.tables import FIGURES, FitTable, fit_table
 from fastml.weighted import Weighting, check_options, check_weights, fit_weighted
 
 __all__ = ["fit", "fit_by", "group_stats"]
@@ -36,13 +37,20 @@ def fit(
     weights_are: str = "total",
     weight_scaling: str = "size",
     vcov: str = "joint",
+    filter: Any = None,
+    threads: int | None = None,
+    csv_options: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
 ) -> OneWayFit:
     """Fit the one-way random-effects model Y_ij = gamma00 + u_0j + r_ij.
 
     Parameters
     ----------
-    data : pandas, Polars or Arrow table, dict of arrays, RecordBatchReader, Parquet path, or GroupStats
-        Rows of students; also anything with ``__arrow_c_stream__``, and the file of `GroupStats.write`. Rows whose
+    data : pandas, Polars or Arrow table, dict of arrays, RecordBatchReader, path, lazy frame, or GroupStats
+        Rows of students; also anything with ``__arrow_c_stream__``. A path names a Parquet, Arrow, Feather, CSV or SPSS
+        file, a folder of them (perhaps partitioned: ``cycle=2019/a.parquet``), a glob or an ``s3://`` URI; a list of
+        paths is one table too. So are the files of `GroupStats.write`, which are added. A PySpark or Dask DataFrame,
+        DuckDB relation, Polars LazyFrame or Ibis table is aggregated by its engine, and never collected. Rows whose
         outcome or group is null or NaN are dropped and counted.
     outcome : str
         Column of scores, or the formula ``"y ~ 1 + (1 | g)"`` in place of both names. Not needed for statistics of
@@ -66,6 +74,14 @@ def fit(
         it decides what the conditional weights are; under the others it doesn't.
     vcov : {"joint", "block"}
         Sandwich over schools, times J/(J - 1), joint in all three parameters or in blocks (WeMix).
+    filter : str or pyarrow.compute.Expression, optional
+        Which rows: ``"cycle = 2019 and country in ('TUR', 'USA')"``. Row groups of Parquet without such are skipped.
+    threads : int, optional
+        Threads to read with, as many as there are processors, up to 8. The result is the same to the bit.
+    csv_options : mapping, optional
+        Of CSV: ``delimiter`` (found out), ``encoding`` ("utf-8"), ``decimal`` ("."), ``types`` (of columns, in Arrow).
+    progress : bool, optional
+        Show progress on stderr where it takes over a second. By default on a terminal only.
 
     Returns
     -------
@@ -89,7 +105,8 @@ def fit(
         method = _one_of("method", method, METHODS)
     weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
     check_weights(weights, group_weights)
-    stats = _statistics(data, outcome, group, weights, group_weights)
+    reading = Reading(filter, threads, csv_options, progress)
+    stats = _statistics(data, outcome, group, weights, group_weights, reading)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
     return _fit_one(stats, name, method, df, weighting)
 
@@ -107,6 +124,10 @@ def fit_by(
     weights_are: str = "total",
     weight_scaling: str = "size",
     vcov: str = "joint",
+    filter: Any = None,
+    threads: int | None = None,
+    csv_options: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
 ) -> FitTable:
     """Fit the model in every part of the data, and for every outcome, from one pass over the rows.
 
@@ -120,7 +141,7 @@ def fit_by(
         Columns of school ids. They need be unique inside a part only.
     by : str or list of str
         Columns that split the data (countries). A row without such a label belongs to no part.
-    method, df, weights, group_weights, weights_are, weight_scaling, vcov
+    method, df, weights, group_weights, weights_are, weight_scaling, vcov, filter, threads, csv_options, progress
         As in `fit`.
 
     Returns
@@ -151,17 +172,44 @@ def fit_by(
         method = _one_of("method", method, METHODS)
     weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
     check_weights(weights, group_weights)
-    stats = _split_statistics(data, outcome, group, by, weights, group_weights)
+    reading = Reading(filter, threads, csv_options, progress)
+    stats = _split_statistics(data, outcome, group, by, weights, group_weights, reading)
     outcomes = _names(outcome) or list(stats.outcomes)
-    rows = []
+    weighted = bool(stats.weights or stats.group_weights)
+    if weighted or method == "anova" or df not in (None, "satterthwaite"):
+        columns = _one_by_one(stats, outcomes, method, df, weighting)
+    else:
+        columns = _all_at_once(stats, outcomes, method or "reml")
+    return fit_table({name: stats.keys[name].type for name in stats.by}, columns)
+
+
+def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, list[Any]]:
+    fits = fit_parts(stats, outcomes, method)
+    columns: dict[str, list[Any]] = {name: values.tolist() for name, values in fits.figures.items()}
+    for name in ("n_obs", "n_groups", "singular"):
+        columns[name] = [v if s == "ok" else None for v, s in zip(columns[name], fits.status, strict=True)]
+    for name in stats.by:
+        columns[name] = [labels[name] for labels in fits.labels for _ in outcomes]
+    columns["outcome"] = outcomes * len(fits.labels)
+    columns["method"] = [method if status == "ok" else None for status in fits.status]
+    columns["status"] = fits.status
+    return columns
+
+
+def _one_by_one(
+    stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
+) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, "outcome", *FIGURES, "status")}
     for labels, part in stats.split():
         for name in outcomes:
             try:
-                figures = {**_fit_one(part, name, method, df, weighting).to_dict(), "status": "ok"}
+                row = {**_fit_one(part, name, method, df, weighting).to_dict(), "status": "ok"}
             except ModelError as error:
-                figures = {"n_dropped": sum(part.dropped(name).values()), "status": str(error)}
-            rows.append({**labels, **figures, "outcome": name})
-    return fit_table({name: stats.keys[name].type for name in stats.by}, rows)
+                row = {"n_dropped": sum(part.dropped(name).values()), "status": str(error)}
+            row |= {**labels, "outcome": name}
+            for column, values in columns.items():
+                values.append(row.get(column))
+    return columns
 
 
 def group_stats(
@@ -173,6 +221,11 @@ def group_stats(
     weights: str | None = None,
     group_weights: str | None = None,
     tags: Mapping[str, Any] | None = None,
+    min_group_size: int | None = None,
+    filter: Any = None,
+    threads: int | None = None,
+    csv_options: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
 ) -> GroupStats:
     """Reduce rows to the model's sufficient statistics, which add, can be saved, and can be fitted.
 
@@ -189,6 +242,10 @@ def group_stats(
         Columns of student and of school weights.
     tags : mapping, optional
         Constant key columns, e.g. ``{"cycle": 2019}``: school ids start again every cycle.
+    min_group_size : int, optional
+        Leave out groups of fewer rows, for statistics that leave a safe room; see `GroupStats.without_small`.
+    filter, threads, csv_options, progress
+        As in `fit`.
 
     Returns
     -------
@@ -202,7 +259,7 @@ def group_stats(
     >>> (monday + tuesday).groups().n.tolist()
     [2, 3]
     """
-    return from_source(
+    stats = statistics(
         data,
         _names(outcome),
         _names(group),
@@ -210,7 +267,9 @@ def group_stats(
         weights=weights,
         group_weights=group_weights,
         tags=tags,
+        reading=Reading(filter, threads, csv_options, progress),
     )
+    return stats if min_group_size is None else stats.without_small(min_group_size)
 
 
 def _statistics(
@@ -219,21 +278,21 @@ def _statistics(
     group: Names | None,
     weights: str | None = None,
     group_weights: str | None = None,
+    reading: Reading | None = None,
 ) -> GroupStats:
-    """Statistics of the call: as given, read from their file, or gathered from rows."""
-    if is_stats_file(data):
-        data = GroupStats.read(data)
-    if isinstance(data, GroupStats):
-        if outcome is not None and outcome not in data.outcomes:
-            raise ArgumentError("outcome", outcome, data.outcomes, "the statistics hold no other")
-        if outcome is None and len(data.outcomes) > 1:
-            raise ArgumentError("outcome", outcome, data.outcomes, "the statistics hold several: choose one")
-        if data.by:
+    """Statistics of the call: as given, read from their files, or gathered from rows."""
+    held = saved_statistics(data, reading)
+    if held is not None:
+        if outcome is not None and outcome not in held.outcomes:
+            raise ArgumentError("outcome", outcome, held.outcomes, "the statistics hold no other")
+        if outcome is None and len(held.outcomes) > 1:
+            raise ArgumentError("outcome", outcome, held.outcomes, "the statistics hold several: choose one")
+        if held.by:
             raise FastmlError(
-                f"the statistics are split by {', '.join(data.by)}; gather them without by= to fit them as one"
+                f"the statistics are split by {', '.join(held.by)}; gather them without by= to fit them as one"
             )
-        _check_held(data, group, weights, group_weights)
-        return data
+        _check_held(held, group, weights, group_weights)
+        return held
     if isinstance(outcome, str) and group is None:
         match = _FORMULA.fullmatch(outcome)
         if match:
@@ -244,29 +303,32 @@ def _statistics(
         raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
     if not isinstance(outcome, str):
         raise ArgumentError("outcome", outcome, ["one column's name"])
-    return from_source(data, [outcome], _names(group), weights=weights, group_weights=group_weights)
+    return statistics(
+        data, [outcome], _names(group), weights=weights, group_weights=group_weights, reading=reading
+    )  # fmt: skip
 
 
 def _split_statistics(
     data: Any, outcome: Names | None, group: Names | None, by: Names | None,
-    weights: str | None, group_weights: str | None,
+    weights: str | None, group_weights: str | None, reading: Reading | None = None,
 ) -> GroupStats:  # fmt: skip
     """Statistics of the call of `fit_by`."""
-    if is_stats_file(data):
-        data = GroupStats.read(data)
-    if isinstance(data, GroupStats):
-        if by is not None and tuple(_names(by)) != data.by:
-            raise FastmlError(f"by={by!r}, but the statistics are split by {', '.join(data.by) or 'nothing'}")
-        if not data.by:
+    held = saved_statistics(data, reading)
+    if held is not None:
+        if by is not None and tuple(_names(by)) != held.by:
+            raise FastmlError(f"by={by!r}, but the statistics are split by {', '.join(held.by) or 'nothing'}")
+        if not held.by:
             raise FastmlError("the statistics are not split: gather them with by=, or use fit")
         for name in _names(outcome):
-            if name not in data.outcomes:
-                raise ArgumentError("outcome", name, data.outcomes, "the statistics hold no other")
-        _check_held(data, group, weights, group_weights)
-        return data
+            if name not in held.outcomes:
+                raise ArgumentError("outcome", name, held.outcomes, "the statistics hold no other")
+        _check_held(held, group, weights, group_weights)
+        return held
     if outcome is None or group is None or not _names(by):
         raise FastmlError("name outcome, group and by: fit_by(data, 'score', 'school', by='country')")
-    return from_source(data, _names(outcome), _names(group), _names(by), weights=weights, group_weights=group_weights)
+    return statistics(
+        data, _names(outcome), _names(group), _names(by), weights=weights, group_weights=group_weights, reading=reading
+    )
 
 
 def _check_held(stats: GroupStats, group: Names | None, weights: str | None, group_weights: str | None) -> None:
@@ -290,7 +352,7 @@ def _fit_one(
 
 
 def _fit_stats(stats: GroupStats, outcome: str | None, method: str, df: str | None) -> OneWayFit:
-    from fastml.inference import degrees_of_freedom, standard_errors, t_test
+    from fastml.inference import mean_test, standard_errors
     from fastml.shrinkage import reliabilities
     from fastml.varcomp import estimate, reduce_sizes
 
@@ -298,15 +360,14 @@ def _fit_stats(stats: GroupStats, outcome: str | None, method: str, df: str | No
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
     vc = estimate(sizes, method)
     errors = standard_errors(vc)
-    freedom = degrees_of_freedom(sizes, vc, df)
-    t, p = t_test(vc.gamma00, vc.se_gamma00, freedom)
+    mean = mean_test(sizes, vc, df)
     icc = vc.theta / (1.0 + vc.theta)
     return OneWayFit(
         gamma00=vc.gamma00,
-        se_gamma00=vc.se_gamma00,
-        df=freedom,
-        t=t,
-        p_value=p,
+        se_gamma00=mean.se,
+        df=mean.df,
+        t=mean.t,
+        p_value=mean.p_value,
         tau00=vc.tau00,
         sigma2=vc.sigma2,
         se_tau00=errors.se_tau00,

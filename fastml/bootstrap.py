@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.distributions import normal_quantile, normal_tail
-from fastml.errors import ArgumentError, ModelError
+from fastml.errors import ModelError, RangeError
 from fastml.inference import expected_information
 from fastml.varcomp import SizeTable, VarianceComponents
 
@@ -67,7 +67,7 @@ def bootstrap(
         For fewer than 40 draws, which have no 2.5 % points.
     """
     if draws < MIN_DRAWS:
-        raise ArgumentError("draws", draws, ("1000", "10000"), f"it takes at least {MIN_DRAWS}")
+        raise RangeError("draws", draws, f"a number of draws, at least {MIN_DRAWS}")
     rng = np.random.default_rng(seed)
     sigma2 = vc.terms.r / vc.dof
     n, c = table.size, table.count

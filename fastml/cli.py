@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fastml import commands, planning_command
 from fastml._version import __version__
+from fastml.commands import CsvDecimal, CsvDelimiter, CsvEncoding, Filter, Threads
 from fastml.errors import FastmlError
 from fastml.files import replace_file
 
 if TYPE_CHECKING:
     from fastml.results import OneWayFit
+    from fastml.surveytable import SurveyTable
     from fastml.tables import FitTable
 
 __all__ = ["main"]
@@ -47,12 +51,24 @@ class Format(StrEnum):
     text = "text"
     json = "json"
     csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+    html = "html"
+    parquet = "parquet"
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"fastml {__version__}")
         raise typer.Exit
+
+
+def _silence(wanted: bool) -> None:
+    if wanted:
+        warnings.simplefilter("ignore")
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices on stderr.")]
 
 
 @app.callback()
@@ -65,7 +81,8 @@ def _options(
 
 @app.command()
 def fit(
-    file: Annotated[Path, typer.Argument(help="A Parquet file of students, or of saved statistics.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...",
+                     help="Files or folders of students, globs, URIs; or files of saved statistics.")],
     outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
     group: Annotated[list[str] | None, typer.Option("--group", "-g",
                      help="Column of school ids; give it again for each further column.")] = None,
@@ -79,6 +96,12 @@ def fit(
     vcov: Annotated[str, typer.Option(help="Robust standard errors: joint or block.")] = "joint",
     format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    filter: Filter = None,
+    delimiter: CsvDelimiter = None,
+    encoding: CsvEncoding = "utf-8",
+    decimal: CsvDecimal = ".",
+    threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fit the model and print its table.
 
@@ -86,6 +109,7 @@ def fit(
     """
     from fastml import api
 
+    _check_output(format, output)
     options: Any = {
         "method": None if method is None else method.value,
         "weights": weights,
@@ -93,16 +117,121 @@ def fit(
         "weights_are": weights_are,
         "weight_scaling": weight_scaling,
         "vcov": vcov,
+        "filter": filter,
+        "csv_options": commands.csv_given(delimiter, encoding, decimal),
+        "threads": threads,
+        "progress": False if quiet else None,
     }
+    data = files[0] if len(files) == 1 else files
     result: OneWayFit | FitTable
     if by:
-        result = api.fit_by(file, outcome, group or None, by=by, **options)
+        result = api.fit_by(data, outcome, group or None, by=by, **options)
     else:
-        result = api.fit(file, outcome, group or None, **options)
-    texts = {Format.text: result.__str__, Format.json: result.to_json, Format.csv: result.to_csv}
-    _deliver(texts[format]().rstrip("\n") + "\n", output)
-    if by and not result.complete:
+        result = api.fit(data, outcome, group or None, **options)
+    _show(result, format, output)
+    if not getattr(result, "complete", True):
         raise typer.Exit(3)
+
+
+@app.command()
+def survey(
+    files: Annotated[list[Path], typer.Argument(help="Parquet files of students.", metavar="FILE...")],
+    design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
+    outcome: Annotated[list[str], typer.Option("--outcome", "-y",
+                       help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
+    by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
+    group: Annotated[str | None, typer.Option("--group", "-g", help="Groups other than schools: IDCLASS.")] = None,
+    school_file: Annotated[Path | None, typer.Option(help="The school file, where it has the school weight.")] = None,
+    weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
+    se: Annotated[str, typer.Option(help="Standard errors: replicate or sandwich.")] = "replicate",
+    vcov: Annotated[str, typer.Option(help="The sandwich: joint or block.")] = "joint",
+    average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit an assessment with its plausible values and replicate weights, a row per country.
+
+    Example: fastml survey BSGTURM7.parquet --design timss -y BSMMAT --by IDCNTRY
+    """
+    from fastml.survey import fit_survey
+
+    _check_output(format, output)
+    table = fit_survey(
+        files[0] if len(files) == 1 else files,
+        outcome,
+        design,
+        by=by,
+        group=group,
+        school_data=school_file,
+        weight_scaling=weight_scaling,
+        se=se,
+        vcov=vcov,
+        average=average,
+        level=level,
+    )
+    _show(table, format, output)
+    if not table.complete:
+        raise typer.Exit(3)
+
+
+@app.command()
+def report(
+    file: Annotated[Path, typer.Argument(help="A file of students, or of saved statistics.")],
+    outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
+    group: Annotated[list[str] | None, typer.Option("--group", "-g",
+                     help="Column of school ids; give it again for each further column.")] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
+    method: Annotated[Method | None, typer.Option(help="Estimation method; reml, or ml with weights.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Column of student weights.")] = None,
+    group_weights: Annotated[str | None, typer.Option(help="Column of school weights.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit the model and write a page of it: tables, pictures, and what they mean.
+
+    Example: fastml report data/timss2019_usa_lecture.parquet -y bsmmatxx -g idschool -o report.html
+    """
+    from fastml import api
+
+    options: Any = {
+        "method": None if method is None else method.value,
+        "weights": weights,
+        "group_weights": group_weights,
+    }
+    result: OneWayFit | FitTable
+    result = api.fit_by(file, outcome, group or None, by=by, **options) if by else api.fit(
+        file, outcome, group or None, **options)  # fmt: skip
+    _deliver(result.report_html(title, file.name), output)
+    if not getattr(result, "complete", True):
+        raise typer.Exit(3)
+
+
+for command in (commands.stats, commands.merge, commands.simulate, planning_command.plan, planning_command.warmup):
+    app.command()(command)
+
+
+def _check_output(format: Format, output: Path | None) -> None:
+    if format is Format.parquet and output is None:
+        raise FastmlError("--format parquet needs a file: name it with -o")
+
+
+def _show(result: OneWayFit | FitTable | SurveyTable, format: Format, output: Path | None) -> None:
+    """Deliver the result in the form asked for."""
+    if format is Format.parquet and output is not None:
+        result.write(output)
+        return
+    forms = {
+        Format.text: result.__str__,
+        Format.json: result.to_json,
+        Format.csv: result.to_csv,
+        Format.markdown: result.to_markdown,
+        Format.latex: result.to_latex,
+        Format.html: result.to_html,
+    }
+    _deliver(forms[format]().rstrip("\n") + "\n", output)
 
 
 def _deliver(text: str, output: Path | None) -> None:
@@ -120,6 +249,7 @@ def _deliver(text: str, output: Path | None) -> None:
 
 def main() -> None:
     """Run the command; exit status 0, 2 with one line on stderr for a user's error, 3 when a part has no result."""
+    warnings.showwarning = _notice
     try:
         code = app(standalone_mode=False)
     except FastmlError as error:
@@ -135,5 +265,17 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    sys.stderr.write(f"fastml: {' '.join(message.split())}\n")
+    _say(message, "1;31")
     raise SystemExit(2)
+
+
+def _say(message: str, colour: str) -> None:
+    """A line on stderr, its first word in colour on a terminal (unless NO_COLOR is set)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
+    name = "fastml:" if plain else f"\033[{colour}mfastml:\033[0m"
+    sys.stderr.write(f"{name} {' '.join(message.split())}\n")
+
+
+def _notice(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as a line, without the place in the code."""
+    _say(str(message), "1")

@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from fastml.distributions import chi2_tail
 from fastml.hypotheses import hlm_test, lrt_test
 from fastml.inference import degrees_of_freedom, t_test
 from fastml.varcomp import SizeTable, VarianceComponents
 
-__all__ = ["Convention", "DesignEffect", "conventions", "design_effects"]
+__all__ = ["Convention", "DesignEffect", "conventions", "design_effects", "weighted_design_effects"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class DesignEffect:
 
     Attributes
     ----------
-    name : {"lecture", "kish", "gls"}
+    name : {"lecture", "kish", "gls", "gabler-kish"}
     deff, deft, n_eff : float
         Design effect, its root, and N over it.
     description : str
@@ -89,6 +92,43 @@ def design_effects(table: SizeTable, vc: VarianceComponents) -> tuple[DesignEffe
         ("gls", total / (vc.terms.w1 * (1.0 + vc.theta)), "N SE^2/(tau00 + sigma2): the model's mean"),
     )
     return tuple(DesignEffect(name, deff, math.sqrt(deff), total / deff, text) for name, deff, text in rows)
+
+
+def weighted_design_effects(
+    n_obs: int, n_groups: int, icc: float, total: Floats, squares: Floats
+) -> tuple[DesignEffect, ...]:
+    """Design effects of the weighted mean of a clustered sample.
+
+    Parameters
+    ----------
+    n_obs, n_groups : int
+    icc : float
+    total, squares : ndarray, shape (J,)
+        Sums over each group's rows of the total weights w and of their squares.
+
+    Returns
+    -------
+    tuple of DesignEffect
+        "lecture": 1 + icc (nbar - 1); "gabler-kish": [n sum w^2/(sum w)^2] [1 + icc (b - 1)] with
+        b = sum_j(sum_i w)^2/sum w^2, unequal weights times clustering (Gabler, Haeder and Lahiri 1999).
+
+    Examples
+    --------
+    >>> [e.deff for e in weighted_design_effects(4, 2, 0.5, np.array([2.0, 2.0]), np.array([2.0, 2.0]))]
+    [1.5, 1.5]
+    """
+    all_squares = float(squares.sum())
+    unequal = n_obs * all_squares / float(total.sum()) ** 2
+    b = float(total @ total) / all_squares
+    rows = (
+        ("lecture", 1.0 + icc * (n_obs / n_groups - 1.0), "1 + icc (mean size - 1)"),
+        (
+            "gabler-kish",
+            unequal * (1.0 + icc * (b - 1.0)),
+            "[n sum w^2/(sum w)^2] [1 + icc (b - 1)]: the weighted mean",
+        ),
+    )
+    return tuple(DesignEffect(name, deff, math.sqrt(deff), n_obs / deff, text) for name, deff, text in rows)
 
 
 def conventions(table: SizeTable, vc: VarianceComponents) -> tuple[Convention, ...]:

@@ -14,6 +14,7 @@ __all__ = [
     "FormulaError",
     "MergeError",
     "ModelError",
+    "RangeError",
     "SourceError",
     "ValueNotAllowedError",
 ]
@@ -58,6 +59,13 @@ class ArgumentError(FastmlError):
     def __init__(self, name: str, value: object, allowed: Iterable[str], remedy: str = "") -> None:
         choices = ", ".join(repr(a) for a in allowed)
         super().__init__(f"{name}={value!r} is not one of {choices}" + (f"; {remedy}" if remedy else ""))
+
+
+class RangeError(ArgumentError):
+    """An argument has a value outside what it can be."""
+
+    def __init__(self, name: str, value: object, rule: str) -> None:
+        FastmlError.__init__(self, f"{name}={value!r} can't be: it is {rule}")
 
 
 class ColumnNotFoundError(FastmlError):

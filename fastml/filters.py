@@ -57,7 +57,7 @@ def as_expression(condition: Any) -> pc.Expression:
     Examples
     --------
     >>> as_expression("cycle = 2019 and score is not null")
-    <pyarrow.compute.Expression ((cycle == 2019) and invert(is_null(score, {nan_is_null=false})))>
+    <pyarrow.compute.Expression ((cycle == 2019) and invert(is_null(score, {nan_is_null=true})))>
     """
     if isinstance(condition, pc.Expression):
         return condition
@@ -76,7 +76,7 @@ class _Parser:
         while text[at:].strip():
             match = _TOKEN.match(text, at)
             if match is None:
-                self._fail(at + len(text[at:]) - len(text[at:].lstrip()))
+                raise self._error(at + len(text[at:]) - len(text[at:].lstrip()))
             kind = match.lastgroup or ""
             value, start = match[kind], match.start(kind)
             if kind == "word" and value.upper() in _KEYWORDS:
@@ -88,13 +88,13 @@ class _Parser:
     def parse(self) -> pc.Expression:
         expression = self._either()
         if self._at < len(self._tokens):
-            self._fail()
+            raise self._error()
         return expression
 
-    def _fail(self, at: int | None = None) -> Any:
+    def _error(self, at: int | None = None) -> FilterError:
         if at is None:
             at = self._tokens[self._at][2] if self._at < len(self._tokens) else len(self._text)
-        raise FilterError(self._text, at)
+        return FilterError(self._text, at)
 
     def _take(self, *values: str) -> str:
         """Return the next token if it is one of these keywords or signs, else an empty string."""
@@ -107,7 +107,7 @@ class _Parser:
 
     def _need(self, value: str) -> None:
         if not self._take(value):
-            self._fail()
+            raise self._error()
 
     def _either(self) -> pc.Expression:
         expression = self._both()
@@ -133,7 +133,8 @@ class _Parser:
         if self._take("IS"):
             negated = self._take("NOT")
             self._need("NULL")
-            return ~left.is_null() if negated else left.is_null()
+            missing = left.is_null(nan_is_null=True)
+            return ~missing if negated else missing
         negated = self._take("NOT")
         if self._take("IN"):
             expression = self._is_in(left)
@@ -144,7 +145,7 @@ class _Parser:
         elif not negated and (sign := self._take(*_COMPARISONS)):
             return getattr(left, _COMPARISONS[sign])(self._value())
         else:
-            self._fail()
+            raise self._error()
         return ~expression if negated else expression
 
     def _is_in(self, left: pc.Expression) -> pc.Expression:
@@ -161,7 +162,7 @@ class _Parser:
 
     def _value(self) -> pc.Expression:
         if self._at == len(self._tokens):
-            self._fail()
+            raise self._error()
         kind, value, _ = self._tokens[self._at]
         self._at += 1
         if kind == "number":
@@ -175,7 +176,7 @@ class _Parser:
         if kind == "keyword" and value in ("TRUE", "FALSE"):
             return pc.scalar(value == "TRUE")
         self._at -= 1
-        return self._fail()
+        raise self._error()
 
 
 def filter_columns(expression: pc.Expression, names: Iterable[str]) -> list[str]:
@@ -192,6 +193,15 @@ def filter_columns(expression: pc.Expression, names: Iterable[str]) -> list[str]
     """
     text = str(expression)
     return [name for name in names if name in text]
+
+
+def _computable(column: pa.Array) -> pa.Array:
+    """Column with null for NaN, which is missing everywhere in fastml, and of a type that Arrow can compare."""
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    if not pa.types.is_floating(column.type) or pa.types.is_float16(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def apply_filter(batch: pa.RecordBatch, expression: pc.Expression, columns: list[str]) -> list[pa.RecordBatch]:
@@ -214,10 +224,14 @@ def apply_filter(batch: pa.RecordBatch, expression: pc.Expression, columns: list
     """
     import pyarrow.dataset as ds
 
+    batch = pa.RecordBatch.from_arrays([_computable(column) for column in batch.columns], batch.schema.names)
     try:
         scanner = ds.Scanner.from_batches(
             [batch], schema=batch.schema, columns=columns, filter=expression, use_threads=False
         )
         return list(scanner.to_table().to_batches())
     except pa.ArrowException as error:
-        raise FilterError(str(expression), None, str(error).strip().splitlines()[0].rstrip(".")) from None
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        if unknown := re.match(r"No match for FieldRef\.Name\((.*)\) in ", reason):
+            reason = f"there is no column {unknown[1]!r}"
+        raise FilterError(str(expression), None, reason) from None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,17 +14,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, FastmlError, ValueNotAllowedError
-from fastml.groupstats import GroupStats, as_floats, check_numeric
-from fastml.keys import KeyTable, TileKeys, check_key_type, encode_tile, plain_type, sort_order
+from fastml.groupstats import GroupStats, check_numeric
+from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
+from fastml.labels import as_arrow
 from fastml.sources import Source, open_source
+from fastml.tile import Part, Roles, measure
 
 __all__ = ["from_source"]
 
 Floats = npt.NDArray[np.float64]
 
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
-# result doesn't depend on how the rows came.
-TILE_ROWS = 1 << 17
+# result doesn't depend on how the rows came, nor on the number of threads.
+TILE_ROWS = 1 << 20
+
+# One processor alone nearly saturates the memory; more than these only wait for it.
+MAX_THREADS = 8
 
 
 def from_source(
@@ -32,6 +41,7 @@ def from_source(
     weights: str | None = None,
     group_weights: str | None = None,
     tags: Mapping[str, Any] | None = None,
+    threads: int | None = None,
 ) -> GroupStats:
     """Read data once and gather its group statistics: source -> keys -> moments.
 
@@ -44,6 +54,9 @@ def from_source(
         Columns of the rows' and the groups' weights.
     tags : mapping, optional
         Constant key columns to add in front of the group's, so that school 5007 of 2019 isn't school 5007 of 2023.
+    threads : int, optional
+        Threads to read with; else the environment variable FASTML_NUM_THREADS, else one for each processor, up to 8.
+        The result is the same for any number, bit for bit.
 
     Returns
     -------
@@ -56,6 +69,7 @@ def from_source(
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
+    threads = _thread_count(threads)
     tags = dict(tags or {})
     keys = [*by, *group]
     _check_roles(outcomes, group, by, tags)
@@ -67,9 +81,11 @@ def from_source(
             check_numeric(role, source.schema.field(column))
     for name in keys:
         check_key_type("by" if name in by else "group", source.schema.field(name))
-    gather = _Gather(source, keys, list(outcomes), weights, group_weights)
-    for tile in _tiles(source):
-        gather.add(tile)
+    roles = Roles(keys, list(outcomes), weights, group_weights)
+    gather = _Gather(source, roles)
+    with closing(_parts(source, roles, threads)) as parts:
+        for part in parts:
+            gather.add(part)
     return gather.finish(tuple(by), tuple(group), tags)
 
 
@@ -92,8 +108,8 @@ def _check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str
             raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
 
 
-def _tiles(source: Source) -> Iterator[pa.RecordBatch]:
-    """Cut the stream into tiles of TILE_ROWS rows; a tile across an edge of batches is copied."""
+def _tiles(source: Source) -> Iterator[list[pa.RecordBatch]]:
+    """Cut the stream into tiles of TILE_ROWS rows, each in as many pieces as it takes from batches."""
     held: list[pa.RecordBatch] = []
     room = TILE_ROWS
     for batch in source.batches:
@@ -101,118 +117,97 @@ def _tiles(source: Source) -> Iterator[pa.RecordBatch]:
         while batch.num_rows - at >= room:
             held.append(batch.slice(at, room))
             at += room
-            yield _join(held)
+            yield held
             held, room = [], TILE_ROWS
         if at < batch.num_rows:
             held.append(batch.slice(at))
             room -= batch.num_rows - at
     if held:
-        yield _join(held)
+        yield held
 
 
-def _join(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+def _parts(source: Source, roles: Roles, threads: int) -> Generator[Part]:
+    """Statistics of the tiles, in their order, `threads` of them in the making at a time."""
+
+    def work(tile: list[pa.RecordBatch], index: int) -> Part:
+        rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
+        return measure(rows, roles, index * TILE_ROWS)
+
+    tiles = enumerate(_tiles(source))
+    first = next(tiles, None)
+    if first is None:
+        return
+    second = next(tiles, None) if threads > 1 else None
+    if second is None:
+        yield work(first[1], first[0])
+        for index, tile in tiles:
+            yield work(tile, index)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(threads, "fastml")
+    under_way: deque[Future[Part]] = deque()
+    try:
+        for index, tile in chain((first, second), tiles):
+            if len(under_way) == threads:
+                yield under_way.popleft().result()
+            under_way.append(pool.submit(work, tile, index))
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        # After an error, from the data or an interrupt, tiles that wait are dropped; those begun take milliseconds.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _thread_count(threads: int | None) -> int:
+    """Return the number of threads to use: the argument, else FASTML_NUM_THREADS, else one per usable processor."""
+    name: str = "threads"
+    value: Any = threads
+    if threads is None:
+        name, value = "FASTML_NUM_THREADS", os.environ.get("FASTML_NUM_THREADS", "")
+        if not value:
+            usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            return min(usable, MAX_THREADS)
+        value = int(value) if value.isdecimal() else value
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise FastmlError(f"{name}={value!r} is not a number of threads; give a whole number, 1 or more")
+    return int(value)
 
 
 class _Gather:
-    """Folds tiles of rows into growing tables."""
+    """Folds the statistics of tiles into growing tables."""
 
-    def __init__(
-        self, source: Source, keys: list[str], outcomes: list[str], weights: str | None, group_weights: str | None
-    ) -> None:
-        self._source = source
-        self._names = (keys, outcomes, weights, group_weights)
-        self._table = KeyTable([plain_type(source.schema.field(name).type) for name in keys])
+    def __init__(self, source: Source, roles: Roles) -> None:
+        self._roles = roles
+        self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
         self._counts = np.zeros((0, 3))
-        self._moments = np.zeros((len(outcomes), 0, 4))
-        self._weighted = np.zeros((len(outcomes), 0, 5)) if weights else None
-        self._group_weight = np.empty(0) if group_weights else None
-        self._rows = 0
+        self._moments = np.zeros((len(roles.outcomes), 0, 4))
+        weighted = roles.weights or roles.group_weights
+        self._weighted = np.zeros((len(roles.outcomes), 0, 5)) if weighted else None
+        self._group_weight = np.empty(0) if roles.group_weights else None
 
-    def add(self, tile: pa.RecordBatch) -> None:
-        """Fold one tile of rows in."""
+    def add(self, part: Part) -> None:
+        """Fold one tile's statistics in."""
         from fastml.kernels import moments as kernel
 
-        key_names, outcomes, weights, group_weights = self._names
-        keys = encode_tile([tile.column(name) for name in key_names])
-        n_labels = len(keys.labels[0])
-        into = self._table.codes_for(keys.labels)
+        into = self._table.codes_for(part.labels)
         self._grow(len(self._table))
-        weight, group_weight = self._tile_weights(tile)
-
-        counts = np.zeros((n_labels, 3))
-        bad = kernel.count_rows(keys.codes, weight if weight is not None else np.empty(0), counts)
-        if bad >= 0 and weight is not None:
-            name = weights or group_weights
-            raise ValueNotAllowedError(
-                f"weights column {name!r} has {weight[bad]:g} {self._place(keys, bad)}; "
-                "a weight is a finite number, 0 or more"
-            )
-        if group_weight is not None and self._group_weight is not None:
-            self._note_group_weight(keys, into, group_weight)
-        self._counts[into] += counts
-        for i, name in enumerate(outcomes):
-            y = as_floats(tile.column(name))
-            if weight is not None:
-                y = np.where(weight > 0.0, y, np.nan)
-            part = np.zeros((n_labels, kernel.N_FIELDS))
-            kernel.accumulate(keys.codes, y, part)
-            if kernel.finish(part) >= 0:
-                self._refuse_infinite(keys, name, y)
-            kernel.fold(self._moments[i], into, part)
-            if self._weighted is not None and weight is not None:
-                part = np.zeros((n_labels, kernel.N_WEIGHTED))
-                kernel.accumulate_weighted(keys.codes, y, weight, part)
-                kernel.finish(part)
-                kernel.fold(self._weighted[i], into, part)
-        self._rows += tile.num_rows
-
-    def _tile_weights(self, tile: pa.RecordBatch) -> tuple[Floats | None, Floats | None]:
-        """Weights of the rows (1 where only groups have weights; NaN where any weight is missing) and of their groups."""
-        _, _, weights, group_weights = self._names
-        weight = as_floats(tile.column(weights)) if weights else None
-        group_weight = as_floats(tile.column(group_weights)) if group_weights else None
-        if group_weight is not None:
-            weight = np.where(np.isnan(group_weight), np.nan, 1.0 if weight is None else weight)
-        return weight, group_weight
-
-    def _note_group_weight(self, keys: TileKeys, into: npt.NDArray[np.int32], group_weight: Floats) -> None:
-        from fastml.kernels import moments as kernel
-
-        assert self._group_weight is not None
-        name = self._names[3]
-        wrong = ~np.isnan(group_weight) & ~((group_weight > 0.0) & np.isfinite(group_weight))
-        if wrong.any():
-            bad = int(np.argmax(wrong))
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} has {group_weight[bad]:g} {self._place(keys, bad)}; "
-                "a group's weight is a finite number above 0"
-            )
-        local = self._group_weight[into]
-        bad = kernel.same_in_group(keys.codes, group_weight, local)
-        if bad >= 0:
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {group_weight[bad]!r} and "
-                f"{local[keys.codes[bad]]!r} {self._place(keys, bad)}; a group has one weight"
-            )
-        self._group_weight[into] = local
-
-    def _refuse_infinite(self, keys: TileKeys, name: str, y: Floats) -> None:
-        infinite = np.isinf(y)
-        if not infinite.any():
-            raise ValueNotAllowedError(
-                f"outcome column {name!r} has values too large to square (up to {np.nanmax(np.abs(y)):g}); "
-                "divide it by a constant"
-            )
-        bad = int(np.argmax(infinite))
-        raise ValueNotAllowedError(
-            f"outcome column {name!r} has {y[bad]} {self._place(keys, bad)}; recode it to missing or drop the row"
-        )
-
-    def _place(self, keys: TileKeys, row: int) -> str:
-        """Where a row of the tile is, in words."""
-        label = ", ".join(str(labels[int(keys.codes[row])].as_py()) for labels in keys.labels)
-        return f"in row {self._rows + row:,} (the first is 0; {', '.join(self._names[0])} {label})"
+        if part.counts is not None:
+            self._counts[into] += part.counts
+        if part.group_weight is not None and self._group_weight is not None:
+            bad = kernel.same_in_group(into, part.group_weight, self._group_weight)
+            if bad >= 0:
+                label = ", ".join(str(labels[bad].as_py()) for labels in part.labels)
+                raise ValueNotAllowedError(
+                    f"group_weights column {self._roles.group_weights!r} varies within a group: "
+                    f"{self._group_weight[into[bad]]!r} and {part.group_weight[bad]!r} for "
+                    f"{', '.join(self._roles.keys)} {label}; a group has one weight"
+                )
+        for table, more in zip(self._moments, part.moments, strict=True):
+            kernel.fold(table, into, more)
+        if self._weighted is not None:
+            for table, more in zip(self._weighted, part.weighted, strict=True):
+                kernel.fold(table, into, more)
 
     def _grow(self, n_cells: int) -> None:
         have = self._counts.shape[0]
@@ -229,28 +224,28 @@ class _Gather:
             self._group_weight = grown
 
     def finish(self, by: tuple[str, ...], group: tuple[str, ...], tags: Mapping[str, Any]) -> GroupStats:
-        """Sort the cells by label, leave out labels without rows, and add the tags."""
-        key_names, outcomes, weights, group_weights = self._names
+        """Sort the cells by label, and add the tags."""
+        roles = self._roles
         columns = self._table.labels()
-        seen = self._counts[: len(self._table), 0] > 0
         order = sort_order(columns)
-        order = order[seen[order]]
-        take = pa.array(order)
-        keys = {name: column.take(take) for name, column in zip(key_names, columns, strict=True)}
+        take = as_arrow(order)
+        keys = {name: column.take(take) for name, column in zip(roles.keys, columns, strict=True)}
         for tag, value in tags.items():
             keys[tag] = _repeat(tag, value, len(order))
         group = (*tags, *group)
+        counts, moments = self._counts[order], np.take(self._moments, order, axis=1)
+        counts[:, 0] += moments[0, :, 0]
         return GroupStats(
             keys=pa.table({name: keys[name] for name in (*by, *group)}),
             by=by,
             group=group,
-            outcomes=tuple(outcomes),
-            counts=self._counts[order],
-            moments=np.take(self._moments, order, axis=1),
+            outcomes=tuple(roles.outcomes),
+            counts=counts,
+            moments=moments,
             weighted=None if self._weighted is None else np.take(self._weighted, order, axis=1),
             group_weight=None if self._group_weight is None else self._group_weight[order],
-            weights=weights,
-            group_weights=group_weights,
+            weights=roles.weights,
+            group_weights=roles.group_weights,
         )
 
 

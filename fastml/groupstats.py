@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -86,6 +86,8 @@ class GroupStats:
         Names of the weight columns.
     labelled : bool
         Whether the groups have labels of their own. Without, the statistics can be fitted but not added.
+    notes : tuple of str
+        What was done to the statistics since they were gathered: groups left out.
     """
 
     keys: pa.Table
@@ -99,10 +101,11 @@ class GroupStats:
     weights: str | None = None
     group_weights: str | None = None
     labelled: bool = True
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of cells whose labels are known."""
-        return int(self._known().sum())
+        return int(self.known().sum())
 
     def __repr__(self) -> str:
         by = f", by {list(self.by)}" if self.by else ""
@@ -128,7 +131,8 @@ class GroupStats:
                 missing |= np.asarray(self.keys[name].is_null())
         return missing
 
-    def _known(self) -> npt.NDArray[np.bool_]:
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Whether a cell's labels are all known, shape (C,); the others hold rows that are dropped."""
         return ~self._missing(self.keys.column_names)
 
     def _index(self, outcome: str | None) -> int:
@@ -156,7 +160,7 @@ class GroupStats:
         Groups
         """
         table = self.moments[self._index(outcome)]
-        used = self._known() & (table[:, 0] > 0)
+        used = self.known() & (table[:, 0] > 0)
         labels = self.keys.select(self.group) if self.labelled else self.keys
         if not used.all():
             labels = labels.take(arrow_numbers(np.flatnonzero(used)))
@@ -194,8 +198,31 @@ class GroupStats:
         causes["outcome"] = rows - no_weight - zero_weight - int(n[left].sum())
         return causes
 
+    def parts(self) -> list[tuple[dict[str, Any], slice]]:
+        """Find the cells of each combination of by-labels; rows without a by-label belong to none.
+
+        Returns
+        -------
+        list of (dict, slice)
+            By-column to label, and the run of cells; sorted by label, as the cells are.
+        """
+        missing = self._missing(self.by)
+        changes = np.zeros(max(len(missing) - 1, 0), bool)
+        labels = {}
+        for name in self.by:
+            encoded = self.keys[name].combine_chunks().dictionary_encode()
+            codes = np.asarray(encoded.indices.fill_null(-1))
+            changes |= codes[1:] != codes[:-1]
+            labels[name] = (codes, encoded.dictionary.to_pylist())
+        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(missing)]
+        return [
+            ({name: known[codes[start]] for name, (codes, known) in labels.items()}, slice(start, stop))
+            for start, stop in pairwise(edges)
+            if start < stop and not missing[start]
+        ]
+
     def split(self) -> Iterator[tuple[dict[str, Any], GroupStats]]:
-        """Give the part of each combination of by-labels, sorted; rows without a by-label belong to none.
+        """Give the statistics of each combination of by-labels, sorted.
 
         Yields
         ------
@@ -204,26 +231,88 @@ class GroupStats:
         part : GroupStats
             The statistics of that part, without `by`; its arrays are views.
         """
-        first = self.keys.select(self.by)
-        missing = self._missing(self.by)
-        # Cells are sorted by label, so a part is a run of cells.
-        changes = np.zeros(max(len(missing) - 1, 0), bool)
-        for name in self.by:
-            codes = np.asarray(first[name].combine_chunks().dictionary_encode().indices.fill_null(-1))
-            changes |= codes[1:] != codes[:-1]
-        for start, stop in pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), len(missing)]):
-            if start == stop or missing[start]:
-                continue
+        keys = self.keys.select(self.group)
+        for labels, cells in self.parts():
             part = replace(
                 self,
-                keys=self.keys.select(self.group).slice(start, stop - start),
+                keys=keys.slice(cells.start, cells.stop - cells.start),
                 by=(),
-                counts=self.counts[start:stop],
-                moments=self.moments[:, start:stop],
-                weighted=None if self.weighted is None else self.weighted[:, start:stop],
-                group_weight=None if self.group_weight is None else self.group_weight[start:stop],
+                counts=self.counts[cells],
+                moments=self.moments[:, cells],
+                weighted=None if self.weighted is None else self.weighted[:, cells],
+                group_weight=None if self.group_weight is None else self.group_weight[cells],
             )
-            yield {name: first[name][start].as_py() for name in self.by}, part
+            yield labels, part
+
+    def tagged(self, tags: Mapping[str, Any]) -> GroupStats:
+        """Add constant key columns in front of the group's, as ``tags=`` of `fastml.group_stats` does.
+
+        Parameters
+        ----------
+        tags : mapping
+            Name and value: a string, number or date.
+
+        Returns
+        -------
+        GroupStats
+
+        Raises
+        ------
+        MergeError
+            The groups have no labels, or a key of that name.
+        """
+        if not self.labelled:
+            raise MergeError("statistics without labels can't be tagged: their groups have no keys")
+        columns = {name: self.keys[name] for name in self.keys.column_names}
+        for name, value in tags.items():
+            if name in columns:
+                raise MergeError(f"tag {name!r} is a key of the statistics already")
+            if value is None or isinstance(value, (list, dict, tuple, set)):
+                raise FastmlError(f"tag {name!r} is {value!r}; a tag is one string, number or date")
+            columns[name] = pa.repeat(pa.scalar(value), self.keys.num_rows)
+        group = (*tags, *self.group)
+        return replace(self, keys=pa.table({name: columns[name] for name in (*self.by, *group)}), group=group)
+
+    def without_small(self, min_group_size: int) -> GroupStats:
+        """Leave out small groups, for statistics that leave a safe room; `notes` records how many.
+
+        A group goes as a whole where it has fewer rows, or fewer observations of any outcome (but some), than asked
+        for; so do the rows without a label where they are so few. Pooling small groups to one would make a school that
+        isn't, and a wrong variance between schools; leaving them out makes the sample one of larger schools.
+
+        Parameters
+        ----------
+        min_group_size : int
+
+        Returns
+        -------
+        GroupStats
+
+        Examples
+        --------
+        >>> stats = from_summary(n=[2, 30], mean=[4.0, 6.0], sd=[1.0, 2.0], group=["a", "b"])
+        >>> stats.without_small(10).notes
+        ('groups of fewer than 10 left out: 1 group, 2 rows',)
+        """
+        if isinstance(min_group_size, bool) or min_group_size != int(min_group_size) or min_group_size < 1:
+            raise FastmlError(f"min_group_size={min_group_size!r} is not a whole number of 1 or more")
+        n = self.moments[:, :, 0]
+        small = (self.counts[:, 0] < min_group_size) | ((n > 0) & (n < min_group_size)).any(axis=0)
+        kept = np.flatnonzero(~small)
+        groups, rows = int(small.sum()), int(self.counts[small, 0].sum())
+        note = (
+            f"groups of fewer than {min_group_size} left out: {groups:,} group{'' if groups == 1 else 's'}, "
+            f"{rows:,} row{'' if rows == 1 else 's'}"
+        )
+        return replace(
+            self,
+            keys=self.keys.take(arrow_numbers(kept)),
+            counts=self.counts[kept],
+            moments=np.take(self.moments, kept, axis=1),
+            weighted=None if self.weighted is None else np.take(self.weighted, kept, axis=1),
+            group_weight=None if self.group_weight is None else self.group_weight[kept],
+            notes=(*self.notes, note),
+        )
 
     def to_arrow(self) -> pa.Table:
         """Return the statistics as one Arrow table with its description in the schema's metadata.
@@ -255,6 +344,7 @@ class GroupStats:
             "weights": self.weights,
             "group_weights": self.group_weights,
             "labelled": self.labelled,
+            "notes": self.notes,
         }
         return pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(description).encode()})
 
@@ -291,7 +381,7 @@ class GroupStats:
         """
         import pyarrow.parquet as pq
 
-        replace_file(path, lambda file: pq.write_table(self.to_arrow(), file))
+        replace_file(path, lambda file: pq.write_table(self.to_arrow(), file, write_page_checksum=True))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> GroupStats:
@@ -315,7 +405,7 @@ class GroupStats:
         if not is_stats_file(path):
             raise SourceError(f"file {path} holds no fastml statistics; fit it as data, with outcome and group")
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 table = file.read()
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"file {path} can't be read: {error}") from None
@@ -412,6 +502,7 @@ def _add(a: GroupStats, b: GroupStats) -> GroupStats:
         moments=np.take(moments, order, axis=1),
         weighted=None if weighted is None else np.take(weighted, order, axis=1),
         group_weight=None if group_weight is None else group_weight[order],
+        notes=(*a.notes, *b.notes),
     )
 
 
@@ -480,6 +571,7 @@ def _from_arrow(table: pa.Table, source: str) -> GroupStats:
             weights=description["weights"],
             group_weights=description["group_weights"],
             labelled=description["labelled"],
+            notes=tuple(description.get("notes", ())),
         )
     except (KeyError, IndexError, TypeError, pa.ArrowException) as error:
         raise SourceError(f"{source} holds damaged fastml statistics ({error})") from None

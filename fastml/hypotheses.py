@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.distributions import chi2_tail, f_quantile, f_tail
-from fastml.errors import ArgumentError
+from fastml.errors import RangeError
 from fastml.profiles import relative_deviance
 from fastml.varcomp import SizeTable, VarianceComponents, estimate, evaluate
 
@@ -125,6 +125,17 @@ def anova(table: SizeTable, level: float = 0.95) -> AnovaTable:
     Returns
     -------
     AnovaTable
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastml.varcomp import reduce_sizes
+    >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
+    >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
+    >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)
+    >>> made = anova(table)
+    >>> round(made.f, 4), round(made.p_value, 6), round(made.tau00_mom, 2)
+    (4.5983, 0.004398, 1764.05)
     """
     n, c = table.size, table.count
     total, groups = table.n_obs, table.n_groups
@@ -248,7 +259,7 @@ def rlrt_test(
         p = (draws at least as large + 1)/(draws + 1). For equal sizes the test is the F test, exactly, and so is p.
     """
     if draws < 1:
-        raise ArgumentError("draws", draws, ("1000", "10000"), "it is a number of simulated samples")
+        raise RangeError("draws", draws, "a number of simulated samples")
     reml = vc if vc.method == "reml" else estimate(table, "reml")
     statistic = 0.0 if reml.singular else relative_deviance(table, reml, 0.0)
     p_value, mc_se, note = 1.0, 0.0, ""
@@ -351,6 +362,14 @@ def homogeneity_tests(n: npt.NDArray[np.int64], ss: Floats) -> tuple[HypothesisT
         variances, the last one over groups with 10 degrees of freedom or more, as HLM has it. Groups of one
         observation, or without any variation, have no log variance and stay out: see `n_groups`. NaN where fewer
         than two groups remain. All three take the scores to be normal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])  # Dyestuff: six batches of five
+    >>> bartlett, h, hlm = homogeneity_tests(np.full(6, 5), ss)
+    >>> round(bartlett.statistic, 4), round(bartlett.p_value, 4), hlm.note
+    (4.0145, 0.5473, 'fewer than two groups with a variance of their own')
     """
     f = n.astype(np.float64) - 1.0
     # A power of two brings the sums of squares near 1: scores times a power of two change no digit.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastml.distributions import t_tail
 from fastml.errors import ArgumentError
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.varcomp import SizeTable, Terms, VarianceComponents
 
 __all__ = [
     "KenwardRoger",
@@ -23,6 +24,8 @@ __all__ = [
     "degrees_of_freedom",
     "expected_information",
     "expected_standard_errors",
+    "interior_errors",
+    "interior_satterthwaite",
     "kenward_roger",
     "mean_test",
     "observed_information",
@@ -103,13 +106,62 @@ def observed_information(vc: VarianceComponents) -> Floats:
     ndarray, shape (2, 2)
         Its inverse is the covariance matrix of (log sigma2, theta).
     """
-    t = vc.terms
-    sigma2 = t.r / vc.dof
+    scale, cross, curvature = _second_derivatives(vc.terms, vc.dof, vc.method == "reml")
+    return 0.5 * np.array([[scale, cross], [cross, curvature]])
+
+
+def _second_derivatives(t: Terms, dof: Any, restricted: bool) -> tuple[Any, Any, Any]:
+    """Second derivatives of the deviance: by log sigma2, by both, by theta; the terms may be floats or arrays."""
+    sigma2 = t.r / dof
     curvature = -t.w2 + 2.0 * (t.q3 - t.l2 * t.l2 / t.w1) / sigma2
-    if vc.method == "reml":
-        curvature += 2.0 * t.w3 / t.w1 - (t.w2 / t.w1) ** 2
-    cross = t.q2 / sigma2
-    return 0.5 * np.array([[vc.dof, cross], [cross, curvature]])
+    if restricted:
+        curvature = curvature + 2.0 * t.w3 / t.w1 - (t.w2 / t.w1) ** 2
+    return dof, t.q2 / sigma2, curvature
+
+
+def interior_errors(terms: Terms, theta: Any, dof: Any, restricted: bool) -> tuple[Any, Any, Any]:
+    """Standard errors at an optimum inside the parameter space, one fit or many at once.
+
+    Parameters
+    ----------
+    terms : Terms
+        Of floats, or of arrays of one shape.
+    theta, dof : float or ndarray
+    restricted : bool
+        REML.
+
+    Returns
+    -------
+    se_tau00, se_sigma2, se_icc : float or ndarray
+        The first two in units of sigma2.
+    """
+    a, b, c = _second_derivatives(terms, dof, restricted)
+    # The inverse of half of [[a, b], [b, c]], with the determinant a c (1 - b^2/(a c)).
+    rest = 1.0 - (b / a) * (b / c)
+    variance, covariance, theta_variance = 2.0 / (a * rest), -2.0 * (b / a) / (c * rest), 2.0 / (c * rest)
+    # tau00 = theta sigma2, so its gradient by (log sigma2, theta) is sigma2 (theta, 1).
+    tau00 = theta * theta * variance + 2.0 * theta * covariance + theta_variance
+    return np.sqrt(tau00), np.sqrt(variance), np.sqrt(theta_variance) / (1.0 + theta) ** 2
+
+
+def interior_satterthwaite(terms: Terms, dof: Any, restricted: bool) -> Any:
+    """Satterthwaite's df of the grand mean at an optimum inside, one fit or many at once.
+
+    Parameters
+    ----------
+    terms : Terms
+        Of floats, or of arrays of one shape.
+    dof : float or ndarray
+    restricted : bool
+
+    Returns
+    -------
+    float or ndarray
+        2 V^2/Var(V) for V = Var(gamma00), from the gradient of log V, (1, W2/W1), and the inverse information.
+    """
+    a, b, c = _second_derivatives(terms, dof, restricted)
+    slope = terms.w2 / terms.w1
+    return (1.0 - (b / a) * (b / c)) / (1.0 / a - 2.0 * slope * (b / a) / c + slope * slope / c)
 
 
 @dataclass(frozen=True)
@@ -186,14 +238,8 @@ def standard_errors(vc: VarianceComponents) -> StandardErrors:
         return StandardErrors(math.nan, math.nan, math.nan)
     if vc.singular:
         return StandardErrors(math.nan, vc.sigma2 * math.sqrt(2.0 / vc.dof), math.nan)
-    covariance = _inverse(observed_information(vc))
-    # tau00 = theta sigma2, so its gradient by (log sigma2, theta) is sigma2 (theta, 1).
-    by_tau00 = np.array([vc.theta, 1.0])
-    return StandardErrors(
-        se_tau00=vc.sigma2 * math.sqrt(by_tau00 @ covariance @ by_tau00),
-        se_sigma2=vc.sigma2 * math.sqrt(covariance[0, 0]),
-        se_icc=math.sqrt(covariance[1, 1]) / (1.0 + vc.theta) ** 2,
-    )
+    se_tau00, se_sigma2, se_icc = interior_errors(vc.terms, vc.theta, vc.dof, vc.method == "reml")
+    return StandardErrors(float(vc.sigma2 * se_tau00), float(vc.sigma2 * se_sigma2), float(se_icc))
 
 
 def expected_standard_errors(table: SizeTable, vc: VarianceComponents) -> StandardErrors:
@@ -220,14 +266,8 @@ def expected_standard_errors(table: SizeTable, vc: VarianceComponents) -> Standa
 
 
 def _satterthwaite(vc: VarianceComponents) -> float:
-    """2 V^2/Var(V) for V = Var(gamma00): the gradient of log V against the inverse information.
-
-    At tau00 = 0 that variance component is held fixed, which leaves N - 1 (REML) or N (ML).
-    """
-    if vc.singular:
-        return vc.dof
-    gradient = np.array([1.0, vc.terms.w2 / vc.terms.w1])
-    return float(2.0 / (gradient @ _inverse(observed_information(vc)) @ gradient))
+    """At tau00 = 0 that variance component is held fixed, which leaves N - 1 (REML) or N (ML)."""
+    return vc.dof if vc.singular else float(interior_satterthwaite(vc.terms, vc.dof, vc.method == "reml"))
 
 
 def kenward_roger(table: SizeTable, vc: VarianceComponents) -> KenwardRoger:
@@ -249,6 +289,17 @@ def kenward_roger(table: SizeTable, vc: VarianceComponents) -> KenwardRoger:
     ------
     ArgumentError
         For a fit other than REML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastml.varcomp import estimate, reduce_sizes
+    >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
+    >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
+    >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)
+    >>> kr = kenward_roger(table, estimate(table))
+    >>> round(kr.se, 4), round(kr.df, 4)
+    (19.3834, 5.0)
     """
     if vc.method != "reml":
         raise ArgumentError("df", "kenward-roger", [d for d in DF if d != "kenward-roger"],

@@ -19,13 +19,13 @@ from fastml.bootstrap import (
     percentile_limits,
 )
 from fastml.distributions import chi2_quantile, f_quantile, normal_quantile, root, t_quantile
-from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference import mean_test, standard_errors
+from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
+from fastml.inference import StandardErrors, mean_test, standard_errors
 from fastml.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.varcomp import SizeTable, VarianceComponents, estimate
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "between_ratio", "exact_theta", "interval",
-           "intervals"]  # fmt: skip
+           "intervals", "robust_interval"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +51,7 @@ _BASE = {"tau_sd": "tau00", "sigma": "sigma2"} | dict.fromkeys(_OF_THETA, "theta
 
 CUT_AT_ZERO = "the group means differ less than chance alone would have them: both ends are cut at no variance"
 CUT_BELOW = "the lower end is cut at 0"
+NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exact' does"
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,17 @@ def interval(
         For an unknown name, or a method that has no interval for the parameter.
     ModelError
         For a method that this fit doesn't allow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastml.varcomp import estimate, reduce_sizes
+    >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
+    >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
+    >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)
+    >>> made = interval(table, estimate(table), "icc")
+    >>> round(made.low, 4), round(made.high, 4), made.method
+    (0.0838, 0.8479, 'exact')
     """
     if parameter not in PARAMETERS:
         raise ArgumentError("parameter", parameter, PARAMETERS)
@@ -225,6 +237,43 @@ def intervals(
     return tuple(rows)
 
 
+def robust_interval(
+    table: SizeTable,
+    vc: VarianceComponents,
+    errors: tuple[float, float, float],
+    parameter: str,
+    level: float,
+    df: float,
+) -> Interval:
+    """Wald interval from robust standard errors, for weighted fits.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+        With the robust standard error of gamma00.
+    errors : tuple of float
+        Standard errors of tau00, sigma2 (score points squared) and the icc; NaN at tau00 = 0.
+    parameter : str
+        Any of `PARAMETERS` but "reliability".
+    level : float
+    df : float
+        Degrees of freedom of gamma00's t interval.
+
+    Returns
+    -------
+    Interval
+        The icc, and what follows from it, by its logit; variances cut at 0.
+    """
+    known = [name for name in PARAMETERS if name != "reliability"]
+    if parameter not in known:
+        raise ArgumentError("parameter", parameter, known)
+    made = _Intervals(table, vc, level, None, 0, None)
+    made.errors = StandardErrors(*errors)
+    made.mean_df = df
+    return made.of(parameter, "wald")
+
+
 class _Intervals:
     """The intervals of one fit, sharing its profile sets and bootstrap draws."""
 
@@ -238,8 +287,10 @@ class _Intervals:
         seed: int | np.random.Generator | None,
     ) -> None:
         if not 0.0 < level < 1.0:
-            raise ArgumentError("level", level, ("0.90", "0.95", "0.99"), "it is a number between 0 and 1")
+            raise RangeError("level", level, "a number between 0 and 1")
         self.table, self.vc, self.level, self.df = table, vc, level, df
+        self.errors: StandardErrors | None = None  # robust ones; else the observed information's
+        self.mean_df = math.inf  # of gamma00's Wald interval
         self._draws, self._seed = draws, seed
 
     @cached_property
@@ -319,9 +370,9 @@ class _Intervals:
         z = normal_quantile(0.5 * (1.0 + self.level))
         sigma2 = vc.terms.r / vc.dof
         if base == "gamma00":
-            reach = z * vc.se_gamma00 / unit
+            reach = t_quantile(0.5 * (1.0 + self.level), self.mean_df) * vc.se_gamma00 / unit
             return vc.terms.gamma - reach, vc.terms.gamma + reach, ""
-        se = standard_errors(vc)
+        se = self.errors or standard_errors(vc)
         if base == "sigma2" and not math.isnan(se.se_sigma2):
             centre, reach = sigma2, z * se.se_sigma2 / vc.sigma2 * sigma2
         elif vc.optimum is None:
@@ -332,8 +383,10 @@ class _Intervals:
                              f"use method={_at_zero(vc, base)!r}")  # fmt: skip
         elif base == "theta":
             # logit(icc) = log(theta): its standard error is that of the icc over icc (1 - icc).
-            factor = math.exp(z * se.se_icc * (1.0 + vc.theta) ** 2 / vc.theta)
-            return vc.theta / factor, vc.theta * factor, ""
+            reach = z * se.se_icc * (1.0 + vc.theta) ** 2 / vc.theta
+            # Next to the boundary the logit's error has no bound; e^300 either way is 0 to 1 for the icc.
+            factor = math.exp(min(reach, 300.0))
+            return vc.theta / factor, vc.theta * factor, NEXT_TO_ZERO if reach > 300.0 else ""
         else:
             centre, reach = vc.theta * sigma2, z * se.se_tau00 / vc.sigma2 * sigma2
         return max(0.0, centre - reach), centre + reach, CUT_BELOW if centre < reach else ""

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["csv_text", "fit_text", "flat", "number", "p_value", "share", "stars"]
+__all__ = ["cell", "complement", "csv_text", "degrees", "fit_heading", "fit_rows", "fit_text", "fit_weights", "flat",
+           "number", "p_value", "percent", "rows_text", "share", "share_range", "stars"]  # fmt: skip
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 _LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
@@ -46,20 +47,59 @@ def number(value: float | None, decimals: int = 3) -> str:
     return f"{value:.6g}"
 
 
-def share(value: float | None) -> str:
-    """A share between 0 and 1 with at least two digits of it and one of the rest.
+def share(value: float | None, width: float = 0.0) -> str:
+    """A share between 0 and 1 with at least two digits of it and one of the rest, and two of an interval's width.
 
     Examples
     --------
-    >>> share(0.5114), share(0.0433), share(0.99996), share(0.0)
-    ('0.51', '0.043', '0.99996', '0.00')
+    >>> share(0.5114), share(0.0433), share(0.99996), share(0.0), share(0.2006, 0.0031)
+    ('0.51', '0.043', '0.99996', '0.00', '0.2006')
     """
     if value is None:
         return "-"
     decimals = 2
     if 0.0 < value < 1.0:
         decimals = max(2, 1 - math.floor(math.log10(value)), -math.floor(math.log10(1.0 - value)))
+    if width > 0.0:
+        decimals = max(decimals, 1 - math.floor(math.log10(width)))
     return f"{value:.{min(decimals, 15)}f}"
+
+
+def share_range(low: float, high: float) -> str:
+    """Limits of a share, to as many digits as tell them apart.
+
+    Examples
+    --------
+    >>> share_range(0.3682, 0.6952), share_range(0.19907, 0.20257)
+    ('0.37 to 0.70', '0.1991 to 0.2026')
+    """
+    return f"{share(low, high - low)} to {share(high, high - low)}"
+
+
+def percent(value: float | None) -> str:
+    """A share between 0 and 1 in percent; what is not all or nothing isn't called so.
+
+    Examples
+    --------
+    >>> percent(0.5114), percent(0.0433), percent(0.99996), percent(0.0)
+    ('51 %', '4.3 %', '99.996 %', '0 %')
+    """
+    if value is None:
+        return "-"
+    decimals = len(share(value).partition(".")[2]) - 2 if 0.0 < value < 1.0 else 0
+    return f"{100.0 * value:.{decimals}f} %"
+
+
+def complement(value: float) -> str:
+    """The rest of a share in percent, to the decimals of the share itself: the two add to 100 %.
+
+    Examples
+    --------
+    >>> percent(0.969), complement(0.969)
+    ('97 %', '3 %')
+    """
+    decimals = len(percent(value).removesuffix(" %").partition(".")[2])
+    return f"{100.0 - round(100.0 * value, decimals):.{decimals}f} %"
 
 
 def p_value(value: float | None) -> str:
@@ -139,7 +179,7 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     NOR      0.12
     SE          -
     """
-    cells = [[_cell(name, row[name]) for name in columns] for row in rows]
+    cells = [[cell(name, row[name]) for name in columns] for row in rows]
     numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
     widths = (
         [max(map(len, (name, *column))) for name, column in zip(columns, zip(*cells, strict=True), strict=True)]
@@ -153,10 +193,46 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _cell(name: str, value: Any) -> str:
+def cell(name: str, value: Any) -> str:
+    """A figure of that name, as tables print it."""
     if isinstance(value, float):
         return share(value) if name in ("icc", "reliability") else number(value)
     return "-" if value is None else str(value)
+
+
+def plan_text(plan: Mapping[str, Any]) -> str:
+    """What a plan prints.
+
+    Parameters
+    ----------
+    plan : mapping
+        `Plan.to_dict()`.
+
+    Returns
+    -------
+    str
+    """
+    found = {"n_groups": " (the number of schools found)", "group_size": " (the school size found)"}
+    percent = f"{100 * plan['level']:g} %"
+    what = "mean" if plan["arms"] == 1 else "difference of the two arms"
+    lines = [
+        f"{plan['n_groups']:,} schools of {plan['group_size']:,} students, {plan['n_obs']:,} in all"
+        + found.get(plan["solved_for"], ""),
+        f"icc {share(plan['icc'])}, standard deviation {number(plan['sd'])}",
+        "",
+        f"standard error of the {what:<28}{number(plan['se']):>12}   df {degrees(plan['df'])}",
+        f"{percent + ' margin':<50}{number(plan['margin']):>12}",
+        f"{'design effect':<50}{number(plan['deff'], 2):>12}   effective n {number(plan['n_eff'], 1)}",
+        f"{'reliability of a school mean':<50}{share(plan['reliability']):>12}",
+        f"{'least difference found with power ' + format(plan['power'], 'g'):<50}{number(plan['detectable']):>12}",
+    ]
+    if plan["power_at_difference"] is not None:
+        name = f"power to find a difference of {number(plan['difference'])}"
+        lines.append(f"{name:<50}{share(plan['power_at_difference']):>12}")
+    if plan["icc_low"] is not None:
+        name = f"{percent} interval of the icc, as expected"
+        lines.append(f"{name:<50}{share(plan['icc_low']) + ' to ' + share(plan['icc_high']):>12}")
+    return "\n".join(lines)
 
 
 def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int, int]) -> str:
@@ -175,14 +251,13 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
     -------
     str
     """
-    group = fit["group"] if isinstance(fit["group"], str) else ":".join(fit["group"])
     lines = [
-        f"One-way random-effects model by {_method(fit)}:  {fit['outcome']} ~ 1 + (1 | {group})",
-        _rows(fit, sizes),
-        *_weights(fit),
+        fit_heading(fit),
+        fit_rows(fit, sizes),
+        *fit_weights(fit),
         "",
         _line("", "Estimate", "Std. error", "df", "t", "p-value"),
-        _line("gamma00  grand mean", number(fit["gamma00"]), number(fit["se_gamma00"]), _df(fit["df"]),
+        _line("gamma00  grand mean", number(fit["gamma00"]), number(fit["se_gamma00"]), degrees(fit["df"]),
               number(fit["t"]), p_value(fit["p_value"]), stars(fit["p_value"])),
         "",
         _line("", "Variance", "Std. error", "Std. dev."),
@@ -205,11 +280,18 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
     return "\n".join(lines)
 
 
+def fit_heading(fit: Mapping[str, Any]) -> str:
+    """The model in a line."""
+    group = fit["group"] if isinstance(fit["group"], str) else ":".join(fit["group"])
+    return f"One-way random-effects model by {_method(fit)}:  {fit['outcome']} ~ 1 + (1 | {group})"
+
+
 def _method(fit: Mapping[str, Any]) -> str:
     return "weighted pseudo-ML" if fit.get("weight_scaling") else _METHODS[fit["method"]]
 
 
-def _weights(fit: Mapping[str, Any]) -> list[str]:
+def fit_weights(fit: Mapping[str, Any]) -> list[str]:
+    """How the fit was weighted: a line, or none."""
     if not fit.get("weight_scaling"):
         return []
     students = f"{fit['weights_are']} weights {fit['weights']}, " if fit["weights"] else ""
@@ -223,14 +305,15 @@ def _line(name: str, *cells: str) -> str:
     return f"{name:<24}{body} {' '.join(cells[len(widths) :])}".rstrip()
 
 
-def _df(value: float | None) -> str:
+def degrees(value: float | None) -> str:
     """Degrees of freedom: whole ones without decimals."""
     if value is None:
         return "inf"
     return f"{value:,.0f}" if abs(value - round(value)) < 5e-4 else f"{value:,.2f}"
 
 
-def _rows(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+def fit_rows(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    """How many observations, groups, and rows left out."""
     low, high = sizes
     size = f"of {low:,}" if low == high else f"of {low:,} to {high:,}"
     causes = ", ".join(f"{count:,} {_CAUSES[cause]}" for cause, count in fit["dropped"].items() if count)

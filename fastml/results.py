@@ -14,7 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml import report
-from fastml.errors import ArgumentError, FastmlError
+from fastml.errors import ArgumentError, FastmlError, RangeError
+from fastml.faces import FitFaces
+from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
 from fastml.naive import Naive, naive_answers
 from fastml.shrinkage import school_means
@@ -37,7 +39,7 @@ _FIGURES = (
 
 
 @dataclass(frozen=True, eq=False)
-class OneWayFit:
+class OneWayFit(FitInference, FitFaces):
     """The fitted one-way random-effects model Y_ij = gamma00 + u_0j + r_ij.
 
     Attributes
@@ -366,5 +368,5 @@ def _normal_quantile(level: float) -> float:
     from statistics import NormalDist
 
     if not 0.0 < level < 1.0:
-        raise ArgumentError("level", level, ["a number between 0 and 1"])
+        raise RangeError("level", level, "a number between 0 and 1")
     return NormalDist().inv_cdf(0.5 + 0.5 * level)

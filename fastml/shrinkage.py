@@ -44,14 +44,14 @@ class SchoolMeans:
     cond_se: Floats
 
 
-def reliabilities(n: npt.ArrayLike, theta: float) -> Floats:
+def reliabilities(n: npt.ArrayLike, theta: npt.ArrayLike) -> Floats:
     """Reliability of a mean of n observations, n theta/(1 + n theta).
 
     Parameters
     ----------
     n : array_like
-    theta : float
-        tau00/sigma2.
+    theta : float or array_like
+        tau00/sigma2, one or one for each n.
 
     Returns
     -------
@@ -62,8 +62,9 @@ def reliabilities(n: npt.ArrayLike, theta: float) -> Floats:
     >>> reliabilities([1, 30], 1.0).round(3).tolist()
     [0.5, 0.968]
     """
-    information = np.asarray(n, dtype=np.float64) * theta
-    return information / (1.0 + information)
+    information = np.multiply(n, theta, dtype=np.float64)
+    share: Floats = information / (1.0 + information)
+    return share
 
 
 def school_means(groups: Groups, vc: VarianceComponents, size: Floats | None = None) -> SchoolMeans:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from fastml.datasets import dataset_columns, is_path, open_dataset
+from fastml.delimited import CsvOptions
 from fastml.errors import ColumnNotFoundError, SourceError
+from fastml.filters import apply_filter, filter_columns
+from fastml.readers import Location, first_line, open_parquet
 
-__all__ = ["Source", "arrow_numbers", "open_source", "schema_metadata"]
+__all__ = ["Rows", "Source", "arrow_numbers", "column_names", "open_source", "schema_metadata"]
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,37 @@ class Source:
         What the data are, for messages: "the data frame", "file x.parquet".
     schema : pyarrow.Schema
         The needed columns, in the order they were asked for.
-    batches : iterator of pyarrow.RecordBatch
-        Batches of that schema.
+    batches : generator of pyarrow.RecordBatch
+        Batches of that schema. Closing it stops the threads that read ahead; so does its end, or an error in it.
     """
 
     name: str
     schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
+    batches: Generator[pa.RecordBatch, None, None]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Data together with which of their rows to read, and how: `open_source` takes it in place of the data.
+
+    Attributes
+    ----------
+    data : anything `open_source` takes
+    filter : pyarrow.compute.Expression, optional
+        Only rows for which it is true.
+    threads : int, optional
+        Files or row groups to decode at a time; as many as there are processors.
+    csv : CsvOptions, optional
+    watch : callable, optional
+        ``watch(batches, size)`` wraps the iterator of (batch, bytes) as it is read, to show progress; ``size`` is the
+        bytes of all files, 0 where unknown.
+    """
+
+    data: Any
+    filter: Any = None
+    threads: int | None = None
+    csv: CsvOptions | None = None
+    watch: Callable[[Iterator[tuple[pa.RecordBatch, int]], int], Iterator[tuple[pa.RecordBatch, int]]] | None = None
 
 
 def open_source(data: Any, columns: Sequence[str]) -> Source:
@@ -41,8 +68,9 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
 
     Parameters
     ----------
-    data : pandas, Polars or Arrow table, mapping of arrays, RecordBatchReader, or path of a Parquet file
-        Also any other object with ``__arrow_c_stream__``.
+    data : pandas, Polars or Arrow table, mapping of arrays, RecordBatchReader, or path
+        Also any other object with ``__arrow_c_stream__``, and `Rows`. A path names a Parquet, Arrow IPC, Feather, CSV
+        or SPSS file, a folder (perhaps partitioned: ``cycle=2019/x.parquet``), or is a glob, a URI, or a list of such.
     columns : sequence of str
         The columns to read; each is read once, however often it is named.
 
@@ -58,8 +86,68 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
         A column is missing.
     """
     wanted = list(dict.fromkeys(columns))
-    if isinstance(data, (str, os.PathLike)):
-        return _from_parquet(Path(data), wanted)
+    rows = data if isinstance(data, Rows) else Rows(data)
+    if is_path(rows.data):
+        found = open_dataset(rows.data, wanted, rows.filter, rows.threads or _default_threads(), rows.csv)
+        return Source(found.name, found.schema, _watched(found.batches, found.size, rows))
+    if rows.filter is None:
+        source = _open_memory(rows.data, wanted)
+        return replace(source, batches=_watched(((batch, 0) for batch in source.batches), 0, rows))
+    used = [*wanted, *(name for name in filter_columns(rows.filter, column_names(rows.data)[1]) if name not in wanted)]
+    source = _open_memory(rows.data, used)
+    kept = ((part, 0) for batch in source.batches for part in apply_filter(batch, rows.filter, wanted))
+    schema = pa.schema([source.schema.field(column) for column in wanted])
+    return Source(source.name, schema, _watched(kept, 0, rows))
+
+
+def _default_threads() -> int:
+    told = os.environ.get("FASTML_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else min(os.cpu_count() or 1, 8)
+
+
+def _watched(
+    batches: Iterator[tuple[pa.RecordBatch, int]], size: int, rows: Rows
+) -> Generator[pa.RecordBatch, None, None]:
+    watched = rows.watch(batches, size) if rows.watch else batches
+    try:
+        for batch, _ in watched:
+            yield batch
+    finally:
+        for iterator in (watched, batches):
+            if isinstance(iterator, Generator):
+                iterator.close()
+
+
+def column_names(data: Any) -> tuple[str, list[str]]:
+    """Return what the data are, for messages, and the names of all their columns.
+
+    Parameters
+    ----------
+    data : anything `open_source` takes
+
+    Returns
+    -------
+    name : str
+    columns : list of str
+    """
+    if isinstance(data, Rows):
+        if is_path(data.data):
+            return dataset_columns(data.data, data.csv)
+        data = data.data
+    if is_path(data):
+        return dataset_columns(data)
+    if _is_pandas(data):
+        return "the data frame", [name for name in data.columns if isinstance(name, str)]
+    if isinstance(data, Mapping):
+        return "the dict of arrays", [name for name in data if isinstance(name, str)]
+    schema = getattr(data, "schema", None)
+    names = schema.names if isinstance(schema, pa.Schema) else getattr(data, "columns", None)
+    if names is None and hasattr(data, "__arrow_c_schema__"):
+        names = pa.schema(data).names
+    return f"the {type(data).__module__.split('.')[0]} {type(data).__name__}", [str(name) for name in names or ()]
+
+
+def _open_memory(data: Any, wanted: list[str]) -> Source:
     if _is_pandas(data):
         return _from_pandas(data, wanted)
     if isinstance(data, Mapping):
@@ -80,7 +168,7 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
         return _from_reader(pa.RecordBatchReader.from_stream(data), wanted, kind)
     raise SourceError(
         f"data of type {type(data).__name__} can't be read; give a pandas, Polars or Arrow table, a dict of arrays, "
-        "the path of a Parquet file, or group statistics"
+        "the path of a Parquet, Arrow, CSV or SPSS file, or group statistics"
     )
 
 
@@ -160,7 +248,7 @@ def _arrow_array(values: Any, column: str, **options: Any) -> Any:
         return pa.array(values, from_pandas=True, **options)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise SourceError(
-            f"column {column!r} can't be read as one Arrow type ({_first_line(error)}); give all its values one type"
+            f"column {column!r} can't be read as one Arrow type ({first_line(error)}); give all its values one type"
         ) from None
 
 
@@ -176,46 +264,14 @@ def _from_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     _check_columns(wanted, reader.schema.names, name)
     schema = pa.schema([reader.schema.field(column) for column in wanted])
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def batches() -> Generator[pa.RecordBatch, None, None]:
         try:
             for batch in reader:
                 yield batch.select(wanted)
         except pa.ArrowException as error:
-            raise SourceError(f"{name} can't be read: {_first_line(error)}") from None
+            raise SourceError(f"{name} can't be read: {first_line(error)}") from None
 
     return Source(name, schema, batches())
-
-
-def _from_parquet(path: Path, wanted: list[str]) -> Source:
-    file = _parquet_file(path)
-    name = f"file {path}"
-    _check_columns(wanted, file.schema_arrow.names, name)
-    schema = pa.schema([file.schema_arrow.field(column) for column in wanted])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        with file:
-            try:
-                # The bound on rows keeps memory small; a row group of one file may be as large as the file.
-                yield from file.iter_batches(batch_size=1 << 17, columns=wanted, use_threads=True)
-            except (pa.ArrowException, OSError) as error:
-                raise SourceError(f"{name} can't be read: {_first_line(error)}") from None
-
-    return Source(name, schema, (batch.select(wanted) for batch in batches()))
-
-
-def _parquet_file(path: Path) -> Any:
-    import pyarrow.parquet as pq
-
-    try:
-        if path.is_dir():
-            raise SourceError(f"{path} is a folder; name a Parquet file in it")
-        return pq.ParquetFile(path, pre_buffer=True, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise SourceError(f"file {path} does not exist") from None
-    except PermissionError:
-        raise SourceError(f"file {path} can't be read: permission denied") from None
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"file {path} is not a Parquet file that can be read: {_first_line(error)}") from None
 
 
 def schema_metadata(path: str | os.PathLike[str]) -> dict[bytes, bytes]:
@@ -230,9 +286,4 @@ def schema_metadata(path: str | os.PathLike[str]) -> dict[bytes, bytes]:
     dict
         Empty where the file has none.
     """
-    with _parquet_file(Path(path)) as file:
-        return dict(file.schema_arrow.metadata or {})
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return dict(open_parquet(Location(os.fspath(path))).schema.metadata or {})

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastml import report
+from fastml.faces import TableFaces
 from fastml.files import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FitTable", "ResultTable"]
+__all__ = ["FitTable", "ResultTable", "fit_table"]
 
 
 @dataclass(frozen=True, eq=False)
-class ResultTable:
+class ResultTable(TableFaces):
     """A table of results.
 
     Attributes
@@ -139,23 +140,23 @@ FIGURES: Mapping[str, pa.DataType] = {
 }  # fmt: skip
 
 
-def fit_table(by_types: Mapping[str, pa.DataType], rows: Sequence[Mapping[str, Any]]) -> FitTable:
-    """Make a table of rows of figures.
+def fit_table(by_types: Mapping[str, pa.DataType], columns: Mapping[str, Sequence[Any]]) -> FitTable:
+    """Make a table of columns of figures.
 
     Parameters
     ----------
     by_types : mapping
         By-column to type of its labels.
-    rows : sequence of mapping
-        By-labels, "outcome", "status" and figures; what is missing becomes null.
+    columns : mapping of str to sequence
+        By-labels, "outcome", "status" and figures, as plain Python values; NaN becomes null.
 
     Returns
     -------
     FitTable
     """
     schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
-    columns = [pa.array([_finite(row.get(name)) for row in rows], schema.field(name).type) for name in schema.names]
-    return FitTable(pa.table(columns, schema=schema), tuple(by_types))
+    arrays = [pa.array(map(_finite, columns[name]), schema.field(name).type) for name in schema.names]
+    return FitTable(pa.table(arrays, schema=schema), tuple(by_types))
 
 
 def _finite(value: Any) -> Any:

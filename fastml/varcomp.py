@@ -18,15 +18,19 @@ from fastml.errors import ModelError
 __all__ = [
     "Optimum",
     "SizeTable",
+    "SizeTables",
     "Terms",
     "VarianceComponents",
     "check_groups",
+    "deviance",
     "estimate",
     "evaluate",
+    "gather_sizes",
     "reduce_sizes",
 ]
 
 Floats = npt.NDArray[np.float64]
+Int64s = npt.NDArray[np.int64]
 
 MAX_OPTIMA = 16
 
@@ -62,6 +66,34 @@ class SizeTable:
     unit: float
     n_obs: int
     n_groups: int
+
+
+@dataclass(frozen=True)
+class SizeTables:
+    """The size tables of K parts end to end: part k has rows ``offsets[k]`` to ``offsets[k + 1]``.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (K + 1,)
+    size, count, mean, ss : ndarray, shape (T,)
+        As in `SizeTable`, each part in its own unit and about its own origin.
+    ssw, origin, unit : ndarray, shape (K,)
+    n_obs, n_groups : ndarray of int64, shape (K,)
+    same_mean : ndarray of bool, shape (K,)
+        Whether all groups of the part have the same mean.
+    """
+
+    offsets: Int64s
+    size: Floats
+    count: Floats
+    mean: Floats
+    ss: Floats
+    ssw: Floats
+    origin: Floats
+    unit: Floats
+    n_obs: Int64s
+    n_groups: Int64s
+    same_mean: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -153,7 +185,7 @@ class VarianceComponents:
         return self.theta == 0.0
 
 
-def reduce_sizes(n: npt.NDArray[np.int64], mean: Floats, residual: Floats, ss: Floats) -> SizeTable:
+def reduce_sizes(n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeTable:
     """Gather groups by size.
 
     Parameters
@@ -175,35 +207,76 @@ def reduce_sizes(n: npt.NDArray[np.int64], mean: Floats, residual: Floats, ss: F
         With fewer than two groups, only singletons, or no variation inside any group: the likelihood has no
         maximum then.
     """
-    n_groups, n_obs = int(n.size), int(n.sum())
-    ssw = float(ss.sum())
-    origin = float(np.mean(mean)) if n_groups else 0.0
-    deviation = (mean - origin) + residual
-    check_groups(n_groups, n_obs, ssw, deviation)
-    exponent = math.frexp(ssw / (n_obs - n_groups))[1] // 2
-    unit = math.ldexp(1.0, exponent)
-    deviation /= unit
-    size, inverse, count = np.unique(n, return_inverse=True, return_counts=True)
-    size_mean = np.bincount(inverse, weights=deviation) / count
-    centred = deviation - size_mean[inverse]
-    # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
-    correction = np.bincount(inverse, weights=centred) / count
-    size_mean += correction
-    between = np.bincount(inverse, weights=(centred - correction[inverse]) ** 2).astype(np.float64)
+    tables = gather_sizes(np.zeros(n.size, np.int64), 1, n, mean, residual, ss)
+    n_groups, n_obs, ssw = int(tables.n_groups[0]), int(tables.n_obs[0]), float(tables.ssw[0])
+    check_groups(n_groups, n_obs, ssw, bool(tables.same_mean[0]))
     return SizeTable(
-        size=size.astype(np.float64),
-        count=count.astype(np.float64),
-        mean=size_mean,
-        ss=between,
-        ssw=math.ldexp(ssw, -2 * exponent),
-        origin=origin,
-        unit=unit,
+        size=tables.size,
+        count=tables.count,
+        mean=tables.mean,
+        ss=tables.ss,
+        ssw=ssw,
+        origin=float(tables.origin[0]),
+        unit=float(tables.unit[0]),
         n_obs=n_obs,
         n_groups=n_groups,
     )
 
 
-def check_groups(n_groups: int, n_obs: int, ssw: float, deviation: Floats) -> None:
+def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeTables:
+    """Gather the groups of many parts by size, each part on its own.
+
+    Parameters
+    ----------
+    part : ndarray of int64, shape (J,)
+        Which part a group belongs to, from 0 to K - 1.
+    n_parts : int
+        Number of parts, K.
+    n, mean, residual, ss : ndarray, shape (J,)
+        As in `reduce_sizes`.
+
+    Returns
+    -------
+    SizeTables
+    """
+    n_groups = np.bincount(part, minlength=n_parts)
+    n_obs = np.bincount(part, n, minlength=n_parts).astype(np.int64)
+    ssw = np.bincount(part, ss, minlength=n_parts)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        origin = np.bincount(part, mean, minlength=n_parts) / n_groups
+        exponent = np.frexp(ssw / (n_obs - n_groups))[1] // 2
+    unit = np.ldexp(1.0, exponent)
+    deviation = ((mean - origin[part]) + residual) / unit[part]
+    order = np.lexsort((n, part))
+    first = np.ones(len(order), bool)
+    first[1:] = (part[order[1:]] != part[order[:-1]]) | (n[order[1:]] != n[order[:-1]])
+    inverse = np.empty(len(order), np.int64)
+    inverse[order] = np.cumsum(first) - 1
+    starts = order[first]
+    count = np.bincount(inverse, minlength=len(starts)).astype(np.float64)
+    size_mean = np.bincount(inverse, deviation, len(starts)) / count
+    centred = deviation - size_mean[inverse]
+    # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
+    correction = np.bincount(inverse, centred, len(starts)) / count
+    low, high = np.full(n_parts, np.inf), np.full(n_parts, -np.inf)
+    np.minimum.at(low, part, deviation)
+    np.maximum.at(high, part, deviation)
+    return SizeTables(
+        offsets=np.searchsorted(part[starts], np.arange(n_parts + 1)),
+        size=n[starts].astype(np.float64),
+        count=count,
+        mean=size_mean + correction,
+        ss=np.bincount(inverse, (centred - correction[inverse]) ** 2, len(starts)).astype(np.float64),
+        ssw=np.ldexp(ssw, -2 * exponent),
+        origin=origin,
+        unit=unit,
+        n_obs=n_obs,
+        n_groups=n_groups,
+        same_mean=~(low < high),
+    )
+
+
+def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool) -> None:
     """Refuse groups whose likelihood has no maximum.
 
     Parameters
@@ -211,8 +284,8 @@ def check_groups(n_groups: int, n_obs: int, ssw: float, deviation: Floats) -> No
     n_groups, n_obs : int
     ssw : float
         Pooled within-group sum of squares, weighted or not.
-    deviation : ndarray, shape (J,)
-        Group means about any origin.
+    same_mean : bool
+        Whether all groups have the same mean.
 
     Raises
     ------
@@ -230,7 +303,7 @@ def check_groups(n_groups: int, n_obs: int, ssw: float, deviation: Floats) -> No
     if not math.isfinite(ssw):
         raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
     if ssw == 0.0:
-        if not np.any(deviation != deviation[0]):
+        if same_mean:
             raise ModelError("the outcome has the same value in every row; there is no variation to divide")
         raise ModelError(
             "the outcome is constant inside every group, so sigma2 is 0 and the likelihood has no maximum; "

@@ -24,7 +24,7 @@ from fastml.varcomp import SizeTable, VarianceComponents, check_groups, estimate
 
 __all__ = ["SCALINGS", "VCOVS", "WEIGHTS_ARE", "Sandwich", "WeightedFit", "WeightedGroups", "Weighting",
            "check_options", "check_weights", "fit_weighted", "pseudo_ml", "reduce_weighted", "sandwich",
-           "scale_weights", "weighted_groups"]  # fmt: skip
+           "scale_weights", "total_weights", "weighted_groups"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -176,11 +176,7 @@ def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, sc
     -------
     WeightedGroups
     """
-    index = 0 if outcome is None else stats.outcomes.index(outcome)
-    used = stats.moments[index, :, 0] > 0
-    for name in stats.keys.column_names:
-        if stats.keys[name].null_count:
-            used &= ~np.asarray(stats.keys[name].is_null())
+    index, used = _used(stats, outcome)
     return scale_weights(
         stats.moments[index][used],
         None if stats.weighted is None else stats.weighted[index][used],
@@ -190,11 +186,44 @@ def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, sc
     )
 
 
+def _used(stats: GroupStats, outcome: str | None) -> tuple[int, npt.NDArray[np.bool_]]:
+    """Place of an outcome, and which cells have observations of it under labels that are known."""
+    index = 0 if outcome is None else stats.outcomes.index(outcome)
+    return index, (stats.moments[index, :, 0] > 0) & stats.known()
+
+
+def total_weights(stats: GroupStats, outcome: str | None, weights_are: str) -> tuple[Floats, Floats]:
+    """Sums over a group's rows of the total weights and of their squares.
+
+    Parameters
+    ----------
+    stats : GroupStats
+        With weights, group weights or both.
+    outcome : str or None
+    weights_are : str
+        See `scale_weights`.
+
+    Returns
+    -------
+    total, squares : ndarray, shape (J,)
+    """
+    index, used = _used(stats, outcome)
+    if stats.weighted is None:
+        total = squares = stats.moments[index, used, 0]
+    else:
+        total, squares = stats.weighted[index, used, 0], stats.weighted[index, used, 4]
+    if stats.group_weight is None or (weights_are == "total" and stats.weighted is not None):
+        return total, squares
+    v = stats.group_weight[used]
+    return v * total, v * v * squares
+
+
 def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
     """Origin of the means, unit (a power of two) and the pooled weighted sum of squares; checks the groups."""
     ssw = float(groups.count @ groups.ss) if len(groups.n) else 0.0
     origin = float(np.mean(groups.mean)) if len(groups.n) else 0.0
-    check_groups(len(groups.n), int(groups.n.sum()), ssw, (groups.mean - origin) + groups.residual)
+    deviation = (groups.mean - origin) + groups.residual
+    check_groups(len(groups.n), int(groups.n.sum()), ssw, not np.any(deviation != deviation[:1]))
     dof = float(groups.count @ groups.size)
     return origin, math.ldexp(1.0, math.frexp(ssw / dof)[1] // 2), ssw
 

@@ -274,7 +274,7 @@ class TestFiles:
         stats.write(path)
         before = path.read_bytes()
 
-        def broken(table: pa.Table, file: object) -> None:
+        def broken(table: pa.Table, file: object, **_: object) -> None:
             file.write(b"half")  # type: ignore[attr-defined]
             raise OSError(28, "No space left on device")
 

@@ -369,6 +369,16 @@ def test_wald() -> None:
     assert "cut" in low.note
 
 
+def test_wald_next_to_the_boundary() -> None:
+    table = two_by_two(math.sqrt(2.0 + 1e-8))  # F = 1 + 5e-9
+    vc = estimate(table)
+    assert 0.0 < vc.theta < 1e-8
+    rows = dict(intervals(table, vc, method="wald"))
+    assert (round(rows["icc"].low, 12), rows["icc"].high) == (0.0, 1.0)
+    assert "says nothing" in rows["icc"].note
+    assert all(math.isfinite(row.low) and math.isfinite(row.high) for row in rows.values())
+
+
 def test_gamma00_takes_the_standard_error_of_its_degrees_of_freedom() -> None:
     table = simulated(9, theta=0.5).table
     vc = estimate(table)

@@ -14,9 +14,12 @@ PACKAGE = ROOT / "fastml"
 
 # From the roof to the ground, as in the design: a module imports from those below it only.
 ORDER = [
-    "__main__", "cli", "__init__", "api", "survey", "designs", "tables", "results", "report", "plots", "planning",
+    "__main__", "cli", "commands", "__init__", "api", "survey", "surveycolumns", "surveyzones", "surveyparts",
+    "surveyrows", "designs", "surveytable", "tables", "results", "faces", "page", "sentences",
+    "plots", "canvas", "markup", "grids", "report", "planning", "parts",
     "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "profiles", "inference", "distributions",
-    "pooling", "weighted", "batch", "varcomp", "pushdown", "gather", "groupstats", "keys", "sources", "simulate", "files",
+    "pooling", "replication", "weighted", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "keys", "labels", "sources", "datasets",
+    "delimited", "readers", "prefetch", "filters", "progress", "simulation", "files",
     "errors", "_version", "kernels",
 ]  # fmt: skip
 

@@ -1,1 +1,28 @@
 """Every compiled function of fastml: arrays in, arrays out. `_jit.py` says how we compile."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+__all__ = ["load_all"]
+
+
+def load_all() -> tuple[Path | None, list[str]]:
+    """Compile every kernel, or load it from the cache.
+
+    Returns
+    -------
+    folder : pathlib.Path or None
+        Where the machine code is; None where no folder can be written.
+    names : list of str
+        ``file.function`` of each kernel.
+    """
+    here = Path(__file__).parent
+    for path in sorted(here.glob("[a-z]*.py")):
+        import_module(f"fastml.kernels.{path.stem}")
+    from fastml.kernels._jit import KERNELS, cache_folder
+
+    for kernel in KERNELS.values():
+        kernel.load()
+    return cache_folder(), sorted(KERNELS)

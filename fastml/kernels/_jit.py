@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]  # it has no stubs
+from numba import extending
 from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
 __all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
-           "Kernel", "cache_folder", "exact", "inner", "kernel"]  # fmt: skip
+           "U1_OUT", "Kernel", "cache_folder", "exact", "inner", "intrinsic", "ir", "kernel"]  # fmt: skip
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
 F8_OUT = types.Array(types.float64, 1, "C")
@@ -35,26 +37,35 @@ I4_OUT = types.Array(types.int32, 1, "C")
 I8_IN = types.Array(types.int64, 1, "C", readonly=True)
 I8_OUT = types.Array(types.int64, 1, "C")
 U1_IN = types.Array(types.uint8, 1, "C", readonly=True)
+U1_OUT = types.Array(types.uint8, 1, "C")
 TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
 TABLE_OUT = types.Array(types.float64, 2, "C")
 
 # Sums may be reordered and fused, so that they vectorise; NaN, infinities and signed zeros keep their meaning.
 FASTMATH = {"reassoc", "contract"}
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
+# Without Numba's runtime, references to arrays aren't counted: in a loop that calls a function for each row, counting
+# is most of the work.
+INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False}
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def inner(function: _F) -> _F:
-    """Compile a function that only kernels of the same file call."""
-    compiled: _F = numba.njit(**OPTIONS)(function)
+    """Compile a function that only kernels call; it can't make arrays."""
+    compiled: _F = numba.njit(**INNER_OPTIONS)(function)
     return compiled
 
 
 def exact(function: _F) -> _F:
     """Compile as `inner`, with every rounding kept where it is written: for error-free transformations."""
-    compiled: _F = numba.njit(**{**OPTIONS, "fastmath": False})(function)
+    compiled: _F = numba.njit(**{**INNER_OPTIONS, "fastmath": False})(function)
     return compiled
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Write a function that kernels call in LLVM's own terms, where Numba has none."""
+    return extending.intrinsic(function)
 
 
 @cache

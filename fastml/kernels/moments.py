@@ -2,25 +2,31 @@
 
 A table has one record per group: 4 doubles, 32 bytes, so that a shuffled row touches one place in memory.
 
-    raw        n (or sum of weights), shift (the first value seen), and about it the sums of d and of d^2
+    raw        n (or sum of weights), shift (the first value seen; NaN: none yet), and about it the sums of d, d^2
     finished   n, mean (the nearest double), residual (the mean less that double), ss (about the mean)
 
-`accumulate` fills raw records and `finish` finishes them; `fold` adds finished ones. With the residual a mean has
-some thirty digits, so differences between means, and what merging makes of them, keep all that doubles allow. A
-weighted record has a fifth field, the sum of the squared weights.
+The `accumulate` kernels fill raw records and `finish` finishes them; `fold` adds finished ones. With the residual a
+mean has some thirty digits, so differences between means, and what merging makes of them, keep all that doubles
+allow. A weighted record has a fifth field, the sum of the squared weights.
 """
 
 from __future__ import annotations
 
 import math
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, TABLE_IN, TABLE_OUT, exact, kernel
+import numpy as np
+from numba.core import types
 
-__all__ = ["N_FIELDS", "N_WEIGHTED", "accumulate", "accumulate_weighted", "count_rows", "finish", "fold",
-           "same_in_group"]  # fmt: skip
+from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, TABLE_IN, TABLE_OUT, U1_IN, exact, inner, intrinsic, ir, kernel
+
+__all__ = ["N_FIELDS", "N_WEIGHTED", "accumulate_rows", "accumulate_runs", "accumulate_weighted", "count_weights",
+           "finish", "fold", "recentre", "same_in_group"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
+
+# Sums of squares this many times that about the mean lose three of the sixteen digits at most.
+MAX_CANCELLATION = 256.0
 
 _SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekker 1971)
 
@@ -59,20 +65,114 @@ def _finished(n, shift, total, squares):
     return mean, residual, ss
 
 
-@kernel(I4_IN, F8_IN, TABLE_OUT)
-def accumulate(codes, y, table):
-    """Add rows to raw records; NaN is missing."""
-    for i in range(codes.shape[0]):
-        value = y[i]
+@inner
+def _is_valid(valid, place):
+    return (valid[place >> 3] >> np.uint8(place & 7)) & np.uint8(1) != 0
+
+
+@intrinsic
+def _add_value(typing_context, table, group, value):
+    """Add [1, 0, d, d^2] to a record, unless d = value - shift is NaN, and return d.
+
+    One load and one store of 32 bytes; LLVM makes three of each from single fields.
+    """
+
+    def generate(context, builder, signature, args):
+        data, place, value = context.make_array(table)(context, builder, args[0]).data, args[1], args[2]
+        vector, index = ir.VectorType(ir.DoubleType(), N_FIELDS), ir.IntType(32)
+        start = builder.gep(data, [builder.mul(place, ir.Constant(place.type, N_FIELDS))])
+        pointer = builder.bitcast(start, vector.as_pointer())
+        record = builder.load(pointer, align=8)
+        deviation = builder.fsub(value, builder.extract_element(record, ir.Constant(index, 1)))
+        with builder.if_then(builder.fcmp_ordered("==", deviation, deviation), likely=True):
+            left, right = ir.Constant(vector, [1.0, 0.0, 1.0, 1.0]), ir.Constant(vector, [1.0, 0.0, 1.0, 1.0])
+            for field in (2, 3):
+                left = builder.insert_element(left, deviation, ir.Constant(index, field))
+            right = builder.insert_element(right, deviation, ir.Constant(index, 3))
+            builder.store(builder.fadd(record, builder.fmul(left, right)), pointer, align=8)
+        return deviation
+
+    return types.float64(table, types.uintp, types.float64), generate
+
+
+@inner
+def _add_row(table, missing, group, value):
+    deviation = _add_value(table, np.uint64(group), value)
+    if deviation != deviation:
         if value != value:
+            missing[group] += 1.0
+            return
+        # The record is new: its shift is NaN.
+        table[group, 0] = 1.0
+        table[group, 1] = value
+
+
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def accumulate_rows(codes, y, valid, offset, table, missing):
+    """Add rows to raw records, and count missing ones per group.
+
+    Missing are NaN, and rows whose bit of `valid` (Arrow's bitmap, from bit `offset` on; empty: all valid) is 0.
+    """
+    if valid.shape[0] == 0:
+        for i in range(codes.shape[0]):
+            _add_row(table, missing, codes[i], y[i])
+    else:
+        for i in range(codes.shape[0]):
+            if _is_valid(valid, offset + i):
+                _add_row(table, missing, codes[i], y[i])
+            else:
+                missing[codes[i]] += 1.0
+
+
+@inner
+def _sum_run(y, shift):
+    """Sums of d and d^2: one loop over a contiguous array, which vectorises."""
+    total = 0.0
+    squares = 0.0
+    for i in range(y.shape[0]):
+        deviation = y[i] - shift
+        total += deviation
+        squares += deviation * deviation
+    return total, squares
+
+
+@inner
+def _sum_run_valid(y, shift, valid, offset):
+    """Shift, sums and number of the values that aren't missing; a shift of NaN becomes the first of them."""
+    n = 0.0
+    total = 0.0
+    squares = 0.0
+    for i in range(y.shape[0]):
+        value = y[i]
+        if value != value or (valid.shape[0] > 0 and not _is_valid(valid, offset + i)):
             continue
-        group = codes[i]
-        if table[group, 0] == 0.0:
-            table[group, 1] = value
-        deviation = value - table[group, 1]
-        table[group, 0] += 1.0
-        table[group, 2] += deviation
-        table[group, 3] += deviation * deviation
+        if shift != shift:
+            shift = value
+        deviation = value - shift
+        n += 1.0
+        total += deviation
+        squares += deviation * deviation
+    return shift, n, total, squares
+
+
+@kernel(I4_IN, I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def accumulate_runs(starts, codes, y, valid, offset, table, missing):
+    """As `accumulate_rows`, for runs: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``."""
+    for r in range(codes.shape[0]):
+        group = codes[r]
+        run = y[starts[r] : starts[r + 1]]
+        n = np.float64(run.shape[0])
+        shift = table[group, 1]
+        if shift != shift:
+            shift = run[0]
+        total, squares = _sum_run(run, shift)
+        if valid.shape[0] > 0 or total != total:
+            shift, n, total, squares = _sum_run_valid(run, table[group, 1], valid, offset + starts[r])
+            missing[group] += run.shape[0] - n
+        table[group, 0] += n
+        table[group, 1] = shift
+        table[group, 2] += total
+        table[group, 3] += squares
 
 
 @kernel(I4_IN, F8_IN, F8_IN, TABLE_OUT)
@@ -84,13 +184,35 @@ def accumulate_weighted(codes, y, weights, table):
         if not weight > 0.0 or value != value:
             continue
         group = codes[i]
-        if table[group, 0] == 0.0:
+        if table[group, 1] != table[group, 1]:
             table[group, 1] = value
         deviation = value - table[group, 1]
         table[group, 0] += weight
         table[group, 2] += weight * deviation
         table[group, 3] += weight * deviation * deviation
         table[group, 4] += weight * weight
+
+
+@kernel(TABLE_OUT)
+def recentre(table):
+    """Where a shift is far from its group's values, make the table ready to be filled again, and return True.
+
+    The first value of a group may be a wild one; digits would cancel in the sums about it. The new shifts are the
+    means, to rounding.
+    """
+    for g in range(table.shape[0]):
+        squares = table[g, 3]
+        if squares > MAX_CANCELLATION * (squares - table[g, 2] * (table[g, 2] / table[g, 0])):
+            break
+    else:
+        return False
+    for g in range(table.shape[0]):
+        if table[g, 0] > 0.0:
+            table[g, 1] += table[g, 2] / table[g, 0]
+        table[g, 0] = 0.0
+        for field in range(2, table.shape[1]):
+            table[g, field] = 0.0
+    return True
 
 
 @kernel(TABLE_OUT)
@@ -107,6 +229,8 @@ def finish(table):
             table[g, 1] = mean
             table[g, 2] = residual
             table[g, 3] = max(ss, 0.0)
+        else:
+            table[g, 1] = 0.0
     return bad
 
 
@@ -142,14 +266,12 @@ def fold(into, codes, part):
 
 
 @kernel(I4_IN, F8_IN, TABLE_OUT)
-def count_rows(codes, weights, counts):
-    """Count rows, rows without a weight (NaN) and rows of weight zero per group into `counts` (K, 3).
+def count_weights(codes, weights, counts):
+    """Count rows without a weight (NaN) and of weight zero per group into columns 1 and 2 of `counts` (K, 3).
 
-    `weights` may be empty: no weights. Returns the first row of a negative or infinite weight, or -1.
+    Returns the first row of a negative or infinite weight, or -1.
     """
     bad = -1
-    for i in range(codes.shape[0]):
-        counts[codes[i], 0] += 1.0
     for i in range(weights.shape[0]):
         weight = weights[i]
         if weight != weight:

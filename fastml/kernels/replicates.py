@@ -40,14 +40,14 @@ def accumulate(codes, values, totals, plain, first, last, shift, sums):
     for start in range(0, n_rows, _BLOCK):
         stop = min(start + _BLOCK, n_rows)
         for r in range(width):
+            column = totals[first + r]
             for i in range(start, stop):
-                block[i - start, r] = totals[first + r, i]
+                block[i - start, r] = column[i]
         for i in range(start, stop):
             if not totals[0, i] > 0.0 or values[0, i] != values[0, i]:
                 continue
             c = codes[i]
             t = block[i - start]
-            record = sums[c]
             wrong = 0
             for r in range(width):
                 wrong += 0 if 0.0 <= t[r] < math.inf else 1
@@ -55,10 +55,12 @@ def accumulate(codes, values, totals, plain, first, last, shift, sums):
                 for r in range(width):
                     if not 0.0 <= t[r] < math.inf:
                         return i * totals.shape[0] + first + r
+            # Slices, so that the loops over r are plain ones, which vectorise.
+            rows, one, two = sums[c, 0, first:last], sums[c, 1, first:last], sums[c, 2, first:last]
             for r in range(width):
-                record[0, first + r] += 1.0 if t[r] > 0.0 else 0.0
-                record[1, first + r] += t[r]
-                record[2, first + r] += t[r] * t[r]
+                rows[r] += 1.0 if t[r] > 0.0 else 0.0
+                one[r] += t[r]
+                two[r] += t[r] * t[r]
             if plain:
                 for r in range(width):
                     t[r] = 1.0 if t[r] > 0.0 else 0.0
@@ -68,9 +70,8 @@ def accumulate(codes, values, totals, plain, first, last, shift, sums):
                     shift[c, p] = y
                 d = y - shift[c, p]
                 dd = d * d
-                one = record[3 + 2 * p]
-                two = record[4 + 2 * p]
+                one, two = sums[c, 3 + 2 * p, first:last], sums[c, 4 + 2 * p, first:last]
                 for r in range(width):
-                    one[first + r] += t[r] * d
-                    two[first + r] += t[r] * dd
+                    one[r] += t[r] * d
+                    two[r] += t[r] * dd
     return -1

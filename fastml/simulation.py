@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,18 +137,18 @@ def simulate_files(
         except OSError as error:
             raise SourceError(f"can't write to {path}: {error.strerror or error}") from None
     rest = _Rows(_batches(plan))
-    ends = [students * (i + 1) // files for i in range(files)]
+    ends = [plan.students * (i + 1) // files for i in range(files)]
     schema = next(_batches(_plan(1, 1, 0.0, 1.0, 1.0, outcomes, weights, order, seed))).schema
     dictionaries = [name for name in schema.names if not name.startswith("score")]
 
     def fill(file: Any, n_rows: int) -> None:
-        with pq.ParquetWriter(file, schema, use_dictionary=dictionaries, write_page_checksum=True) as writer:
+        with pq.ParquetWriter(file, schema, use_dictionary=dictionaries) as writer:
             for batch in rest.take(n_rows):
                 writer.write_batch(batch, row_group_size=CHUNK)
 
     start = 0
     for target, end in zip(paths, ends, strict=True):
-        replace_file(target, lambda file, n=end - start: fill(file, n))
+        replace_file(target, partial(fill, n_rows=end - start))
         start = end
     return paths
 

@@ -1,0 +1,137 @@
+"""What the pictures share: the Axes to draw on, colours, names made fit to draw, bins. Changes nothing global."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import warnings
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.errors import FastmlError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["BAND", "BLUE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "bins", "column",
+           "density", "half_width", "inline_svg", "legend_above", "plain", "school_names"]  # fmt: skip
+
+Floats = npt.NDArray[np.float64]
+
+BLUE, VERMILION, PALE, GREY, INK = "#0072b2", "#d55e00", "#9ecae9", "#8a8a8a", "#1a1a1a"
+BAND, OTHER, RULE = "#dddddd", "#f2d9c6", "#cccccc"
+WIDTH = 5.6  # inches; legible in a column of 400 pixels and in print
+
+
+def axes_for(ax: Axes | None, height: float) -> Axes:
+    """The Axes given, or those of a new figure that pyplot doesn't know of."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise FastmlError("pictures need matplotlib: pip install 'fastml-icc[plot]'") from None
+    made = Figure(figsize=(WIDTH, height), layout="constrained").subplots()
+    made.spines[["top", "right"]].set_visible(False)
+    return made
+
+
+def legend_above(ax: Axes, columns: int) -> None:
+    """A legend above the picture, where it hides nothing."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, frameon=False, fontsize="small",
+              borderaxespad=0.2, handlelength=1.8)  # fmt: skip
+
+
+def column(table: Any, name: str) -> Floats:
+    """A column of an Arrow table as doubles."""
+    return np.asarray(table[name].to_numpy(), dtype=np.float64)
+
+
+def school_names(table: Any, order: npt.NDArray[np.intp]) -> list[str]:
+    """Names of the schools in the given order; several columns make one name."""
+    names = table.column_names[: table.column_names.index("n")]
+    columns = [table[name].to_pylist() for name in names]
+    return [plain(" ".join(str(column[i]) for column in columns), 18) for i in order]
+
+
+def plain(name: object, longest: int = 40) -> str:
+    """A name as it is: cut where too long, and no dollar sign read as the start of a formula."""
+    text = " ".join(str(name).split())
+    return (text if len(text) <= longest else text[: longest - 1] + "…").replace("$", r"\$")
+
+
+def half_width(level: float) -> float:
+    """Half the width of a normal interval, in standard errors."""
+    return NormalDist().inv_cdf(0.5 + 0.5 * level)
+
+
+def density(x: Floats, centre: float, sd: float) -> Floats:
+    """The normal density."""
+    density: Floats = np.exp(-0.5 * ((x - centre) / sd) ** 2) / (sd * math.sqrt(2.0 * math.pi))
+    return density
+
+
+def bins(values: Floats) -> Floats:
+    """Edges by Freedman and Diaconis, 5 to 60 bins: an outlier makes no million of them."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return np.array([low - 0.5, high + 0.5])
+    q1, q3 = np.quantile(values, (0.25, 0.75))
+    width = 2.0 * (q3 - q1) / len(values) ** (1.0 / 3.0)
+    count = math.ceil((high - low) / width) if width > 0.0 else 60
+    return np.linspace(low, high, min(60, max(5, count)) + 1)
+
+
+def inline_svg(ax: Axes, name: str, alt: str) -> str:
+    """The figure as SVG to put inside an HTML page: its colours are the page's, so it follows light and dark.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of a figure of its own.
+    name : str
+        Letters that no other picture of the page has; its ids start with them.
+    alt : str
+        What it shows, in words; escaped already.
+
+    Returns
+    -------
+    str
+        The same bytes at every run. Its text is drawn, not written, so no name in it can be markup.
+    """
+    figure: Any = ax.figure
+    figure.patch.set_alpha(0.0)
+    ax.patch.set_alpha(0.0)
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box; the page's tables spell the name out.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace("\n", "")
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>|\s+(?=/?>)", "", text, flags=re.DOTALL)
+    text = re.sub(r"<path(?![^>]*\bd=)", '<path d=""', text)  # the space, which HTML wants drawn too
+    places: dict[str, str] = {}
+
+    def place(match: re.Match[str]) -> str:
+        return f"{match[1]}{places.setdefault(match[2], f'{name}{len(places)}')}{match[3]}"
+
+    text = re.sub(r'(\bid="|href="#|url\(#)([^")]+)(["\)])', place, text)
+    for colour, variable in _PAGE_COLOURS.items():
+        text = text.replace(colour, variable)
+    head = re.search(r'viewBox="[^"]+"', text)
+    body = text[text.index(">") + 1 :]
+    box = head[0] if head else ""
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<svg {names} {box} role="img" aria-label="{alt}">{body}'
+
+
+# What a colour of the pictures is called in a page's style sheet.
+_PAGE_COLOURS = {
+    BLUE: "var(--blue)", VERMILION: "var(--vermilion)", PALE: "var(--pale)", GREY: "var(--grey)", INK: "var(--ink)",
+    "#000000": "var(--ink)", "#ffffff": "var(--paper)", BAND: "var(--band)", OTHER: "var(--other)", RULE: "var(--rule)",
+}  # fmt: skip

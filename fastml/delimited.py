@@ -1,0 +1,204 @@
+"""CSV and its kin -> a `File`: delimiter, encoding and column types found out or told."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from fastml.errors import ArgumentError, FastmlError, SourceError
+from fastml.readers import File, Job, Location, first_line
+
+__all__ = ["CsvOptions", "csv_options", "open_csv"]
+
+# What is read to find out the types of the columns: all of a small file, else its beginning and samples of the rest.
+START = 16 << 20
+SAMPLE = 1 << 20
+SAMPLES = 8
+BLOCK = 4 << 20
+
+# pyarrow's, and the "." of SAS and Stata.
+_NULLS = ["", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA",
+          "NULL", "NaN", "n/a", "nan", "null"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """How a CSV file is written.
+
+    Attributes
+    ----------
+    delimiter : str or None
+        None: the one of comma, semicolon, tab and bar that splits the first line into most parts.
+    encoding : str
+    decimal : str
+        The decimal point.
+    types : mapping of str to str
+        Arrow types of columns where what the file's beginning looks like misleads.
+    """
+
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    decimal: str = "."
+    types: Mapping[str, str] = field(default_factory=dict)
+
+
+def csv_options(options: Mapping[str, Any] | CsvOptions | None) -> CsvOptions:
+    """Return the options of a call, checked.
+
+    Raises
+    ------
+    FastmlError
+    """
+    if options is None or isinstance(options, CsvOptions):
+        return options or CsvOptions()
+    allowed = list(CsvOptions.__dataclass_fields__)
+    for name in options:
+        if name not in allowed:
+            raise ArgumentError("csv_options", name, allowed)
+    made = CsvOptions(**options)
+    for name in ("delimiter", "decimal"):
+        value = getattr(made, name)
+        if not (name == "delimiter" and value is None) and (not isinstance(value, str) or len(value) != 1):
+            raise FastmlError(f"csv_options: {name}={value!r} is not one character")
+    try:
+        "".encode(made.encoding)
+    except (LookupError, TypeError):
+        raise FastmlError(f"csv_options: encoding={made.encoding!r} is not known; try 'utf-8' or 'latin-1'") from None
+    return made
+
+
+def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
+    """Open a file of delimited text, perhaps compressed; types are found out for the wanted columns only."""
+    import pyarrow.csv as pacsv
+
+    try:
+        head = _decoded(location, options)
+        delimiter = options.delimiter or _likely_delimiter(head)
+        parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+        read = {"encoding": options.encoding, "block_size": BLOCK}
+        convert = {"strings_can_be_null": True, "null_values": _NULLS, "decimal_point": options.decimal}
+        names = pacsv.open_csv(
+            io.BytesIO(head.encode()), read_options=pacsv.ReadOptions(block_size=len(head.encode()) + 1),
+            parse_options=parse,
+        ).schema.names  # fmt: skip
+        found = _types(location, options, [name for name in names if name in wanted], names, parse, convert)
+    except FileNotFoundError:
+        raise SourceError(f"{location.name} does not exist") from None
+    except UnicodeError:
+        raise SourceError(_encoding_message(location, options)) from None
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{location.name} is not a CSV file that can be read: {first_line(error)}") from None
+    size = location.size()
+
+    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+        def read_all() -> Iterator[tuple[pa.RecordBatch, int]]:
+            types = {name: found[name] for name in columns}
+            try:
+                with location.open() as source:
+                    reader = pacsv.open_csv(
+                        _uncompressed(location, source), read_options=pacsv.ReadOptions(**read), parse_options=parse,
+                        convert_options=pacsv.ConvertOptions(include_columns=columns, column_types=types, **convert),
+                    )  # fmt: skip
+                    before = 0
+                    for batch in reader:
+                        at = source.tell()
+                        yield batch.select(columns), at - before
+                        before = at
+            except UnicodeError:
+                raise SourceError(_encoding_message(location, options)) from None
+            except (pa.ArrowException, OSError) as error:
+                hint = "; csv_options={'types': {column: 'float64'}} sets a type" if "conversion" in str(error) else ""
+                raise SourceError(f"{location.name} can't be read: {first_line(error)}{hint}") from None
+
+        yield read_all
+
+    schema = pa.schema([(name, found.get(name, pa.null())) for name in names])
+    return File(location, schema, size, 0, jobs)
+
+
+def _encoding_message(location: Location, options: CsvOptions) -> str:
+    return f"{location.name} is not text in {options.encoding}; give csv_options={{'encoding': 'latin-1'}} or its own"
+
+
+def _uncompressed(location: Location, source: Any) -> Any:
+    codec = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}.get(location.path.rpartition(".")[2].lower())
+    return pa.CompressedInputStream(source, codec) if codec else source
+
+
+def _decoded(location: Location, options: CsvOptions) -> str:
+    """Return the first line."""
+    with location.open() as source:
+        start = bytes(_uncompressed(location, source).read(1 << 20))
+    # An encoding of several bytes a character may be cut inside one at the end.
+    text = start.decode("utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding, "replace")
+    if not text.strip():
+        raise pa.ArrowInvalid("it is empty")
+    head = text.lstrip("\r\n").splitlines()[0]
+    if "\ufffd" in head:
+        raise UnicodeError
+    return head + "\n"
+
+
+def _likely_delimiter(head: str) -> str:
+    return max(",;\t|", key=head.count)
+
+
+def _types(
+    location: Location, options: CsvOptions, wanted: list[str], names: list[str], parse: Any, convert: dict[str, Any]
+) -> dict[str, pa.DataType]:
+    """Types of the wanted columns: those told, and what all of the samples have in common."""
+    import pyarrow.csv as pacsv
+
+    told: dict[str, pa.DataType] = {}
+    for name, kind in options.types.items():
+        try:
+            told[name] = kind if isinstance(kind, pa.DataType) else pa.type_for_alias(kind)
+        except ValueError:
+            raise FastmlError(f"csv_options: type {kind!r} of column {name!r} is not an Arrow type") from None
+    ask = [name for name in wanted if name not in told]
+    seen: dict[str, set[pa.DataType]] = {name: set() for name in ask}
+    for i, sample in enumerate(_samples(location)) if ask else ():
+        read = pacsv.ReadOptions(encoding=options.encoding, column_names=names if i else None)
+        try:
+            table = pacsv.read_csv(
+                io.BytesIO(sample), read_options=read, parse_options=parse,
+                convert_options=pacsv.ConvertOptions(include_columns=ask, **convert),
+            )  # fmt: skip
+        except (pa.ArrowException, UnicodeError):
+            if i == 0:
+                raise
+            continue  # a sample that began inside a quoted value
+        for name in ask:
+            seen[name].add(table.schema.field(name).type)
+    return {**{name: _common(kinds) for name, kinds in seen.items()}, **told}
+
+
+def _samples(location: Location) -> Iterator[bytes]:
+    """Beginning of the file, then whole lines from evenly spread places."""
+    size = location.size()
+    with location.open() as source:
+        stream = _uncompressed(location, source)
+        start = bytes(stream.read(START))
+        whole = len(start) < START
+        yield start if whole else start[: start.rfind(b"\n") + 1]
+        if whole or stream is not source:
+            return
+        for i in range(1, SAMPLES + 1):
+            source.seek(START + (size - START) * i // SAMPLES - (SAMPLE if i == SAMPLES else 0))
+            part = bytes(source.read(SAMPLE))
+            yield part[part.find(b"\n") + 1 : part.rfind(b"\n") + 1]
+
+
+def _common(kinds: set[pa.DataType]) -> pa.DataType:
+    kinds = {kind for kind in kinds if not pa.types.is_null(kind)}
+    if not kinds:
+        return pa.null()
+    if len(kinds) == 1:
+        return kinds.pop()
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+        return pa.float64()
+    return pa.string()

@@ -1,0 +1,252 @@
+"""What can be asked of a fit beyond its figures: intervals, tests, design effects, other programs' conventions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fastml.errors import ArgumentError, FastmlError
+from fastml.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
+from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.weighted import Weighting
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from fastml.groupstats import GroupStats
+    from fastml.planning import Plan
+
+__all__ = ["FitInference"]
+
+
+class FitInference:
+    """Methods of `OneWayFit` that look at its estimates; all costs go by the number of distinct group sizes."""
+
+    sizes: SizeTable
+    components: VarianceComponents
+    weighting: Weighting | None
+    stats: GroupStats
+    outcome: str
+    df_method: str
+    df: float
+    icc: float
+    n_obs: int
+    n_groups: int
+    se_tau00: float
+    se_sigma2: float
+    se_icc: float
+
+    def ci(
+        self,
+        parameter: str,
+        level: float = 0.95,
+        method: str | None = None,
+        *,
+        draws: int = 10_000,
+        seed: int | np.random.Generator | None = None,
+    ) -> Interval:
+        """Confidence interval of one parameter.
+
+        Parameters
+        ----------
+        parameter : str
+            "gamma00", "tau00", "tau_sd", "sigma2", "sigma", "theta", "icc", "deff", "deft", "n_eff" or "reliability".
+        level : float
+            Between 0 and 1.
+        method : {"exact", "profile", "profile-ml", "bootstrap", "bca", "wald"}, optional
+            Without, "exact" where there is an exact interval (all but tau00, which has the profile's). "profile" is on
+            the deviance of the fit, gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have
+            "wald" only, from their robust standard errors.
+        draws : int
+            Of the parametric bootstrap.
+        seed : int, Generator or None
+            Of the bootstrap.
+
+        Returns
+        -------
+        Interval
+
+        Raises
+        ------
+        FastmlError
+            The method has no interval for the parameter; the message names one that has.
+
+        References
+        ----------
+        Wald (1940), Ann. Math. Stat. 11; Harville and Fenech (1985), Biometrics 41.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> ci = fastml.fit(scores, "score", "school").ci("icc")
+        >>> round(ci.low, 3), round(ci.high, 3), ci.method
+        (0.509, 0.999, 'exact')
+        """
+        if self.weighting is not None:
+            return self._robust(parameter, level, method)
+        return interval(
+            self.sizes, self.components, parameter, level, method, df=self.df_method, draws=draws, seed=seed
+        )
+
+    def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
+        if method not in (None, "wald"):
+            raise ArgumentError("method", method, ["wald"], "a weighted fit has robust standard errors, no likelihood")
+        errors = (self.se_tau00, self.se_sigma2, self.se_icc)
+        return robust_interval(self.sizes, self.components, errors, parameter, level, self.df)
+
+    def intervals(
+        self,
+        level: float = 0.95,
+        method: str | None = None,
+        *,
+        draws: int = 10_000,
+        seed: int | np.random.Generator | None = None,
+    ) -> pd.DataFrame:
+        """Confidence intervals of all parameters.
+
+        Parameters
+        ----------
+        level, method, draws, seed
+            As in `ci`; a parameter that `method` has no interval for gets its default, named in its row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per parameter: parameter, estimate, low, high, level, method, note.
+        """
+        if self.weighting is None:
+            found: Iterable[tuple[str, Interval]] = intervals(
+                self.sizes, self.components, level, method, df=self.df_method, draws=draws, seed=seed
+            )
+        else:
+            found = [(name, self._robust(name, level, method)) for name in PARAMETERS if name != "reliability"]
+        rows = []
+        for name, ci in found:
+            estimate = self.components.theta if name == "theta" else getattr(self, name)
+            rows.append({"parameter": name, "estimate": estimate, **asdict(ci)})
+        return _frame(rows)
+
+    def test_between(self, draws: int = 10_000, seed: int | np.random.Generator | None = None) -> pd.DataFrame:
+        """Tests of tau00 = 0.
+
+        Parameters
+        ----------
+        draws : int
+            Of the exact restricted likelihood ratio test (Crainiceanu and Ruppert 2004), which is simulated.
+        seed : int, Generator or None
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per test: the ANOVA F (exact for any sizes), the exact RLRT with the Monte-Carlo error of its p-value,
+            the 50:50 chi-bar likelihood ratio test, HLM's chi-square. Columns test, statistic, df, df2, p_value, mc_se,
+            n_groups, note.
+        """
+        from fastml.hypotheses import between_tests
+
+        self._unweighted("the tests of tau00 = 0")
+        return _frame([asdict(row) for row in between_tests(self.sizes, self.components, draws=draws, seed=seed)])
+
+    def test_homogeneity(self) -> pd.DataFrame:
+        """Tests that sigma2 is the same in all groups: Bartlett's, and HLM's H.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per test, columns as in `test_between`.
+        """
+        from fastml.hypotheses import homogeneity_tests
+
+        self._unweighted("the tests of homogeneity")
+        groups = self.stats.groups(self.outcome)
+        return _frame([asdict(row) for row in homogeneity_tests(groups.n, groups.ss)])
+
+    def anova(self) -> pd.DataFrame:
+        """One-way analysis of variance.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows between, within and total; columns source, df, ss, ms, f, p_value. What textbooks derive from it (n0,
+            the moment estimates of tau00 and the icc, eta2, omega2, ICC(1), ICC(2)) is in the frame's ``attrs``.
+        """
+        from fastml.hypotheses import anova
+
+        self._unweighted("the analysis of variance")
+        table = anova(self.sizes)
+        nan = math.nan
+        rows = [
+            ("between", table.df_between, table.ssb, table.msb, table.f, table.p_value),
+            ("within", table.df_within, table.ssw, table.msw, nan, nan),
+            ("total", table.df_between + table.df_within, table.sst, nan, nan, nan),
+        ]
+        names = ("source", "df", "ss", "ms", "f", "p_value")
+        frame = _frame([dict(zip(names, row, strict=True)) for row in rows])
+        frame.attrs.update(asdict(table))
+        return frame
+
+    def design_effects(self) -> pd.DataFrame:
+        """The design effect by its several definitions, each named.
+
+        Returns
+        -------
+        pandas.DataFrame
+            name, deff, deft, n_eff, description. "lecture": 1 + icc (N/J - 1), the fit's own; "kish": with sum n^2/N,
+            exact for the mean of all students in unequal groups; "gls": N SE^2/(tau00 + sigma2) of the fit's mean.
+            With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
+        """
+        from fastml.conventions import design_effects, weighted_design_effects
+        from fastml.weighted import total_weights
+
+        if self.weighting is None:
+            return _frame([asdict(row) for row in design_effects(self.sizes, self.components)])
+        weights = total_weights(self.stats, self.outcome, self.weighting.weights_are)
+        rows = weighted_design_effects(self.n_obs, self.n_groups, self.icc, *weights)
+        return _frame([asdict(row) for row in rows])
+
+    def conventions(self) -> pd.DataFrame:
+        """How lme4, nlme, SAS, Stata and HLM would print this fit.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per program: its standard error, df and p-value of gamma00, parameters counted, AIC, BIC, its
+            chi-square of tau00 = 0, and a note.
+        """
+        from fastml.conventions import conventions
+
+        self._unweighted("the programs' conventions")
+        return _frame([asdict(row) for row in conventions(self.sizes, self.components)])
+
+    def plan(self, n_groups: int | None = None, group_size: int | None = None, **options: float | int | None) -> Plan:
+        """Plan a sample like this one: with its icc, standard deviation and spread of school sizes.
+
+        Parameters
+        ----------
+        n_groups, group_size : int, optional
+            Schools and students in each; this fit's own where neither is given, nor a target.
+        **options
+            As in `fastml.plan`: a target (se, margin, icc_width, or difference with power), arms, level.
+
+        Returns
+        -------
+        Plan
+        """
+        from fastml.planning import plan_from_fit
+
+        self._unweighted("plans")
+        return plan_from_fit(self.sizes, self.components, n_groups, group_size, **options)
+
+    def _unweighted(self, what: str) -> None:
+        if self.weighting is not None:
+            raise FastmlError(f"{what} are of unweighted fits; fit without weights to see them")
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)

@@ -1,0 +1,196 @@
+"""A result's figures -> grids of formatted cells, which markup writes in any form. Knows no statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from fastml.report import cell, degrees, fit_heading, fit_rows, fit_weights, number, p_value, share, share_range
+
+__all__ = ["Grid", "Section", "Symbol", "fit_grid", "naive_grid", "rows_grid", "schools_grid"]
+
+
+class Symbol(Enum):
+    """A symbol of the model: plain text, HTML, LaTeX."""
+
+    GAMMA00 = ("γ00", "γ<sub>00</sub>", r"$\gamma_{00}$")
+    TAU00 = ("τ00", "τ<sub>00</sub>", r"$\tau_{00}$")
+    TAU_SD = ("√τ00", "√τ<sub>00</sub>", r"$\sqrt{\tau_{00}}$")
+    SIGMA2 = ("σ²", "σ<sup>2</sup>", r"$\sigma^2$")
+    SIGMA = ("σ", "σ", r"$\sigma$")
+    RHO = ("ρ", "ρ", r"$\rho$")
+
+
+Cell = str | Symbol
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows of a grid under one heading; an empty heading isn't shown."""
+
+    title: str
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of formatted cells.
+
+    Attributes
+    ----------
+    caption : str
+    header : tuple of str
+    sections : tuple of Section
+    numeric : tuple of bool
+        The columns that are aligned to the right.
+    notes : tuple of str
+        Lines under the table.
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    sections: tuple[Section, ...]
+    numeric: tuple[bool, ...]
+    notes: tuple[str, ...] = ()
+
+
+Limits = Mapping[str, tuple[float, float]]
+
+
+def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, level: float = 0.95) -> Grid:
+    """The model's table, a row per figure.
+
+    Parameters
+    ----------
+    fit : mapping
+        `OneWayFit.to_dict()`.
+    sizes : (int, int)
+        Smallest and largest group.
+    limits : mapping
+        Parameter to its confidence limits; what has none is left empty.
+    level : float
+        Of the limits.
+
+    Returns
+    -------
+    Grid
+    """
+
+    def minus(value: float) -> str:
+        return f"{value:.1f}".replace("-", "−")
+
+    def row(label: str, symbol: Cell, name: str, se: str = "", decimals: int = 3) -> tuple[Cell, ...]:
+        shares = name in ("icc", "reliability")
+        value = share(fit[name]) if shares else number(fit[name], decimals)
+        error = "" if not se or fit[se] is None else share(fit[se]) if shares else number(fit[se], decimals)
+        interval = ""
+        if name in limits:
+            low, high = limits[name]
+            interval = (
+                share_range(low, high) if shares else f"{number(low, min(decimals, 2))} to "
+                f"{number(high, min(decimals, 2))}"
+            )  # fmt: skip
+        test = (degrees(fit["df"]), number(fit["t"]), p_value(fit["p_value"])) if name == "gamma00" else ("", "", "")
+        return (label, symbol, value, error, interval, *test)
+
+    sections = (
+        Section("Fixed effect", (row("Grand mean", Symbol.GAMMA00, "gamma00", "se_gamma00"),)),
+        Section("Variance components", (
+            row("Between groups", Symbol.TAU00, "tau00", "se_tau00"),
+            row("Within groups", Symbol.SIGMA2, "sigma2", "se_sigma2"),
+            row("SD between groups", Symbol.TAU_SD, "tau_sd"),
+            row("SD within groups", Symbol.SIGMA, "sigma"),
+        )),
+        Section("Clustering", (
+            row("Intraclass correlation (ICC)", Symbol.RHO, "icc", "se_icc"),
+            row("Reliability of group means", "", "reliability"),
+            row("Design effect (DEFF)", "", "deff", decimals=2),
+            row("Its root (DEFT)", "", "deft", decimals=2),
+            row("Effective sample size", "", "n_eff", decimals=1),
+        )),
+    )  # fmt: skip
+    header = ("", "", "Estimate", "Std. error", f"{100 * level:g} % interval", "df", "t", "p")
+    notes = [fit_rows(fit, sizes), *fit_weights(fit)]
+    if fit["loglik"] is not None:
+        criteria = "" if fit["aic"] is None else f"; AIC {minus(fit['aic'])}; BIC {minus(fit['bic'])}"
+        kind = "Log likelihood" if fit["aic"] is not None else "Pseudo log likelihood"
+        notes.append(f"{kind} {minus(fit['loglik'])}; deviance {minus(fit['deviance'])}{criteria}")
+    if fit["singular"]:
+        notes.append("The variance between groups is 0, on the boundary.")
+    return Grid(fit_heading(fit), header, sections, (False, False, *[True] * 6), tuple(notes))
+
+
+def naive_grid(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> Grid:
+    """The naive answers beside the model's.
+
+    Parameters
+    ----------
+    fit : mapping
+        `OneWayFit.to_dict()`.
+    naive : mapping
+        `Naive.to_dict()`.
+
+    Returns
+    -------
+    Grid
+    """
+    rows = (
+        ("Mean of all students", number(naive["mean_of_students"]), number(fit["gamma00"])),
+        ("Mean of school means", number(naive["mean_of_groups"]), number(fit["gamma00"])),
+        ("Standard error of the mean", number(naive["se_ignoring_groups"]), number(fit["se_gamma00"])),
+        ("Variance of school means", number(naive["variance_of_means"], 2), number(fit["tau00"], 2)),
+    )
+    error = f"Error variance of an average school's mean: {number(naive['error_variance'], 1)}."
+    return Grid("Without the model, and with it", ("", "Naive", "Model"), (Section("", rows),), (False, True, True),
+                (error,))  # fmt: skip
+
+
+def rows_grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption: str = "") -> Grid:
+    """Rows of figures as a grid: numbers to the right, text to the left.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    columns : sequence of str
+    caption : str
+
+    Returns
+    -------
+    Grid
+
+    Examples
+    --------
+    >>> rows_grid([{"country": "NOR", "icc": 0.1234}], ["country", "icc"]).sections[0].rows
+    (('NOR', '0.12'),)
+    """
+    cells = tuple(tuple(cell(name, row[name]) for name in columns) for row in rows)
+    numeric = tuple(not any(isinstance(row[name], str) for row in rows) for name in columns)
+    return Grid(caption, tuple(columns), (Section("", cells),), numeric)
+
+
+def schools_grid(parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> Grid:
+    """School means, raw and shrunken.
+
+    Parameters
+    ----------
+    parts : mapping
+        Heading (or "") to rows of `OneWayFit.groups_arrow`, in the order to show them.
+    labels : sequence of str
+        The columns that name a school.
+
+    Returns
+    -------
+    Grid
+    """
+    sections = tuple(
+        Section(title, tuple(
+            (*(str(row[name]) for name in labels), f"{row['n']:,}",
+             *(number(row[name], 1) for name in ("mean", "eb_mean", "ci_low", "ci_high")), share(row["reliability"]))
+            for row in rows
+        ))
+        for title, rows in parts.items()
+    )  # fmt: skip
+    header = (*labels, "Students", "Raw mean", "Shrunken mean", "from", "to", "Reliability")
+    return Grid("School means", header, sections, (*[False] * len(labels), *[True] * 6))

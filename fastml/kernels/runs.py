@@ -1,0 +1,83 @@
+"""Runs of equal keys: where rows are clustered, only the first row of a run needs a code."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.core import types
+
+from fastml.kernels._jit import I4_IN, I4_OUT, I8_IN, inner, intrinsic, ir, kernel
+
+__all__ = ["find_runs_int32", "find_runs_int64"]
+
+
+@intrinsic
+def _changes(typing_context, keys, at):
+    """Word whose bit k tells whether ``keys[at + k]`` differs from the key before it, for 64 keys.
+
+    Numba vectorises no search loop, so the comparison is written as one of LLVM's vectors.
+    """
+
+    def generate(context, builder, signature, args):
+        data = context.make_array(keys)(context, builder, args[0]).data
+        vector = ir.VectorType(context.get_value_type(keys.dtype), 64).as_pointer()
+
+        def load(place):
+            return builder.load(builder.bitcast(builder.gep(data, [place]), vector), align=1)
+
+        before = builder.sub(args[1], ir.Constant(args[1].type, 1))
+        return builder.bitcast(builder.icmp_signed("!=", load(args[1]), load(before)), ir.IntType(64))
+
+    return types.uint64(keys, types.intp), generate
+
+
+@intrinsic
+def _lowest_bit(typing_context, word):
+    """Place of the lowest bit that is set, of a word that isn't 0."""
+
+    def generate(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+@inner
+def _find_runs(keys, starts):
+    n = keys.shape[0]
+    room = starts.shape[0] - 1
+    if n == 0 or room < 1:
+        return -1
+    starts[0] = 0
+    count = 1
+    at = 1
+    while at + 64 <= n:
+        changes = _changes(keys, at)
+        while changes != 0:
+            if count == room:
+                return -1
+            starts[count] = at + _lowest_bit(changes)
+            count += 1
+            changes &= changes - np.uint64(1)
+        at += 64
+    for i in range(at, n):
+        if keys[i] != keys[i - 1]:
+            if count == room:
+                return -1
+            starts[count] = i
+            count += 1
+    starts[count] = n
+    return count
+
+
+@kernel(I8_IN, I4_OUT)
+def find_runs_int64(keys, starts):
+    """Note the first row of each run of equal keys in `starts`, then the number of rows; return the number of runs.
+
+    Returns -1 as soon as they don't fit: where there are many runs, the search is given up early.
+    """
+    return _find_runs(keys, starts)
+
+
+@kernel(I4_IN, I4_OUT)
+def find_runs_int32(keys, starts):
+    """As `find_runs_int64`, for codes."""
+    return _find_runs(keys, starts)

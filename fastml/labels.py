@@ -1,0 +1,345 @@
+"""Labels of one Arrow type and their codes: a growing table for numbers, and one for strings and all else.
+
+A code is the turn in which a label first appeared. Labels are compared by their bits or bytes; nothing here makes a
+Python object of a label.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = ["LabelTable", "NumberTable", "as_arrow", "as_numpy", "bits_of", "from_bits", "has_bits", "plain_type"]
+
+Codes = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+MAX_LABELS = 2**31 - 2
+
+# A table of slots over the whole range of the numbers may have so many slots for each of them, and so many anyway.
+_SLOTS_EACH = 8
+_SLOTS_FREE = 1 << 16
+
+# Strings packed at a time: their words stay in the processor's own cache.
+_CHUNK = 1 << 15
+
+
+def plain_type(dtype: pa.DataType) -> pa.DataType:
+    """Type of the labels of a key column: dictionaries, views and extensions are replaced by what they hold."""
+    if pa.types.is_dictionary(dtype) or pa.types.is_run_end_encoded(dtype):
+        return plain_type(dtype.value_type)
+    if isinstance(dtype, pa.BaseExtensionType):
+        return plain_type(dtype.storage_type)
+    if pa.types.is_string_view(dtype):
+        return pa.large_string()
+    if pa.types.is_binary_view(dtype):
+        return pa.large_binary()
+    if pa.types.is_float16(dtype):
+        return pa.float32()
+    return dtype
+
+
+def has_bits(dtype: pa.DataType) -> bool:
+    """Whether labels of a type are numbers of up to 64 bits, equal where the bits are."""
+    return bool(
+        pa.types.is_integer(dtype)
+        or pa.types.is_floating(dtype)
+        or pa.types.is_boolean(dtype)
+        or pa.types.is_date(dtype)
+        or pa.types.is_time(dtype)
+        or pa.types.is_timestamp(dtype)
+        or pa.types.is_duration(dtype)
+    )
+
+
+def bits_of(labels: pa.Array) -> Int64s:
+    """64 bits of each label, a null's being anything: integers as they are, floats as doubles."""
+    dtype = labels.type
+    if pa.types.is_boolean(dtype):
+        labels = labels.cast(pa.uint8())
+    elif pa.types.is_floating(dtype):
+        return as_numpy(labels.cast(pa.float64())).view(np.int64)
+    elif not pa.types.is_integer(dtype):
+        labels = labels.view(pa.int32() if dtype.bit_width == 32 else pa.int64())
+    numbers = as_numpy(labels)
+    return numbers.view(np.int64) if numbers.itemsize == 8 else numbers.astype(np.int64)
+
+
+def from_bits(bits: Int64s, dtype: pa.DataType) -> pa.Array:
+    """Labels of 64 bits each."""
+    if pa.types.is_floating(dtype):
+        return as_arrow(bits.view(np.float64)).cast(dtype)
+    if pa.types.is_uint64(dtype):
+        return as_arrow(bits.view(np.uint64))
+    if pa.types.is_integer(dtype) or pa.types.is_boolean(dtype):
+        return as_arrow(bits).cast(dtype)
+    return as_arrow(bits).cast(pa.int32() if dtype.bit_width == 32 else pa.int64()).view(dtype)
+
+
+def as_arrow(numbers: npt.NDArray[Any]) -> pa.Array:
+    """Arrow array over the memory of a NumPy array; `pyarrow.array` would import pandas."""
+    dtype = pa.from_numpy_dtype(numbers.dtype)
+    return pa.Array.from_buffers(dtype, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
+
+
+def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
+    """Values of a numeric array over Arrow's memory, a null's being anything; NumPy's own way would import pandas."""
+    dtype = numbers.type.to_pandas_dtype()
+    return np.frombuffer(numbers.buffers()[1] or b"", dtype)[numbers.offset : numbers.offset + len(numbers)]
+
+
+def _missing_in(labels: pa.Array) -> npt.NDArray[np.bool_]:
+    """Whether each label is null or NaN; empty where none is."""
+    if not (labels.null_count or pa.types.is_floating(labels.type)):
+        return np.empty(0, bool)
+    missing = as_numpy(labels.is_null(nan_is_null=True).cast(pa.uint8())).view(bool)
+    return missing if missing.any() else np.empty(0, bool)
+
+
+def _power_of_two(at_least: int) -> int:
+    return 1 << max(4, (at_least - 1).bit_length())
+
+
+def _grown(array: npt.NDArray[Any], used: int, length: int) -> npt.NDArray[Any]:
+    new = np.empty(length, array.dtype)
+    new[:used] = array[:used]
+    return new
+
+
+class NumberTable:
+    """Codes of 64-bit labels: by a slot for each number of their range while that is modest, else by hashing."""
+
+    def __init__(self) -> None:
+        self._labels = np.empty(0, np.int64)
+        self._count = 0
+        self._slots = np.empty(0, np.int32)
+        self._low = 0  # the number of the first slot
+        self._hashed = False
+
+    def codes_for(self, bits: Int64s) -> Codes:
+        """Codes of labels (n,); new labels get new ones."""
+        from fastml.kernels import hashing
+
+        codes = np.empty(len(bits), np.int32)
+        if len(bits) == 0:
+            return codes
+        if not self._hashed:
+            self._cover(*hashing.narrow(bits, codes), len(bits))
+        row = 0
+        while row < len(bits):
+            if self._hashed:
+                row, self._count = hashing.encode_int64(bits, row, self._slots, self._labels, self._count, codes)
+            else:
+                row, self._count = hashing.encode_direct(
+                    bits, row, self._low, self._slots, self._labels, self._count, codes
+                )
+            if row < len(bits):
+                self._grow()
+        return codes
+
+    def _cover(self, low: int, high: int, n: int) -> None:
+        """Make slots for the numbers from low to high, or hash from now on."""
+        have = len(self._slots)
+        if have:
+            low, high = min(low, self._low), max(high, self._low + have - 1)
+        length = high - low + 1
+        if length == have:
+            return
+        if length > _SLOTS_FREE + _SLOTS_EACH * (self._count + n):
+            self._hashed = True
+            self._rehash(_power_of_two(4 * self._count + 4096))
+            return
+        if have:  # room on the side it grew to, so that many small steps don't cost a copy each
+            spare = max(length, 2 * have) - length
+            if low < self._low:
+                low = max(low - spare, -(2**63))
+            length += spare
+        slots = np.zeros(length, np.int32)
+        slots[self._low - low : self._low - low + have] = self._slots
+        self._slots, self._low = slots, low
+
+    def _grow(self) -> None:
+        room = min(max(1024, 4 * len(self._labels)), MAX_LABELS)
+        if self._count >= room:
+            raise OverflowError("more than 2,147,483,646 groups")
+        if self._hashed:
+            self._rehash(_power_of_two(2 * room))
+        else:
+            self._labels = _grown(self._labels, self._count, room)
+
+    def _rehash(self, n_slots: int) -> None:
+        from fastml.kernels import hashing
+
+        self._labels = _grown(self._labels, self._count, n_slots // 2)
+        self._slots = np.zeros(n_slots, np.int32)
+        hashing.rehash_int64(self._labels, self._count, self._slots)
+
+    def bits(self) -> Int64s:
+        """Labels by code."""
+        return self._labels[: self._count]
+
+    def __len__(self) -> int:
+        return self._count
+
+
+class _NumberLabels:
+    """A `NumberTable` for Arrow arrays without nulls."""
+
+    def __init__(self, dtype: pa.DataType) -> None:
+        self._dtype = dtype
+        self._table = NumberTable()
+
+    def codes_for(self, labels: pa.Array) -> Codes:
+        bits = bits_of(labels)
+        if pa.types.is_floating(self._dtype):
+            # -0.0 + 0.0 is 0.0: one label.
+            bits = (bits.view(np.float64) + 0.0).view(np.int64)
+        return self._table.codes_for(bits)
+
+    def labels(self) -> pa.Array:
+        return from_bits(self._table.bits(), self._dtype)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
+class _StringLabels:
+    """Codes of strings, and of labels of a fixed number of bytes, in Arrow arrays without nulls."""
+
+    def __init__(self, dtype: pa.DataType) -> None:
+        self._dtype = dtype
+        self._count = 0
+        self._slots = np.zeros(2048, np.int32)
+        self._words = np.empty(2048, np.int64)
+        self._ends = np.zeros(1025, np.int64)
+        self._data = np.empty(0, np.uint8)
+
+    def codes_for(self, labels: pa.Array) -> Codes:
+        data, ends = _bytes_of(labels)
+        codes = np.empty(len(labels), np.int32)
+        used = int(self._ends[self._count])
+        if used + len(data) > len(self._data):
+            # Memory that is never written is never taken.
+            self._data = _grown(self._data, used, used + len(data) + len(self._data))
+        words = np.empty(2 * min(len(labels), _CHUNK), np.int64)
+        for first in range(0, len(labels), _CHUNK):
+            self._encode(data, ends[first : first + _CHUNK + 1], words, codes[first : first + _CHUNK])
+        return codes
+
+    def _encode(self, data: Bytes, ends: Int64s, words: Int64s, codes: Codes) -> None:
+        from fastml.kernels import hashing
+
+        hashing.pack_strings(data, ends, words)
+        row = 0
+        while row < len(codes):
+            row, self._count = hashing.encode_strings(
+                words, data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
+            )
+            if row < len(codes):
+                self._grow()
+
+    def _grow(self) -> None:
+        from fastml.kernels import hashing
+
+        n_slots = 4 * len(self._slots)
+        if n_slots > 2 * MAX_LABELS:
+            raise OverflowError("more than 1,073,741,824 groups")
+        self._words = _grown(self._words, 2 * self._count, n_slots)
+        self._ends = _grown(self._ends, self._count + 1, n_slots // 2 + 1)
+        self._slots = np.zeros(n_slots, np.int32)
+        hashing.rehash_strings(self._words, self._count, self._slots)
+
+    def labels(self) -> pa.Array:
+        ends = self._ends[: self._count + 1]
+        data = pa.py_buffer(self._data[: ends[-1]])
+        dtype = self._dtype
+        if not _has_ends(dtype):
+            return pa.Array.from_buffers(dtype, self._count, [None, data])
+        if pa.types.is_string(dtype) or pa.types.is_binary(dtype):
+            if ends[-1] >= 2**31:
+                dtype = pa.large_string() if pa.types.is_string(dtype) else pa.large_binary()
+            else:
+                ends = ends.astype(np.int32)
+        return pa.Array.from_buffers(dtype, self._count, [None, pa.py_buffer(ends), data])
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def _has_ends(dtype: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(dtype)
+        or pa.types.is_large_string(dtype)
+        or pa.types.is_binary(dtype)
+        or pa.types.is_large_binary(dtype)
+    )
+
+
+def _bytes_of(labels: pa.Array) -> tuple[Bytes, Int64s]:
+    """Bytes of the labels, and where in them each begins and the last ends (n + 1)."""
+    dtype, buffers = labels.type, labels.buffers()
+    data = np.frombuffer(buffers[-1] or b"", np.uint8)
+    ends: npt.NDArray[Any]
+    if _has_ends(dtype):
+        short = pa.types.is_string(dtype) or pa.types.is_binary(dtype)
+        ends = np.frombuffer(buffers[1] or bytes(8), np.int32 if short else np.int64)
+        ends = ends[labels.offset : labels.offset + len(labels) + 1].astype(np.int64, copy=False)
+        # Of a slice, only its own bytes.
+        first = int(ends[0])
+        return data[first : int(ends[-1])], ends - first if first else ends
+    width = dtype.bit_width // 8
+    data = data[labels.offset * width : (labels.offset + len(labels)) * width]
+    return data, np.arange(len(labels) + 1) * width
+
+
+class LabelTable:
+    """Labels of one type and their codes, in the order of first appearance. Null, and NaN, is one label more.
+
+    Parameters
+    ----------
+    dtype : pyarrow.DataType
+        As `plain_type` gives it.
+    """
+
+    def __init__(self, dtype: pa.DataType) -> None:
+        self._dtype = dtype
+        self._table = _NumberLabels(dtype) if has_bits(dtype) else _StringLabels(dtype)
+        self._null_at = -1  # labels known when null first came: its code
+
+    def codes_for(self, labels: pa.Array) -> Codes:
+        """Codes of labels (n,), of this table's type; new labels get new ones."""
+        if pa.types.is_null(self._dtype):
+            self._null_at = 0
+            return np.zeros(len(labels), np.int32)
+        missing = _missing_in(labels)
+        if not len(missing):
+            return self._shifted(self._table.codes_for(labels))
+        known = self._table.codes_for(labels.take(as_arrow(np.flatnonzero(~missing))))
+        if self._null_at < 0:
+            self._null_at = len(self._table)
+        codes = np.full(len(labels), self._null_at, np.int32)
+        codes[~missing] = self._shifted(known)
+        return codes
+
+    def _shifted(self, codes: Codes) -> Codes:
+        """Make room for the code of null."""
+        if self._null_at >= 0:
+            codes += codes >= self._null_at
+        return codes
+
+    def labels(self) -> pa.Array:
+        """Labels by code."""
+        at = self._null_at
+        if pa.types.is_null(self._dtype):
+            return pa.nulls(at + 1)
+        known = self._table.labels()
+        if at < 0:
+            return known
+        return pa.concat_arrays([known.slice(0, at), pa.nulls(1, known.type), known.slice(at)])
+
+    def __len__(self) -> int:
+        return len(self._table) + (self._null_at >= 0)

@@ -1,0 +1,188 @@
+"""A grid of cells -> HTML, LaTeX, Markdown. Every cell is escaped here, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from fastml.grids import Cell, Grid, Symbol
+
+__all__ = ["html_table", "html_text", "latex_table", "latex_text", "markdown_table", "markdown_text"]
+
+# Control characters have no place in any of the three.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "%": r"\%", "&": r"\&", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedblright{}",
+    "[": "{[}", "]": "{]}", "*": "{*}",  # a row that starts with one would be an option of the \\ before it
+    "−": "$-$", "…": r"\ldots{}",
+}  # fmt: skip
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
+_NEGATIVE = re.compile(r"-(?=\d)")
+
+
+def html_text(text: object) -> str:
+    """Text that HTML shows as it is, in an element or a quoted attribute.
+
+    Examples
+    --------
+    >>> html_text("<b>'A & B'</b>")
+    '&lt;b&gt;&#x27;A &amp; B&#x27;&lt;/b&gt;'
+    """
+    return escape(_CONTROL.sub("\ufffd", str(text)))
+
+
+def latex_text(text: object) -> str:
+    r"""Text that LaTeX prints as it is.
+
+    Examples
+    --------
+    >>> print(latex_text(r"50 % of A_1 & {B} \ C"))
+    50 \% of A\_1 \& \{B\} \textbackslash{} C
+    """
+    clean = " ".join(_CONTROL.sub("?", str(text)).split())
+    return "".join(_LATEX.get(letter, letter) for letter in clean)
+
+
+def markdown_text(text: object) -> str:
+    r"""Text that Markdown, in a cell of a table too, shows as it is.
+
+    Examples
+    --------
+    >>> print(markdown_text("a|b <i> *c*"))
+    a\|b &lt;i&gt; \*c\*
+    """
+    clean = " ".join(_CONTROL.sub("\ufffd", str(text)).split())
+    return escape(_MARKDOWN.sub(r"\\\1", clean), quote=False)
+
+
+def html_table(grid: Grid) -> str:
+    """The grid as an HTML table, without any style of its own.
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Returns
+    -------
+    str
+        A ``<table class="fastml">`` to put into a page; the notes are in its foot.
+    """
+
+    def line(cells: tuple[Cell, ...]) -> str:
+        tags = ['th scope="row"' if i == 0 else "td" for i in range(len(cells))]
+        return "<tr>" + "".join(
+            f"<{tag}{_right(number)}>{_html(cell)}</{tag[:2]}>"
+            for tag, cell, number in zip(tags, cells, grid.numeric, strict=True)
+        ) + "</tr>"  # fmt: skip
+
+    span = len(grid.header)
+    parts = ['<table class="fastml">']
+    if grid.caption:
+        parts.append(f"<caption>{html_text(grid.caption)}</caption>")
+    heads = "".join(
+        f'<th scope="col"{_right(number)}>{html_text(name)}</th>' if name else "<td></td>"
+        for name, number in zip(grid.header, grid.numeric, strict=True)
+    )
+    parts.append(f"<thead><tr>{heads}</tr></thead>")
+    for section in grid.sections:
+        parts.append("<tbody>")
+        if section.title:
+            parts.append(
+                f'<tr><th scope="rowgroup" colspan="{span}" class="section">{html_text(section.title)}</th></tr>'
+            )
+        parts += map(line, section.rows)
+        parts.append("</tbody>")
+    if grid.notes:
+        notes = "".join(f'<tr><td colspan="{span}">{html_text(note)}</td></tr>' for note in grid.notes)
+        parts.append(f"<tfoot>{notes}</tfoot>")
+    parts.append("</table>")
+    return "\n".join(parts)
+
+
+def latex_table(grid: Grid, caption: str | None = None, label: str | None = None) -> str:
+    r"""The grid as a LaTeX tabular; needs ``\usepackage{booktabs}``.
+
+    Parameters
+    ----------
+    grid : Grid
+    caption, label : str, optional
+        With either, the tabular stands in a floating ``table`` with them. The caption is escaped, the label isn't.
+
+    Returns
+    -------
+    str
+    """
+    span = len(grid.header)
+    lines = [rf"\begin{{tabular}}{{{''.join('r' if number else 'l' for number in grid.numeric)}}}", r"\toprule",
+             _latex_line(tuple(grid.header)), r"\midrule"]  # fmt: skip
+    for i, section in enumerate(grid.sections):
+        if i:
+            lines.append(r"\addlinespace")
+        if section.title:
+            lines.append(rf"\multicolumn{{{span}}}{{l}}{{\textit{{{latex_text(section.title)}}}}} \\")
+        lines += map(_latex_line, section.rows)
+    lines.append(r"\bottomrule")
+    lines += [rf"\multicolumn{{{span}}}{{l}}{{\footnotesize {latex_text(note)}}} \\" for note in grid.notes]
+    lines.append(r"\end{tabular}")
+    if caption is not None or label is not None:
+        head = [r"\begin{table}", r"\centering"]
+        head += [] if caption is None else [rf"\caption{{{latex_text(caption)}}}"]
+        head += [] if label is None else [rf"\label{{{label}}}"]
+        lines = [*head, *lines, r"\end{table}"]
+    return "\n".join(lines)
+
+
+def markdown_table(grid: Grid) -> str:
+    """The grid as a Markdown table (the pipe form of GitHub, Pandoc and Quarto).
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Returns
+    -------
+    str
+    """
+
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    lines = [f"**{markdown_text(grid.caption)}**", ""] if grid.caption else []
+    lines += [line(tuple(map(markdown_text, grid.header))),
+              line(tuple("---:" if number else ":---" for number in grid.numeric))]  # fmt: skip
+    for section in grid.sections:
+        if section.title:
+            lines.append(line((f"*{markdown_text(section.title)}*", *[""] * (len(grid.header) - 1))))
+        lines += [line(tuple(_markdown(cell) for cell in row)) for row in section.rows]
+    if grid.notes:
+        lines += ["", "  \n".join(map(markdown_text, grid.notes))]
+    return "\n".join(lines)
+
+
+def _html(cell: Cell) -> str:
+    return cell.value[1] if isinstance(cell, Symbol) else html_text(cell)
+
+
+def _markdown(cell: Cell) -> str:
+    return cell.value[0] if isinstance(cell, Symbol) else markdown_text(cell)
+
+
+def _latex_line(cells: tuple[Cell, ...]) -> str:
+    return " & ".join(_latex(cell) for cell in cells) + r" \\"
+
+
+def _latex(cell: Cell) -> str:
+    if isinstance(cell, Symbol):
+        return cell.value[2]
+    # A figure's minus, not a name's hyphen.
+    return _NEGATIVE.sub("$-$", cell) if _FIGURE.fullmatch(cell) else latex_text(cell)
+
+
+_FIGURE = re.compile(r"-?[\d,.]+(e[+-]?\d+)?( to -?[\d,.]+(e[+-]?\d+)?)?")
+
+
+def _right(number: bool) -> str:
+    return ' style="text-align:right"' if number else ""

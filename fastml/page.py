@@ -1,0 +1,179 @@
+"""A result -> one self-contained HTML page: sentences, tables, pictures. No script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastml._version import __version__
+from fastml.errors import FastmlError
+from fastml.grids import Grid
+from fastml.markup import html_table, html_text
+
+__all__ = ["fit_page", "table_page"]
+
+# The pictures take their colours from these names too.
+_STYLE = """
+:root { --paper: #ffffff; --ink: #1a1a1a; --soft: #555555; --rule: #cccccc; --blue: #0072b2;
+  --vermilion: #d55e00; --pale: #9ecae9; --grey: #8a8a8a; --band: #dddddd; --other: #f2d9c6; }
+@media (prefers-color-scheme: dark) { :root { --paper: #16181b; --ink: #e8e6e3; --soft: #aaa8a4; --rule: #44474b;
+  --blue: #56b4e9; --vermilion: #ff9d52; --pale: #2b5573; --grey: #9a9a9a; --band: #3b3e42; --other: #5c4434; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 46rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
+h2 { font-size: 1.15rem; margin: 2.25rem 0 .5rem; }
+p { margin: .5rem 0; }
+.source, footer, tfoot, caption, figcaption { color: var(--soft); font-size: .875rem; }
+.lead { font-size: 1.1rem; }
+figure { margin: 1rem 0; }
+svg { display: block; fill: var(--ink); width: 100%; height: auto; }
+svg * { stroke-linejoin: round; stroke-linecap: butt; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; width: 100%; }
+caption { text-align: left; padding-bottom: .4rem; }
+th, td { padding: .25rem .6rem .25rem 0; text-align: left; font-weight: normal; vertical-align: top; }
+thead th { border-bottom: 1px solid var(--ink); color: var(--soft); }
+tbody th { min-width: 7rem; max-width: 16rem; overflow-wrap: anywhere; }
+td[style] { white-space: nowrap; }
+tbody th.section { font-weight: 600; padding-top: .7rem; }
+tfoot tr:first-child td { border-top: 1px solid var(--rule); }
+footer { margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .5rem; }
+body.table { max-width: 72rem; }
+body.table > p, body.table > figure { max-width: 44rem; }
+@media print { body { max-width: none; } }
+"""
+
+Picture = tuple[str, str]  # SVG, what it shows
+
+
+def fit_page(
+    title: str,
+    source: str,
+    said: Mapping[str, str],
+    model: Grid,
+    naive: Grid,
+    schools: Grid,
+    pictures: Mapping[str, Picture],
+    note: str = "",
+) -> str:
+    """The page of one fit.
+
+    Parameters
+    ----------
+    title, source : str
+        Plain text.
+    said : mapping
+        `sentences.fit_sentences`.
+    model, naive, schools : Grid
+    pictures : mapping
+        Name of the function of `plots` to its picture; one that is missing is left out.
+    note : str
+        Why there are no pictures; shown in their place.
+
+    Returns
+    -------
+    str
+    """
+
+    def words(*topics: str) -> str:
+        return "".join(f"<p>{html_text(said[topic])}</p>\n" for topic in topics if topic in said)
+
+    def figure(name: str) -> str:
+        if name not in pictures:
+            return ""
+        svg, caption = pictures[name]
+        return f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n"
+
+    body = [
+        f'<p class="lead">{html_text(said["shares"])}</p>\n',
+        words("weights", "rows"),
+        f"<p>{html_text(note)}</p>\n" if note else "",
+        "<h2>The model</h2>\n", words("mean"), _wide(model),
+        "<h2>Where the variance lies</h2>\n", figure("variance_shares"), figure("icc_profile"),
+        "<h2>How far schools differ</h2>\n", words("gap"), figure("school_distribution"),
+        "<h2>What the school means are worth</h2>\n", words("reliability"), figure("caterpillar"), figure("qq"),
+        "<h2>What ignoring schools would do</h2>\n", words("deff"), _wide(naive),
+        "<h2>The schools</h2>\n", _wide(schools),
+    ]  # fmt: skip
+    return _page(title, source, body, "fit")
+
+
+def table_page(
+    title: str, source: str, said: Sequence[str], results: Grid, pictures: Sequence[Picture], note: str = ""
+) -> str:
+    """The page of a table of fits.
+
+    Parameters
+    ----------
+    title, source : str
+        Plain text.
+    said : sequence of str
+    results : Grid
+    pictures : sequence of (svg, caption)
+    note : str
+        Why there are no pictures.
+
+    Returns
+    -------
+    str
+    """
+    body = [f"<p>{html_text(sentence)}</p>\n" for sentence in (*said, *([note] if note else []))]
+    body += [
+        f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n" for svg, caption in pictures
+    ]
+    return _page(title, source, [*body, "<h2>All results</h2>\n", _wide(results)], "table")
+
+
+def draw(name: str, result: Any, alt: str, **options: Any) -> str | None:
+    """A picture of the result as inline SVG; None where this result has no such picture.
+
+    Parameters
+    ----------
+    name : str
+        A function of `plots`.
+    result : OneWayFit or ResultTable
+    alt : str
+        What it shows, in plain words.
+    **options
+        Of the function.
+
+    Returns
+    -------
+    str or None
+    """
+    from fastml import plots
+    from fastml.canvas import inline_svg
+
+    try:
+        ax = getattr(plots, name)(result, **options)
+    except FastmlError:
+        return None
+    return inline_svg(ax, f"{name.replace('_', '')}-", html_text(alt))
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is there."""
+    from importlib.util import find_spec
+
+    return find_spec("matplotlib") is not None
+
+
+def _wide(grid: Grid) -> str:
+    name = html_text(grid.caption or "Table")
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{name}">\n{html_table(grid)}\n</div>\n'
+
+
+def _page(title: str, source: str, body: Sequence[str], kind: str) -> str:
+    policy = "default-src 'none'; style-src 'unsafe-inline'"  # were anything to slip through, it wouldn't run
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{html_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body class="{kind}">\n'
+        f'<h1>{html_text(title)}</h1>\n<p class="source">{html_text(source)}</p>\n'
+        + "".join(body)
+        + f"<footer>fastml {__version__}: one-way random-effects (null multilevel) model.</footer>\n</body>\n</html>\n"
+    )

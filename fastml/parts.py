@@ -1,0 +1,136 @@
+"""Fits of all parts of split statistics at once: the figures of `fit`, as columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.batch import BatchTables, fit_batch
+from fastml.errors import ModelError
+from fastml.groupstats import GroupStats
+from fastml.inference import interior_errors, interior_satterthwaite
+from fastml.shrinkage import reliabilities
+from fastml.varcomp import SizeTables, Terms, check_groups, gather_sizes
+
+__all__ = ["PartFits", "fit_parts"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PartFits:
+    """Figures of K parts and p outcomes, part by part, in each all outcomes.
+
+    Attributes
+    ----------
+    labels : list of dict, length K
+        By-column to label.
+    figures : dict of str to ndarray, each of shape (K p,)
+        The scalar fields of a fit by name, NaN without a result; n_obs, n_groups and n_dropped are counts.
+    status : list of str, length K p
+        "ok", or why there is no result.
+    """
+
+    labels: list[dict[str, Any]]
+    figures: dict[str, npt.NDArray[Any]]
+    status: list[str]
+
+
+def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
+    """Fit every part and outcome by REML or ML, with Satterthwaite's df.
+
+    Parameters
+    ----------
+    stats : GroupStats
+        Split, without weights.
+    outcomes : list of str
+        p of its outcomes.
+    method : {"reml", "ml"}
+
+    Returns
+    -------
+    PartFits
+    """
+    parts = stats.parts()
+    rows = [stats.outcomes.index(name) for name in outcomes]
+    n_parts, p = len(parts), len(rows)
+    part = np.full(len(stats.counts), -1)
+    for k, (_, cells) in enumerate(parts):
+        part[cells] = k
+    records = stats.moments[rows]
+    used = (records[:, :, 0] > 0) & stats.known()
+    outcome, cell = np.nonzero(used & (part >= 0))
+    n, mean, residual, ss = records[outcome, cell].T
+    table = gather_sizes(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), mean, residual, ss)
+    status = [_status(table, k) for k in range(n_parts * p)]
+    fitted = np.array([text == "ok" for text in status], bool)
+    all_rows = np.bincount(part[part >= 0], stats.counts[part >= 0, 0], n_parts)
+    counts = {
+        "n_obs": table.n_obs,
+        "n_groups": table.n_groups,
+        "n_dropped": np.repeat(all_rows, p).astype(np.int64) - table.n_obs,
+    }
+    return PartFits([labels for labels, _ in parts], counts | _figures(table, fitted, method), status)
+
+
+def _status(table: SizeTables, k: int) -> str:
+    try:
+        check_groups(int(table.n_groups[k]), int(table.n_obs[k]), float(table.ssw[k]), bool(table.same_mean[k]))
+    except ModelError as error:
+        return str(error)
+    return "ok"
+
+
+def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> dict[str, npt.NDArray[Any]]:
+    """The formulas of `fit` on arrays of shape (K,)."""
+    from scipy.special import stdtr
+
+    restricted = method == "reml"
+    dof = table.n_obs.astype(np.float64) - (1.0 if restricted else 0.0)
+    ssw = np.where(fitted, table.ssw, math.nan)
+    fits = fit_batch(BatchTables(table.offsets, table.size, table.count, table.mean, table.ss, ssw, dof), restricted)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        terms = Terms(*fits.terms.T)
+        theta, unit = fits.theta, table.unit
+        inside = np.where(theta > 0.0, 1.0, math.nan)
+        sigma2 = unit**2 * fits.sigma2
+        se_tau00, se_sigma2, se_icc = interior_errors(terms, theta, dof, restricted)
+        se_gamma00 = unit * np.sqrt(fits.sigma2 / terms.w1)
+        gamma00 = table.origin + unit * fits.gamma
+        df = np.where(theta > 0.0, interior_satterthwaite(terms, dof, restricted), dof)
+        t = gamma00 / se_gamma00
+        icc = theta / (1.0 + theta)
+        deff = 1.0 + icc * (table.n_obs / table.n_groups - 1.0)
+        deviance = terms.logs + dof * (1.0 + np.log(2.0 * math.pi * terms.r / dof) + 2.0 * np.log(unit))
+        if restricted:
+            deviance += np.log(terms.w1)
+        of_part = np.repeat(np.arange(len(theta)), np.diff(table.offsets))
+        share = np.bincount(of_part, table.count * reliabilities(table.size, theta[of_part]), len(theta))
+        figures = {
+            "gamma00": gamma00,
+            "se_gamma00": se_gamma00,
+            "df": df,
+            "t": t,
+            "p_value": 2.0 * stdtr(df, -np.abs(t)),
+            "tau00": unit**2 * fits.tau00,
+            "sigma2": sigma2,
+            "tau_sd": unit * np.sqrt(fits.tau00),
+            "sigma": np.sqrt(sigma2),
+            "se_tau00": sigma2 * se_tau00 * inside,
+            "se_sigma2": sigma2 * np.where(theta > 0.0, se_sigma2, np.sqrt(2.0 / dof)),
+            "se_icc": se_icc * inside,
+            "icc": icc,
+            "deff": deff,
+            "deft": np.sqrt(deff),
+            "n_eff": table.n_obs / deff,
+            "reliability": share / table.n_groups,
+            "loglik": -0.5 * deviance,
+            "deviance": deviance,
+            "aic": deviance + 6.0,
+            "bic": deviance + 3.0 * np.log(table.n_obs),
+        }
+    return {name: np.where(fitted, values, math.nan) for name, values in figures.items()} | {"singular": theta == 0.0}

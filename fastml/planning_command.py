@@ -1,0 +1,59 @@
+"""The commands that need no data: plan and warmup. No logic."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["plan", "warmup"]
+
+
+class PlanFormat(StrEnum):
+    """Forms of a plan."""
+
+    text = "text"
+    json = "json"
+
+
+def plan(
+    icc: Annotated[float, typer.Option(help="Intraclass correlation to expect.")],
+    schools: Annotated[int | None, typer.Option(help="Number of schools; found for a target without.")] = None,
+    cluster_size: Annotated[int | None, typer.Option(help="Students in each; found for a target without.")] = None,
+    sd: Annotated[float, typer.Option(help="Standard deviation of the scores.")] = 1.0,
+    arms: Annotated[int, typer.Option(help="2 to compare two halves of the schools, as in a trial.")] = 1,
+    size_cv: Annotated[float, typer.Option(help="Coefficient of variation of the school sizes.")] = 0.0,
+    level: Annotated[float, typer.Option(help="Confidence level.")] = 0.95,
+    power: Annotated[float, typer.Option(help="Power to aim at.")] = 0.8,
+    difference: Annotated[float | None, typer.Option(help="Target or question: a true difference to find.")] = None,
+    se: Annotated[float | None, typer.Option(help="Target: standard error of the mean.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Target: half the width of the mean's interval.")] = None,
+    icc_width: Annotated[float | None, typer.Option(help="Target: width of the icc's interval.")] = None,
+    format: Annotated[PlanFormat, typer.Option("--format", help="Form of the output.")] = PlanFormat.text,
+) -> None:  # fmt: skip
+    """Say what a sample of schools can tell, or how large one must be.
+
+    Example: fastml plan --icc 0.2 --cluster-size 25 --sd 100 --se 5
+    """
+    from fastml.planning import plan as make_plan
+
+    made = make_plan(
+        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power, difference=difference,
+        se=se, margin=margin, icc_width=icc_width,
+    )  # fmt: skip
+    text = str(made) if format is PlanFormat.text else made.to_json()
+    sys.stdout.write(text + "\n")
+
+
+def warmup() -> None:
+    """Compile every kernel and keep it on disk, e.g. while a container image is built.
+
+    Example: fastml warmup
+    """
+    from fastml.kernels import load_all
+
+    folder, names = load_all()
+    kept = f"kept in {folder}" if folder else "kept nowhere: no folder can be written"
+    sys.stdout.write(f"{len(names)} kernels, {kept}\n")

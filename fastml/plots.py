@@ -1,0 +1,416 @@
+"""A result -> matplotlib Axes. Loaded only when asked for; needs the extra "plot".
+
+Every function takes the result and, if wished, the Axes to draw on, and returns the Axes. Without ``ax`` it makes a
+figure of its own, which no pyplot knows of: show or save it by ``ax.figure``. Nothing global is changed. Colours are
+Okabe and Ito's, told apart by colour-blind eyes; in grey, lightness, marker and hatch tell them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.canvas import (
+    BAND,
+    BLUE,
+    GREY,
+    INK,
+    OTHER,
+    PALE,
+    RULE,
+    VERMILION,
+    axes_for,
+    bins,
+    column,
+    density,
+    half_width,
+    legend_above,
+    plain,
+    school_names,
+)  # fmt: skip
+from fastml.errors import FastmlError, ModelError
+from fastml.report import complement, percent, share, share_range
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fastml.intervals import Interval
+    from fastml.results import OneWayFit
+    from fastml.tables import ResultTable
+
+__all__ = ["caterpillar", "icc_by", "icc_profile", "qq", "school_distribution", "variance_shares"]
+
+Floats = npt.NDArray[np.float64]
+
+MAX_BARS = 300  # schools drawn one by one; beyond, bands
+MAX_NAMES = 40  # schools named on the axis
+BANDS = 100
+MAX_POINTS = 600
+
+
+def caterpillar(
+    fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95, names: bool | None = None, max_bars: int = MAX_BARS
+) -> Axes:
+    """School means with their intervals, raw and shrunken, in rising order, and the grand mean.
+
+    Parameters
+    ----------
+    fit : OneWayFit
+    ax : matplotlib Axes, optional
+    level : float
+        Of the intervals, between 0 and 1.
+    names : bool, optional
+        Whether the axis names the schools; by default where there are 40 or fewer.
+    max_bars : int
+        With more schools than this, bands by percent of the schools take the place of bars: the shrunken means in
+        order, the median limits of their intervals, and the middle 90 % of the raw means beside them.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml import plots
+    >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
+    >>> plots.caterpillar(m).get_ylabel()
+    'Mean of score, score points'
+    """
+    table = fit.groups_arrow(level)
+    shrunken = column(table, "eb_mean")
+    order = np.argsort(shrunken, kind="stable")
+    named = len(order) <= max_bars and (len(order) <= MAX_NAMES if names is None else names)
+    labels = school_names(table, order) if named else []
+    ax = axes_for(ax, 3.4 + 0.08 * max(map(len, labels), default=0))
+    raw, half = column(table, "mean"), half_width(level) * column(table, "se_mean")
+    low, high = column(table, "ci_low")[order], column(table, "ci_high")[order]
+    percent = f"{100 * level:g} %"
+    if len(order) > max_bars:
+        _bands(ax, shrunken[order], low, high, raw[order], percent)
+        ax.set_xlabel(f"Schools in order of their shrunken mean, % of {len(order):,}")
+        ax.set_xlim(0.0, 100.0)
+    else:
+        x = np.arange(len(order), dtype=np.float64)
+        aside = 0.17 if len(order) <= MAX_NAMES else 0.0  # room for the two side by side
+        thick = min(4.0, 150.0 / len(order) + 0.8)
+        ax.vlines(x - aside, (raw - half)[order], (raw + half)[order], color=PALE, linewidth=thick,
+                  label=f"Raw mean, {percent} interval")  # fmt: skip
+        ax.scatter(x - aside, raw[order], s=6.0 * thick, marker="D", facecolor="white", edgecolor=BLUE, linewidth=0.9,
+                   zorder=2.5, label="Raw mean")  # fmt: skip
+        ax.vlines(x + aside, low, high, color=INK,
+                  linewidth=min(1.2, thick / 2.0), label=f"Shrunken mean, {percent} interval")  # fmt: skip
+        ax.scatter(x + aside, shrunken[order], s=min(16.0, 4.0 * thick), color=INK, linewidth=0.0, zorder=3,
+                   label="Shrunken mean")  # fmt: skip
+        if named:
+            ax.set_xticks(x, labels, rotation=90)
+            ax.set_xlabel(plain(", ".join(fit.group)))
+        else:
+            ax.set_xticks([])
+            ax.set_xlabel(f"{len(order):,} schools in order of their shrunken mean")
+        ax.margins(x=0.02)
+    ax.axhline(fit.gamma00, color=VERMILION, linestyle="--", linewidth=1.2, label=f"Grand mean {fit.gamma00:,.1f}")
+    ax.set_ylabel(f"Mean of {plain(fit.outcome, 24)}, score points")
+    legend_above(ax, columns=2)
+    return ax
+
+
+def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, percent: str) -> None:
+    """Draw what 100,000 bars would be: by bins of equal count along the order of the shrunken means."""
+    edges = np.linspace(0, len(shrunken), BANDS + 1).astype(np.intp)
+    x = 50.0 * (edges[1:] + edges[:-1]) / len(shrunken)
+
+    def by_bin(values: Floats, q: float) -> Floats:
+        return np.array([np.quantile(values[a:b], q) for a, b in pairwise(edges)])
+
+    ax.fill_between(x, by_bin(raw, 0.05), by_bin(raw, 0.95), color=PALE, linewidth=0.0,
+                    label="Raw means, middle 90 % of neighbours")  # fmt: skip
+    for values, label in ((low, f"Median limits, {percent} interval"), (high, None)):
+        ax.plot(x, by_bin(values, 0.5), color=INK, linewidth=0.9, linestyle=":", label=label)
+    ax.plot(x, by_bin(shrunken, 0.5), color=INK, linewidth=1.6, label="Shrunken mean")
+
+
+def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "mean") -> Axes:
+    """Normal curve of the true school means with one SD either side, over the histogram of the estimates.
+
+    Parameters
+    ----------
+    fit : OneWayFit
+    ax : matplotlib Axes, optional
+    of : {"mean", "eb_mean"}
+        What the histogram counts: observed means, which spread wider than the true ones as they hold error, or the
+        shrunken ones, which spread less.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml import plots
+    >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
+    >>> [tick for tick in plots.school_distribution(m).get_legend_handles_labels()[1]][0]
+    '3 observed school means'
+    """
+    kinds = {"mean": "observed", "eb_mean": "shrunken"}
+    if of not in kinds:
+        raise FastmlError(f"of={of!r} is not one of 'mean', 'eb_mean'")
+    ax = axes_for(ax, 3.4)
+    means = column(fit.groups_arrow(), of)
+    ax.hist(means, bins=bins(means).tolist(), density=True, color=PALE, edgecolor="white", linewidth=0.5,
+            label=f"{len(means):,} {kinds[of]} school means")  # fmt: skip
+    centre, sd = fit.gamma00, fit.tau_sd
+    if sd > 0.0:
+        x = centre + sd * np.linspace(-4.0, 4.0, 321)
+        y = density(x, centre, sd)
+        middle = np.abs(x - centre) <= sd * (1.0 + 1e-12)
+        ax.fill_between(x[middle], y[middle], facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.0,
+                        label="One SD either side, 68 %")  # fmt: skip
+        ax.plot(x, y, color=INK, linewidth=1.6, label="True means, by the model")
+        top = density(np.array([centre - sd, centre, centre + sd]), centre, sd)
+        for at, height, name in zip((centre - sd, centre, centre + sd), top, ("−1 SD", "mean", "+1 SD"), strict=True):
+            ax.vlines(at, 0.0, height, color=VERMILION if at == centre else INK, linestyle="--", linewidth=1.1)
+            ax.annotate(f"{name}\n{at:,.1f}", (at, height), xytext=(0.0, 4.0), textcoords="offset points",
+                        ha={"−1 SD": "right", "mean": "center", "+1 SD": "left"}[name], va="bottom")  # fmt: skip
+        ax.set_ylim(0.0, 1.3 * max(float(top[1]), ax.get_ylim()[1] / 1.05))
+    else:
+        ax.axvline(centre, color=VERMILION, linestyle="--", label=f"All true means at {centre:,.1f} (tau00 = 0)")
+    ax.set_xlabel(f"School mean of {plain(fit.outcome)}, score points")
+    ax.set_ylabel("Schools per score point, density")
+    legend_above(ax, columns=1 if sd == 0.0 else 2)
+    return ax
+
+
+def variance_shares(fit: OneWayFit, ax: Axes | None = None) -> Axes:
+    """Where the variance lies: of the scores, between and within schools; of the school means, true and error.
+
+    Parameters
+    ----------
+    fit : OneWayFit
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        The widths of its bars are the icc and 1 - icc, then the reliability and 1 - reliability.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml import plots
+    >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
+    >>> [round(float(bar.get_width()), 2) for bar in plots.variance_shares(m).patches]
+    [0.96, 0.04, 0.98, 0.02]
+    """
+    ax = axes_for(ax, 2.4)
+    for y, value, parts in (
+        (1.0, fit.icc, ("between schools (ICC)", "within schools")),
+        (0.0, fit.reliability, ("true (reliability)", "error")),
+    ):
+        for left, width, colour, hatch, name, side in (
+            (0.0, value, BLUE, "", f"{parts[0]} {percent(value)}", "left"),
+            (value, 1.0 - value, OTHER, "////", f"{parts[1]} {complement(value)}", "right"),
+        ):
+            ax.barh(y, width, left=left, height=0.42, color=colour, edgecolor=INK, linewidth=0.8, hatch=hatch)
+            ax.annotate(name, (0.0 if side == "left" else 1.0, y + 0.24), ha=side, va="bottom",
+                        xytext=(0.0, 2.0), textcoords="offset points")  # fmt: skip
+    ax.set_yticks([1.0, 0.0], ["Scores of\nstudents", "Observed\nschool means"])
+    ax.set_xticks(np.linspace(0.0, 1.0, 6), [f"{p} %" for p in range(0, 101, 20)])
+    ax.set_xlim(0.0, 1.0)
+    ax.set_ylim(-0.4, 1.62)
+    ax.set_xlabel(f"Share of the variance of {plain(fit.outcome)}")
+    return ax
+
+
+def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+    """Profile of the deviance over the icc, with the exact interval.
+
+    Parameters
+    ----------
+    fit : OneWayFit
+        By REML or ML, unweighted.
+    ax : matplotlib Axes, optional
+    level : float
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ModelError
+        The fit has no likelihood to profile.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml import plots
+    >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
+    >>> plots.icc_profile(m).get_xlabel()
+    'Intraclass correlation (ICC) of score'
+    """
+    from fastml.distributions import chi2_quantile
+    from fastml.profiles import relative_deviance
+
+    if fit.weights or fit.group_weights or fit.optimum is None:
+        kind = "a weighted fit" if fit.optimum is not None else "method 'anova'"
+        raise ModelError(f"{kind} has no likelihood to profile; fit by 'reml' or 'ml' without weights")
+    interval = _icc_interval(fit, level)
+    cut = chi2_quantile(level, 1.0)
+    ax = axes_for(ax, 3.4)
+
+    def deviance(icc: float) -> float:
+        return relative_deviance(fit.sizes, fit.components, icc / (1.0 - icc))
+
+    low = _rise(deviance, fit.icc, 0.0, 1.6 * cut, interval.low)
+    high = _rise(deviance, fit.icc, 1.0 - 1e-12, 1.6 * cut, interval.high)
+    grid = np.unique(np.append(np.linspace(low, high, 241), fit.icc))
+    ax.axvspan(interval.low, interval.high, facecolor=PALE, alpha=0.6, linewidth=0.0,
+               label=f"Exact {100 * level:g} % interval, {share_range(interval.low, interval.high)}")  # fmt: skip
+    ax.plot(grid, [deviance(float(icc)) for icc in grid], color=INK, linewidth=1.6,
+            label="Deviance above its minimum")  # fmt: skip
+    ax.axhline(cut, color=GREY, linestyle=":", linewidth=1.4, label=f"Cut of the profile interval, {cut:.2f}")
+    ax.axvline(
+        fit.icc,
+        color=VERMILION,
+        linestyle="--",
+        linewidth=1.2,
+        label=f"Estimate {share(fit.icc, interval.high - interval.low)}",
+    )
+    ax.set_ylim(0.0, 1.9 * cut)
+    ax.set_xlim(low, high)
+    ax.locator_params(axis="x", nbins=6)
+    ax.set_xlabel(f"Intraclass correlation (ICC) of {plain(fit.outcome)}")
+    ax.set_ylabel("Deviance, less its minimum")
+    legend_above(ax, columns=2)
+    return ax
+
+
+def _icc_interval(fit: OneWayFit, level: float) -> Interval:
+    from fastml.intervals import interval
+
+    return interval(fit.sizes, fit.components, "icc", level)
+
+
+def _rise(deviance: Any, start: float, bound: float, height: float, reach: float) -> float:
+    """Where the profile has risen by `height` on the way to the bound, or the bound; no nearer than `reach`."""
+    a, b = start, bound
+    if deviance(b) > height:
+        for _ in range(40):
+            middle = 0.5 * (a + b)
+            a, b = (a, middle) if deviance(middle) > height else (middle, b)
+    margin = 0.03 * abs(reach - start)
+    return max(0.0, min(b, reach - margin)) if bound == 0.0 else min(bound, max(b, reach + margin))
+
+
+def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
+    """Normal quantiles of the school effects: each school's raw mean, less the grand mean, over its model SD.
+
+    Parameters
+    ----------
+    fit : OneWayFit
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        Under the model the points follow the line, 95 % of them within the band, whatever the schools' sizes. Of
+        more than 600 schools, 600 are drawn, both ends whole.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml import plots
+    >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
+    >>> plots.qq(m).collections[0].get_offsets().shape
+    (3, 2)
+    """
+    from scipy.special import betaincinv, ndtri
+
+    ax = axes_for(ax, 3.6)
+    table = fit.groups_arrow()
+    z = np.sort((column(table, "mean") - fit.gamma00) / np.sqrt(fit.tau00 + column(table, "se_mean") ** 2))
+    count = len(z)
+    rank = np.arange(1, count + 1)
+    if count > MAX_POINTS:
+        ends = MAX_POINTS // 10
+        inner = np.linspace(ends, count - ends - 1, MAX_POINTS - 2 * ends).astype(np.intp)
+        kept = np.concatenate([np.arange(ends), inner, np.arange(count - ends, count)])
+        z, rank = z[kept], rank[kept]
+    x = ndtri((rank - 0.375) / (count + 0.25))  # Blom's positions
+    low, high = (ndtri(betaincinv(rank, count - rank + 1, p)) for p in (0.025, 0.975))
+    ax.scatter(x, z, s=14.0, color=BLUE, linewidth=0.0, zorder=3, label=f"{count:,} schools")
+    ax.fill_between(x, low, high, color=BAND, linewidth=0.0, label="95 % of points, by the model")
+    ax.plot(x[[0, -1]], x[[0, -1]], color=INK, linewidth=1.2, label="Normal")
+    ax.set_xlabel("Normal quantile, in SDs")
+    ax.set_ylabel("School effect, in its model SDs")
+    legend_above(ax, columns=3)
+    return ax
+
+
+def icc_by(table: ResultTable, ax: Axes | None = None, *, sort: bool = True) -> Axes:
+    """ICC of every part (country) and outcome with its 95 % interval.
+
+    Parameters
+    ----------
+    table : FitTable or SurveyTable
+        The interval is the table's ``ci_low_icc``, ``ci_high_icc`` where it has them, else by the standard error on
+        the logit of the icc. Rows without a result are left out and counted under the axis.
+    ax : matplotlib Axes, optional
+    sort : bool
+        By the icc; else in the table's order, from the top.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import fastml
+    >>> from fastml import plots
+    >>> scores = {"country": ["N"] * 4 + ["S"] * 4, "school": [1, 1, 2, 2] * 2, "score": [1.0, 2, 5, 7, 3, 4, 6, 9]}
+    >>> ax = plots.icc_by(fastml.fit_by(scores, "score", "school", by="country"))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['N', 'S']
+    """
+    rows = [row for row in table.to_dict() if row.get("icc") is not None]
+    if not rows:
+        raise FastmlError("no row of the table has an icc; its column status says why")
+    if sort:
+        rows.sort(key=lambda row: -row["icc"])
+    outcomes = {row["outcome"] for row in rows}
+    ax = axes_for(ax, min(1.1 + 0.21 * len(rows), 60.0))
+    y = np.arange(len(rows), dtype=np.float64)[::-1]
+    icc = np.array([row["icc"] for row in rows])
+    low, high = np.array([_icc_limits(row) for row in rows]).T
+    ax.hlines(y, low, high, color=BLUE, linewidth=2.0, label="95 % interval")
+    ax.scatter(icc, y, s=22.0, color=INK, zorder=3, clip_on=False, label="ICC")
+    parts = [*table.by, *(["outcome"] if len(outcomes) > 1 else [])]
+    names = [plain(" ".join(str(row[part]) for part in parts), 28) for row in rows]
+    ax.set_yticks(y, names)
+    ax.set_ylim(-0.7, len(rows) - 0.3)
+    ax.set_xlim(0.0, min(1.0, 1.05 * float(np.nanmax([high, icc]))))
+    missing = len(table) - len(rows)
+    note = f"\n{missing:,} without a result left out" if missing else ""
+    what = f" of {plain(outcomes.pop())}" if len(outcomes) == 1 else ""
+    ax.set_xlabel(f"ICC{what}, 95 % interval{note}")
+    ax.grid(axis="x", color=RULE, linewidth=0.6)
+    ax.set_axisbelow(True)
+    return ax
+
+
+def _icc_limits(row: dict[str, Any]) -> tuple[float, float]:
+    if row.get("ci_low_icc") is not None:
+        return row["ci_low_icc"], row["ci_high_icc"]
+    icc, se = row["icc"], row.get("se_icc")
+    if se is None or not 0.0 < icc < 1.0:
+        return math.nan, math.nan
+    reach = math.exp(half_width(0.95) * se / (icc * (1.0 - icc)))
+    odds = icc / (1.0 - icc)
+    return odds / reach / (1.0 + odds / reach), odds * reach / (1.0 + odds * reach)

@@ -1,0 +1,81 @@
+"""A line on stderr for work that takes more than a second: rows a second, share of the bytes, time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+__all__ = ["watcher"]
+
+_T = TypeVar("_T")
+Watch = Callable[[Iterator[tuple[_T, int]], int], Iterator[tuple[_T, int]]]
+
+# Seconds before the line appears, and between two looks of it.
+PATIENCE = 1.0
+REFRESH = 0.1
+
+
+def watcher(wanted: bool | None = None) -> Watch[Any] | None:
+    """Return what shows the progress of a stream, or None where nobody would see it.
+
+    Parameters
+    ----------
+    wanted : bool, optional
+        None: only on a terminal, which pipes and notebooks are not.
+
+    Returns
+    -------
+    callable or None
+        ``watch(batches, size)``: the same (batch, bytes), seen as they pass; ``size`` is the bytes of all, or 0.
+    """
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        return None
+
+    def watch(batches: Iterator[tuple[Any, int]], size: int) -> Iterator[tuple[Any, int]]:
+        line: _Line | None = None
+        start = shown = time.monotonic()
+        rows = seen = 0
+        try:
+            for batch, share in batches:
+                rows += len(batch)
+                seen += share
+                now = time.monotonic()
+                if line is None and now - start > PATIENCE:
+                    line = _Line(size, start, force=bool(wanted))
+                if line is not None and now - shown > REFRESH:
+                    line.show(rows, seen, now)
+                    shown = now
+                yield batch, share
+        finally:
+            if line is not None:
+                line.stop()
+
+    return watch
+
+
+class _Line:
+    def __init__(self, size: int, start: float, force: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._size, self._start = size, start
+        columns = [BarColumn(), TextColumn("{task.percentage:>3.0f} %")] if size else []
+        self._progress = Progress(
+            *columns, TextColumn("{task.description}"), console=Console(stderr=True, force_terminal=force or None),
+            transient=True, auto_refresh=False,
+        )  # fmt: skip
+        self._progress.start()
+        self._task = self._progress.add_task("", total=size or None)
+
+    def show(self, rows: int, seen: int, now: float) -> None:
+        taken = now - self._start
+        text = f"{rows:,} rows, {rows / taken / 1e6:.1f} million/s"
+        if self._size and seen:
+            text += f", {max(self._size - seen, 0) * taken / seen:.0f} s left"
+        self._progress.update(self._task, completed=min(seen, self._size), description=text)
+        self._progress.refresh()
+
+    def stop(self) -> None:
+        self._progress.stop()

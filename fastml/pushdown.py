@@ -1,0 +1,398 @@
+"""GroupStats computed inside an engine: PySpark, DuckDB, Polars, Ibis through narwhals; Dask on its workers.
+
+Nothing is collected but a row per cell. The engine sums y - c and (y - c)^2 over the rows of a cell, with c a rough
+mean of the outcome. Where a cell's mean is so far from c, in units of its own spread, that the difference of the two
+sums would lose digits, a second aggregate does the same about the cells' own means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
+from fastml.groupstats import GroupStats, as_floats
+from fastml.keys import sort_order
+from fastml.labels import plain_type
+from fastml.partitions import from_dask
+from fastml.sources import arrow_numbers
+
+__all__ = ["Aggregate", "from_engine", "is_lazy", "sums_about"]
+
+Floats = npt.NDArray[np.float64]
+
+_LAZY = {
+    ("pyspark", "DataFrame"), ("dask", "DataFrame"), ("dask_expr", "DataFrame"), ("_duckdb", "DuckDBPyRelation"),
+    ("duckdb", "DuckDBPyRelation"), ("polars", "LazyFrame"), ("ibis", "Table"),
+}  # fmt: skip
+
+# n (mean - c)^2 / SS from which on the sums about c have lost too many digits.
+FAR = 1e4
+ROUGH_ROWS = 1000
+_MAX = float(np.finfo(np.float64).max)
+
+
+def is_lazy(data: Any) -> bool:
+    """Whether data are a frame of an engine that can aggregate by itself.
+
+    Parameters
+    ----------
+    data : anything
+
+    Returns
+    -------
+    bool
+    """
+    return (type(data).__module__.partition(".")[0], type(data).__name__) in _LAZY
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What the engine is asked for.
+
+    Attributes
+    ----------
+    keys, outcomes : tuple of str
+    weights, group_weights : str or None
+    """
+
+    keys: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    weights: str | None = None
+    group_weights: str | None = None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights, their own or their group's."""
+        return bool(self.weights or self.group_weights)
+
+    def columns(self) -> list[str]:
+        """All columns that are read."""
+        return [*self.keys, *self.outcomes, *(name for name in (self.weights, self.group_weights) if name)]
+
+
+def from_engine(
+    data: Any,
+    outcomes: Sequence[str],
+    group: Sequence[str],
+    by: Sequence[str] = (),
+    *,
+    weights: str | None = None,
+    group_weights: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> GroupStats:
+    """Group statistics of a lazy frame, computed by its engine.
+
+    Parameters
+    ----------
+    data : PySpark or Dask DataFrame, DuckDB relation, Polars LazyFrame or Ibis table
+    outcomes, group, by, weights, group_weights, tags
+        As in `fastml.gather.from_source`.
+
+    Returns
+    -------
+    GroupStats
+
+    Raises
+    ------
+    ColumnTypeError
+        An outcome or a weight isn't numeric.
+    ValueNotAllowedError
+        An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
+    """
+    if type(data).__module__.partition(".")[0] in ("dask", "dask_expr"):
+        return from_dask(data, outcomes, group, by, weights, group_weights, tags)
+    asked = Aggregate((*by, *group), tuple(outcomes), weights, group_weights)
+    frame = _checked(data, asked)
+    centres = _rough_means(frame, asked)
+    table = _collected(sums_about(frame, asked, centres), data)
+    _check_weights(table, asked)
+    moments, weighted = _moments(table, asked, np.tile(np.array(centres)[:, None], table.num_rows))
+    _check_finite(table, asked, moments)
+    if _any_far(moments, centres):
+        again = _collected(_sums_about_own_means(frame, asked, centres), data)
+        _put_in_place(table, again, asked, moments, weighted)
+    return _statistics(table, asked, tuple(by), tuple(group), moments, weighted, dict(tags or {}))
+
+
+def _engine(data: Any) -> str:
+    return type(data).__module__.partition(".")[0].lstrip("_")
+
+
+def _checked(data: Any, asked: Aggregate) -> Any:
+    """Return the narwhals frame of the needed columns: numbers as doubles, NaN as null."""
+    import narwhals as nw
+
+    kind = f"the {_engine(data)} {type(data).__name__}"
+    frame = nw.from_native(data).lazy()
+    schema = frame.collect_schema()
+    for name in asked.columns():
+        if name not in schema:
+            raise ColumnNotFoundError(name, schema.names(), kind)
+    made = []
+    for name in dict.fromkeys(asked.columns()):
+        dtype, column = schema[name], nw.col(name)
+        if name in asked.keys:
+            if dtype.is_nested():
+                raise ColumnTypeError("group", name, dtype, "use a column of numbers, strings or dates")
+            if dtype.is_float():
+                # -0.0 and 0.0 are one label, NaN is none.
+                column = nw.when(~column.is_nan()).then(column + 0.0)
+        else:
+            if not (dtype.is_numeric() or dtype == nw.Boolean):
+                role = "outcome" if name in asked.outcomes else "weights"
+                raise ColumnTypeError(role, name, dtype, "it must be numeric: convert the column first")
+            column = column.cast(nw.Int8).cast(nw.Float64) if dtype == nw.Boolean else column.cast(nw.Float64)
+            if dtype.is_float():
+                column = nw.when(~column.is_nan()).then(column)
+        made.append(column.alias(name))
+    return frame.select(*made)
+
+
+def _rough_means(frame: Any, asked: Aggregate) -> list[float]:
+    """Mean of some rows of each outcome, taken in the engine; 0 where there is none."""
+    import narwhals as nw
+
+    means = []
+    for name in asked.outcomes:
+        some = frame.select(name).filter(~nw.col(name).is_null()).head(ROUGH_ROWS)
+        mean = some.select(nw.col(name).mean()).collect("pyarrow")[name].to_list()
+        value = mean[0] if mean and mean[0] is not None else 0.0
+        means.append(value if math.isfinite(value) else 0.0)
+    return means
+
+
+def _marked(frame: Any, asked: Aggregate) -> Any:
+    """Add the columns w_ (the weight), no_weight_, zero_weight_ and bad_; empty the outcomes that don't count."""
+    import narwhals as nw
+
+    if not asked.weighted:
+        return frame.with_columns(rows_=nw.lit(1.0))
+    weight = nw.col(asked.weights) if asked.weights else nw.lit(1.0)
+    if asked.group_weights:
+        weight = nw.when(~nw.col(asked.group_weights).is_null()).then(weight)
+    frame = frame.with_columns(rows_=nw.lit(1.0), w_=weight)
+    frame = frame.with_columns(
+        no_weight_=_flag(nw.col("w_").is_null()),
+        zero_weight_=_flag(nw.col("w_") == 0.0),
+        bad_=_flag((nw.col("w_") < 0.0) | (nw.col("w_") > _MAX)),
+        **{name: nw.when(nw.col("w_") > 0.0).then(nw.col(name)) for name in asked.outcomes},
+    )
+    if asked.group_weights:
+        v = nw.col(asked.group_weights)
+        frame = frame.with_columns(v_low_=v, v_high_=v)
+    return frame
+
+
+def _flag(condition: Any) -> Any:
+    import narwhals as nw
+
+    return nw.when(condition).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+
+
+def sums_about(frame: Any, asked: Aggregate, centres: Sequence[Any]) -> Any:
+    """Return the lazy frame of the sums by cell.
+
+    Parameters
+    ----------
+    frame : narwhals.LazyFrame
+        As `_checked` returns it.
+    asked : Aggregate
+    centres : sequence of float or str
+        For each outcome a number, or the column that holds one for each row.
+
+    Returns
+    -------
+    narwhals.LazyFrame
+        Columns: the keys, ``rows_``, and for outcome i ``n{i}_``, ``s{i}_`` = sum(y - c), ``q{i}_`` = sum((y - c)^2);
+        with weights ``no_weight_``, ``zero_weight_``, ``bad_``, ``w{i}_``, ``ws{i}_``, ``wq{i}_``, ``w2{i}_``, and
+        ``v_low_``, ``v_high_``, the least and the greatest of the group weights.
+    """
+    import narwhals as nw
+
+    frame = _marked(frame, asked)
+    sums = ["rows_", *(["no_weight_", "zero_weight_", "bad_"] if asked.weighted else [])]
+    for i, (name, centre) in enumerate(zip(asked.outcomes, centres, strict=True)):
+        shift = nw.col(centre) if isinstance(centre, str) else nw.lit(centre)
+        known = ~nw.col(name).is_null()
+        frame = frame.with_columns(
+            **{f"n{i}_": _flag(known), f"s{i}_": nw.when(known).then(nw.col(name) - shift).otherwise(nw.lit(0.0))}
+        )
+        frame = frame.with_columns(**{f"q{i}_": nw.col(f"s{i}_") * nw.col(f"s{i}_")})
+        made = [f"n{i}_", f"s{i}_", f"q{i}_"]
+        if asked.weighted:
+            # An outcome that is known has a weight above 0.
+            frame = frame.with_columns(**{f"w{i}_": nw.when(known).then(nw.col("w_")).otherwise(nw.lit(0.0))})
+            frame = frame.with_columns(
+                **{f"ws{i}_": nw.col(f"w{i}_") * nw.col(f"s{i}_"), f"wq{i}_": nw.col(f"w{i}_") * nw.col(f"q{i}_"),
+                   f"w2{i}_": nw.col(f"w{i}_") * nw.col(f"w{i}_")}
+            )  # fmt: skip
+            made += [f"w{i}_", f"ws{i}_", f"wq{i}_", f"w2{i}_"]
+        sums += made
+    extremes = [nw.col("v_low_").min(), nw.col("v_high_").max()] if asked.group_weights else []
+    return frame.group_by(*asked.keys).agg(*(nw.col(name).sum() for name in sums), *extremes)
+
+
+def _sums_about_own_means(frame: Any, asked: Aggregate, centres: Sequence[float]) -> Any:
+    """Return the sums about each cell's own mean, which the engine computes and joins back, where no label is null."""
+    import narwhals as nw
+
+    means = sums_about(frame, asked, centres)
+    for i, centre in enumerate(centres):
+        n = nw.when(nw.col(f"n{i}_") > 0.0).then(nw.col(f"n{i}_"))
+        means = means.with_columns(**{f"m{i}_": nw.col(f"s{i}_") / n + nw.lit(centre)})
+    # Keys renamed: some engines can't tell the two sides of a join of a frame with itself.
+    keys = {f"key{k}_": name for k, name in enumerate(asked.keys)}
+    means = means.select(
+        *(nw.col(name).alias(key) for key, name in keys.items()), *(f"m{i}_" for i in range(len(centres)))
+    )
+    joined = frame.join(means, how="inner", left_on=list(keys.values()), right_on=list(keys))
+    names = [f"m{i}_" for i in range(len(centres))]
+    return sums_about(joined, replace(asked, keys=(*asked.keys, *names)), names)
+
+
+def _collected(frame: Any, data: Any) -> pa.Table:
+    try:
+        table = frame.collect("pyarrow").to_native()
+    except Exception as error:
+        if type(error).__module__.startswith("fastml"):
+            raise
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{_engine(data)} failed to aggregate: {line}") from error
+    return table
+
+
+def _column(table: pa.Table, name: str) -> Floats:
+    return np.array(as_floats(table[name].combine_chunks()))
+
+
+def _moments(table: pa.Table, asked: Aggregate, centres: Floats) -> tuple[Floats, Floats | None]:
+    """Moments (p, C, 4) and weighted ones (p, C, 5) of sums about the centres (p, C)."""
+    p, n_cells = len(asked.outcomes), table.num_rows
+    moments = np.zeros((p, n_cells, 4))
+    weighted = np.zeros((p, n_cells, 5)) if asked.weights else None
+    for i in range(p):
+        n, s, q = (_column(table, f"{field}{i}_") for field in "nsq")
+        moments[i] = _finished(n, s, q, centres[i])
+        if weighted is not None:
+            w, ws, wq, w2 = (_column(table, f"{field}{i}_") for field in ("w", "ws", "wq", "w2"))
+            weighted[i, :, :4] = _finished(w, ws, wq, centres[i])
+            weighted[i, :, 4] = w2
+    return moments, weighted
+
+
+def _finished(n: Floats, s: Floats, q: Floats, centre: Floats) -> Floats:
+    """Columns n, mean, residual, ss (C, 4)."""
+    some = n > 0.0
+    deviation = np.divide(s, n, out=np.zeros_like(s), where=some)
+    mean = centre + deviation
+    # What the sum of the two rounds off (Knuth).
+    part = mean - centre
+    residual = (centre - (mean - part)) + (deviation - part)
+    with np.errstate(invalid="ignore", over="ignore"):
+        ss = q - s * deviation
+    ss = np.where(n > 1.0, np.maximum(ss, 0.0), 0.0) if np.isfinite(ss).all() else ss
+    return np.where(some[:, None], np.column_stack([n, mean, residual, ss]), 0.0)
+
+
+def _any_far(moments: Floats, centres: Sequence[float]) -> bool:
+    n, mean, _, ss = np.moveaxis(moments, 2, 0)
+    return bool(((n > 1.0) & (n * (mean - np.array(centres)[:, None]) ** 2 > FAR * ss)).any())
+
+
+def _put_in_place(table: pa.Table, again: pa.Table, asked: Aggregate, moments: Floats, weighted: Floats | None) -> None:
+    """Put the second aggregate's moments in the place of the first's."""
+    at = {label: row for row, label in enumerate(_labels(table, asked.keys))}
+    rows = np.array([at[label] for label in _labels(again, asked.keys)], np.int64)
+    p = len(asked.outcomes)
+    own = np.array([_column(again, f"m{i}_") for i in range(p)]).reshape(p, len(rows))
+    better, better_weighted = _moments(again, asked, np.nan_to_num(own))
+    moments[:, rows] = better
+    if weighted is not None and better_weighted is not None:
+        weighted[:, rows] = better_weighted
+
+
+def _labels(table: pa.Table, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*(table[name].to_pylist() for name in keys), strict=True))
+
+
+def _place(table: pa.Table, asked: Aggregate, row: int) -> str:
+    label = ", ".join(str(table[name][row].as_py()) for name in asked.keys)
+    return f"in {', '.join(asked.keys)} {label}"
+
+
+def _check_finite(table: pa.Table, asked: Aggregate, moments: Floats) -> None:
+    for i, name in enumerate(asked.outcomes):
+        wrong = ~np.isfinite(moments[i]).all(axis=1)
+        if wrong.any():
+            raise ValueNotAllowedError(
+                f"outcome column {name!r} has an infinite value, or one too large to square, "
+                f"{_place(table, asked, int(np.argmax(wrong)))}; recode it to missing or drop the row"
+            )
+
+
+def _check_weights(table: pa.Table, asked: Aggregate) -> None:
+    if not asked.weighted:
+        return
+    if asked.group_weights:
+        low, high = _column(table, "v_low_"), _column(table, "v_high_")
+        name = asked.group_weights
+        wrong = ~np.isnan(low) & ~((low > 0.0) & (high <= _MAX))
+        if wrong.any():
+            bad = int(np.argmax(wrong))
+            value = high[bad] if low[bad] > 0.0 else low[bad]
+            raise ValueNotAllowedError(
+                f"group_weights column {name!r} has {value:g} {_place(table, asked, bad)}; "
+                "a group's weight is a finite number above 0"
+            )
+        # Rows without a school's label may come from several schools.
+        varies = low < high
+        for key in asked.keys:
+            varies &= ~np.asarray(table[key].is_null())
+        if varies.any():
+            bad = int(np.argmax(varies))
+            raise ValueNotAllowedError(
+                f"group_weights column {name!r} varies within a group: {float(low[bad])!r} and {float(high[bad])!r} "
+                f"{_place(table, asked, bad)}; a group has one weight"
+            )
+    wrong = _column(table, "bad_") > 0.0
+    if wrong.any():
+        raise ValueNotAllowedError(
+            f"weights column {asked.weights!r} has a negative or infinite weight "
+            f"{_place(table, asked, int(np.argmax(wrong)))}; a weight is a finite number, 0 or more"
+        )
+
+
+def _statistics(
+    table: pa.Table, asked: Aggregate, by: tuple[str, ...], group: tuple[str, ...], moments: Floats,
+    weighted: Floats | None, tags: dict[str, Any],
+) -> GroupStats:  # fmt: skip
+    labels = []
+    for name in asked.keys:
+        column = table[name].combine_chunks()
+        labels.append(column.cast(plain_type(column.type)))
+    order = sort_order(labels)
+    take = arrow_numbers(order)
+    keys = {name: column.take(take) for name, column in zip(asked.keys, labels, strict=True)}
+    counts = np.zeros((table.num_rows, 3))
+    for k, name in enumerate(["rows_", "no_weight_", "zero_weight_"] if asked.weighted else ["rows_"]):
+        counts[:, k] = _column(table, name)
+    stats = GroupStats(
+        keys=pa.table(keys),
+        by=by,
+        group=group,
+        outcomes=asked.outcomes,
+        counts=counts[order],
+        moments=np.take(moments, order, axis=1),
+        weighted=None if weighted is None else np.take(weighted, order, axis=1),
+        group_weight=_column(table, "v_low_")[order] if asked.group_weights else None,
+        weights=asked.weights,
+        group_weights=asked.group_weights,
+    )
+    return stats.tagged(tags) if tags else stats

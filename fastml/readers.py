@@ -1,0 +1,323 @@
+"""One file of one format -> its schema, and jobs that read parts of it.
+
+A job is a function without arguments that yields record batches of the wanted columns with the share of the file's
+bytes that each accounts for; jobs may run on any thread, several at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from fastml.errors import SourceError
+
+__all__ = ["File", "Job", "Location", "first_line", "open_ipc", "open_parquet", "open_sav"]
+
+Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
+
+# A row group that takes more than this (8 bytes a value) is decoded in pieces, by one thread.
+LARGE = 64 << 20
+PIECE = 1 << 17
+# Loading Polars takes as long as its reader saves on this many rows.
+WORTH_POLARS = 50_000_000
+SAV_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a file is.
+
+    Attributes
+    ----------
+    path : str
+        As the file system takes it.
+    filesystem : pyarrow.fs.FileSystem or None
+        None: the local one.
+    shown : str
+        The path for messages.
+    """
+
+    path: str
+    filesystem: Any = None
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file, for messages."""
+        return f"file {self.shown or self.path}"
+
+    def size(self) -> int:
+        """Bytes."""
+        if self.filesystem is None:
+            return Path(self.path).stat().st_size
+        return int(self.filesystem.get_file_info(self.path).size or 0)
+
+    def open(self) -> Any:
+        """Random-access file; the caller closes it."""
+        return pa.OSFile(self.path) if self.filesystem is None else self.filesystem.open_input_file(self.path)
+
+
+@dataclass(frozen=True)
+class File:
+    """An opened file: what is in it, and how to read it.
+
+    Attributes
+    ----------
+    location : Location
+    schema : pyarrow.Schema
+    size : int
+        Bytes.
+    n_rows : int
+        0 where the format doesn't say.
+    jobs : callable
+        ``jobs(columns, expression, n_rows)``: the jobs that read these columns of all rows, or of all but those of
+        which the file's statistics say that the expression isn't true; ``n_rows`` is how many rows are read in all.
+    """
+
+    location: Location
+    schema: pa.Schema
+    size: int
+    n_rows: int
+    jobs: Callable[[list[str], Any, int], Iterator[Job]]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without its full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+@contextmanager
+def _readable(location: Location, kind: str = "") -> Iterator[None]:
+    """Turn what goes wrong in reading into one line that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise SourceError(f"{location.name} does not exist") from None
+    except PermissionError:
+        raise SourceError(f"{location.name} can't be read: permission denied") from None
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        problem = f"is not {kind} that can be read" if kind else "can't be read"
+        raise SourceError(f"{location.name} {problem}: {first_line(error)}") from None
+
+
+def _open_parquet_file(location: Location, **options: Any) -> Any:
+    import pyarrow.parquet as pq
+
+    source = location.path if location.filesystem is None else location.open()
+    return pq.ParquetFile(source, page_checksum_verification=True, **options)
+
+
+def open_parquet(location: Location) -> File:
+    """Open a Parquet file; a job per row group."""
+    with _readable(location, "a Parquet file"), _open_parquet_file(location) as file:
+        schema, n_rows = file.schema_arrow, file.metadata.num_rows
+    size = location.size()
+
+    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+        with _readable(location), _open_parquet_file(location) as file:
+            metadata = file.metadata
+        kept = range(metadata.num_row_groups) if expression is None else _kept_row_groups(location, expression, schema)
+        types = [schema.field(name).type for name in columns]
+        fast = (
+            location.filesystem is None
+            and len(kept) > 0
+            and _use_polars(rows_in_all, types)
+            and not _has_checksum(location, metadata.row_group(0).column(0))
+        )
+        starts, start = [], 0
+        for i in range(metadata.num_row_groups):
+            starts.append(start)
+            start += metadata.row_group(i).num_rows
+        for i in kept:
+            rows = metadata.row_group(i).num_rows
+            share = size * rows // max(n_rows, 1)
+            if 8 * rows * len(columns) > LARGE:
+                yield _pieces_job(location, metadata, i, columns, size / max(n_rows, 1))
+            elif fast:
+                yield _polars_job(location, starts[i], rows, columns, share)
+            else:
+                yield _row_group_job(location, metadata, i, columns, share)
+
+    return File(location, schema, size, n_rows, jobs)
+
+
+def _row_group_job(location: Location, metadata: Any, index: int, columns: list[str], share: int) -> Job:
+    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+        # Buffers ahead of use only pay off where a request takes long.
+        options = {"metadata": metadata, "pre_buffer": location.filesystem is not None}
+        with _readable(location), _open_parquet_file(location, **options) as file:
+            table = file.read_row_group(index, columns=columns, use_threads=False)
+        yield from _shared_out(table.select(columns).to_batches(), share)
+
+    return read
+
+
+def _shared_out(batches: Sequence[pa.RecordBatch], share: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    rows = sum(batch.num_rows for batch in batches)
+    for batch in batches:
+        yield batch, share * batch.num_rows // max(rows, 1)
+
+
+def _pieces_job(location: Location, metadata: Any, index: int, columns: list[str], bytes_per_row: float) -> Job:
+    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+        options = {"metadata": metadata, "pre_buffer": False, "buffer_size": 1 << 20}
+        with _readable(location), _open_parquet_file(location, **options) as file:
+            for batch in file.iter_batches(PIECE, row_groups=[index], columns=columns, use_threads=False):
+                yield batch.select(columns), int(bytes_per_row * batch.num_rows)
+
+    return read
+
+
+def _use_polars(n_rows: int, types: list[pa.DataType]) -> bool:
+    """Whether Polars' reader is the faster one, and gives columns of the same types."""
+    plain = all(pa.types.is_integer(t) or pa.types.is_float32(t) or pa.types.is_float64(t) for t in types)
+    if not plain or os.environ.get("FASTML_READER") == "pyarrow":
+        return False
+    if os.environ.get("FASTML_READER") == "polars":
+        return True
+    enough = WORTH_POLARS // 50 if "polars" in sys.modules else WORTH_POLARS
+    return n_rows >= enough and find_spec("polars") is not None
+
+
+def _has_checksum(location: Location, chunk: Any) -> bool:
+    """Whether the first page of a column chunk has a checksum, which Polars doesn't verify.
+
+    The page's header is a Thrift struct in compact form: three int32 (type, sizes), then perhaps the checksum.
+    """
+    at = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+    with location.open() as source:
+        source.seek(at)
+        header = bytes(source.read(40))
+    next_i32 = 0x15
+    at = 0
+    for _ in range(3):
+        if header[at : at + 1] != bytes([next_i32]):
+            return True  # no header that we know: leave it to pyarrow
+        at += 1
+        while at < len(header) and header[at] & 0x80:
+            at += 1
+        at += 1
+    return header[at : at + 1] == bytes([next_i32])
+
+
+def _polars_job(location: Location, start: int, rows: int, columns: list[str], share: int) -> Job:
+    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+        import polars as pl
+
+        scan = pl.scan_parquet(location.path, glob=False, hive_partitioning=False).select(columns)
+        try:
+            with _readable(location):
+                frame = scan.slice(start, rows).collect()
+        except pl.exceptions.PolarsError as error:
+            raise SourceError(f"{location.name} can't be read: {first_line(error)}") from None
+        yield from _shared_out(list(pa.RecordBatchReader.from_stream(frame)), share)
+
+    return read
+
+
+def _kept_row_groups(location: Location, expression: Any, schema: pa.Schema) -> list[int]:
+    """Row groups of which the statistics don't rule out that some row fulfils the expression."""
+    import pyarrow.dataset as ds
+    from pyarrow import fs
+
+    filesystem = location.filesystem or fs.LocalFileSystem()
+    fragment = ds.ParquetFileFormat().make_fragment(location.path, filesystem=filesystem)
+    try:
+        if "is_null" in str(expression):
+            # The statistics count no NaN, which is missing too.
+            raise pa.ArrowInvalid
+        return [group.id for group in fragment.subset(filter=expression, schema=schema).row_groups]
+    except pa.ArrowException:
+        # Of a column that isn't in the file (a partition's), or of a type it can't compare: the rows will tell.
+        return [group.id for group in fragment.row_groups]
+
+
+def open_ipc(location: Location) -> File:
+    """Open an Arrow IPC file or stream (Feather version 2 is the former); one job."""
+    with _readable(location, "an Arrow file"), location.open() as source:
+        schema = _ipc_reader(source, None)[0].schema
+    size = location.size()
+
+    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+        def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+            wanted = [schema.names.index(name) for name in columns]
+            with _readable(location), location.open() as source:
+                reader, is_file = _ipc_reader(source, pa.ipc.IpcReadOptions(included_fields=wanted))
+                batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
+                before = 0
+                for batch in batches:
+                    # A file of a few large batches is handed on in pieces, of which the bytes come with the last.
+                    at = source.tell()
+                    for start in range(0, batch.num_rows, PIECE):
+                        part = batch.slice(start, PIECE).select(columns)
+                        yield part, max(at - before, 0) if start + PIECE >= batch.num_rows else 0
+                    before = at
+
+        yield read
+
+    return File(location, schema, size, 0, jobs)
+
+
+def _ipc_reader(source: Any, options: Any) -> tuple[Any, bool]:
+    magic = bytes(source.read(6))
+    source.seek(0)
+    if magic == b"ARROW1":
+        return pa.ipc.open_file(source, options=options), True
+    return pa.ipc.open_stream(source, options=options), False
+
+
+def open_sav(location: Location) -> File:
+    """Open an SPSS file; one job, which reads SAV_ROWS rows at a time. User-missing values are missing."""
+    if find_spec("pyreadstat") is None:
+        raise SourceError(f"{location.name} is an SPSS file, which pyreadstat reads: pip install 'fastml-icc[spss]'")
+    if location.filesystem is not None:
+        raise SourceError(f"{location.name} is an SPSS file, which can only be read from a local disk: copy it")
+    import pyreadstat
+
+    with _readable(location, "an SPSS file"), _pyreadstat_errors(location):
+        _, meta = pyreadstat.read_sav(location.path, metadataonly=True)
+    size, n_rows = location.size(), int(meta.number_rows or 0)
+    schema = pa.schema(
+        [(name, pa.string() if meta.readstat_variable_types[name] == "string" else pa.float64())
+         for name in meta.column_names]
+    )  # fmt: skip
+
+    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+        def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+            wanted = pa.schema([schema.field(name) for name in columns])
+            start = 0
+            while True:
+                with _readable(location), _pyreadstat_errors(location):
+                    values, _ = pyreadstat.read_sav(
+                        location.path, usecols=columns, row_offset=start, row_limit=SAV_ROWS, output_format="dict",
+                        user_missing=False, disable_datetime_conversion=True,
+                    )  # fmt: skip
+                arrays = [pa.array(values[field.name], field.type, from_pandas=True) for field in wanted]
+                rows = len(arrays[0]) if arrays else 0
+                if rows:
+                    yield pa.RecordBatch.from_arrays(arrays, schema=wanted), size * rows // max(n_rows, 1)
+                start += rows
+                if rows < SAV_ROWS:
+                    return
+
+        yield read
+
+    return File(location, schema, size, n_rows, jobs)
+
+
+@contextmanager
+def _pyreadstat_errors(location: Location) -> Iterator[None]:
+    import pyreadstat
+
+    try:
+        yield
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+        raise SourceError(f"{location.name} is not an SPSS file that can be read: {first_line(error)}") from None

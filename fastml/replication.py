@@ -1,0 +1,309 @@
+"""Replicates: the moments of schools under every replicate's weights, and the figures that follow from them.
+
+A replicate with totals t^r in place of t acts on the school: its weight becomes v sum(t^r)/sum(t), the conditional
+weights t^r over that, scaled as in the full sample; a school without any total left leaves. Row 0 is the full sample.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.batch import BatchTables, concatenate, fit_batch
+from fastml.weighted import WeightedGroups
+
+__all__ = ["FIGURES", "CellMoments", "JackknifePlan", "figures", "full_groups", "jackknife_moments", "plan_jackknife",
+           "scale_replicates"]  # fmt: skip
+
+Floats = npt.NDArray[np.float64]
+Int64s = npt.NDArray[np.int64]
+
+FIGURES = ("gamma00", "tau00", "sigma2", "icc", "deff", "mean", "sd")
+
+
+@dataclass(frozen=True)
+class CellMoments:
+    """One plausible value in the J schools of one part of the data, under R replicates (row 0: none).
+
+    Attributes
+    ----------
+    origin : float
+        Score points.
+    rows, total, squares : ndarray, shape (R, J)
+        Rows of positive weight, sum of total weights t, sum of t^2.
+    mean, ss : ndarray, shape (R, J)
+        t-weighted mean less `origin`, and sum of squares about it. Anything where `total` is 0.
+    plain_mean, plain_ss : ndarray, shape (R, J)
+        The same unweighted, over the rows of positive weight.
+    """
+
+    origin: float
+    rows: Floats
+    total: Floats
+    squares: Floats
+    mean: Floats
+    ss: Floats
+    plain_mean: Floats
+    plain_ss: Floats
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Tables of the likelihood, shape (R, J) each: see `weighted.WeightedGroups`; `live` schools weigh something."""
+
+    size: Floats
+    count: Floats
+    mean: Floats
+    ss: Floats
+    live: npt.NDArray[np.bool_]
+
+
+def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
+    """Weights of schools and scaled moments under every replicate.
+
+    Parameters
+    ----------
+    moments : CellMoments
+    v : ndarray, shape (J,)
+        Schools' weights in the full sample.
+    scaling : str
+        As in `weighted.scale_weights`.
+
+    Returns
+    -------
+    _Scaled
+    """
+    live = moments.total > 0.0
+    total = np.where(live, moments.total, 1.0)
+    rows = np.where(live, moments.rows, 1.0)
+    squares = np.where(live, moments.squares, 1.0)
+    full = moments.total[0]
+    count = np.where(live, v * (total / full), 0.0)
+    mean, ss = moments.mean, moments.ss
+    if scaling in ("gk", "group-only"):
+        # "gk" is v^r times the mean a^r, which is sum(t^r)/n^r.
+        count = np.where(live, total / rows, 0.0) if scaling == "gk" else count
+        size, mean, ss = rows, moments.plain_mean, moments.plain_ss
+    else:
+        if scaling == "size":
+            size = rows
+        elif scaling == "effective":
+            size = total * (total / squares)
+        else:
+            size = np.broadcast_to(full / v, total.shape)  # sum a^r is that of the full sample
+        ss = ss * (size / total)
+    return _Scaled(size, count, np.where(live, mean, 0.0), np.where(live, ss, 0.0), live)
+
+
+def full_groups(moments: CellMoments, v: Floats, scaling: str) -> WeightedGroups:
+    """The full sample's schools, as `weighted` takes them; means less `origin`."""
+    first_row = (getattr(moments, field.name)[:1] for field in fields(moments)[1:])
+    scaled = scale_replicates(CellMoments(moments.origin, *first_row), v, scaling)
+    first = (scaled.size[0], scaled.count[0], scaled.mean[0], np.zeros(len(v)), scaled.ss[0])
+    return WeightedGroups(moments.rows[0].astype(np.int64), *map(np.ascontiguousarray, first))
+
+
+def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | None = None) -> list[Floats]:
+    """Every figure of every plausible value under every replicate.
+
+    Parameters
+    ----------
+    values : list of CellMoments
+        One per plausible value; they may have different numbers of replicates.
+    v : ndarray, shape (J,)
+    scaling : str
+    threads : int, optional
+
+    Returns
+    -------
+    list of ndarray, shape (R, 7)
+        `FIGURES` by column; gamma00 and mean less the moments' origin. NaN where a replicate has no fit. The design
+        effect takes the full sample's students per school throughout.
+    """
+    tables, units = [], []
+    for moments in values:
+        scaled = scale_replicates(moments, v, scaling)
+        table, unit = _tables(scaled, moments.rows)
+        tables.append(table)
+        units.append(unit)
+    fits = fit_batch(concatenate(tables), threads=threads)
+    found, start = [], 0
+    for moments, table, unit in zip(values, tables, units, strict=True):
+        k = slice(start, start + len(table))
+        start += len(table)
+        theta = fits.theta[k]
+        icc = theta / (1.0 + theta)
+        size = moments.rows[0].sum() / np.count_nonzero(moments.total[0])
+        mean, sd = _mean_and_sd(moments)
+        columns = (
+            unit * fits.gamma[k],
+            unit**2 * fits.tau00[k],
+            unit**2 * fits.sigma2[k],
+            icc,
+            1.0 + icc * (size - 1.0),
+        )
+        found.append(np.column_stack([*columns, mean, sd]))
+    return found
+
+
+def _tables(scaled: _Scaled, rows: Floats) -> tuple[BatchTables, float]:
+    """Batch tables of the replicates and the power of two that is their unit."""
+    ssw = np.einsum("rj,rj->r", scaled.count, scaled.ss)
+    dof = np.einsum("rj,rj->r", scaled.count, scaled.size)
+    schools = scaled.live.sum(axis=1)
+    fittable = (schools > 1) & (np.where(scaled.live, rows, 0.0).sum(axis=1) > schools) & (ssw > 0.0)
+    unit = math.ldexp(1.0, math.frexp(ssw[0] / dof[0])[1] // 2) if fittable[0] else 1.0
+    n_replicates, n_schools = scaled.size.shape
+    tables = BatchTables(
+        offsets=np.arange(n_replicates + 1, dtype=np.int64) * n_schools,
+        size=np.ascontiguousarray(scaled.size).ravel(),
+        count=np.ascontiguousarray(scaled.count).ravel(),
+        mean=np.ascontiguousarray(scaled.mean / unit).ravel(),
+        ss=np.zeros(scaled.size.size),
+        ssw=np.where(fittable, ssw, math.nan) / unit**2,
+        dof=dof,
+    )
+    return tables, unit
+
+
+def _mean_and_sd(moments: CellMoments) -> tuple[Floats, Floats]:
+    """Weighted mean less `origin` and standard deviation (R,) of all rows; divisor sum(t) - 1, as the IEA and OECD."""
+    total = moments.total
+    mean = np.where(total > 0.0, moments.mean, 0.0)
+    weight = total.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        average = np.einsum("rj,rj->r", total, mean) / weight
+        within = np.einsum("rj->r", np.where(total > 0.0, moments.ss, 0.0))
+        between = np.einsum("rj,rj->r", total, (mean - average[:, None]) ** 2)
+        variance = np.where(weight > 1.0, (within + between) / (weight - 1.0), math.nan)
+    return average, np.sqrt(variance)
+
+
+@dataclass(frozen=True)
+class JackknifePlan:
+    """Which schools change in which replicate; it is the same for every plausible value.
+
+    Attributes
+    ----------
+    n_replicates : int
+        Without the full sample.
+    n_zones, n_half : int
+        Zones, and zones with one half only.
+    school : ndarray, shape (C,)
+        School (0 to J - 1) of each unit: a school's rows in one zone and half.
+    at_replicate, at_school : ndarray, shape (V,)
+        Replicate (from 1) and school of each change.
+    change, unit, factor : ndarray, shape (P,)
+        The units that make up the changed schools, and the factors on their weights.
+    """
+
+    n_replicates: int
+    n_zones: int
+    n_half: int
+    school: Int64s
+    at_replicate: Int64s
+    at_school: Int64s
+    change: Int64s
+    unit: Int64s
+    factor: Floats
+
+
+def plan_jackknife(school: Int64s, zone: Int64s, half: Floats, both_halves: bool) -> JackknifePlan:
+    """Plan the replicates of one part of the data.
+
+    Parameters
+    ----------
+    school, zone : ndarray of int64, shape (C,)
+        Codes from 0 of each unit's school and zone.
+    half : ndarray, shape (C,)
+        0 or 1.
+    both_halves : bool
+        Two replicates per zone, else one: weights x 2 where the half is 1.
+
+    Returns
+    -------
+    JackknifePlan
+    """
+    zones, zone = np.unique(zone, return_inverse=True)
+    n_zones = len(zones)
+    ones = np.bincount(zone, weights=half, minlength=n_zones)
+    per_zone = np.bincount(zone, minlength=n_zones)
+    # A change is a school with units in a zone; all the school's units make it up, those elsewhere with factor 1.
+    pairs = np.unique(np.stack([zone, school]), axis=1)
+    by_school: dict[int, list[int]] = {}
+    for unit, label in enumerate(school.tolist()):
+        by_school.setdefault(label, []).append(unit)
+    at_replicate, at_school, change, units, factors = [], [], [], [], []
+    for direction in (1, 0) if both_halves else (1,):
+        for z, label in pairs.T.tolist():
+            at_replicate.append(1 + z * (2 if both_halves else 1) + (1 - direction))
+            at_school.append(label)
+            for unit in by_school[label]:
+                change.append(len(at_school) - 1)
+                units.append(unit)
+                factors.append(1.0 if zone[unit] != z else 2.0 if half[unit] == direction else 0.0)
+    return JackknifePlan(
+        n_replicates=n_zones * (2 if both_halves else 1),
+        n_zones=n_zones,
+        n_half=int(np.sum((ones == 0) | (ones == per_zone))),
+        school=school,
+        at_replicate=np.array(at_replicate, np.int64),
+        at_school=np.array(at_school, np.int64),
+        change=np.array(change, np.int64),
+        unit=np.array(units, np.int64),
+        factor=np.array(factors),
+    )
+
+
+def jackknife_moments(plan: JackknifePlan, plain: Floats, weighted: Floats, replicate: bool) -> CellMoments:
+    """Moments of one plausible value under the planned replicates.
+
+    Parameters
+    ----------
+    plan : JackknifePlan
+    plain, weighted : ndarray, shape (C, 4) and (C, 5)
+        The units' records, as `GroupStats` keeps them.
+    replicate : bool
+        Whether to make the replicates, or the full sample alone.
+
+    Returns
+    -------
+    CellMoments
+    """
+    n_schools = int(plan.school.max()) + 1
+    origin = float(np.mean(plain[:, 1]))
+    unit = np.arange(len(plan.school))
+    full = _merge(plain, weighted, origin, plan.school, unit, np.ones(len(unit)), n_schools)
+    if not replicate:
+        return CellMoments(origin, *(part[None, :] for part in full))
+    changed = _merge(plain, weighted, origin, plan.change, plan.unit, plan.factor, len(plan.at_school))
+    parts = []
+    for part, new in zip(full, changed, strict=True):
+        grown = np.tile(part, (plan.n_replicates + 1, 1))
+        grown[plan.at_replicate, plan.at_school] = new
+        parts.append(grown)
+    return CellMoments(origin, *parts)
+
+
+def _merge(
+    plain: Floats, weighted: Floats, origin: float, into: Int64s, unit: Int64s, factor: Floats, length: int
+) -> tuple[Floats, ...]:
+    """Rows, total, squares, mean, ss, plain mean, plain ss (length,) of units added with factors on their weights."""
+
+    def add(values: Floats) -> Floats:
+        return np.bincount(into, weights=values, minlength=length).astype(np.float64)
+
+    used = (factor > 0.0).astype(np.float64)
+    rows_of, total_of = plain[unit, 0] * used, weighted[unit, 0] * factor
+    rows, total = add(rows_of), add(total_of)
+    squares = add(weighted[unit, 4] * factor**2)
+    found = [rows, total, squares]
+    for table, weight, sums, scale in ((weighted, total_of, total, factor), (plain, rows_of, rows, used)):
+        deviation = (table[unit, 1] - origin) + table[unit, 2]
+        mean = add(weight * deviation) / np.where(sums > 0.0, sums, 1.0)
+        apart = deviation - mean[into]
+        found += [mean, add(scale * table[unit, 3] + weight * apart**2)]
+    return tuple(found)

@@ -1,0 +1,462 @@
+"""Files of every kind, folders, globs, lists and URIs: the same bits, and one clear line where they can't be read."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+
+import fastml
+from fastml import FastmlError
+from fastml.filters import as_expression
+from fastml.prefetch import in_order
+
+N = 3000
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    rng = np.random.default_rng(3)
+    school = np.sort(rng.integers(0, 60, N))
+    y = np.round(rng.normal(500, 100, N) + rng.normal(0, 50, 60)[school], 4)
+    return pa.table(
+        {
+            "other": np.arange(N),
+            "y": pa.array(y, mask=rng.random(N) < 0.05),
+            "id": school,
+            "cycle": np.where(np.arange(N) < N // 2, 2019, 2023),
+            "country": np.where(school % 3 == 0, "TUR", "USA"),
+        }
+    )
+
+
+def same(a: fastml.GroupStats, b: fastml.GroupStats) -> None:
+    """Two statistics are the same to the bit, label types included."""
+    one, other = a.to_arrow(), b.to_arrow()
+    assert one.schema.equals(other.schema), (one.schema, other.schema)
+    assert one.equals(other)
+
+
+@pytest.fixture(scope="module")
+def truth(table: pa.Table) -> fastml.GroupStats:
+    return fastml.group_stats(table, "y", "id")
+
+
+def cut(table: pa.Table, pieces: int) -> list[pa.Table]:
+    edges = [N * i // pieces for i in range(pieces + 1)]
+    return [table.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def csv_text(table: pa.Table, delimiter: str = ",", decimal: str = ".", missing: str = "") -> str:
+    lines = [delimiter.join(table.column_names)]
+    for row in table.to_pylist():
+        texts = [missing if v is None else str(v) for v in row.values()]
+        lines.append(delimiter.join(t if t == missing else t.replace(".", decimal) for t in texts))
+    return "\n".join(lines) + "\n"
+
+
+class TestKinds:
+    """Each kind of file gives the bits of the table in memory."""
+
+    def test_parquet_of_any_row_groups(self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
+        for rows in (1, 7, 1000, N):
+            pq.write_table(table, tmp_path / "t.parquet", row_group_size=rows)
+            for threads in (1, 2, 5):
+                same(fastml.group_stats(tmp_path / "t.parquet", "y", "id", threads=threads), truth)
+
+    def test_a_large_row_group_is_read_in_pieces(
+        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fastml.readers.LARGE", 1000)
+        monkeypatch.setattr("fastml.readers.PIECE", 128)
+        pq.write_table(table, tmp_path / "t.parquet")
+        same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
+
+    @pytest.mark.parametrize("reader", ["pyarrow", "polars"])
+    def test_both_readers(
+        self, reader: str, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FASTML_READER", reader)
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=500)
+        same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
+        same(fastml.group_stats(tmp_path / "t.parquet", "y", "country"), fastml.group_stats(table, "y", "country"))
+
+    def test_polars_is_not_asked_where_pages_have_checksums(
+        self, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FASTML_READER", "polars")
+        asked = []
+        monkeypatch.setattr(pl, "scan_parquet", lambda *a, **k: asked.append(a) or 1 / 0)
+        for version in ("1.0", "2.0"):
+            for dictionary in (True, False):
+                options = {"data_page_version": version, "use_dictionary": dictionary, "write_page_checksum": True}
+                pq.write_table(table, tmp_path / "t.parquet", **options)
+                fastml.group_stats(tmp_path / "t.parquet", "y", "id")
+        assert asked == []
+        pq.write_table(table, tmp_path / "t.parquet")
+        with pytest.raises(ZeroDivisionError):
+            fastml.group_stats(tmp_path / "t.parquet", "y", "id")
+
+    def test_arrow_and_feather(self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
+        feather.write_feather(table, tmp_path / "t.feather", compression="lz4", chunksize=700)
+        feather.write_feather(table, tmp_path / "t.arrow", compression="uncompressed")
+        with pa.ipc.new_stream(tmp_path / "t.arrows", table.schema) as stream:
+            stream.write_table(table, max_chunksize=100)
+        for name in ("t.feather", "t.arrow", "t.arrows"):
+            same(fastml.group_stats(tmp_path / name, "y", "id"), truth)
+
+    def test_csv(self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        path.write_text(csv_text(table))
+        same(fastml.group_stats(path, "y", "id"), truth)
+        for delimiter in ";|\t":
+            path.write_text(csv_text(table, delimiter, missing="NA"))
+            same(fastml.group_stats(path, "y", "id"), truth)
+        path.write_text(csv_text(table, ";", ",", "."))
+        same(fastml.group_stats(path, "y", "id", csv_options={"decimal": ","}), truth)
+        (tmp_path / "t.csv.gz").write_bytes(gzip.compress(csv_text(table).encode()))
+        same(fastml.group_stats(tmp_path / "t.csv.gz", "y", "id"), truth)
+        path.write_bytes(csv_text(table).replace("other", "öther").encode("latin-1"))
+        with pytest.raises(FastmlError, match=r"is not text in utf-8; give csv_options=\{'encoding': 'latin-1'\}"):
+            fastml.group_stats(path, "y", "id")
+        same(fastml.group_stats(path, "y", "id", csv_options={"encoding": "latin-1"}), truth)
+
+    def test_csv_types_beyond_the_beginning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("fastml.delimited.START", 2000)
+        monkeypatch.setattr("fastml.delimited.SAMPLE", 500)
+        rows = [f"{i // 10},{i % 7}" for i in range(3000)]
+        rows[-3] = "299,2.5"
+        path = tmp_path / "t.csv"
+        path.write_text("id,y\n" + "\n".join(rows) + "\n")
+        assert fastml.fit(path, "y", "id").n_obs == 3000
+        rows[-3], rows[1003] = "299,2", "100,word"
+        path.write_text("id,y\n" + "\n".join(rows) + "\n")
+        with pytest.raises(FastmlError, match="word.*csv_options=.*types"):
+            fastml.fit(path, "y", "id")
+        stats = fastml.group_stats(path, "id", "y", csv_options={"types": {"y": "string"}})
+        assert stats.keys["y"].type == pa.string()
+
+    def test_csv_refusals(self, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        path.write_text("")
+        with pytest.raises(FastmlError, match=r"t\.csv is not a CSV file that can be read: it is empty"):
+            fastml.fit(path, "y", "id")
+        path.write_text("id,y\n1,2\n1,2,3\n")
+        with pytest.raises(FastmlError, match=r"t\.csv is not a CSV file .*Expected 2 columns, got 3"):
+            fastml.fit(path, "y", "id")
+        path.write_text("id,y\n1,2\n1,3\n2,4\n2,6\n")
+        for options, message in (
+            ({"sep": ";"}, "csv_options='sep' is not one of 'delimiter', 'encoding', 'decimal', 'types'"),
+            ({"delimiter": ";;"}, "is not one character"),
+            ({"encoding": "latin1000"}, "try 'utf-8' or 'latin-1'"),
+            ({"types": {"y": "number"}}, "is not an Arrow type"),
+        ):
+            with pytest.raises(FastmlError, match=message):
+                fastml.fit(path, "y", "id", csv_options=options)
+
+    def test_sav(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pyreadstat = pytest.importorskip("pyreadstat")
+        import pandas as pd
+
+        rng = np.random.default_rng(8)
+        frame = pd.DataFrame({"id": np.repeat(np.arange(20.0), 10), "y": np.round(rng.normal(5, 2, 200), 2)})
+        frame["name"] = "a"
+        frame.loc[[3, 50], "y"] = 99.0
+        frame.loc[[4], "y"] = np.nan
+        for name, options in (("t.sav", {}), ("t.zsav", {"compress": True})):
+            pyreadstat.write_sav(frame, tmp_path / name, missing_ranges={"y": [99.0]}, **options)
+            monkeypatch.setattr("fastml.readers.SAV_ROWS", 50)
+            stats = fastml.group_stats(tmp_path / name, "y", "id")
+            clean = frame.assign(y=frame["y"].where(frame["y"] != 99.0))
+            same(stats, fastml.group_stats(clean, "y", "id"))
+            assert stats.dropped() == {"group": 0, "outcome": 3}
+            assert fastml.group_stats(tmp_path / name, "y", "name").keys["name"].to_pylist() == ["a"]
+        (tmp_path / "bad.sav").write_bytes(b"$FL2" + bytes(400))
+        with pytest.raises(FastmlError, match=r"bad\.sav is not an SPSS file that can be read"):
+            fastml.fit(tmp_path / "bad.sav", "y", "id")
+        monkeypatch.setattr("fastml.readers.find_spec", lambda name: None)
+        with pytest.raises(FastmlError, match=r"pip install 'fastml-icc\[spss\]'"):
+            fastml.fit(tmp_path / "t.sav", "y", "id")
+
+    def test_a_file_without_an_ending_is_known_by_its_content(
+        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path
+    ) -> None:
+        pq.write_table(table, tmp_path / "blob")
+        same(fastml.group_stats(tmp_path / "blob", "y", "id"), truth)
+        (tmp_path / "note").write_text("hello")
+        with pytest.raises(FastmlError, match="note is of no kind that can be read"):
+            fastml.fit(tmp_path / "note", "y", "id")
+
+    def test_other_streams(self, table: pa.Table, truth: fastml.GroupStats) -> None:
+        duckdb = pytest.importorskip("duckdb")
+        relation = duckdb.from_arrow(table)
+        same(fastml.group_stats(relation.arrow(), "y", "id"), truth)
+
+
+class TestMany:
+    """Several files are one table."""
+
+    @pytest.fixture
+    def folder(self, table: pa.Table, tmp_path: Path) -> Path:
+        folder = tmp_path / "data"
+        folder.mkdir()
+        for i, part in enumerate(cut(table, 5)):
+            pq.write_table(part, folder / f"part-{i}.parquet", row_group_size=130)
+        (folder / "_SUCCESS").write_text("")
+        (folder / ".part-0.parquet.crc").write_text("x")
+        (folder / "notes.md").write_text("x")
+        return folder
+
+    def test_folder_glob_list_uri(self, folder: Path, truth: fastml.GroupStats) -> None:
+        files = sorted(folder.glob("*.parquet"))
+        for data in (folder, str(folder) + "/", f"{folder}/*.parquet", files, [str(f) for f in files], tuple(files),
+                     [folder], folder.as_uri(), folder.as_uri() + "/part-*.parquet", [f.as_uri() for f in files]):  # fmt: skip
+            for threads in (1, 3):
+                same(fastml.group_stats(data, "y", "id", threads=threads), truth)
+        same(fastml.group_stats(files[0].as_uri(), "y", "id"), fastml.group_stats(files[0], "y", "id"))
+
+    def test_only_the_needed_columns_are_decoded(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+        read = pq.ParquetFile.read_row_group
+        monkeypatch.setattr(
+            pq.ParquetFile, "read_row_group", lambda self, i, **k: asked.append(k["columns"]) or read(self, i, **k)
+        )
+        fastml.group_stats(folder, "y", "id")
+        assert len(asked) == 25
+        assert all(columns == ["id", "y"] for columns in asked)
+
+    def test_hive_folders(self, table: pa.Table, tmp_path: Path) -> None:
+        import pyarrow.dataset as ds
+
+        layout = ds.partitioning(pa.schema([("cycle", pa.int64()), ("country", pa.string())]), flavor="hive")
+        ds.write_dataset(table, tmp_path / "d", format="parquet", partitioning=layout)
+        whole = fastml.group_stats(table, "y", "id", by=["cycle", "country"])
+        found = fastml.group_stats(tmp_path / "d", "y", "id", by=["cycle", "country"])
+        assert found.keys.equals(whole.keys)
+        np.testing.assert_allclose(found.moments[..., 3], whole.moments[..., 3], rtol=1e-12)
+        one = fastml.group_stats(tmp_path / "d", "y", "id", filter="cycle = 2019 and country = 'TUR'")
+        kept = table.filter((pc.field("cycle") == 2019) & (pc.field("country") == "TUR"))
+        same(one, fastml.group_stats(kept, "y", "id"))
+        by_glob = fastml.group_stats(f"{tmp_path}/d/cycle=*/country=TUR/*.parquet", "y", "id", by="cycle")
+        assert set(by_glob.keys["cycle"].to_pylist()) == {2019, 2023}
+        (tmp_path / "d" / "cycle=__HIVE_DEFAULT_PARTITION__").mkdir()
+        (tmp_path / "d" / "cycle=__HIVE_DEFAULT_PARTITION__" / "country=TUR").mkdir()
+        pq.write_table(table.select(["y", "id"]).slice(0, 9),
+                       tmp_path / "d" / "cycle=__HIVE_DEFAULT_PARTITION__" / "country=TUR" / "a.parquet")  # fmt: skip
+        assert fastml.group_stats(tmp_path / "d", "y", "id", by="cycle").dropped()["by"] == 9
+
+    def test_widths_and_kinds_that_drift(self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
+        a, b = cut(table.select(["y", "id"]), 2)
+        pq.write_table(a, tmp_path / "a.parquet")
+        pq.write_table(b.cast(pa.schema([("y", pa.float64()), ("id", pa.int32())])), tmp_path / "b.parquet")
+        same(fastml.group_stats([tmp_path / "a.parquet", tmp_path / "b.parquet"], "y", "id"), truth)
+        same(fastml.group_stats(tmp_path, "y", "id"), truth)
+        pq.write_table(b.cast(pa.schema([("y", pa.float64()), ("id", pa.float64())])), tmp_path / "b.parquet")
+        drifted = fastml.group_stats(tmp_path, "y", "id")
+        assert drifted.keys["id"].type == pa.float64()
+        assert np.array_equal(drifted.moments, truth.moments)
+        for other, message in ((pa.string(), "has type string in file .*b.parquet and int64 in file .*a.parquet"),):
+            pq.write_table(b.cast(pa.schema([("y", pa.float64()), ("id", other)])), tmp_path / "b.parquet")
+            with pytest.raises(FastmlError, match=message):
+                fastml.group_stats(tmp_path, "y", "id")
+        pq.write_table(b.rename_columns(["score", "id"]), tmp_path / "b.parquet")
+        with pytest.raises(FastmlError, match=r"column 'y' is not in file .*b\.parquet"):
+            fastml.group_stats(tmp_path, "y", "id")
+
+    def test_parquet_dictionaries_that_differ_by_file(self, tmp_path: Path) -> None:
+        for name, ids in (("a", ["x", "y"]), ("b", ["y", "z"])):
+            column = pa.array(ids * 10).dictionary_encode()
+            pq.write_table(pa.table({"id": column, "y": np.arange(20.0)}), tmp_path / f"{name}.parquet")
+        assert fastml.group_stats(tmp_path, "y", "id").groups().labels["id"].to_pylist() == ["x", "y", "z"]
+
+    def test_refusals(self, folder: Path, tmp_path: Path) -> None:
+        pq.write_table(pa.table({"y": [1.0]}), folder / "late.arrow")
+        (tmp_path / "empty").mkdir()
+        for data, message in (
+            (folder, r"holds files of several formats \(.*late\.arrow, .*part-0\.parquet\)"),
+            (tmp_path / "empty", "folder .*empty holds no file ending in .parquet"),
+            (f"{tmp_path}/*.csv", r"no file matches .*\*\.csv"),
+            ([folder / "part-0.parquet"] * 2, "part-0.parquet is named twice: its rows would count twice"),
+            ([folder / "part-0.parquet", folder / "part-9.parquet"], "part-9.parquet does not exist"),
+            ("gopher://x/y.parquet", "gopher://x/y.parquet can't be opened"),
+            (f"{folder.as_uri()}/no.parquet", "no.parquet does not exist"),
+            (f"{folder.as_uri()}/no-*.parquet", "no file matches"),
+            ([], "data of type list can't be read"),
+        ):
+            with pytest.raises(FastmlError, match=message) as caught:
+                fastml.fit(data, "y", "id")
+            assert "\n" not in str(caught.value)
+
+    def test_a_file_cut_short_is_named(self, folder: Path) -> None:
+        path = folder / "part-3.parquet"
+        path.write_bytes(path.read_bytes()[:-200])
+        with pytest.raises(FastmlError, match=r"part-3\.parquet is not a Parquet file that can be read"):
+            fastml.fit(folder, "y", "id")
+
+
+class TestFilters:
+    """A filter keeps the rows it would keep in memory, whatever the source."""
+
+    @pytest.mark.parametrize(
+        ("text", "expression"),
+        [
+            ("cycle = 2019", pc.field("cycle") == 2019),
+            ("cycle <> 2019 AND id >= 30", (pc.field("cycle") != 2019) & (pc.field("id") >= 30)),
+            ("country in ('TUR', 'FIN') or id < 3", (pc.field("country") == "TUR") | (pc.field("id") < 3)),
+            ("not (country = 'TUR')", pc.field("country") != "TUR"),
+            ("country not in ('TUR')", pc.field("country") != "TUR"),
+            ("y is not null and y between 400 and 500", (pc.field("y") >= 400) & (pc.field("y") <= 500)),
+            ('"y" is null', pc.field("y").is_null()),
+            ("y > -1e3", pc.field("y") > -1000),
+            ("`id` == 5", pc.field("id") == 5),
+            ("not id != 5", pc.field("id") == 5),
+        ],
+    )
+    def test_in_memory_and_in_files(self, text: str, expression: object, table: pa.Table, tmp_path: Path) -> None:
+        wanted = fastml.group_stats(table.filter(expression), "y", "id")
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=100)
+        feather.write_feather(table, tmp_path / "t.feather")
+        (tmp_path / "t.csv").write_text(csv_text(table))
+        sources = (table, tmp_path / "t.parquet", tmp_path / "t.feather", tmp_path / "t.csv", pl.from_arrow(table),
+                   table.to_pandas(), table.to_reader(max_chunksize=11),
+                   {name: table[name] for name in table.column_names})  # fmt: skip
+        for data in sources:
+            same(fastml.group_stats(data, "y", "id", filter=text), wanted)
+        same(fastml.group_stats(table, "y", "id", filter=expression), wanted)
+
+    def test_row_groups_are_skipped(self, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=100)
+        read: list[int] = []
+        inner = pq.ParquetFile.read_row_group
+        monkeypatch.setattr(
+            pq.ParquetFile, "read_row_group", lambda self, i, **k: read.append(i) or inner(self, i, **k)
+        )
+        fastml.group_stats(tmp_path / "t.parquet", "y", "id", filter="id < 4")
+        assert sorted(read) == list(range(len(read)))
+        assert 1 <= len(read) < 6
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [("", "at its end"), ("cycle =", "at its end"), ("cycle ~ 3", "at '~ 3'"), ("cycle = 3)", "at '\\)'"),
+         ("(cycle = 3", "at its end"), ("id in ()", "at '\\)'"), ("__import__('os')", "at \"\\('os'\\)\""), ("id = 3; drop", "at '; drop'"),
+         ("cycle", "at its end"), ("id is 3", "at '3'"), ("id = 'a", "at \"'a\"")],
+    )  # fmt: skip
+    def test_what_is_no_condition(self, text: str, place: str) -> None:
+        with pytest.raises(FastmlError, match=place):
+            as_expression(text)
+
+    def test_what_cannot_be_computed(self, table: pa.Table) -> None:
+        for text, message in (
+            ("id < 'a'", "can't be applied: .*less"),
+            ("nothing = 1", "there is no column 'nothing'"),
+        ):
+            with pytest.raises(FastmlError, match=message):
+                fastml.fit(table, "y", "id", filter=text)
+        with pytest.raises(FastmlError, match="is not one of 'a pyarrow expression'"):
+            fastml.fit(table, "y", "id", filter=3)
+
+    def test_nan_in_parquet_is_missing_too(self, tmp_path: Path) -> None:
+        pq.write_table(pa.table({"y": [1.0, np.nan], "id": [1, 2]}), tmp_path / "t.parquet")
+        assert fastml.group_stats(tmp_path / "t.parquet", "y", "id", filter="y is null").keys["id"].to_pylist() == [2]
+
+    def test_null_is_neither_true_nor_false(self) -> None:
+        data = {"y": [1.0, 2.0, 3.0, 4.0, 5.0], "id": [1, 1, 2, 2, 2], "k": [1, None, 2, None, 1]}
+        for text, n in (("k = 1", 2), ("k != 1", 1), ("not k = 1", 1), ("k not in (1, 3)", 1), ("k is null", 2), ("k = 1 or id = 1", 3)):  # fmt: skip
+            assert int(fastml.group_stats(data, "y", "id", filter=text).counts[:, 0].sum()) == n, text
+
+
+class TestThreads:
+    """What reads ahead keeps order, hands errors on, and stops."""
+
+    def test_order_and_bound(self) -> None:
+        running: list[int] = []
+        most = 0
+
+        def job(i: int):
+            def read():
+                running.append(i)
+                for k in range(3):
+                    time.sleep(0.001 * ((i * 7) % 5))
+                    yield i, k
+                running.remove(i)
+
+            return read
+
+        got = []
+        for item in in_order((job(i) for i in range(40)), 3):
+            most = max(most, len(running))
+            got.append(item)
+        assert got == [(i, k) for i in range(40) for k in range(3)]
+        assert 1 <= most <= 3
+
+    def test_an_error_comes_in_its_place_and_threads_end(self) -> None:
+        def good():
+            yield from range(100)
+
+        def bad():
+            yield 0
+            raise RuntimeError("no")
+
+        got = []
+        stream = in_order([good, bad, good, good], 2)
+        with pytest.raises(RuntimeError, match="no"):
+            for item in stream:
+                got.append(item)
+        assert len(got) == 101
+        assert not reading()
+
+    def test_closing_stops_the_threads(self) -> None:
+        def endless():
+            while True:
+                yield 1
+
+        stream = in_order([endless] * 8, 4)
+        assert next(stream) == 1
+        assert reading()
+        stream.close()
+        assert not reading()
+
+    def test_no_thread_is_left_after_an_error_in_the_data(self, tmp_path: Path) -> None:
+        y = np.ones(200_000)
+        y[70_000] = np.inf
+        pq.write_table(pa.table({"y": y, "id": np.arange(200_000) % 50}), tmp_path / "t.parquet", row_group_size=1000)
+        with pytest.raises(FastmlError, match="has inf in row 70,000"):
+            fastml.fit(tmp_path / "t.parquet", "y", "id")
+        deadline = time.monotonic() + 2
+        while reading() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not reading()
+
+    def test_threads_that_are_none(self, table: pa.Table) -> None:
+        for threads in (0, -1, 1.5, True):
+            with pytest.raises(FastmlError, match="threads="):
+                fastml.fit(table, "y", "id", threads=threads)
+
+
+def reading() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("fastml-read")]
+
+
+def test_progress_is_shown_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastml.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("fastml.progress.REFRESH", 0.0)
+    table = fastml.simulate(students=30_000, schools=100)
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=3000)
+    fastml.fit(tmp_path / "t.parquet", "score", "school", progress=True)
+    shown = capsys.readouterr().err
+    assert "rows" in shown
+    assert "million/s" in shown
+    assert "%" in shown
+    fastml.fit(tmp_path / "t.parquet", "score", "school")
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,70 @@
+"""The studies as data: the columns and variance formulas of each, and how they are found."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+import fastml
+from fastml import designs
+
+EVERY = {
+    "timss": designs.TIMSS,
+    "timss_before_2015": designs.TIMSS_BEFORE_2015,
+    "pirls": designs.PIRLS,
+    "pisa": designs.PISA,
+    "pisa_before_2015": designs.PISA_BEFORE_2015,
+    "iccs": designs.ICCS,
+    "naep": designs.NAEP,
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_by_name(name: str) -> None:
+    assert designs.find_design(name) is EVERY[name]
+    assert designs.find_design(name.upper().replace("_", " ")) is EVERY[name]
+    assert designs.find_design(EVERY[name]) is EVERY[name]
+
+
+def test_variance_formulas() -> None:
+    """The design page's table: factor, replicates, and which plausible values make the sampling variance."""
+    assert [(d.factor, d.first_only) for d in EVERY.values()] == [
+        (0.5, False), (1.0, True), (0.5, False), (0.05, False), (0.05, False), (1.0, False), (1.0, True),
+    ]  # fmt: skip
+    both = {name: d.replicates.both_halves for name, d in EVERY.items() if isinstance(d.replicates, designs.Jackknife)}
+    assert both == {"timss": True, "timss_before_2015": False, "pirls": True, "iccs": False}
+    counts = {name: d.replicates.count for name, d in EVERY.items() if isinstance(d.replicates, designs.Columns)}
+    assert counts == {"pisa": 80, "pisa_before_2015": 80, "naep": 62}
+    # Fay's factor .5: 1/(80 (1 - .5)^2).
+    assert designs.PISA.factor == 1.0 / (80 * 0.25)
+
+
+def test_names_of_plausible_values() -> None:
+    assert designs.TIMSS.plausible[0].format(outcome="BSMMAT", k=1) == "BSMMAT01"
+    assert designs.PISA.plausible[0].format(outcome="MATH", k=10) == "PV10MATH"
+    assert designs.PISA.replicates.pattern[0].format(r=80) == "W_FSTURWT80"
+    assert designs.NAEP.replicates.pattern[0].format(r=7) == "SRWT07"
+
+
+def test_designs_are_values() -> None:
+    mine = dataclasses.replace(designs.NAEP, first_only=False, n_plausible=5)
+    assert mine != designs.NAEP
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        designs.TIMSS.factor = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("tims", "did you mean 'timss'"),
+        ("PISA2018", "did you mean 'pisa'"),
+        ("xyz", "Design of your own"),
+        (3, "your own"),
+    ],
+)
+def test_unknown_names(name: object, hint: str) -> None:
+    with pytest.raises(fastml.FastmlError, match=hint) as caught:
+        designs.find_design(name)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    assert "'timss', 'timss_before_2015', 'pirls'" in str(caught.value)

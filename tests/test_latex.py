@@ -1,0 +1,65 @@
+"""LaTeX: the table, its escapes, and a document that compiles."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import fastml
+from fastml.markup import latex_text
+
+NAMES = [
+    r"50 % of A_1 & B",
+    r"#$ {x} ~ ^ \ end",
+    '[2] * "quoted" <i> a|b -- `tick\'',
+    r"\input{/etc/passwd}",
+    "a\x07b\nc",
+]
+
+
+def test_every_special_character_is_escaped() -> None:
+    assert latex_text("%_&#${}") == r"\%\_\&\#\$\{\}"
+    assert latex_text("~^\\") == r"\textasciitilde{}\textasciicircum{}\textbackslash{}"
+    assert latex_text("[1] * a") == "{[}1{]} {*} a"
+    assert latex_text("a\nb\x00") == "a b?"
+
+
+def test_the_lectures_table(lecture_file: Path) -> None:
+    fit = fastml.fit(lecture_file, "bsmmatxx", "idschool")
+    lines = fit.to_latex().splitlines()
+    assert lines[0] == r"\begin{tabular}{llrrrrrr}"
+    assert r"Grand mean & $\gamma_{00}$ & 538.979 & 16.422 & 504.61 to 573.35 & 19 & 32.821 & 0.0000 \\" in lines
+    assert lines[-1] == r"\end{tabular}"
+    floating = fit.to_latex("50 % & more", "tab:icc")
+    assert floating.startswith("\\begin{table}\n\\centering\n\\caption{50 \\% \\& more}\n\\label{tab:icc}\n")
+    assert floating.endswith(r"\end{table}")
+
+
+def test_minus_signs() -> None:
+    fit = fastml.fit({"s": [1, 1, 2, 2, 3, 3], "y": [-1.0, -2.0, -4.0, -5.5, -9.0, -8.0]}, "y", "s")
+    assert "$-$4.917" in fit.to_latex()
+
+
+def test_a_document_of_awkward_names_compiles(tmp_path: Path) -> None:
+    latex = shutil.which("pdflatex")
+    if latex is None:
+        pytest.skip("no pdflatex")
+    data = {
+        NAMES[0]: [name for name in NAMES for _ in range(6)],
+        NAMES[1]: [1, 1, 2, 2, 3, 3] * len(NAMES),
+        NAMES[2]: [float((7 * i) % 13) - 5.0 for i in range(6 * len(NAMES))],
+    }
+    table = fastml.fit_by(data, NAMES[2], NAMES[1], by=NAMES[0])
+    fit = fastml.fit(data, NAMES[2], NAMES[1])
+    body = "\n\n".join([table.to_latex(), fit.to_latex(), fit.to_latex(NAMES[2], "tab:fit"), r"Table~\ref{tab:fit}"])
+    source = tmp_path / "t.tex"
+    source.write_text(rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}")
+    done = subprocess.run(
+        [latex, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", source.name],
+        cwd=tmp_path, capture_output=True, text=True, check=False, errors="replace",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "t.pdf").stat().st_size > 10_000

@@ -1,0 +1,74 @@
+"""Rubin's rules and Barnard and Rubin's degrees of freedom against tables worked by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fastml.pooling import average, barnard_rubin, pool
+
+
+def test_rubin_by_hand() -> None:
+    """Estimates 10, 12, 14, 11, 13 with variances 4, 5, 6, 5, 5: mean 12, U = 5, B = (4 + 0 + 4 + 1 + 1)/4 = 2.5."""
+    pooled = pool(np.array([10.0, 12.0, 14.0, 11.0, 13.0]), np.array([4.0, 5.0, 6.0, 5.0, 5.0]), math.inf)
+    assert pooled.estimate == 12.0
+    assert pooled.sampling_variance == 5.0
+    assert pooled.imputation_variance == 2.5
+    assert math.isclose(pooled.se, math.sqrt(8.0))  # T = 5 + 1.2 x 2.5
+    # lambda = 3/8, old df = 4/(9/64) = 256/9; with infinite complete df nothing else counts.
+    assert math.isclose(pooled.df, 256.0 / 9.0)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "imputation", "m", "complete", "df"),
+    [
+        # lambda = 3/8: old 256/9, observed (76/78) 75 (5/8) = 45.67307..., together 17.5279...
+        (5.0, 2.5, 5, 75.0, 1.0 / (9.0 / 256.0 + 78.0 / (76.0 * 75.0 * 0.625))),
+        # lambda = 1.1/2 by M = 10, U = 0.9, B = 1: old 9/0.3025, observed 80 (81/83) 0.45.
+        (0.9, 1.0, 10, 80.0, 1.0 / (0.3025 / 9.0 + 83.0 / (81.0 * 80.0 * 0.45))),
+        # No variance between plausible values: the observed df alone, 75 x 76/78.
+        (5.0, 0.0, 5, 75.0, 75.0 * 76.0 / 78.0),
+        # No sampling variance: lambda = 1, nothing observed.
+        (0.0, 1.0, 5, 75.0, 0.0),
+        # One value: nothing is imputed.
+        (5.0, 0.0, 1, 75.0, 75.0),
+        (5.0, 0.0, 5, math.inf, math.inf),
+    ],
+)
+def test_barnard_rubin_by_hand(sampling: float, imputation: float, m: int, complete: float, df: float) -> None:
+    if sampling == 0.0 and imputation > 0.0:
+        lam = 1.0
+        assert barnard_rubin(sampling, imputation, m, complete) == pytest.approx(0.0, abs=1e-12), lam
+    else:
+        assert barnard_rubin(sampling, imputation, m, complete) == pytest.approx(df, rel=1e-14)
+
+
+def test_the_sampling_variance_of_the_first_value_alone() -> None:
+    pooled = pool(np.array([1.0, 3.0]), np.array([4.0]), 75.0)
+    assert pooled.sampling_variance == 4.0
+    assert math.isclose(pooled.se**2, 4.0 + 1.5 * 2.0)
+
+
+def test_one_value_has_no_imputation_variance() -> None:
+    pooled = pool(np.array([3.0]), np.array([4.0]), 75.0)
+    assert (pooled.estimate, pooled.se, pooled.imputation_variance, pooled.df) == (3.0, 2.0, 0.0, 75.0)
+
+
+def test_an_unknown_variance_stays_unknown() -> None:
+    pooled = pool(np.array([3.0, 4.0]), np.array([math.nan, math.nan]), 75.0)
+    assert pooled.estimate == 3.5
+    assert math.isnan(pooled.se)
+    assert math.isnan(pooled.df)
+
+
+def test_average_of_independent_parts() -> None:
+    """Standard errors 3 and 4: se sqrt(25)/2; df by Satterthwaite, 25^2/(81/10 + 256/20)."""
+    first = pool(np.array([500.0]), np.array([9.0]), 10.0)
+    second = pool(np.array([400.0]), np.array([16.0]), 20.0)
+    both = average([first, second])
+    assert both.estimate == 450.0
+    assert both.se == 2.5
+    assert both.sampling_variance == 6.25
+    assert math.isclose(both.df, 625.0 / (8.1 + 12.8))

@@ -1,0 +1,212 @@
+"""The faces in HTML and Markdown, the summary, and the page: whole, escaped, alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import run
+
+import fastml
+from fastml.markup import html_text, markdown_text
+
+EVIL = [
+    "<script>alert(1)</script>",
+    "<script>document.title='RUN'</script>",
+    "</style></svg><script>document.title='RUN'</script>",
+    '"><img src=x onerror="document.title=\'RUN\'">',
+    "--><script>document.title='RUN'</script>",
+    "'; & <b> \x00 \x1b[31m\nline",
+]
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Elements in order, with what makes a page run or reach out; complains where tags don't match."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def scores(schools: list[str]) -> dict[str, list[object]]:
+    rng = np.random.default_rng(2)
+    rows = [(part, school, 500.0 + 40.0 * i + rng.normal(0, 50)) for part in EVIL[:2]
+            for i, school in enumerate(schools) for _ in range(6)]  # fmt: skip
+    keys = ("<i>part</i>", "<b>school</b>", "y<script>")
+    return {key: [row[k] for row in rows] for k, key in enumerate(keys)}
+
+
+@pytest.fixture(scope="module")
+def evil() -> fastml.OneWayFit:
+    return fastml.fit(scores(EVIL), "y<script>", "<b>school</b>")
+
+
+@pytest.fixture(scope="module")
+def evil_table() -> fastml.FitTable:
+    return fastml.fit_by(scores(EVIL), "y<script>", "<b>school</b>", by="<i>part</i>")
+
+
+@pytest.fixture(scope="module")
+def fit(lecture_file: Path) -> fastml.OneWayFit:
+    return fastml.fit(lecture_file, "bsmmatxx", "idschool")
+
+
+@pytest.mark.parametrize("which", ["evil", "evil_table"])
+def test_no_name_becomes_markup(which: str, request: pytest.FixtureRequest) -> None:
+    result = request.getfixturevalue(which)
+    for page in (result.report_html(EVIL[1], EVIL[2]), result.to_html(), result._repr_html_()):
+        seen = Reader(page)
+        assert not {"script", "img", "b", "i", "iframe", "object", "link"} & set(seen.tags)
+        assert not [name for name, _ in seen.attributes if name.startswith("on")]
+        assert "\x00" not in page
+    assert any(EVIL[0] in word for word in seen.words) or "<b>school</b>" in "".join(seen.words)
+
+
+def test_the_page_runs_nothing_in_a_browser(evil: fastml.OneWayFit, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium")
+    evil.write_report(tmp_path / "evil.html", source=EVIL[1])
+    control = tmp_path / "control.html"
+    control.write_text(f"<title>x</title>{EVIL[1]}")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+               "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}"]  # fmt: skip
+    titles = []
+    for file in (control, tmp_path / "evil.html"):
+        done = subprocess.run([browser, *options, "--dump-dom", file.as_uri()], capture_output=True, text=True,
+                              timeout=120, check=True)  # fmt: skip
+        titles.append(re.findall("<title>(.*?)</title>", done.stdout)[0])
+    assert titles == ["RUN", "y&lt;script&gt; in schools (&lt;b&gt;school&lt;/b&gt;)"]
+
+
+def test_the_page_stands_alone(fit: fastml.OneWayFit, evil_table: fastml.FitTable) -> None:
+    for page in (fit.report_html(), evil_table.report_html()):
+        seen = Reader(page)
+        assert "svg" in seen.tags
+        reaching = [value for name, value in seen.attributes if name in ("src", "href", "xlink:href") and value]
+        assert all(value.startswith("#") for value in reaching)
+        assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", page)
+        ids = [value for name, value in seen.attributes if name == "id"]
+        assert len(ids) == len(set(ids))
+        assert {value[1:] for value in reaching if value} <= set(filter(None, ids))
+        assert "prefers-color-scheme: dark" in page
+
+
+def test_the_page_says_what_the_figures_mean(fit: fastml.OneWayFit) -> None:
+    text = " ".join("".join(Reader(fit.report_html()).words).split())
+    for said in (
+        "51 % of the variation in bsmmatxx lies between schools (95 % interval 37 % to 70 %)",
+        "one standard deviation below the average has a true mean of 466.7, one above it 611.3: a gap of 144.6",
+        "97 % of the variation seen between the school means reflects true differences; the other 3 % is error",
+        "the 600 students are worth 37.9",
+        "estimated at 539.0, with a standard error of 16.4 (95 % interval 504.6 to 573.3)",
+        "600 observations in 20 groups of 30; 0 rows dropped",
+    ):
+        assert said in text
+    assert fit.report_html().count("<svg") == 5
+
+
+def test_the_page_is_the_same_each_time(lecture_file: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        done = run("report", lecture_file, "-y", "bsmmatxx", "-g", "idschool", "-o", tmp_path / name)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a").stat().st_size < 400_000
+    assert lecture_file.name in (tmp_path / "a").read_text()
+
+
+def test_many_schools_show_both_ends() -> None:
+    rng = np.random.default_rng(1)
+    mean = 500.0 + rng.normal(0, 30, 3000)
+    stats = fastml.GroupStats.from_summary(
+        group=np.arange(3000), n=np.full(3000, 20), mean=mean, sd=np.full(3000, 80.0)
+    )
+    page = fastml.fit(stats).report_html()
+    assert page.count('<th scope="row">') == 10 + 4 + 40
+    assert "The 20 highest" in page
+    assert len(page) < 500_000
+
+
+def test_a_singular_and_a_weighted_fit_have_pages() -> None:
+    data = {"s": [i // 4 for i in range(40)], "y": [1.0, 2.0, 3.0, 4.0] * 10, "v": [i // 4 + 1.0 for i in range(40)]}
+    page = fastml.fit(data, "y", "s").report_html()
+    assert "differ no more than chance alone" in page
+    data["y"] = [y + i // 4 for i, y in enumerate(data["y"])]
+    weighted = fastml.fit(data, "y", "s", group_weights="v")
+    assert "The fit is weighted: school weights v, scaling size" in weighted.report_html()
+    assert "confidence intervals" not in str(weighted.summary())
+    assert weighted.report_html().count("<svg") == 4
+
+
+def test_summary_prints_table_intervals_and_sentences(fit: fastml.OneWayFit) -> None:
+    summary = fit.summary()
+    assert str(summary) == repr(summary)
+    assert str(summary).startswith(str(fit))
+    assert re.search(r"Intraclass correlation \(ICC\) +0\.37 to 0\.70\n", str(summary))
+    assert max(map(len, str(summary).splitlines())) <= 100
+    assert "<table" in summary._repr_html_()
+    assert "90 % confidence intervals" in str(fit.summary(level=0.9))
+
+
+def test_html_table_of_the_lecture(fit: fastml.OneWayFit) -> None:
+    seen = Reader(fit.to_html())
+    words = [word.strip() for word in seen.words if word.strip()]
+    assert seen.tags[0] == "table"
+    at = words.index("Grand mean")
+    assert words[at : at + 8] == ["Grand mean", "γ", "00", "538.979", "16.422", "504.61 to 573.35", "19", "32.821"]
+
+
+def test_markdown(fit: fastml.OneWayFit, evil_table: fastml.FitTable) -> None:
+    lines = fit.to_markdown().splitlines()
+    assert "| Grand mean | γ00 | 538.979 | 16.422 | 504.61 to 573.35 | 19 | 32.821 | 0.0000 |" in lines
+    table = [line for line in lines if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert "<script" not in evil_table.to_markdown()
+    assert markdown_text("a|b\n*c*") == r"a\|b \*c\*"
+    assert html_text('"\x07"') == "&quot;\ufffd&quot;"
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex", "html"])
+def test_forms_on_the_command_line(form: str, fit: fastml.OneWayFit, lecture_file: Path) -> None:
+    done = run("fit", lecture_file, "-y", "bsmmatxx", "-g", "idschool", "--format", form)
+    assert done.returncode == 0
+    assert done.stdout == getattr(fit, f"to_{form}")() + "\n"
+
+
+def test_parquet_on_the_command_line(lecture_file: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    words = ["fit", lecture_file, "-y", "bsmmatxx", "-g", "idschool", "--format", "parquet"]
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fastml: --format parquet needs a file: name it with -o\n"
+    assert run(*words, "-o", tmp_path / "fit.parquet").returncode == 0
+    assert pq.read_table(tmp_path / "fit.parquet")["icc"].to_pylist() == [pytest.approx(0.5114, abs=1e-4)]
