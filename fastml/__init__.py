@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastml.api import fit, fit_by, group_stats
     from fastml.errors import FastmlError
     from fastml.groupstats import GroupStats
+    from fastml.planning import Plan, plan
     from fastml.results import OneWayFit
     from fastml.simulation import simulate, simulate_files
     from fastml.survey import fit_survey
@@ -26,6 +27,7 @@ __all__ = [
     "FitTable",
     "GroupStats",
     "OneWayFit",
+    "Plan",
     "SurveyTable",
     "__version__",
     "designs",
@@ -33,6 +35,7 @@ __all__ = [
     "fit_by",
     "fit_survey",
     "group_stats",
+    "plan",
     "simulate",
     "simulate_files",
 ]
@@ -42,12 +45,14 @@ _HOME = {
     "FitTable": "tables",
     "GroupStats": "groupstats",
     "OneWayFit": "results",
+    "Plan": "planning",
     "SurveyTable": "surveytable",
     "designs": "designs",
     "fit": "api",
     "fit_by": "api",
     "fit_survey": "survey",
     "group_stats": "api",
+    "plan": "planning",
     "simulate": "simulation",
     "simulate_files": "simulation",
 }

@@ -231,12 +231,12 @@ def plan(
                                 "it is a target: leave n_groups or group_size out to have it found")  # fmt: skip
         return _evaluate(*settings, n_groups, group_size, "")
     if n_groups is None and group_size is None:
-        raise ArgumentError("n_groups", None, ("a number of schools",), "give it or group_size; the other is found")
+        raise RangeError("n_groups", None, "a number of schools; give it or group_size, and the other is found")
     if not given and difference is not None:
         given = {"detectable": difference}
     if len(given) != 1:
-        raise ArgumentError("target", sorted(given), ("difference", "se", "margin", "icc_width"),
-                            "one of them fixes the size that was left out")  # fmt: skip
+        raise RangeError("targets", ", ".join(sorted(given)) or "none",
+                         "exactly one of difference, se, margin and icc_width; it fixes the size left out")  # fmt: skip
     (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
 
     def at(count: int) -> Plan:
