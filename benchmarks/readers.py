@@ -2,6 +2,7 @@
 
 Run `python benchmarks/readers.py FILE...`. Every reader runs in a process of its own; the figures are the best and
 the median of five (seconds), and the peak memory of the process. Without files it makes 20 million rows.
+"""
 
 from __future__ import annotations
 
@@ -159,10 +160,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         if not files:
-            from fastml.simulation import simulate
+            from fastml.simulation import simulate_files
 
             path = Path(folder) / "students.parquet"
-            simulate(path, students=20_000_000, schools=20_000, seed=1)
+            simulate_files(path, students=20_000_000, schools=20_000, seed=1)
             files = [str(path)]
         for name in READERS:
             subprocess.run([sys.executable, __file__, name, *files], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def truth(table: pa.Table) -> fastml.GroupStats:
 
 def cut(table: pa.Table, pieces: int) -> list[pa.Table]:
     edges = [N * i // pieces for i in range(pieces + 1)]
-    return [table.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [table.slice(a, b - a) for a, b in pairwise(edges)]
 
 
 def csv_text(table: pa.Table, delimiter: str = ",", decimal: str = ".", missing: str = "") -> str:
@@ -140,7 +141,7 @@ class TestKinds:
         assert fastml.fit(path, "y", "id").n_obs == 3000
         rows[-3], rows[1003] = "299,2", "100,word"
         path.write_text("id,y\n" + "\n".join(rows) + "\n")
-        with pytest.raises(FastmlError, match="word.*csv_options=.*types"):
+        with pytest.raises(FastmlError, match=r"word.*csv_options=.*types"):
             fastml.fit(path, "y", "id")
         stats = fastml.group_stats(path, "id", "y", csv_options={"types": {"y": "string"}})
         assert stats.keys["y"].type == pa.string()
@@ -406,12 +407,11 @@ class TestThreads:
             yield 0
             raise RuntimeError("no")
 
-        got = []
         stream = in_order([good, bad, good, good], 2)
+        got = [next(stream) for _ in range(101)]
+        assert got == [*range(100), 0]
         with pytest.raises(RuntimeError, match="no"):
-            for item in stream:
-                got.append(item)
-        assert len(got) == 101
+            next(stream)
         assert not reading()
 
     def test_closing_stops_the_threads(self) -> None:

@@ -70,6 +70,25 @@ def test_every_form_gives_the_same_bits(table: pa.Table, truth: dict, tmp_path: 
         assert fastml.fit(form, "y", "id").to_dict() == truth, name
 
 
+@pytest.mark.parametrize("clustered", [True, False])
+@pytest.mark.parametrize("offset", [0, 3, 8])
+def test_null_and_nan_give_the_same_bits(clustered: bool, offset: int) -> None:
+    rng = np.random.default_rng(offset)
+    school = rng.integers(0, 12, 2000)
+    school = np.sort(school) if clustered else school
+    # Some schools have missing values, others none: their sums run in the order they'd run in without the others.
+    missing = (rng.random(2000) < 0.1) & (school % 3 == 0)
+    y = rng.normal(500, 100, 2000)
+    null = pa.table({"y": pa.array(y, mask=missing), "id": school}).slice(offset)
+    nan = pa.table({"y": np.where(missing, np.nan, y), "id": school}).slice(offset)
+    one, other = (fastml.group_stats(data, "y", "id") for data in (null, nan))
+    assert one.to_arrow().equals(other.to_arrow())
+    whole = pa.table({"y": y, "id": school}).slice(offset)
+    untouched = np.unique(school[offset:]) % 3 != 0
+    complete = fastml.group_stats(whole, "y", "id")
+    assert np.array_equal(one.moments[0, untouched], complete.moments[0, untouched])
+
+
 @pytest.mark.parametrize("dtype", [
     pa.int8(), pa.int16(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.float16(), pa.float32(), pa.decimal128(9, 1),
     pa.bool_(),

@@ -70,6 +70,24 @@ def _is_valid(valid, place):
     return (valid[place >> 3] >> np.uint8(place & 7)) & np.uint8(1) != 0
 
 
+@inner
+def _all_valid(valid, start, stop):
+    """Whether the bits from `start` to `stop` are all 1."""
+    while start < stop and start & 7:
+        if not _is_valid(valid, start):
+            return False
+        start += 1
+    while start + 8 <= stop:
+        if valid[start >> 3] != np.uint8(255):
+            return False
+        start += 8
+    while start < stop:
+        if not _is_valid(valid, start):
+            return False
+        start += 1
+    return True
+
+
 @intrinsic
 def _add_value(typing_context, table, group, value):
     """Add [1, 0, d, d^2] to a record, unless d = value - shift is NaN, and return d.
@@ -157,7 +175,11 @@ def _sum_run_valid(y, shift, valid, offset):
 
 @kernel(I4_IN, I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
 def accumulate_runs(starts, codes, y, valid, offset, table, missing):
-    """As `accumulate_rows`, for runs: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``."""
+    """As `accumulate_rows`, for runs: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``.
+
+    A run without missing values is summed in the same order whatever the other runs have, and null is as NaN, so that
+    the bits don't depend on which of the two a source has for a missing value.
+    """
     for r in range(codes.shape[0]):
         group = codes[r]
         run = y[starts[r] : starts[r + 1]]
@@ -166,8 +188,9 @@ def accumulate_runs(starts, codes, y, valid, offset, table, missing):
         if shift != shift:
             shift = run[0]
         total, squares = _sum_run(run, shift)
-        if valid.shape[0] > 0 or total != total:
-            shift, n, total, squares = _sum_run_valid(run, table[group, 1], valid, offset + starts[r])
+        at = offset + starts[r]
+        if total != total or (valid.shape[0] > 0 and not _all_valid(valid, at, at + run.shape[0])):
+            shift, n, total, squares = _sum_run_valid(run, table[group, 1], valid, at)
             missing[group] += run.shape[0] - n
         table[group, 0] += n
         table[group, 1] = shift
