@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, FormulaError, ModelError
+from fastml.errors import ArgumentError, FastmlError, FormulaError
+from fastml.fitting import fit_cells, fit_stats
 from fastml.groupstats import GroupStats
 from fastml.intake import Reading, saved_statistics, statistics
-from fastml.parts import fit_parts
 from fastml.results import OneWayFit
-from fastml.tables import FIGURES, FitTable, fit_table
-from fastml.weighted import Weighting, check_options, check_weights, fit_weighted
+from fastml.tables import FitTable
+from fastml.weighted import Weighting, check_options, check_weights
 
 __all__ = ["fit", "fit_by", "group_stats"]
 
@@ -108,7 +107,7 @@ def fit(
     reading = Reading(filter, threads, csv_options, progress)
     stats = _statistics(data, outcome, group, weights, group_weights, reading)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
-    return _fit_one(stats, name, method, df, weighting)
+    return fit_stats(stats, name, method, df, weighting)
 
 
 def fit_by(
@@ -175,41 +174,7 @@ def fit_by(
     reading = Reading(filter, threads, csv_options, progress)
     stats = _split_statistics(data, outcome, group, by, weights, group_weights, reading)
     outcomes = _names(outcome) or list(stats.outcomes)
-    weighted = bool(stats.weights or stats.group_weights)
-    if weighted or method == "anova" or df not in (None, "satterthwaite"):
-        columns = _one_by_one(stats, outcomes, method, df, weighting)
-    else:
-        columns = _all_at_once(stats, outcomes, method or "reml")
-    return fit_table({name: stats.keys[name].type for name in stats.by}, columns)
-
-
-def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, list[Any]]:
-    fits = fit_parts(stats, outcomes, method)
-    columns: dict[str, list[Any]] = {name: values.tolist() for name, values in fits.figures.items()}
-    for name in ("n_obs", "n_groups", "singular"):
-        columns[name] = [v if s == "ok" else None for v, s in zip(columns[name], fits.status, strict=True)]
-    for name in stats.by:
-        columns[name] = [labels[name] for labels in fits.labels for _ in outcomes]
-    columns["outcome"] = outcomes * len(fits.labels)
-    columns["method"] = [method if status == "ok" else None for status in fits.status]
-    columns["status"] = fits.status
-    return columns
-
-
-def _one_by_one(
-    stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
-) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, "outcome", *FIGURES, "status")}
-    for labels, part in stats.split():
-        for name in outcomes:
-            try:
-                row = {**_fit_one(part, name, method, df, weighting).to_dict(), "status": "ok"}
-            except ModelError as error:
-                row = {"n_dropped": sum(part.dropped(name).values()), "status": str(error)}
-            row |= {**labels, "outcome": name}
-            for column, values in columns.items():
-                values.append(row.get(column))
-    return columns
+    return fit_cells(stats, outcomes, method, df, weighting)
 
 
 def group_stats(
@@ -341,100 +306,6 @@ def _check_held(stats: GroupStats, group: Names | None, weights: str | None, gro
     ):
         if asked is not None and asked != held:
             raise FastmlError(f"{role}={asked!r}, but the statistics were gathered with {role}={held!r}")
-
-
-def _fit_one(
-    stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
-) -> OneWayFit:
-    if stats.weights or stats.group_weights:
-        return _fit_weighted(stats, outcome, method, df, weighting)
-    return _fit_stats(stats, outcome, method or "reml", df)
-
-
-def _fit_stats(stats: GroupStats, outcome: str | None, method: str, df: str | None) -> OneWayFit:
-    from fastml.inference import mean_test, standard_errors
-    from fastml.shrinkage import reliabilities
-    from fastml.varcomp import estimate, reduce_sizes
-
-    groups = stats.groups(outcome)
-    sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
-    vc = estimate(sizes, method)
-    errors = standard_errors(vc)
-    mean = mean_test(sizes, vc, df)
-    icc = vc.theta / (1.0 + vc.theta)
-    return OneWayFit(
-        gamma00=vc.gamma00,
-        se_gamma00=mean.se,
-        df=mean.df,
-        t=mean.t,
-        p_value=mean.p_value,
-        tau00=vc.tau00,
-        sigma2=vc.sigma2,
-        se_tau00=errors.se_tau00,
-        se_sigma2=errors.se_sigma2,
-        se_icc=errors.se_icc,
-        icc=icc,
-        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
-        reliability=float(sizes.count @ reliabilities(sizes.size, vc.theta)) / sizes.n_groups,
-        loglik=-0.5 * vc.deviance,
-        n_obs=sizes.n_obs,
-        n_groups=sizes.n_groups,
-        dropped=stats.dropped(outcome),
-        method=method,
-        df_method=df or ("hlm" if method == "anova" else "satterthwaite"),
-        outcome=outcome or stats.outcomes[0],
-        group=stats.group,
-        stats=stats,
-        components=vc,
-        sizes=sizes,
-    )
-
-
-def _fit_weighted(
-    stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
-) -> OneWayFit:
-    from fastml.inference import t_test
-    from fastml.shrinkage import reliabilities
-
-    if method not in (None, "ml"):
-        raise FastmlError(
-            f"method={method!r} can't be weighted: a pseudo likelihood has no restricted form; "
-            "leave method out or use method='ml'"
-        )
-    if df not in (None, "hlm", "normal"):
-        raise ArgumentError("df", df, ["hlm", "normal"], "weighted fits have J - 1 degrees of freedom ('hlm')")
-    fitted = fit_weighted(stats, outcome, weighting.weights_are, weighting.scaling, weighting.vcov)
-    sizes, vc, errors = fitted.sizes, fitted.components, fitted.errors
-    freedom = math.inf if df == "normal" else float(sizes.n_groups - 1)
-    t, p = t_test(vc.gamma00, vc.se_gamma00, freedom)
-    icc = vc.theta / (1.0 + vc.theta)
-    return OneWayFit(
-        gamma00=vc.gamma00,
-        se_gamma00=vc.se_gamma00,
-        df=freedom,
-        t=t,
-        p_value=p,
-        tau00=vc.tau00,
-        sigma2=vc.sigma2,
-        se_tau00=errors.se_tau00,
-        se_sigma2=errors.se_sigma2,
-        se_icc=errors.se_icc,
-        icc=icc,
-        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
-        reliability=float(reliabilities(fitted.groups.size, vc.theta).mean()),
-        loglik=-0.5 * vc.deviance,
-        n_obs=sizes.n_obs,
-        n_groups=sizes.n_groups,
-        dropped=stats.dropped(outcome),
-        method="ml",
-        df_method=df or "hlm",
-        outcome=outcome or stats.outcomes[0],
-        group=stats.group,
-        stats=stats,
-        components=vc,
-        sizes=sizes,
-        weighting=weighting,
-    )
 
 
 def _names(names: Any) -> list[Any]:

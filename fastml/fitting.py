@@ -1,0 +1,190 @@
+"""GroupStats -> results: one fit, or one for each part and outcome."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.errors import ArgumentError, FastmlError, ModelError
+from fastml.groupstats import GroupStats
+from fastml.parts import fit_parts
+from fastml.results import OneWayFit
+from fastml.tables import FIGURES, FitTable, fit_table
+from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.weighted import Weighting, fit_weighted
+
+__all__ = ["fit_cells", "fit_stats"]
+
+
+def fit_stats(
+    stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
+) -> OneWayFit:
+    """Fit the model to one outcome of the statistics, weighted where they are.
+
+    Parameters
+    ----------
+    stats : GroupStats
+        Not split by anything.
+    outcome : str or None
+        None for the only one.
+    method : {"reml", "ml", "anova"} or None
+        None: "reml", and "ml" with weights.
+    df : {"satterthwaite", "kenward-roger", "hlm", "normal"} or None
+    weighting : Weighting
+        Read where the statistics are weighted.
+
+    Returns
+    -------
+    OneWayFit
+    """
+    if stats.weights or stats.group_weights:
+        return _fit_weighted(stats, outcome, method, df, weighting)
+    from fastml.inference import mean_test, standard_errors
+    from fastml.varcomp import estimate, reduce_sizes
+
+    groups = stats.groups(outcome)
+    sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
+    vc = estimate(sizes, method or "reml")
+    errors, mean = standard_errors(vc), mean_test(sizes, vc, df)
+    return _result(
+        stats,
+        outcome,
+        vc,
+        sizes,
+        (sizes.size, sizes.count),
+        se_gamma00=mean.se,
+        df=mean.df,
+        t=mean.t,
+        p_value=mean.p_value,
+        se_tau00=errors.se_tau00,
+        se_sigma2=errors.se_sigma2,
+        se_icc=errors.se_icc,
+        method=method or "reml",
+        df_method=df or ("hlm" if method == "anova" else "satterthwaite"),
+    )
+
+
+def _fit_weighted(
+    stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
+) -> OneWayFit:
+    from fastml.inference import t_test
+
+    if method not in (None, "ml"):
+        raise FastmlError(
+            f"method={method!r} can't be weighted: a pseudo likelihood has no restricted form; "
+            "leave method out or use method='ml'"
+        )
+    if df not in (None, "hlm", "normal"):
+        raise ArgumentError("df", df, ["hlm", "normal"], "weighted fits have J - 1 degrees of freedom ('hlm')")
+    fitted = fit_weighted(stats, outcome, weighting.weights_are, weighting.scaling, weighting.vcov)
+    sizes, vc, errors = fitted.sizes, fitted.components, fitted.errors
+    freedom = math.inf if df == "normal" else float(sizes.n_groups - 1)
+    t, p = t_test(vc.gamma00, vc.se_gamma00, freedom)
+    return _result(
+        stats,
+        outcome,
+        vc,
+        sizes,
+        (fitted.groups.size, np.ones(len(fitted.groups.size))),
+        se_gamma00=vc.se_gamma00,
+        df=freedom,
+        t=t,
+        p_value=p,
+        se_tau00=errors.se_tau00,
+        se_sigma2=errors.se_sigma2,
+        se_icc=errors.se_icc,
+        method="ml",
+        df_method=df or "hlm",
+        weighting=weighting,
+    )
+
+
+def _result(
+    stats: GroupStats,
+    outcome: str | None,
+    vc: VarianceComponents,
+    sizes: SizeTable,
+    reliable: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+    **more: Any,
+) -> OneWayFit:
+    """Result of a fit; `reliable` has the sizes (S,) that make a school mean reliable, and their counts (S,)."""
+    from fastml.shrinkage import reliabilities
+
+    icc = vc.theta / (1.0 + vc.theta)
+    size, count = reliable
+    return OneWayFit(
+        gamma00=vc.gamma00,
+        tau00=vc.tau00,
+        sigma2=vc.sigma2,
+        icc=icc,
+        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
+        reliability=float(count @ reliabilities(size, vc.theta)) / sizes.n_groups,
+        loglik=-0.5 * vc.deviance,
+        n_obs=sizes.n_obs,
+        n_groups=sizes.n_groups,
+        dropped=stats.dropped(outcome),
+        outcome=outcome or stats.outcomes[0],
+        group=stats.group,
+        stats=stats,
+        components=vc,
+        sizes=sizes,
+        **more,
+    )
+
+
+def fit_cells(
+    stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
+) -> FitTable:
+    """Fit the model in every part of split statistics, and for every outcome.
+
+    Parameters
+    ----------
+    stats : GroupStats
+        Split by its `by` columns.
+    outcomes : list of str
+    method, df, weighting
+        As in `fit_stats`.
+
+    Returns
+    -------
+    FitTable
+        A row per part and outcome; one that can't be fitted says why in its status.
+    """
+    weighted = bool(stats.weights or stats.group_weights)
+    if weighted or method == "anova" or df not in (None, "satterthwaite"):
+        columns = _one_by_one(stats, outcomes, method, df, weighting)
+    else:
+        columns = _all_at_once(stats, outcomes, method or "reml")
+    return fit_table({name: stats.keys[name].type for name in stats.by}, columns)
+
+
+def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, list[Any]]:
+    fits = fit_parts(stats, outcomes, method)
+    columns: dict[str, list[Any]] = {name: values.tolist() for name, values in fits.figures.items()}
+    for name in ("n_obs", "n_groups", "singular"):
+        columns[name] = [v if s == "ok" else None for v, s in zip(columns[name], fits.status, strict=True)]
+    for name in stats.by:
+        columns[name] = [labels[name] for labels in fits.labels for _ in outcomes]
+    columns["outcome"] = outcomes * len(fits.labels)
+    columns["method"] = [method if status == "ok" else None for status in fits.status]
+    columns["status"] = fits.status
+    return columns
+
+
+def _one_by_one(
+    stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
+) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, "outcome", *FIGURES, "status")}
+    for labels, part in stats.split():
+        for name in outcomes:
+            try:
+                row = {**fit_stats(part, name, method, df, weighting).to_dict(), "status": "ok"}
+            except ModelError as error:
+                row = {"n_dropped": sum(part.dropped(name).values()), "status": str(error)}
+            row |= {**labels, "outcome": name}
+            for column, values in columns.items():
+                values.append(row.get(column))
+    return columns
