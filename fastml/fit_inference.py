@@ -41,18 +41,18 @@ class FitInference:
 
     def ci(
         self,
-        parameter: str,
+        parm: str,
         level: float = 0.95,
         method: str | None = None,
         *,
         draws: int = 10_000,
-        seed: int | np.random.Generator | None = None,
+        seed: int | np.random.Generator | None = 0,
     ) -> Interval:
         """Confidence interval of one parameter.
 
         Parameters
         ----------
-        parameter : str
+        parm : str
             "gamma00", "tau00", "tau_sd", "sigma2", "sigma", "theta", "icc", "deff", "deft", "n_eff" or "reliability".
         level : float
             Between 0 and 1.
@@ -63,7 +63,7 @@ class FitInference:
         draws : int
             Of the parametric bootstrap.
         seed : int, Generator or None
-            Of the bootstrap.
+            Of the bootstrap: the same answer every time, or, with None, a new one.
 
         Returns
         -------
@@ -87,9 +87,9 @@ class FitInference:
         (0.509, 0.999, 'exact')
         """
         if self.weighting is not None:
-            return self._robust(parameter, level, method)
+            return self._robust(parm, level, method)
         return interval(
-            self.sizes, self.components, parameter, level, method, df=self.df_method, draws=draws, seed=seed
+            self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed
         )
 
     def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
@@ -104,7 +104,7 @@ class FitInference:
         method: str | None = None,
         *,
         draws: int = 10_000,
-        seed: int | np.random.Generator | None = None,
+        seed: int | np.random.Generator | None = 0,
     ) -> pd.DataFrame:
         """Confidence intervals of all parameters.
 
@@ -130,7 +130,7 @@ class FitInference:
             rows.append({"parameter": name, "estimate": estimate, **asdict(ci)})
         return _frame(rows)
 
-    def test_between(self, draws: int = 10_000, seed: int | np.random.Generator | None = None) -> pd.DataFrame:
+    def test_between(self, draws: int = 10_000, seed: int | np.random.Generator | None = 0) -> pd.DataFrame:
         """Tests of tau00 = 0.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,7 +56,7 @@ NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exac
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval.
+    """A confidence interval: ``low, high = interval`` works too.
 
     Attributes
     ----------
@@ -75,6 +75,9 @@ class Interval:
     level: float
     method: str
     note: str = ""
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.low, self.high))
 
 
 def between_ratio(table: SizeTable, theta: float) -> tuple[float, float]:

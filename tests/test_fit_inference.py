@@ -41,6 +41,7 @@ def test_icc_interval_of_the_lecture(fit: OneWayFit) -> None:
     assert math.isclose(ci.low, low, rel_tol=1e-3)
     assert math.isclose(ci.high, high, rel_tol=1e-3)
     assert fit.ci("icc", 0.5).low > ci.low
+    assert tuple(fit.ci(parm="icc", level=0.95)) == (ci.low, ci.high)
 
 
 def test_intervals_have_a_row_per_parameter(fit: OneWayFit) -> None:
@@ -77,6 +78,10 @@ def test_bootstrap_is_seeded(fit: OneWayFit) -> None:
     first, again, other = (fit.ci("tau00", method="bootstrap", draws=500, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
+    unset = [fit.ci("tau00", method="bootstrap", draws=500) for _ in range(2)]
+    fresh = [fit.ci("tau00", method="bootstrap", draws=500, seed=None) for _ in range(2)]
+    assert unset[0] == unset[1]
+    assert fresh[0] != fresh[1]
 
 
 def test_tests_of_no_variance_between(fit: OneWayFit) -> None:
