@@ -11,8 +11,8 @@ from fastml.fitting import fit_cells, fit_stats
 from fastml.groupstats import GroupStats
 from fastml.intake import Reading, saved_statistics, statistics
 from fastml.results import OneWayFit
+from fastml.scaling import Weighting, check_options, check_weights
 from fastml.tables import FitTable
-from fastml.weighted import Weighting, check_options, check_weights
 
 __all__ = ["fit", "fit_by", "group_stats"]
 

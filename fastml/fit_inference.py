@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastml.errors import ArgumentError, FastmlError
 from fastml.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
+from fastml.scaling import Weighting
 from fastml.varcomp import SizeTable, VarianceComponents
-from fastml.weighted import Weighting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -200,7 +200,7 @@ class FitInference:
             With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
         """
         from fastml.conventions import design_effects, weighted_design_effects
-        from fastml.weighted import total_weights
+        from fastml.scaling import total_weights
 
         if self.weighting is None:
             return _frame([asdict(row) for row in design_effects(self.sizes, self.components)])

@@ -12,9 +12,10 @@ from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats import GroupStats
 from fastml.parts import fit_parts
 from fastml.results import OneWayFit
+from fastml.scaling import Weighting
 from fastml.tables import FIGURES, FitTable, fit_table
 from fastml.varcomp import SizeTable, VarianceComponents
-from fastml.weighted import Weighting, fit_weighted
+from fastml.weighted import fit_weighted
 
 __all__ = ["fit_cells", "fit_stats"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.batch import BatchTables, concatenate, fit_batch
-from fastml.weighted import WeightedGroups
+from fastml.scaling import UNWEIGHTED_WITHIN, WeightedGroups, scaled_size
 
 __all__ = ["FIGURES", "CellMoments", "JackknifePlan", "figures", "full_groups", "jackknife_moments", "plan_jackknife",
            "scale_replicates"]  # fmt: skip
@@ -52,7 +52,7 @@ class CellMoments:
 
 @dataclass(frozen=True)
 class _Scaled:
-    """Tables of the likelihood, shape (R, J) each: see `weighted.WeightedGroups`; `live` schools weigh something."""
+    """Tables of the likelihood, shape (R, J) each: see `scaling.WeightedGroups`; `live` schools weigh something."""
 
     size: Floats
     count: Floats
@@ -70,7 +70,7 @@ def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
     v : ndarray, shape (J,)
         Schools' weights in the full sample.
     scaling : str
-        As in `weighted.scale_weights`.
+        As in `scaling.scale_weights`.
 
     Returns
     -------
@@ -81,20 +81,13 @@ def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
     rows = np.where(live, moments.rows, 1.0)
     squares = np.where(live, moments.squares, 1.0)
     full = moments.total[0]
-    count = np.where(live, v * (total / full), 0.0)
-    mean, ss = moments.mean, moments.ss
-    if scaling in ("gk", "group-only"):
-        # "gk" is v^r times the mean a^r, which is sum(t^r)/n^r.
-        count = np.where(live, total / rows, 0.0) if scaling == "gk" else count
-        size, mean, ss = rows, moments.plain_mean, moments.plain_ss
+    # sum a^r is that of the full sample, since v^r moves with the totals.
+    size, count = scaled_size(rows, total, squares, full / v, v * (total / full), scaling)
+    if scaling in UNWEIGHTED_WITHIN:
+        mean, ss = moments.plain_mean, moments.plain_ss
     else:
-        if scaling == "size":
-            size = rows
-        elif scaling == "effective":
-            size = total * (total / squares)
-        else:
-            size = np.broadcast_to(full / v, total.shape)  # sum a^r is that of the full sample
-        ss = ss * (size / total)
+        mean, ss = moments.mean, moments.ss * (size / total)
+    count, size = np.where(live, count, 0.0), np.broadcast_to(size, total.shape)
     return _Scaled(size, count, np.where(live, mean, 0.0), np.where(live, ss, 0.0), live)
 
 

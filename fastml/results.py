@@ -19,9 +19,10 @@ from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
 from fastml.naive import Naive, naive_answers
+from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
 from fastml.varcomp import Optimum, SizeTable, VarianceComponents
-from fastml.weighted import SCALINGS, Weighting, fit_weighted, weighted_groups
+from fastml.weighted import fit_weighted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,12 +18,13 @@ from fastml.distributions import t_quantile
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.pooling import Pooled, average, pool
 from fastml.replication import FIGURES, CellMoments, figures, full_groups
+from fastml.scaling import UNWEIGHTED_WITHIN, check_options
 from fastml.surveycolumns import column_parts
 from fastml.surveyparts import Part, Sample
 from fastml.surveyrows import Rows, find_roles, open_rows, read_school_weights
 from fastml.surveytable import SurveyTable, survey_table
 from fastml.surveyzones import zone_parts
-from fastml.weighted import check_options, pseudo_ml, reduce_weighted, sandwich
+from fastml.weighted import pseudo_ml, reduce_weighted, sandwich
 
 __all__ = ["fit_survey"]
 
@@ -129,7 +130,7 @@ def fit_survey(
     if replicated and isinstance(chosen.replicates, Jackknife):
         parts, dropped_by = zone_parts(rows, roles, chosen.replicates, schools)
     else:
-        plain = scaling in ("gk", "group-only")
+        plain = scaling in UNWEIGHTED_WITHIN
         parts, dropped_by = column_parts(rows, roles, schools, plain, replicated)
     if not parts:
         raise ModelError("there are no rows to fit; check the files and the by-columns")

@@ -13,50 +13,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastml.errors import ArgumentError, FastmlError
 from fastml.groupstats import GroupStats
+from fastml.scaling import WeightedGroups, check_weights, weighted_groups
 from fastml.varcomp import SizeTable, VarianceComponents, check_groups, estimate
 
-__all__ = ["SCALINGS", "VCOVS", "WEIGHTS_ARE", "Sandwich", "WeightedFit", "WeightedGroups", "Weighting",
-           "check_options", "check_weights", "fit_weighted", "pseudo_ml", "reduce_weighted", "sandwich",
-           "scale_weights", "total_weights", "weighted_groups"]  # fmt: skip
+__all__ = ["Sandwich", "WeightedFit", "fit_weighted", "pseudo_ml", "reduce_weighted", "sandwich"]
 
 Floats = npt.NDArray[np.float64]
-
-SCALINGS = ("size", "effective", "none", "gk", "group-only")
-WEIGHTS_ARE = ("total", "conditional")
-VCOVS = ("joint", "block")
-
-
-@dataclass(frozen=True)
-class WeightedGroups:
-    """Groups as the weighted likelihood sees them; all arrays have shape (J,).
-
-    Attributes
-    ----------
-    n : ndarray of int64
-        Rows.
-    size : ndarray
-        A, the sum of the scaled conditional weights.
-    count : ndarray
-        v, the group's weight.
-    mean, residual : ndarray
-        Weighted mean, and what it is more than that double.
-    ss : ndarray
-        S, the weighted sum of squares about the mean.
-    """
-
-    n: npt.NDArray[np.int64]
-    size: Floats
-    count: Floats
-    mean: Floats
-    residual: Floats
-    ss: Floats
 
 
 @dataclass(frozen=True)
@@ -95,127 +62,6 @@ class WeightedFit:
     sizes: SizeTable
     components: VarianceComponents
     errors: Sandwich
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """How a fit was weighted: `weights_are`, the `scaling`, and the kind of sandwich `vcov`."""
-
-    weights_are: str
-    scaling: str
-    vcov: str
-
-
-def scale_weights(
-    plain: Floats, weighted: Floats | None, group_weight: Floats | None, weights_are: str, scaling: str
-) -> WeightedGroups:
-    """Scale the conditional weights; one pass over the rows serves all scalings.
-
-    Parameters
-    ----------
-    plain : ndarray, shape (J, 4)
-        Unweighted n, mean, residual, ss.
-    weighted : ndarray, shape (J, 5), or None
-        Sum of the rows' weights, mean, residual, ss, and the sum of their squares; None without row weights.
-    group_weight : ndarray, shape (J,), or None
-        v; None for 1 everywhere.
-    weights_are : {"total", "conditional"}
-        Total weights are divided by v.
-    scaling : {"size", "effective", "none", "gk", "group-only"}
-        a n/A; a A/sum(a^2); a; a = 1 and v times the mean a (Graubard and Korn 1996); a = 1.
-
-    Returns
-    -------
-    WeightedGroups
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> plain = np.array([[2.0, 5.0, 0.0, 2.0]])
-    >>> weighted = np.array([[8.0, 5.5, 0.0, 6.0, 40.0]])  # weights 2 and 6
-    >>> v = np.array([2.0])
-    >>> [float(scale_weights(plain, weighted, v, "total", s).size[0]) for s in SCALINGS]
-    [2.0, 1.6, 4.0, 2.0, 2.0]
-    """
-    n = plain[:, 0]
-    count = np.ones(len(n)) if group_weight is None else group_weight
-    if weighted is None:
-        size, moments, factor = n, plain, np.ones(len(n))
-    else:
-        total, squares = weighted[:, 0], weighted[:, 4]
-        conditional = total / count if weights_are == "total" else total
-        if scaling in ("gk", "group-only"):
-            size, moments, factor = n, plain, np.ones(len(n))
-            count = count * (conditional / n) if scaling == "gk" else count
-        else:
-            # S is homogeneous in the weights: factor turns the sum with the weights as given into that as scaled.
-            size = {"size": n, "effective": total * (total / squares), "none": conditional}[scaling]
-            moments, factor = weighted, size / total
-    return WeightedGroups(
-        n=n.astype(np.int64),
-        size=np.ascontiguousarray(size),
-        count=np.ascontiguousarray(count),
-        mean=np.ascontiguousarray(moments[:, 1]),
-        residual=np.ascontiguousarray(moments[:, 2]),
-        ss=moments[:, 3] * factor,
-    )
-
-
-def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, scaling: str) -> WeightedGroups:
-    """The groups of one outcome, in the order of ``stats.groups(outcome)``.
-
-    Parameters
-    ----------
-    stats : GroupStats
-        With weights, group weights or both.
-    outcome : str or None
-    weights_are, scaling : str
-        See `scale_weights`.
-
-    Returns
-    -------
-    WeightedGroups
-    """
-    index, used = _used(stats, outcome)
-    return scale_weights(
-        stats.moments[index][used],
-        None if stats.weighted is None else stats.weighted[index][used],
-        None if stats.group_weight is None else stats.group_weight[used],
-        weights_are,
-        scaling,
-    )
-
-
-def _used(stats: GroupStats, outcome: str | None) -> tuple[int, npt.NDArray[np.bool_]]:
-    """Place of an outcome, and which cells have observations of it under labels that are known."""
-    index = 0 if outcome is None else stats.outcomes.index(outcome)
-    return index, (stats.moments[index, :, 0] > 0) & stats.known()
-
-
-def total_weights(stats: GroupStats, outcome: str | None, weights_are: str) -> tuple[Floats, Floats]:
-    """Sums over a group's rows of the total weights and of their squares.
-
-    Parameters
-    ----------
-    stats : GroupStats
-        With weights, group weights or both.
-    outcome : str or None
-    weights_are : str
-        See `scale_weights`.
-
-    Returns
-    -------
-    total, squares : ndarray, shape (J,)
-    """
-    index, used = _used(stats, outcome)
-    if stats.weighted is None:
-        total = squares = stats.moments[index, used, 0]
-    else:
-        total, squares = stats.weighted[index, used, 0], stats.weighted[index, used, 4]
-    if stats.group_weight is None or (weights_are == "total" and stats.weighted is not None):
-        return total, squares
-    v = stats.group_weight[used]
-    return v * total, v * v * squares
 
 
 def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
@@ -310,28 +156,22 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
     r = 1.0 / (1.0 + a * tau)  # 1/V
     q = w * e
     scores = np.stack([q, 0.5 * (q * q - w), 0.5 * (s + r * q * e - (a - 1.0) - r)])
-    meat = (scores * v**2) @ scores.T
     second = np.empty((3, 3))
     second[0] = -(v @ w), -(v @ (w * q)), -(v @ (r * q))
     second[1, 1:] = v @ (0.5 * w * w - w * q * q), v @ (0.5 * w * r - r * q * q)
     second[2, 2] = v @ (0.5 * (a - 1.0 + r * r) - s - r * r * q * e)
     second[1:, 0] = second[0, 1:]
     second[2, 1] = second[1, 2]
-    n_groups = len(groups.n)
     free = [0, 2] if vc.singular else [0, 1, 2]
-    blocks = [free] if vcov == "joint" else [[0], free[1:]]
-    covariance = np.full((3, 3), math.nan)
-    for rows in blocks:
-        inverse = _inverse(second[np.ix_(rows, rows)])
-        covariance[np.ix_(rows, rows)] = inverse @ meat[np.ix_(rows, rows)] @ inverse * (n_groups / (n_groups - 1))
-    by_icc = np.array([1.0, -tau]) / (1.0 + tau) ** 2
-    se = np.sqrt(np.diag(covariance)) * np.array([scale, vc.sigma2, vc.sigma2])
-    return Sandwich(
-        se_gamma00=float(se[0]),
-        se_tau00=float(se[1]),
-        se_sigma2=float(se[2]),
-        se_icc=math.sqrt(by_icc @ covariance[1:, 1:] @ by_icc),
-    )
+    # What each group moves the estimates by. The covariance is its product with itself, so that no variance, nor one
+    # of a function of the estimates, comes out below 0 by rounding where the groups' scores don't vary.
+    moved = np.full((3, len(v)), math.nan)
+    for rows in [free] if vcov == "joint" else [[0], free[1:]]:
+        moved[rows] = _inverse(second[np.ix_(rows, rows)]) @ (scores[rows] * v)
+    by_icc = (moved[1] - tau * moved[2]) / (1.0 + tau) ** 2
+    factor = math.sqrt(len(v) / (len(v) - 1))
+    gamma00, tau00, sigma2, icc = (factor * math.sqrt(x @ x) for x in (*moved, by_icc))
+    return Sandwich(scale * gamma00, vc.sigma2 * tau00, vc.sigma2 * sigma2, icc)
 
 
 def _inverse(matrix: Floats) -> Floats:
@@ -351,7 +191,7 @@ def fit_weighted(
     stats : GroupStats
     outcome : str or None
     weights_are, scaling, vcov : str
-        See `scale_weights` and `sandwich`.
+        See `scaling.scale_weights` and `sandwich`.
 
     Returns
     -------
@@ -370,38 +210,3 @@ def fit_weighted(
     vc = pseudo_ml(sizes)
     errors = sandwich(groups, vc, vcov)
     return WeightedFit(groups, sizes, replace(vc, se_gamma00=errors.se_gamma00), errors)
-
-
-def check_weights(weights: str | None, group_weights: str | None) -> None:
-    """Refuse student weights without a school weight: they can't be divided into a share per level.
-
-    Raises
-    ------
-    FastmlError
-    """
-    if weights and not group_weights:
-        raise FastmlError(
-            f"weights={weights!r} needs group_weights too, the column of the school's own weight (SCHWGT in TIMSS, "
-            "W_SCHGRNRABWT in PISA's school file): a two-level model weights schools and, within them, students"
-        )
-
-
-def check_options(weights_are: Any, scaling: Any, vcov: Any) -> tuple[str, str, str]:
-    """The three options in lower case.
-
-    Raises
-    ------
-    ArgumentError
-        One of them has no such value.
-    """
-    chosen = []
-    for name, value, allowed in (
-        ("weights_are", weights_are, WEIGHTS_ARE),
-        ("weight_scaling", scaling, SCALINGS),
-        ("vcov", vcov, VCOVS),
-    ):
-        folded = value.lower() if isinstance(value, str) else value
-        if folded not in allowed:
-            raise ArgumentError(name, value, allowed)
-        chosen.append(folded)
-    return chosen[0], chosen[1], chosen[2]

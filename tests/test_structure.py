@@ -18,7 +18,7 @@ ORDER = [
     "surveyrows", "designs", "surveytable", "tables", "results", "fit_inference", "planning", "faces", "page", "sentences",
     "plots", "canvas", "markup", "grids", "report", "parts",
     "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "profiles", "inference", "distributions",
-    "pooling", "replication", "weighted", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "keys", "labels", "sources", "datasets",
+    "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "keys", "labels", "sources", "datasets",
     "delimited", "readers", "prefetch", "filters", "progress", "simulation", "files",
     "errors", "_version", "kernels",
 ]  # fmt: skip

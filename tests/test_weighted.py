@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastml
-from fastml.weighted import SCALINGS, fit_weighted
+from fastml.scaling import SCALINGS
+from fastml.weighted import fit_weighted
 
 # data set -> (group, student weight, school weight, outcome of plausible value k)
 FILES = {
@@ -155,6 +156,24 @@ def test_the_sandwich_is_the_textbooks(rows: dict[str, np.ndarray], scaling: str
     by_icc = np.array([0.0, fit.sigma2, -fit.tau00]) / (fit.tau00 + fit.sigma2) ** 2
     assert math.isclose(fit.se_icc, math.sqrt(by_icc @ covariance @ by_icc), rel_tol=1e-4)
     assert math.isclose(fit.se_deff, fit.se_icc * (fit.n_obs / fit.n_groups - 1.0))
+
+
+@pytest.mark.parametrize("vcov", ["joint", "block"])
+def test_a_sandwich_of_scores_that_do_not_vary(vcov: str) -> None:
+    """Schools alike inside say nothing about the error of sigma2: 0 to rounding, never the root of less than 0."""
+    school = np.repeat(np.arange(10), 4)
+    rows = {"school": school, "score": np.tile([1.0, 2.0, 3.0, 4.0], 10) + school, "v": school + 1.0}
+    fit = fastml.fit(rows, "score", "school", group_weights="v", vcov=vcov)
+    # Equal sizes have a closed form: sigma2 is 5/3, tau00 the variance of the means less sigma2/4.
+    v, mean = np.arange(10) + 1.0, np.arange(10) + 2.5
+    e = mean - np.average(mean, weights=v)
+    assert math.isclose(fit.sigma2, 5.0 / 3.0, rel_tol=1e-13)
+    assert math.isclose(fit.tau00, np.average(e**2, weights=v) - fit.sigma2 / 4.0, rel_tol=1e-13)
+    moved = v * (e**2 - np.average(e**2, weights=v)) / v.sum()
+    assert math.isclose(fit.se_gamma00, math.sqrt(10.0 / 9.0 * np.sum((v * e / v.sum()) ** 2)), rel_tol=1e-12)
+    assert math.isclose(fit.se_tau00, math.sqrt(10.0 / 9.0 * moved @ moved), rel_tol=1e-12)
+    assert math.isclose(fit.se_icc, fit.se_tau00 * fit.sigma2 / (fit.tau00 + fit.sigma2) ** 2, rel_tol=1e-12)
+    assert 0.0 <= fit.se_sigma2 < 1e-14 * fit.sigma2
 
 
 def test_unit_weights_are_maximum_likelihood(rows: dict[str, np.ndarray]) -> None:
