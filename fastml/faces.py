@@ -258,12 +258,12 @@ class TableFaces(_Faces):
         table: pa.Table
         by: tuple[str, ...]
 
-        def to_dict(self) -> list[dict[str, Any]]: ...  # noqa: D102
+        def shown(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
     def _grid(self, level: float = 0.95) -> Grid:
         held = self.table.column_names
         columns = [*self.by, *(name for name in _COLUMNS if name in held)]
-        return rows_grid(self.to_dict(), columns)
+        return rows_grid(self.shown(), columns)
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the table, the ICCs as a picture, and what they mean.
@@ -279,7 +279,7 @@ class TableFaces(_Faces):
         str
             See `OneWayFit.report_html`.
         """
-        rows = self.to_dict()
+        rows = self.shown()
         caption = "The ICC of each part with its 95 % interval, by rank."
         svg = draw("icc_by", self, caption) if can_draw() else None
         outcomes = ", ".join(dict.fromkeys(row["outcome"] for row in rows))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = ["cell", "complement", "csv_text", "degrees", "fit_heading", "fit_rows", "fit_text", "fit_weights", "flat",
-           "number", "p_value", "percent", "rows_text", "share", "share_range", "stars"]  # fmt: skip
+           "number", "p_value", "percent", "rows_text", "share", "share_range", "stars", "whole_ids"]  # fmt: skip
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 _LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
@@ -196,8 +196,20 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def cell(name: str, value: Any) -> str:
     """A figure of that name, as tables print it."""
     if isinstance(value, float):
-        return share(value) if name in ("icc", "reliability") else number(value)
+        return share(value) if name in ("icc", "se_icc", "reliability") else number(value)
     return "-" if value is None else str(value)
+
+
+def whole_ids(row: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Any]:
+    """The row, with ids that came as floats as they are meant.
+
+    Examples
+    --------
+    >>> whole_ids({"IDCNTRY": 792.0, "deff": 9.0}, ["IDCNTRY"])
+    {'IDCNTRY': 792, 'deff': 9.0}
+    """
+    floats = [name for name in labels if isinstance(row[name], float) and row[name].is_integer()]
+    return {**row, **{name: int(row[name]) for name in floats}}
 
 
 def plan_text(plan: Mapping[str, Any]) -> str:

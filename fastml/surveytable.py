@@ -44,21 +44,15 @@ class SurveyTable(ResultTable):
             f"{p['design']}: weighted null model, scaling {p['weight_scaling']}, {p['se']} standard errors",
             f"groups {p['group']}, weights {p['weights']}, school weights {p['group_weights']}",
             "",
-            report.rows_text([_whole(row, self.by) for row in self.table.select(columns).to_pylist()], columns),
+            report.rows_text(self.shown(), columns),
         ]
-        notes = [(row, row["notes"]) for row in self.to_dict() if row["notes"]]
+        notes = [(row, row["notes"]) for row in self.shown() if row["notes"]]
         if notes:
             lines.append("")
         for row, text in notes:
-            label = " ".join(str(_whole(row, self.by)[name]) for name in (*self.by, "outcome") if row[name] is not None)
+            label = " ".join(str(row[name]) for name in (*self.by, "outcome") if row[name] is not None)
             lines.append(f"{label}: {text}")
         return "\n".join(lines)
-
-
-def _whole(row: dict[str, Any], by: Sequence[str]) -> dict[str, Any]:
-    """The row with ids that came as floats (792.0) as they are meant (792)."""
-    floats = [name for name in by if isinstance(row[name], float) and row[name].is_integer()]
-    return {**row, **{name: int(row[name]) for name in floats}}
 
 
 _POOLED = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")

@@ -54,6 +54,15 @@ class ResultTable(TableFaces):
         """
         return self.table
 
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the rows as they are printed: ids that came as floats (792.0) as they are meant (792).
+
+        Returns
+        -------
+        list of dict
+        """
+        return [report.whole_ids(row, self.by) for row in self.to_dict()]
+
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a data frame.
 
@@ -126,7 +135,7 @@ class FitTable(ResultTable):
     def __str__(self) -> str:
         columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc", "deff",
                    "reliability", "status"]  # fmt: skip
-        return report.rows_text(self.table.select(columns).to_pylist(), columns)
+        return report.rows_text(self.shown(), columns)
 
 
 # Every scalar of a fit and its type; what a cell without a result lacks is null.

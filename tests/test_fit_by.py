@@ -139,3 +139,9 @@ def test_command_line(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == fastml.fit_by(frame, "math", "school", by="country").to_dict()
     pq.write_table(pa.Table.from_pandas(frame[:30].assign(school=1)), tmp_path / "t.parquet")
     assert run(*call).returncode == 3
+
+
+def test_ids_that_came_as_floats_print_as_they_are_meant() -> None:
+    data = {"c": [792.0] * 4 + [40.5] * 4, "s": [1, 1, 2, 2] * 2, "y": [1.0, 2, 4, 6, 2, 3, 5, 9]}
+    lines = str(fastml.fit_by(data, "y", "s", by="c")).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["40.500", "792"]
