@@ -33,7 +33,9 @@ def pass_rows(kind: str, n: int, outcomes: int = 1, seed: int = 1) -> pa.Table:
     elif kind == "composite":
         columns["c"], columns["g"] = code % 60, code // 60
     elif kind == "dictionary":
-        columns["g"] = pa.DictionaryArray.from_arrays(code.astype(np.int32), _strings(np.arange(len(sizes)) + 1_000_000))
+        columns["g"] = pa.DictionaryArray.from_arrays(
+            code.astype(np.int32), _strings(np.arange(len(sizes)) + 1_000_000)
+        )
     else:
         columns["g"] = code
     effect = rng.normal(0.0, 40.0, len(sizes))[code] + 500.0
