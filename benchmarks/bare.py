@@ -1,7 +1,7 @@
 """What any program of this kind pays to start: one compiled function from numba's cache, scipy.special, typer, a file.
 
 python bare.py FILE COLUMN
-"""  # noqa: D415
+"""
 
 import sys
 

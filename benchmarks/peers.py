@@ -26,10 +26,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parent))
-import rows as make  # noqa: E402
+import rows as make
 
 HERE = Path(__file__).parent
 LECTURE = HERE.parent / "data" / "timss2019_usa_lecture.parquet"
@@ -269,7 +268,8 @@ def machine(threads: int) -> str:
         (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
     )
-    return f"{model}, {os.cpu_count()} processors, {threads} threads used; {platform.system()}, Python {platform.python_version()}"
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{model}, {os.cpu_count()} processors, {threads} threads used; {system}"
 
 
 def _lines(path: str) -> list[str]:

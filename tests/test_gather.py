@@ -1,0 +1,202 @@
+"""The pass as a whole against fractions, on tiles of a few rows: threads, tile edges, batches, slices, nulls, keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import naive
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fastml
+from fastml import gather
+
+THREADS = [1, 2, 3, 8]
+
+
+@pytest.fixture(autouse=True, params=[64, 1000])
+def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(gather, "TILE_ROWS", request.param)
+    yield request.param
+
+
+def rows(kind: str, n: int = 1500, seed: int = 0) -> pa.Table:
+    """Rows of some kind of keys, with nulls among keys and scores."""
+    rng = np.random.default_rng(seed)
+    code = rng.integers(0, 40, n)
+    if "clustered" in kind:
+        code = np.sort(code)
+    if "unbounded" in kind:
+        keys: Any = rng.integers(-(2**63), 2**63 - 1, 40)[code]
+    elif "string" in kind:
+        keys = [("a school with a long name, " if c % 2 else "s") + str(c) for c in code.tolist()]
+    elif "floats" in kind:
+        keys = code + 5000.0
+    elif "dictionary" in kind:
+        keys = pa.array([f"s{c}" for c in code.tolist()]).dictionary_encode()
+    else:
+        keys = code
+    y = rng.normal(500.0, 80.0, n) + code
+    columns: dict[str, Any] = {"id": keys, "y": y, "z": rng.integers(0, 9, n), "w": rng.uniform(0.5, 2.0, n)}
+    if "nulls" in kind:
+        columns["id"] = pa.array(keys, mask=rng.random(n) < 0.05) if "dictionary" not in kind else keys
+        columns["y"] = pa.array(y, mask=rng.random(n) < 0.1)
+        columns["w"] = pa.array(columns["w"], mask=rng.random(n) < 0.02)
+    columns["c"] = pa.array((code % 3).tolist(), pa.int8())
+    return pa.table(columns)
+
+
+KINDS = [
+    f"{keys}, {order}{nulls}"
+    for keys in ("integers", "unbounded", "strings", "floats", "dictionary")
+    for order in ("clustered", "shuffled")
+    for nulls in ("", ", nulls")
+]
+
+
+def check(stats: fastml.GroupStats, table: pa.Table, keys: list[str], outcome: str = "y") -> None:
+    columns = [table[name].to_pylist() for name in keys]
+    labels = [row if None not in row else None for row in zip(*columns, strict=True)]
+    twin = naive.groups(labels, table[outcome].to_pylist())
+    dropped = len(twin.pop(None, naive.Group()).values) if None in twin else 0
+    groups = stats.groups(outcome)
+    found = list(zip(*(groups.labels[name].to_pylist() for name in keys), strict=True))
+    assert found == sorted(label for label, group in twin.items() if group.n)
+    for label, n, mean, ss in zip(found, groups.n, groups.mean, groups.ss, strict=True):
+        group = twin[label]
+        assert n == group.n
+        assert mean == pytest.approx(float(group.mean), rel=1e-15)
+        assert ss == pytest.approx(float(group.ss), rel=1e-12, abs=0.0)
+    assert dropped >= 0
+
+
+def same(a: fastml.GroupStats, b: fastml.GroupStats) -> bool:
+    """Whether every bit agrees."""
+    return bool(a.to_arrow().combine_chunks().equals(b.to_arrow().combine_chunks()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bits_do_not_depend_on_threads_or_batches(kind: str) -> None:
+    table = rows(kind)
+    first = fastml.group_stats(table, "y", "id", threads=1)
+    check(first, table, ["id"])
+    for threads in THREADS[1:]:
+        assert same(first, fastml.group_stats(table, "y", "id", threads=threads)), threads
+    for size in (1, 7, 63, 64, 65, 999, 1000, 1001):
+        parts = pa.Table.from_batches(table.to_batches(max_chunksize=size))
+        assert same(first, fastml.group_stats(parts, "y", "id", threads=2)), size
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 127, 128, 129, 999, 1000, 1001, 2000, 2001])
+@pytest.mark.parametrize("kind", ["integers, clustered", "integers, shuffled"])
+def test_tile_edges(n: int, kind: str) -> None:
+    table = rows(kind, n)
+    check(fastml.group_stats(table, "y", "id", threads=2), table, ["id"])
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if "nulls" in k])
+def test_slices(kind: str) -> None:
+    table = rows(kind)
+    for first, length in ((0, 700), (3, 900), (8, 64), (65, 1000), (1499, 1)):
+        part = table.slice(first, length)
+        check(fastml.group_stats(part, "y", "id"), part, ["id"])
+        assert same(fastml.group_stats(part, "y", "id"), fastml.group_stats(part.take(list(range(length))), "y", "id"))
+
+
+@pytest.mark.parametrize("keys", [["c", "id"], ["id", "c"], ["c", "z", "id"]])
+@pytest.mark.parametrize("kind", KINDS)
+def test_composite_keys(kind: str, keys: list[str]) -> None:
+    table = rows(kind)
+    first = fastml.group_stats(table, "y", keys, threads=1)
+    check(first, table, keys)
+    for threads in THREADS[1:]:
+        assert same(first, fastml.group_stats(table, "y", keys, threads=threads))
+
+
+def test_dictionaries_that_differ_per_batch() -> None:
+    plain = rows("strings, shuffled")
+    parts = []
+    for k in range(0, 1500, 50):
+        part = plain.slice(k, 50).combine_chunks()
+        order = np.random.default_rng(k).permutation(len(part["id"].unique()))
+        dictionary = part["id"].combine_chunks().unique().take(pa.array(order))
+        place = {label: i for i, label in enumerate(dictionary.to_pylist())}
+        indices = pa.array([place[label] for label in part["id"].to_pylist()], pa.int32())
+        parts.append(part.set_column(0, "id", pa.DictionaryArray.from_arrays(indices, dictionary)))
+    table = pa.concat_tables(parts)
+    assert table["id"].num_chunks == 30
+    for threads in THREADS:
+        found = fastml.group_stats(table, "y", "id", threads=threads)
+        check(found, plain, ["id"])
+    stream = pa.RecordBatchReader.from_batches(table.schema, iter(table.to_batches()))
+    assert same(found, fastml.group_stats(stream, "y", "id"))
+
+
+@pytest.mark.parametrize("kind", ["integers, clustered, nulls", "strings, shuffled, nulls"])
+def test_outcomes_do_not_touch_each_other(kind: str) -> None:
+    table = rows(kind)
+    both = fastml.group_stats(table, ["y", "z"], "id", threads=3)
+    for name in ("y", "z"):
+        alone = fastml.group_stats(table, name, "id")
+        for field in ("n", "mean", "residual", "ss"):
+            together, single = getattr(both.groups(name), field), getattr(alone.groups(name), field)
+            assert together.tolist() == single.tolist()
+        check(both, table, ["id"], name)
+
+
+@pytest.mark.parametrize("p", range(1, 11))
+def test_one_to_ten_outcomes(p: int) -> None:
+    table = rows("integers, shuffled, nulls")
+    rng = np.random.default_rng(p)
+    names = [f"v{k}" for k in range(p)]
+    for name in names:
+        table = table.append_column(name, pa.array(rng.normal(size=1500), mask=rng.random(1500) < 0.1))
+    found = fastml.group_stats(table, names, "id", threads=2)
+    for name in names:
+        check(found, table, ["id"], name)
+        assert same(fastml.group_stats(table, name, "id"), fastml.group_stats(table, name, "id", threads=3))
+
+
+@pytest.mark.parametrize("kind", ["integers, clustered, nulls", "unbounded, shuffled, nulls"])
+def test_weights(kind: str) -> None:
+    table = rows(kind)
+    first = fastml.group_stats(table, "y", "id", weights="w", threads=1)
+    for threads in THREADS[1:]:
+        assert same(first, fastml.group_stats(table, "y", "id", weights="w", threads=threads))
+    columns = [table[name].to_pylist() for name in ("id", "y", "w")]
+    labels = first.keys["id"].to_pylist()
+    assert first.weighted is not None
+    for label, record in zip(labels, first.weighted[0].tolist(), strict=True):
+        mine = [(math.nan if y is None else y, math.nan if w is None else w)
+                for g, y, w in zip(*columns, strict=True) if g == label]  # fmt: skip
+        twin = naive.weighted([y for y, _ in mine], [w for _, w in mine])
+        expected = [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]
+        assert [record[k] for k in (0, 1, 3, 4)] == pytest.approx(expected, rel=1e-12)
+
+
+def test_shuffled_and_clustered_rows_agree_to_rounding() -> None:
+    table = rows("integers, shuffled")
+    one = fastml.group_stats(table, "y", "id").groups()
+    other = fastml.group_stats(table.sort_by("id"), "y", "id").groups()
+    np.testing.assert_array_equal(one.n, other.n)
+    np.testing.assert_allclose(one.mean, other.mean, rtol=1e-15)
+    np.testing.assert_allclose(one.ss, other.ss, rtol=1e-13)
+
+
+def test_many_groups_of_one_row_and_many_of_unbounded_ids() -> None:
+    ids = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 3_000)
+    table = pa.table({"id": np.concatenate([ids, ids[::-1]]), "y": np.arange(6_000.0)})
+    found = fastml.group_stats(table, "y", "id", threads=3)
+    check(found, table, ["id"])
+    assert len(found) == 3_000
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_the_environment_says_how_many_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = rows("integers, shuffled")
+    monkeypatch.setenv("FASTML_NUM_THREADS", str(threads))
+    assert same(fastml.group_stats(table, "y", "id"), fastml.group_stats(table, "y", "id", threads=1))
+    assert gather._thread_count(None) == threads

@@ -1,0 +1,194 @@
+"""The kernels of the pass against fractions: sums, validity bitmaps, shifts, weights, folding."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import naive
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+from fastml.kernels import moments as kernel
+from fastml.labels import as_numpy
+
+Floats = npt.NDArray[np.float64]
+
+ULP = 2.0**-52
+
+
+def read_only(*arrays: npt.NDArray[Any]) -> None:
+    for array in arrays:
+        array.flags.writeable = False
+
+
+def raw(n_groups: int, fields: int = kernel.N_FIELDS) -> Floats:
+    table = np.zeros((n_groups, fields))
+    table[:, 1] = math.nan
+    return table
+
+
+def bitmap(keep: npt.NDArray[np.bool_], offset: int) -> npt.NDArray[np.uint8]:
+    """Arrow's validity bits, the first of them at bit `offset`."""
+    return np.packbits(np.concatenate([np.ones(offset, bool), keep]), bitorder="little")
+
+
+def check(table: Floats, missing: Floats, codes: list[int], y: list[float | None]) -> None:
+    twin = naive.groups(codes, y)
+    for g in range(len(table)):
+        n, mean, residual, ss = table[g].tolist()
+        found = twin.get(g, naive.Group())
+        assert (n, missing[g]) == (found.n, found.missing)
+        if found.n:
+            spread = max(found.ss, Fraction(0))
+            exact = Fraction(mean) + Fraction(residual)
+            # The mean with its residual has the digits of the deviations, not of the scores.
+            size = max((abs(v - found.values[0]) for v in found.values), default=Fraction(0))
+            assert abs(exact - found.mean) <= Fraction(16 * ULP) * size + Fraction(ULP) ** 2 * abs(found.mean)
+            assert ss == pytest.approx(float(spread), rel=1e-12, abs=0.0)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 7, 8, 13])
+@pytest.mark.parametrize("holes", ["none", "null", "nan", "both", "all"])
+@pytest.mark.parametrize("shape", ["clustered", "shuffled"])
+def test_rows_and_runs(shape: str, holes: str, offset: int) -> None:
+    rng = np.random.default_rng(offset)
+    n, n_groups = 700, 9
+    codes = rng.integers(0, n_groups - 1, n).astype(np.int32)  # the last group has no row
+    codes = np.sort(codes) if shape == "clustered" else codes
+    y = rng.normal(500.0, 80.0, n)
+    keep = np.ones(n, bool)
+    if holes in ("null", "both"):
+        keep = rng.random(n) > 0.1
+    if holes == "all":
+        keep[:] = False
+    if holes in ("nan", "both"):
+        y[rng.random(n) < 0.1] = math.nan
+    valid = np.empty(0, np.uint8) if holes in ("none", "nan") else bitmap(keep, offset)
+    starts = np.array(naive.runs(codes.tolist()), np.int32)
+    read_only(codes, y, valid, starts)
+    values = [None if not k else v for v, k in zip(y.tolist(), keep.tolist(), strict=True)]
+    tables = []
+    for by_runs in (False, True):
+        table, missing = raw(n_groups), np.zeros(n_groups)
+        if by_runs:
+            kernel.accumulate_runs(starts, codes[starts[:-1]], y, valid, offset, table, missing)
+        else:
+            kernel.accumulate_rows(codes, y, valid, offset, table, missing)
+        assert not kernel.recentre(table)
+        assert kernel.finish(table) == -1
+        check(table, missing, codes.tolist(), values)
+        tables.append(table)
+    np.testing.assert_array_equal(tables[0][:, 0], tables[1][:, 0])
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129, 1000])
+def test_a_run_of_any_length(length: int) -> None:
+    rng = np.random.default_rng(length)
+    y = rng.normal(500.0, 80.0, length)
+    table, missing = raw(1), np.zeros(1)
+    starts, codes = np.array([0, length], np.int32), np.zeros(1, np.int32)
+    kernel.accumulate_runs(starts, codes, y, np.empty(0, np.uint8), 0, table, missing)
+    kernel.finish(table)
+    check(table, missing, [0] * length, y.tolist())
+
+
+def test_bitmaps_of_arrow_slices() -> None:
+    rng = np.random.default_rng(4)
+    column = pa.array([None if rng.random() < 0.3 else float(v) for v in rng.normal(size=400)])
+    codes = rng.integers(0, 5, 400).astype(np.int32)
+    for first, length in ((0, 400), (3, 391), (8, 100), (11, 1), (399, 1)):
+        part = column.slice(first, length)
+        table, missing = raw(5), np.zeros(5)
+        valid = np.frombuffer(part.buffers()[0], np.uint8)
+        mine = codes[first : first + length]
+        kernel.accumulate_rows(mine, as_numpy(part), valid, part.offset, table, missing)
+        kernel.finish(table)
+        check(table, missing, mine.tolist(), part.to_pylist())
+
+
+def test_a_wild_first_value_is_recentred() -> None:
+    y = np.concatenate([[501.0], np.random.default_rng(1).normal(500.0, 1e-3, 600)])
+    codes, none = np.zeros(601, np.int32), np.empty(0, np.uint8)
+    table, missing = raw(1), np.zeros(1)
+    kernel.accumulate_rows(codes[1:], y[1:], none, 0, table, missing)
+    assert not kernel.recentre(table)
+    table = raw(1)
+    kernel.accumulate_rows(codes, y, none, 0, table, missing)  # sums of 600 about the first, which is far from them
+    assert kernel.recentre(table)
+    assert table[0, 0] == 0.0
+    kernel.accumulate_rows(codes, y, none, 0, table, missing)
+    kernel.finish(table)
+    check(table, missing, [0] * 601, y.tolist())
+
+
+def test_a_mean_keeps_more_digits_than_a_double() -> None:
+    y = 1e12 + np.arange(1, 8) / 64.0
+    table, missing = raw(1), np.zeros(1)
+    kernel.accumulate_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, table, missing)
+    kernel.finish(table)
+    check(table, missing, [0] * 7, y.tolist())
+    third = np.array([1e15, 1e15, 1e15 + 1.0])
+    table = raw(1)
+    kernel.accumulate_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, table, missing)
+    kernel.finish(table)
+    exact = Fraction(10**15) + Fraction(1, 3)
+    assert abs(Fraction(table[0, 1]) + Fraction(table[0, 2]) - exact) < Fraction(1, 10**15)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1e200])
+def test_what_is_not_finite_is_found(value: float) -> None:
+    table, missing = raw(3), np.zeros(3)
+    codes, y = np.array([0, 1, 1, 2], np.int32), np.array([1.0, 2.0, value, 3.0])
+    kernel.accumulate_rows(codes, y, np.empty(0, np.uint8), 0, table, missing)
+    kernel.recentre(table)
+    assert kernel.finish(table) == 1
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (300,), (10, 11, 12, 400)])
+def test_parts_fold_to_the_whole(cuts: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(7)
+    y, codes = rng.normal(1e6, 1.0, 600), rng.integers(0, 4, 600).astype(np.int32)
+    into, missing = np.zeros((6, 4)), np.zeros(6)
+    places = np.array([5, 0, 3, 2], np.int32)
+    for first, last in zip((0, *cuts), (*cuts, 600), strict=True):
+        part = raw(4)
+        kernel.accumulate_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
+        kernel.finish(part)
+        kernel.fold(into, places, part)
+    check(into, missing, places[codes].tolist(), y.tolist())
+
+
+def test_weighted_rows() -> None:
+    rng = np.random.default_rng(2)
+    y, codes = rng.normal(500.0, 80.0, 300), rng.integers(0, 3, 300).astype(np.int32)
+    weights = rng.choice([0.0, 0.5, 1.25, 3.0, math.nan], 300)
+    y[::17] = math.nan
+    table = raw(3, kernel.N_WEIGHTED)
+    kernel.accumulate_weighted(codes, y, weights, table)
+    kernel.finish(table)
+    for g in range(3):
+        twin = naive.weighted(y[codes == g].tolist(), weights[codes == g].tolist())
+        expected = [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]
+        assert table[g, [0, 1, 3, 4]].tolist() == pytest.approx(expected, rel=1e-13)
+    counts = np.zeros((3, 3))
+    assert kernel.count_weights(codes, weights, counts) == -1
+    assert counts[:, 1].tolist() == [int(np.isnan(weights[codes == g]).sum()) for g in range(3)]
+    assert counts[:, 2].tolist() == [int((weights[codes == g] == 0.0).sum()) for g in range(3)]
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.inf, -math.inf])
+def test_the_first_bad_weight_is_named(bad: float) -> None:
+    weights = np.array([1.0, math.nan, bad, -2.0])
+    assert kernel.count_weights(np.zeros(4, np.int32), weights, np.zeros((1, 3))) == 2
+
+
+def test_one_value_a_group() -> None:
+    codes = np.array([0, 1, 0, 1, 1], np.int32)
+    known = np.full(2, math.nan)
+    assert kernel.same_in_group(codes, np.array([2.0, 3.0, math.nan, 3.0, 3.0]), known) == -1
+    assert known.tolist() == [2.0, 3.0]
+    assert kernel.same_in_group(codes, np.array([2.0, 3.0, 2.0, 4.0, 3.0]), known) == 3
