@@ -6,10 +6,12 @@ in upper or lower case, is taken. Users change one with `dataclasses.replace`, o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
 
-from fastml.errors import ArgumentError
+from fastml.errors import ArgumentError, RangeError
 
 __all__ = ["ICCS", "NAEP", "PIRLS", "PISA", "PISA_BEFORE_2015", "TIMSS", "TIMSS_BEFORE_2015", "Columns", "Design",
            "Jackknife", "find_design"]  # fmt: skip
@@ -35,6 +37,10 @@ class Jackknife:
     half: Names
     both_halves: bool
 
+    def __post_init__(self) -> None:
+        for name in ("zone", "half"):
+            _check_names(name, getattr(self, name))
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -50,6 +56,11 @@ class Columns:
 
     pattern: Names
     count: int
+
+    def __post_init__(self) -> None:
+        _check_names("pattern", self.pattern)
+        _check_patterns("pattern", self.pattern, r=1)
+        _check_count("count", self.count)
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,8 @@ class Design:
     class_weight : tuple of str
         Columns to multiply the school's weight by, if it is.
     missing : tuple of float
-        Codes that are no score wherever they stand in for one.
+        Codes that are no score wherever they stand in for one; those of one or two digits (9, 99) mean it in some
+        columns only, so they are named in the call: ``fit_survey(..., missing=9)``.
     school_file : str
         Where the school's weight is, for messages.
     """
@@ -99,6 +111,38 @@ class Design:
     class_weight: Names = ()
     missing: tuple[float, ...] = ()
     school_file: str = "the school file"
+
+    def __post_init__(self) -> None:
+        for name in ("group", "country", "plausible", "weight", "class_group", "class_weight"):
+            _check_names(name, getattr(self, name))
+        for i, names in enumerate(self.group_weight):
+            _check_names(f"group_weight[{i}]", names)
+        _check_patterns("plausible", self.plausible, outcome="X", k=1)
+        _check_count("n_plausible", self.n_plausible)
+        if not isinstance(self.replicates, Jackknife | Columns):
+            raise RangeError("replicates", self.replicates, "a fastml.designs.Jackknife or Columns")
+        if not (math.isfinite(self.factor) and self.factor > 0.0):
+            raise RangeError("factor", self.factor, "a finite number above 0")
+
+
+def _check_names(field: str, names: Any) -> None:
+    if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
+        raise RangeError(field, names, "a tuple of column names, as ('IDSCHOOL',)")
+
+
+def _check_patterns(field: str, patterns: Names, **values: Any) -> None:
+    for pattern in patterns:
+        try:
+            distinct = all(pattern.format(**values) != pattern.format(**values | {name: 12}) for name in values)
+        except (KeyError, IndexError, ValueError):
+            distinct = False
+        if not distinct:
+            raise RangeError(field, pattern, "a name with " + " and ".join(f"{{{name}}}" for name in values) + " in it")
+
+
+def _check_count(field: str, count: Any) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise RangeError(field, count, "a whole number, 1 or more")
 
 
 # Exact values that programmes of the OECD and the IEA write for "not administered", "invalid", "omitted", ...
@@ -121,39 +165,16 @@ TIMSS = Design(
 )
 """TIMSS from 2015 on: paired jackknife over both halves of up to 75 zones."""
 
-TIMSS_BEFORE_2015 = Design(
+TIMSS_BEFORE_2015 = replace(
+    TIMSS,
     name="TIMSS before 2015",
-    group=TIMSS.group,
-    country=TIMSS.country,
-    plausible=TIMSS.plausible,
-    n_plausible=5,
-    weight=TIMSS.weight,
-    group_weight=TIMSS.group_weight,
     replicates=Jackknife(("JKZONE", "JKCZONE"), ("JKREP", "JKCREP"), both_halves=False),
     factor=1.0,
     first_only=True,
-    class_group=TIMSS.class_group,
-    class_weight=TIMSS.class_weight,
-    missing=_MISSING,
-    school_file=TIMSS.school_file,
 )
 """TIMSS and PIRLS before 2015: one replicate per zone, sampling variance from plausible value 1."""
 
-PIRLS = Design(
-    name="PIRLS",
-    group=TIMSS.group,
-    country=TIMSS.country,
-    plausible=TIMSS.plausible,
-    n_plausible=5,
-    weight=TIMSS.weight,
-    group_weight=TIMSS.group_weight,
-    replicates=TIMSS.replicates,
-    factor=0.5,
-    class_group=TIMSS.class_group,
-    class_weight=TIMSS.class_weight,
-    missing=_MISSING,
-    school_file="the school context file (ACG), column SCHWGT",
-)
+PIRLS = replace(TIMSS, name="PIRLS", school_file="the school context file (ACG), column SCHWGT")
 """PIRLS from 2016 on, as TIMSS; for earlier cycles use TIMSS_BEFORE_2015."""
 
 PISA = Design(
@@ -171,17 +192,14 @@ PISA = Design(
 )
 """PISA from 2015 on: balanced repeated replication with Fay's factor .5, 1/(80 (1 - .5)^2) = .05."""
 
-PISA_BEFORE_2015 = Design(
+PISA_BEFORE_2015 = replace(
+    PISA,
     name="PISA before 2015",
     group=("SCHOOLID",),
     country=("CNT", "COUNTRY"),
-    plausible=("PV{k}{outcome}",),
     n_plausible=5,
-    weight=("W_FSTUWT",),
     group_weight=(("W_FSCHWT",), ("WNRSCHBW",)),
     replicates=Columns(("W_FSTR{r}",), 80),
-    factor=0.05,
-    missing=_MISSING,
     school_file="the school questionnaire file, column W_FSCHWT, key SCHOOLID",
 )
 """PISA 2000 to 2012."""

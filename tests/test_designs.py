@@ -68,3 +68,34 @@ def test_unknown_names(name: object, hint: str) -> None:
         designs.find_design(name)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
     assert "'timss', 'timss_before_2015', 'pirls'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"group": "IDSCHOOL"}, "group='IDSCHOOL' can't be: it is a tuple of column names"),
+        ({"weight": ["TOTWGT"]}, "weight=.* a tuple of column names"),
+        ({"group_weight": ("SCHWGT",)}, "group_weight.0.='SCHWGT' can't be"),
+        (
+            {"plausible": ("{outcome}",)},
+            r"plausible='\{outcome\}' can't be: it is a name with \{outcome\} and \{k\} in it",
+        ),
+        ({"plausible": ("{score}{k}",)}, r"a name with \{outcome\} and \{k\}"),
+        ({"n_plausible": 0}, "n_plausible=0 can't be"),
+        ({"factor": -1.0}, "factor=-1.0 can't be: it is a finite number above 0"),
+        ({"replicates": 80}, "replicates=80 can't be: it is a fastml.designs.Jackknife or Columns"),
+    ],
+)
+def test_a_wrong_design_is_refused_when_it_is_made(change: dict, message: str) -> None:
+    with pytest.raises(fastml.FastmlError, match=message) as caught:
+        dataclasses.replace(designs.TIMSS, **change)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_replicates_are_refused_when_they_are_made() -> None:
+    with pytest.raises(fastml.FastmlError, match=r"a name with \{r\} in it"):
+        designs.Columns(("W_FSTURWT",), 80)
+    with pytest.raises(fastml.FastmlError, match="count=0 can't be"):
+        designs.Columns(("W{r}",), 0)
+    with pytest.raises(fastml.FastmlError, match="zone='JKZONE' can't be"):
+        designs.Jackknife("JKZONE", ("JKREP",), both_halves=True)  # type: ignore[arg-type]
