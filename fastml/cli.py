@@ -135,25 +135,32 @@ def fit(
 
 @app.command()
 def survey(
-    files: Annotated[list[Path], typer.Argument(help="Parquet files of students.", metavar="FILE...")],
+    files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE...")],
     design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y",
                        help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
     by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
     group: Annotated[str | None, typer.Option("--group", "-g", help="Groups other than schools: IDCLASS.")] = None,
-    school_file: Annotated[Path | None, typer.Option(help="The school file, where it has the school weight.")] = None,
+    school_file: Annotated[str | None, typer.Option(help="The school file, where it has the school weight.")] = None,
     weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
     se: Annotated[str, typer.Option(help="Standard errors: replicate or sandwich.")] = "replicate",
     vcov: Annotated[str, typer.Option(help="The sandwich: joint or block.")] = "joint",
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    missing: Annotated[list[float] | None, typer.Option(
+                       help="Code of a missing answer, as 9; again for each further one.")] = None,
     format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    filter: Filter = None,
+    delimiter: CsvDelimiter = None,
+    encoding: CsvEncoding = "utf-8",
+    decimal: CsvDecimal = ".",
+    threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fit an assessment with its plausible values and replicate weights, a row per country.
 
-    Example: fastml survey BSGTURM7.parquet --design timss -y BSMMAT --by IDCNTRY
+    Example: fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
     """
     from fastml.survey import fit_survey
 
@@ -170,6 +177,11 @@ def survey(
         vcov=vcov,
         average=average,
         level=level,
+        missing=missing or None,
+        filter=filter,
+        threads=threads,
+        csv_options=commands.csv_given(delimiter, encoding, decimal),
+        progress=False if quiet else None,
     )
     _show(table, format, output)
     if not table.complete:

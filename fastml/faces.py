@@ -265,6 +265,9 @@ class TableFaces(_Faces):
         columns = [*self.by, *(name for name in _COLUMNS if name in held)]
         return rows_grid(self.shown(), columns)
 
+    def _said(self) -> list[str]:
+        return table_sentences(self.shown(), self.by)
+
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the table, the ICCs as a picture, and what they mean.
 
@@ -284,9 +287,9 @@ class TableFaces(_Faces):
         svg = draw("icc_by", self, caption) if can_draw() else None
         outcomes = ", ".join(dict.fromkeys(row["outcome"] for row in rows))
         return table_page(
-            title or f"{outcomes} by {', '.join(self.by)}",
+            title or (f"{outcomes} by {', '.join(self.by)}" if self.by else outcomes),
             source,
-            table_sentences(rows, self.by),
+            self._said(),
             self._grid(),
             [] if svg is None else [(svg, caption)],
             "" if can_draw() else _PLAIN,

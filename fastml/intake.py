@@ -36,6 +36,33 @@ class Reading:
     csv_options: Mapping[str, Any] | None = None
     progress: bool | None = None
 
+    def rows(self, data: Any) -> Rows:
+        """The data as `open_source` takes them, once these arguments are checked.
+
+        Parameters
+        ----------
+        data : anything `open_source` takes
+
+        Returns
+        -------
+        Rows
+
+        Raises
+        ------
+        ArgumentError
+            No such number of threads; a filter or CSV options that can't be read.
+        """
+        threads = self.threads
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise ArgumentError("threads", threads, ["1", "2", "..."])
+        return Rows(
+            data,
+            filter=None if self.filter is None else as_expression(self.filter),
+            threads=threads,
+            csv=checked_csv_options(self.csv_options),
+            watch=watcher(self.progress),
+        )
+
 
 def saved_statistics(data: Any, reading: Reading | None = None) -> GroupStats | None:
     """Statistics that the data are, or that their files hold, added; None where the data are rows.
@@ -153,14 +180,4 @@ def statistics(
         if reading.filter is not None:
             raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(data).__name__} itself")
         return from_engine(data, outcomes, group, by, **roles)
-    threads = reading.threads
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ArgumentError("threads", threads, ["1", "2", "..."])
-    rows = Rows(
-        data,
-        filter=None if reading.filter is None else as_expression(reading.filter),
-        threads=threads,
-        csv=checked_csv_options(reading.csv_options),
-        watch=watcher(reading.progress),
-    )
-    return from_source(rows, outcomes, group, by, **roles, threads=threads)
+    return from_source(reading.rows(data), outcomes, group, by, **roles, threads=reading.threads)

@@ -379,7 +379,7 @@ def icc_by(table: ResultTable, ax: Axes | None = None, *, sort: bool = True) -> 
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['N', 'S']
     """
-    rows = [row for row in table.to_dict() if row.get("icc") is not None]
+    rows = [row for row in table.shown() if row.get("icc") is not None]
     if not rows:
         raise FastmlError("no row of the table has an icc; its column status says why")
     if sort:

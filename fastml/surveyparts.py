@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastml.replication import CellMoments
-from fastml.surveyrows import Roles, SchoolWeights
+from fastml.schoolfile import SchoolWeights
+from fastml.surveyroles import Roles
 
-__all__ = ["Part", "Sample", "countries_note", "joined", "runs"]
+__all__ = ["Cells", "Part", "Sample", "Sampler"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class Sample:
     notes: list[str]
 
 
+Sampler = Callable[[str, bool, bool], Sample | None]
+
+
 @dataclass(frozen=True)
 class Part:
     """One combination of by-labels.
@@ -55,28 +61,96 @@ class Part:
 
     labels: Mapping[str, Any]
     dropped: Mapping[str, Mapping[str, int]]
-    sample: Callable[[str, bool, bool], Sample | None]
+    sample: Sampler
     notes: list[str] = field(default_factory=list)
 
 
-def joined(schools: SchoolWeights, labels: Mapping[str, list[Any]], length: int) -> Floats:
-    """School weight of each cell from the school file, NaN where that has none."""
-    found = (schools.weight.get(key, np.nan) for key in zip(*(labels[name] for name in schools.keys), strict=True))
-    return np.fromiter(found, np.float64, length)
+class Cells:
+    """What was gathered by cell: a school, or a school's rows in one half of one zone. Sorted by label.
 
+    Parameters
+    ----------
+    roles : Roles
+    labels : mapping
+        Key column to the labels of the C cells.
+    counts : ndarray, shape (C, 3)
+        All rows, those without a weight, those of weight 0.
+    v : ndarray, shape (C,), or SchoolWeights
+        School's weights.
 
-def runs(by: list[tuple[Any, ...]], known: npt.NDArray[np.bool_]) -> list[Int64s]:
-    """Cells of each part, in the order of their labels; `by` is sorted."""
-    if not by:
-        return []
-    change = [i for i in range(len(by)) if i == 0 or by[i] != by[i - 1]]
-    found = [np.arange(start, stop) for start, stop in zip(change, [*change[1:], len(by)], strict=True)]
-    return [run for run in found if known[run[0]]]
+    Attributes
+    ----------
+    school : list of tuple, length C
+        Labels that name the cell's school.
+    v : ndarray, shape (C,)
+        NaN where the school has no weight.
+    used : ndarray of bool, shape (C,)
+        Whether the cell's school is known and weighted, and any of its rows is.
+    """
 
+    def __init__(
+        self, roles: Roles, labels: Mapping[str, list[Any]], counts: Int64s, v: Floats | SchoolWeights
+    ) -> None:
+        self.roles, self.labels, self.counts = roles, labels, counts
+        self.school = list(zip(*(labels[name] for name in roles.keys), strict=True))
+        self._by = [label[: len(roles.by)] for label in self.school]
+        self._joined = isinstance(v, SchoolWeights)
+        self.v = v.of(labels, len(counts)) if isinstance(v, SchoolWeights) else v
+        self._known = np.array([all(x is not None for x in label) for label in self.school], bool)
+        self._weighted_rows = counts[:, 0] - counts[:, 1] - counts[:, 2]
+        self.used: Bools = self._known & (self._weighted_rows > 0) & ~np.isnan(self.v)
 
-def countries_note(roles: Roles, countries: list[Any]) -> list[str]:
-    """What to say of a part that pools several countries."""
-    several = len(set(countries))
-    if several < 2:
-        return []
-    return [f"{several} countries are pooled as one; give by={roles.country!r} for each on its own"]
+    def parts(self, n_used: Mapping[str, Int64s], sampler: Callable[[Int64s], Sampler]) -> tuple[list[Part], int]:
+        """Split the cells by their by-labels.
+
+        Parameters
+        ----------
+        n_used : mapping
+            Outcome to the rows of each cell (C,) that have a score and a weight above 0.
+        sampler : callable
+            Makes the `Part.sample` of some cells.
+
+        Returns
+        -------
+        parts : list of Part
+            Sorted by label.
+        dropped_by : int
+            Rows without a by-label, which belong to no part.
+        """
+        whole = np.array([all(x is not None for x in label) for label in self._by], bool)
+        found = []
+        for cells in self._runs():
+            if not whole[cells[0]]:
+                continue
+            dropped = {outcome: self._dropped(cells, n) for outcome, n in n_used.items()}
+            labels = {name: self.labels[name][cells[0]] for name in self.roles.by}
+            found.append(Part(labels, dropped, sampler(cells[self.used[cells]]), self._notes(cells)))
+        return found, int(self.counts[~whole, 0].sum())
+
+    def _runs(self) -> list[Int64s]:
+        change = [i for i in range(len(self._by)) if i == 0 or self._by[i] != self._by[i - 1]]
+        return [np.arange(i, j) for i, j in pairwise([*change, len(self._by)])]
+
+    def _dropped(self, cells: Int64s, n_used: Int64s) -> dict[str, int]:
+        known, rows = self._known[cells], self._weighted_rows[cells]
+        # With a school file the rows of a school that it lacks have a weight of their own, but not their school's.
+        lost = np.where(np.isnan(self.v[cells]), rows, 0)
+        return {
+            "group": int(self.counts[cells, 0][~known].sum()),
+            "weights": int((self.counts[cells, 1] + lost)[known].sum()),
+            "zero_weight": int(self.counts[cells, 2][known].sum()),
+            "outcome": int((rows - n_used[cells])[self.used[cells]].sum()),
+        }
+
+    def _notes(self, cells: Int64s) -> list[str]:
+        notes = []
+        country = self.roles.country
+        several = len({self.labels[country][c] for c in cells[self.used[cells]].tolist()}) if country else 0
+        if several > 1:
+            notes.append(f"{several} countries are pooled as one; give by={country!r} for each on its own")
+        if self._joined:
+            absent = self._known[cells] & (self._weighted_rows[cells] > 0) & np.isnan(self.v[cells])
+            schools = {self.school[c] for c in cells[absent].tolist()}
+            if schools:
+                notes.append(f"{len(schools):,} schools are not in the school data")
+        return notes

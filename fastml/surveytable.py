@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastml import report
+from fastml.replication import FIGURES
+from fastml.sentences import table_sentences
 from fastml.tables import ResultTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fastml.grids import Grid
 
 __all__ = ["SurveyTable", "survey_table"]
 
@@ -24,45 +32,114 @@ class SurveyTable(ResultTable):
         The by-columns, ``outcome``, ``n_obs``, ``n_groups``; then gamma00, tau00, sigma2, icc, deff, mean (official,
         weighted) and sd, each followed by the same with ``se_``, ``sampling_variance_``, ``imputation_variance_``,
         ``df_``, ``ci_low_`` and ``ci_high_`` before its name; rows left out, ``n_dropped`` and ``dropped_CAUSE``;
-        ``status``, "ok" or why there is no result; ``notes``. Its schema's metadata hold the provenance.
+        ``status``, "ok" or why there is no result; ``notes``. Its schema's metadata hold the provenance, under
+        ``fastml``, as JSON; so does the Parquet file of `write`.
     by : tuple of str
         The by-columns.
     """
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What made the table: version, design, files, columns and options."""
+        """What made the table: version, design, files, filter, columns and options."""
         found: dict[str, Any] = json.loads(self.table.schema.metadata[b"fastml"])
         return found
 
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the rows as they are printed: ids as they are meant, and the row of an average named so.
+
+        Returns
+        -------
+        list of dict
+        """
+        rows = super().shown()
+        return [{**row, self.by[0]: "average"} if self._is_average(row) else row for row in rows]
+
+    def _is_average(self, row: Mapping[str, Any]) -> bool:
+        return bool(self.by) and all(row[name] is None for name in self.by)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        frame = super().to_frame()
+        frame.attrs["provenance"] = self.provenance
+        return frame
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the rows as a JSON array of objects, each with the table's ``provenance``.
+
+        Parameters
+        ----------
+        indent : int or None
+
+        Returns
+        -------
+        str
+        """
+        rows = [{**row, "provenance": self.provenance} for row in self.to_dict()]
+        return json.dumps(rows, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+
+    def to_csv(self) -> str:
+        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object.
+
+        Returns
+        -------
+        str
+        """
+        made = json.dumps(self.provenance, ensure_ascii=False)
+        rows = [{**row, "provenance": made} for row in self.to_dict()]
+        return report.csv_text(rows, [*self.table.column_names, "provenance"])
+
     def __str__(self) -> str:
-        p = self.provenance
-        shown = [(name, f"se_{name}") for name in ("mean", "gamma00", "tau00", "sigma2", "icc")]
-        figures = [name for pair in shown for name in pair]
+        figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
         columns = [*self.by, "outcome", "n_obs", "n_groups", *figures, "deff", "status"]
-        lines = [
-            f"{p['design']}: weighted null model, scaling {p['weight_scaling']}, {p['se']} standard errors",
-            f"groups {p['group']}, weights {p['weights']}, school weights {p['group_weights']}",
-            "",
-            report.rows_text(self.shown(), columns),
-        ]
-        notes = [(row, row["notes"]) for row in self.shown() if row["notes"]]
-        if notes:
-            lines.append("")
-        for row, text in notes:
-            label = " ".join(str(row[name]) for name in (*self.by, "outcome") if row[name] is not None)
-            lines.append(f"{label}: {text}")
-        return "\n".join(lines)
+        model, *lines = self._lines()
+        return "\n".join([model, "", report.rows_text(self.shown(), columns), "", *lines])
+
+    def _lines(self) -> list[str]:
+        """The model in a line; then what made the table, and the rows' notes."""
+        p = self.provenance
+        kind = f" ({p['vcov']})" if p["vcov"] else ""
+        model = f"{p['design']}: weighted null model, scaling {p['weight_scaling']}, {p['se']} standard errors{kind}"
+        columns = [f"groups {p['group']}", f"weights {p['weights']}", f"school weights {p['group_weights']}"]
+        if p["school_data"]:
+            columns[-1] += f" of {', '.join(p['school_files']) or 'the school data'}"
+        if p["replicates"]:
+            columns.append(p["replicates"])
+        origin = [f"fastml {p['fastml']}"]
+        if p["files"]:
+            origin.append(f"files {', '.join(p['files'])}")
+        if p["filter"]:
+            origin.append(f"filter {p['filter']}")
+        if p["rows_without_by"]:
+            origin.append(f"{p['rows_without_by']:,} rows without {', '.join(p['by'])} left out")
+        notes = []
+        for row in self.shown():
+            if row["notes"]:
+                label = " ".join(str(row[name]) for name in (*self.by, "outcome") if row[name] is not None)
+                notes.append(f"{label}: {row['notes']}")
+        return [model, "; ".join(columns), "; ".join(origin), *notes]
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        return replace(super()._grid(level), notes=tuple(self._lines()))
+
+    def _said(self) -> list[str]:
+        rows = [shown for row, shown in zip(self.to_dict(), self.shown(), strict=True) if not self._is_average(row)]
+        return table_sentences(rows, self.by)
 
 
+# What is printed with its standard error.
+_SHOWN = ("mean", "gamma00", "tau00", "sigma2", "icc")
 _POOLED = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")
-_FIGURES = ("gamma00", "tau00", "sigma2", "icc", "deff", "mean", "sd")
 _DROPPED = ("n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome")
 _COLUMNS: Mapping[str, pa.DataType] = {
     "outcome": pa.string(),
     "n_obs": pa.int64(),
     "n_groups": pa.int64(),
-    **{f"{prefix}{name}": pa.float64() for name in _FIGURES for prefix in _POOLED},
+    **{f"{prefix}{name}": pa.float64() for name in FIGURES for prefix in _POOLED},
     **dict.fromkeys(_DROPPED, pa.int64()),
     "status": pa.string(),
     "notes": pa.string(),

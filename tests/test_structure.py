@@ -14,8 +14,8 @@ PACKAGE = ROOT / "fastml"
 
 # From the roof to the ground, as in the design: a module imports from those below it only.
 ORDER = [
-    "__main__", "cli", "commands", "planning_command", "__init__", "api", "fitting", "survey", "surveycolumns", "surveyzones", "surveyparts",
-    "surveyrows", "designs", "surveytable", "tables", "results", "fit_inference", "planning", "faces", "page", "sentences",
+    "__main__", "cli", "commands", "planning_command", "__init__", "api", "fitting", "survey", "surveyfits", "jackknife",
+    "replicatecolumns", "surveyparts", "schoolfile", "surveyrows", "surveyroles", "designs", "surveytable", "tables", "results", "fit_inference", "planning", "faces", "page", "sentences",
     "plots", "canvas", "markup", "grids", "report", "parts",
     "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "profiles", "inference", "distributions",
     "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "keys", "labels", "sources", "datasets",

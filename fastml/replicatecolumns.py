@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,9 +13,12 @@ from fastml.batch import available_threads
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import as_floats
 from fastml.keys import KeyTable, encode_tile, plain_type, sort_order
+from fastml.labels import as_arrow
 from fastml.replication import CellMoments
-from fastml.surveyparts import Part, Sample, countries_note, joined, runs
-from fastml.surveyrows import Roles, Rows, SchoolWeights
+from fastml.schoolfile import SchoolWeights
+from fastml.surveyparts import Cells, Part, Sample, Sampler
+from fastml.surveyroles import Roles
+from fastml.surveyrows import CleanRows
 
 __all__ = ["column_parts"]
 
@@ -27,20 +29,20 @@ _ROWS_AT_A_TIME = 1 << 16
 
 
 def column_parts(
-    rows: Rows, roles: Roles, schools: SchoolWeights | None, plain: bool, replicated: bool
+    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, plain: bool, threads: int | None
 ) -> tuple[list[Part], int]:
     """Read the stream once.
 
     Parameters
     ----------
-    rows : Rows
+    rows : CleanRows
     roles : Roles
+        Without `Roles.replicates` the full sample alone.
     schools : SchoolWeights or None
         Where the school's weight isn't in the rows.
     plain : bool
         Whether unweighted moments are needed ("gk", "group-only").
-    replicated : bool
-        Whether replicate columns are.
+    threads : int or None
 
     Returns
     -------
@@ -54,54 +56,31 @@ def column_parts(
     ValueNotAllowedError
         A weight is negative or infinite, a school's weight varies within it.
     """
-    gather = _ColumnGather(rows.schema, roles, plain, replicated)
+    gather = _ColumnGather(rows.schema, roles, plain, threads)
     for batch in rows.batches:
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
             gather.add(batch.slice(start, _ROWS_AT_A_TIME))
-    order = sort_order(gather.table.labels()) if len(gather.table) else np.empty(0, np.int64)
-    take = pa.array(order.tolist(), pa.int64())
-    keys = dict(zip(roles.keys, (c.take(take).to_pylist() for c in gather.table.labels()), strict=True))
-    school = list(zip(*keys.values(), strict=True))
-    n_schools = len(order)
-    known = np.array([all(x is not None for x in label) for label in school], bool)
-    by_known = np.array([all(x is not None for x in label[: len(roles.by)]) for label in school], bool)
-    counts = gather.counts[order]
-    v = gather.v[order] if schools is None else joined(schools, keys, n_schools)
-    positive = counts[:, 0] - counts[:, 1] - counts[:, 2]
-    parts = []
-    for cells in runs([label[: len(roles.by)] for label in school], by_known):
-        fine = known[cells]
-        lost = np.isnan(v[cells])
-        dropped = {}
-        for outcome in roles.outcomes:
-            n = gather.n_used(outcome)[order[cells]]
-            dropped[outcome] = {
-                "group": int(counts[cells, 0][~fine].sum()),
-                "weights": int(counts[cells, 1][fine].sum() + positive[cells][fine & lost].sum()),
-                "zero_weight": int(counts[cells, 2][fine].sum()),
-                "outcome": int((positive[cells] - n)[fine & ~lost].sum()),
-            }
-        used = cells[fine & ~lost]
-        parts.append(
-            Part(
-                labels={name: keys[name][cells[0]] for name in roles.by},
-                dropped=dropped,
-                sample=_column_sample(gather, order[used], v[used], len(roles.replicates)),
-                notes=countries_note(roles, [keys[roles.country][c] for c in used] if roles.country else []),
-            )
-        )
-    return parts, int(counts[~by_known, 0].sum())
+    columns = gather.table.labels()
+    order = sort_order(columns) if len(gather.table) else np.empty(0, np.int64)
+    take = as_arrow(order)
+    labels = {name: column.take(take).to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
+    cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
+    n_used = {outcome: gather.n_used(outcome)[order] for outcome in roles.outcomes}
+    return cells.parts(n_used, lambda used: _sampler(gather, order[used], cells.v[used]))
 
 
 class _ColumnGather:
     """Folds rows into the records of `kernels.replicates`, a set per outcome."""
 
-    def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, replicated: bool) -> None:
+    def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, threads: int | None) -> None:
         from fastml.kernels.replicates import N_SHARED
 
         self.roles, self.plain = roles, plain
         self.table = KeyTable([plain_type(schema.field(name).type) for name in roles.keys])
-        self.totals = [roles.weight, *(roles.replicates if replicated else ())]
+        self.totals = [roles.weight, *roles.replicates]
+        # Each thread has replicates of its own, so their number changes no bit.
+        n, n_threads = len(self.totals), min(threads or available_threads(), len(self.totals))
+        self._edges = [n * i // n_threads for i in range(n_threads + 1)]
         self.counts = np.zeros((0, 3), np.int64)
         self.v = np.empty(0)
         fields = {name: N_SHARED + 2 * len(columns) for name, columns in roles.outcomes.items()}
@@ -143,18 +122,15 @@ class _ColumnGather:
         from fastml.kernels import replicates as kernel
 
         sums, shift = self.sums[outcome, plain], self.shift[outcome]
-        n = len(self.totals)
-        threads = min(available_threads(), n)
-        edges = [n * i // threads for i in range(threads + 1)]
 
         def work(first: int, last: int) -> int:
             return int(kernel.accumulate(codes, values, totals, plain, first, last, shift, sums))
 
-        with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(work, edges[:-1], edges[1:]))
+        with ThreadPoolExecutor(len(self._edges) - 1) as pool:
+            found = list(pool.map(work, self._edges[:-1], self._edges[1:]))
         bad = min((x for x in found if x >= 0), default=-1)
         if bad >= 0:
-            row, r = divmod(bad, n)
+            row, r = divmod(bad, len(self.totals))
             wrong = np.zeros(len(codes), bool)
             wrong[row] = True
             self._refuse(codes, wrong, self.totals[r], totals[r], "0 or more wherever the total weight is above 0")
@@ -207,9 +183,9 @@ class _ColumnGather:
         return self.sums[outcome, False][:, 0, 0].astype(np.int64)
 
 
-def _column_sample(
-    gather: _ColumnGather, schools: Int64s, weights: Floats, n_replicates: int
-) -> Callable[[str, bool, bool], Sample | None]:
+def _sampler(gather: _ColumnGather, schools: Int64s, weights: Floats) -> Sampler:
+    n_replicates = len(gather.roles.replicates)
+
     def sample(outcome: str, replicated: bool, first_only: bool) -> Sample | None:
         chosen = gather.n_used(outcome)[schools] > 0
         if not chosen.any():

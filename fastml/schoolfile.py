@@ -1,0 +1,122 @@
+"""The school file of an assessment: the school's weight, where the students' file hasn't got it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.designs import Design
+from fastml.errors import ValueNotAllowedError
+from fastml.groupstats import as_floats, check_numeric
+from fastml.sources import open_source
+from fastml.surveyroles import ColumnFinder, Roles, find_group_weight
+
+__all__ = ["SchoolWeights", "read_school_weights"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SchoolWeights:
+    """The school file's weights.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Columns of the student data that name a school there: the group, with the country where both files have it.
+    weight : dict of tuple to float
+        Labels of those columns to weight.
+    name : str
+        The weight, in words.
+    """
+
+    keys: tuple[str, ...]
+    weight: Mapping[tuple[Any, ...], float]
+    name: str
+
+    def of(self, labels: Mapping[str, list[Any]], length: int) -> Floats:
+        """Weights of schools.
+
+        Parameters
+        ----------
+        labels : mapping
+            Column to the labels of each.
+        length : int
+
+        Returns
+        -------
+        ndarray, shape (length,)
+            NaN where the file has none.
+
+        Raises
+        ------
+        ValueNotAllowedError
+            It has none of them: the two files don't belong together, or write their ids differently.
+        """
+        asked = list(zip(*(labels[name] for name in self.keys), strict=True))
+        found = np.fromiter((self.weight.get(key, np.nan) for key in asked), np.float64, length)
+        if length and np.isnan(found).all():
+            there = f"{_words(self.keys, next(iter(self.weight)), repr)}" if self.weight else "no school with a weight"
+            raise ValueNotAllowedError(
+                f"none of the students' schools ({_words(self.keys, asked[0], repr)}, ...) is in the school data "
+                f"({there}, ...); give the file of the same study and cycle, with ids of the same type"
+            )
+        return found
+
+
+def read_school_weights(school_data: Any, data: Any, roles: Roles, design: Design) -> SchoolWeights:
+    """Read the school's weight from the school file.
+
+    Parameters
+    ----------
+    school_data, data : anything `open_source` takes
+        The school file, and the students'.
+    roles : Roles
+    design : Design
+
+    Returns
+    -------
+    SchoolWeights
+
+    Raises
+    ------
+    ValueNotAllowedError
+        A school stands there twice with different weights, or with one that isn't above 0.
+    """
+    schools, students = ColumnFinder(school_data), ColumnFinder(data)
+    group = schools.need([roles.group], "the school file is joined by it")
+    # A country column may have several names; one that both files have, and that the students' keys hold.
+    countries = {students.find([name]) for name in design.country}
+    country = next((c for c in (roles.country, *roles.by) if c and c in countries and schools.find([c])), None)
+    weights = find_group_weight(schools, design)
+    keys = [*([schools.need([country])] if country else []), group]
+    source = open_source(school_data, [*keys, *weights])
+    for column in weights:
+        check_numeric("group_weights", source.schema.field(column))
+    found: dict[tuple[Any, ...], float] = {}
+    name = " x ".join(weights)
+    for batch in source.batches:
+        product = np.prod([as_floats(batch.column(column)) for column in weights], axis=0)
+        labels = zip(*(batch.column(k).to_pylist() for k in keys), strict=True)
+        for label, value in zip(labels, product.tolist(), strict=True):
+            if value != value:
+                continue
+            if not 0.0 < value < float("inf"):
+                raise ValueNotAllowedError(
+                    f"school weight {name!r} is {value:g} for {_words(keys, label)}; it must be a finite number above 0"
+                )
+            if found.setdefault(label, value) != value:
+                raise ValueNotAllowedError(
+                    f"{_words(keys, label)} stands twice in the school data, with {name} {found[label]!r} and "
+                    f"{value!r}; a school has one weight (do ids repeat across countries? then both files need the "
+                    "country column)"
+                )
+    return SchoolWeights((*([country] if country else []), roles.group), found, name)
+
+
+def _words(keys: Sequence[str], label: tuple[Any, ...], form: Any = str) -> str:
+    return ", ".join(f"{key} {form(value)}" for key, value in zip(keys, label, strict=True))

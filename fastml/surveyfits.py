@@ -1,0 +1,191 @@
+"""One part and outcome of an assessment -> the pooled figures of its row in the table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.designs import Design
+from fastml.distributions import t_quantile
+from fastml.errors import ModelError
+from fastml.pooling import Pooled, average, pool
+from fastml.replication import FIGURES, CellMoments, figures, full_groups
+from fastml.surveyparts import Part, Sample
+from fastml.weighted import pseudo_ml, reduce_weighted, sandwich
+
+__all__ = ["Choices", "FittedPart", "average_row", "fit_part"]
+
+Floats = npt.NDArray[np.float64]
+
+_MEAN, _SD, _TAU00 = (FIGURES.index(name) for name in ("mean", "sd", "tau00"))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to fit: the design, `weight_scaling`, `se`, `vcov`, and the level of the intervals."""
+
+    design: Design
+    scaling: str
+    se: str
+    vcov: str
+    level: float
+
+
+@dataclass(frozen=True)
+class FittedPart:
+    """One outcome in one part.
+
+    Attributes
+    ----------
+    row : dict
+        Columns of the table, but for the notes.
+    pooled : list of Pooled
+        In the order of `FIGURES`; empty without rows.
+    notes : list of str
+    """
+
+    row: dict[str, Any]
+    pooled: list[Pooled]
+    notes: list[str]
+
+
+def fit_part(part: Part, outcome: str, choices: Choices, threads: int | None) -> FittedPart:
+    """Fit all plausible values and replicates of an outcome in a part.
+
+    Parameters
+    ----------
+    part : Part
+    outcome : str
+    choices : Choices
+    threads : int or None
+
+    Returns
+    -------
+    FittedPart
+    """
+    dropped, design = part.dropped[outcome], choices.design
+    row: dict[str, Any] = {**part.labels, "outcome": outcome, "n_dropped": sum(dropped.values())}
+    row |= {f"dropped_{cause}": count for cause, count in dropped.items()}
+    sample = part.sample(outcome, choices.se == "replicate", design.first_only)
+    if sample is None:
+        return FittedPart({**row, "status": "no row has a score and its weights"}, [], list(part.notes))
+    first = sample.values[0]
+    row |= {"n_obs": int(first.rows[0].sum()), "n_groups": len(sample.v), "status": _status(sample, choices.scaling)}
+    tables = figures(sample.values, sample.v, choices.scaling, threads)
+    notes = [*part.notes, *sample.notes]
+    if choices.se == "replicate":
+        variances, complete = _replicate_variances(tables, design, notes), sample.complete
+    else:
+        variances, complete = _sandwich_variances(sample, tables, choices), float(len(sample.v) - 1)
+    notes += _boundary_note(tables)
+    origins = np.array([moments.origin for moments in sample.values])
+    pooled = []
+    for i, name in enumerate(FIGURES):
+        estimates = np.array([table[0, i] for table in tables])
+        if name in ("gamma00", "mean"):
+            estimates = estimates + origins
+        pooled.append(pool(estimates, variances[:, i], complete))
+        row |= _columns(name, pooled[-1], choices.level)
+    return FittedPart(row, pooled, notes)
+
+
+def _status(sample: Sample, scaling: str) -> str:
+    """Why the model can't be fitted to some plausible value, or "ok"."""
+    try:
+        for moments in sample.values:
+            reduce_weighted(full_groups(moments, sample.v, scaling))
+    except ModelError as error:
+        return str(error)
+    return "ok"
+
+
+def _boundary_note(tables: list[Floats]) -> list[str]:
+    singular = [str(k) for k, table in enumerate(tables, 1) if table[0, _TAU00] == 0.0]
+    if not singular:
+        return []
+    values = "" if len(tables) == 1 else f" in plausible value{'s' * (len(singular) > 1)} {', '.join(singular)}"
+    return [f"tau00 is 0, on the boundary{values}"]
+
+
+def _replicate_variances(tables: list[Floats], design: Design, notes: list[str]) -> Floats:
+    """Sampling variances (M, 7), or (1, 7) of plausible value 1 alone; row 0 of a table (R, 7) is the full sample."""
+    used = tables[:1] if design.first_only else tables
+    failed = sum(int(np.isnan(table[1:]).any(axis=1).sum()) for table in used)
+    if failed and not np.isnan(used[0][0]).any():
+        notes.append(f"{failed} of {sum(len(table) - 1 for table in used)} replicate fits have no result, so no errors")
+    return np.array([design.factor * np.sum((table[1:] - table[0]) ** 2, axis=0) for table in used])
+
+
+def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) -> Floats:
+    """Sampling variances (M, 7) over schools."""
+    found = np.full((len(tables), len(FIGURES)), math.nan)
+    for k, (moments, table) in enumerate(zip(sample.values, tables, strict=True)):
+        found[k, [_MEAN, _SD]] = _linearised(moments, table[0, _MEAN], table[0, _SD])
+        if np.isnan(table[0, _TAU00]):
+            continue
+        groups = full_groups(moments, sample.v, choices.scaling)
+        errors = sandwich(groups, pseudo_ml(reduce_weighted(groups)), choices.vcov)
+        size = moments.rows[0].sum() / len(sample.v)
+        ses = (errors.se_gamma00, errors.se_tau00, errors.se_sigma2, errors.se_icc, errors.se_icc * (size - 1.0))
+        found[k, :5] = np.square(ses)
+    return found
+
+
+def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, float]:
+    """Sampling variances of the weighted mean and sd by linearisation, schools drawn with replacement."""
+    total, deviation = moments.total[0], moments.mean[0] - mean
+    n_schools, weight = len(total), float(total.sum())
+    if n_schools < 2 or not sd > 0.0:
+        return math.nan, math.nan
+    by_mean = total * deviation / weight
+    by_sd = (moments.ss[0] + total * (deviation**2 - sd**2)) / (2.0 * sd * weight)
+    factor = n_schools / (n_schools - 1.0)
+    return factor * float(by_mean @ by_mean), factor * float(np.sum((by_sd - by_sd.mean()) ** 2))
+
+
+def _columns(name: str, pooled: Pooled, level: float) -> dict[str, float]:
+    half = math.nan
+    if pooled.df > 0.0 and not math.isnan(pooled.se):
+        half = t_quantile(0.5 + 0.5 * level, pooled.df) * pooled.se
+    return {
+        name: pooled.estimate,
+        f"se_{name}": pooled.se,
+        f"sampling_variance_{name}": pooled.sampling_variance,
+        f"imputation_variance_{name}": pooled.imputation_variance,
+        f"df_{name}": pooled.df,
+        f"ci_low_{name}": pooled.estimate - half,
+        f"ci_high_{name}": pooled.estimate + half,
+    }
+
+
+def average_row(outcome: str, fitted: list[FittedPart], choices: Choices) -> dict[str, Any]:
+    """Row of the mean over independent parts, each with the same weight; its by-labels are null.
+
+    Parameters
+    ----------
+    outcome : str
+    fitted : list of FittedPart
+        Of all outcomes.
+    choices : Choices
+
+    Returns
+    -------
+    dict
+    """
+    mine = [fit for fit in fitted if fit.row["outcome"] == outcome]
+    good = [fit for fit in mine if fit.row["status"] == "ok"]
+    note = f"average of {len(good)} of {len(mine)} parts"
+    countries = {name.casefold() for name in choices.design.country}
+    if mine and not any(name.casefold() in countries for name in mine[0].row):
+        note += ", taken as independent, which parts of one country are not"
+    row: dict[str, Any] = {"outcome": outcome, "notes": note}
+    if not good:
+        return row | {"status": "no part has a result"}
+    row |= {"status": "ok"} | {name: sum(fit.row[name] for fit in good) for name in ("n_obs", "n_groups")}
+    for i, name in enumerate(FIGURES):
+        row |= _columns(name, average([fit.pooled[i] for fit in good]), choices.level)
+    return row

@@ -1,0 +1,162 @@
+"""Assessments: the table in all its forms with what made it, and the command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from surveys import SMALL_PISA, only, pisa, timss, together
+from test_cli import run
+
+import fastml
+
+FILTER = "IDSCHOOL > 5001"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("survey") / "bsg_m7.parquet"
+    pq.write_table(pa.table(together(timss(5, 40.0), timss(6, 792.0))), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def table(file: Path) -> fastml.SurveyTable:
+    return fastml.fit_survey(file, "BSMMAT", "timss", by="IDCNTRY", average=True, filter=FILTER, level=0.9)
+
+
+def test_columns_in_the_order_of_the_single_figures(table: fastml.SurveyTable) -> None:
+    prefixes = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")
+    figures = ("gamma00", "tau00", "sigma2", "icc", "deff", "mean", "sd")
+    expected = ["IDCNTRY", "outcome", "n_obs", "n_groups", *(p + name for name in figures for p in prefixes)]
+    dropped = ["n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome"]
+    assert list(table.to_frame().columns) == [*expected, *dropped, "status", "notes"]
+    assert len(table) == 3
+    first, *_ = table.to_dict()
+    total = first["sampling_variance_icc"] + 1.2 * first["imputation_variance_icc"]
+    assert first["se_icc"] ** 2 == pytest.approx(total, rel=1e-12)
+    half = 0.5 * (first["ci_high_icc"] - first["ci_low_icc"])
+    # The 95 % quantile of t with these degrees of freedom, by the integral of its density.
+    mpmath = pytest.importorskip("mpmath")
+    df, t = first["df_icc"], half / first["se_icc"]
+    below = 1 - mpmath.betainc(df / 2, 0.5, 0, df / (df + t * t), regularized=True) / 2
+    assert float(below) == pytest.approx(0.95, abs=1e-12)
+
+
+def test_provenance(table: fastml.SurveyTable, file: Path) -> None:
+    made = table.provenance
+    assert made["fastml"] == fastml.__version__
+    assert made["files"] == [str(file)]
+    assert made["filter"] == FILTER
+    assert made["design"] == "TIMSS"
+    assert made["level"] == 0.9
+    assert made["outcomes"] == {"BSMMAT": [f"BSMMAT0{k}" for k in range(1, 6)]}
+    assert made["group_weights"] == "WGTFAC1 x WGTADJ1"
+    assert made["replicates"] == "jackknife, both halves of zones JKZONE, halves JKREP"
+    assert (made["factor"], made["sampling_variance"]) == (0.5, "all plausible values")
+    students, schools = pisa()
+    made = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools, se="sandwich").provenance
+    assert (made["replicates"], made["vcov"], made["school_data"], made["files"]) == (None, "joint", True, [])
+    made = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools).provenance
+    assert made["replicates"] == "8 columns W_FSTURWT1 to W_FSTURWT8"
+
+
+def test_every_form_says_what_made_it(table: fastml.SurveyTable, file: Path, tmp_path: Path) -> None:
+    table.write(tmp_path / "table.parquet")
+    with pq.ParquetFile(tmp_path / "table.parquet") as written:
+        again = written.read()
+    assert again.equals(table.to_arrow(), check_metadata=True)
+    assert json.loads(again.schema.metadata[b"fastml"]) == table.provenance
+    assert table.to_frame().attrs["provenance"] == table.provenance
+    rows = json.loads(table.to_json(), parse_constant=pytest.fail)
+    assert rows == [{**row, "provenance": table.provenance} for row in table.to_dict()]
+    lines = list(csv.DictReader(io.StringIO(table.to_csv())))
+    assert [float(line["icc"]) for line in lines] == [row["icc"] for row in rows]
+    assert json.loads(lines[0]["provenance"]) == table.provenance
+    for text in (str(table), table.to_markdown(), table.to_latex(), table.to_html(), table.report_html()):
+        plain = re.sub(r"\\textgreater{}|&gt;", ">", text).replace("\\", "")
+        for part in (f"fastml {fastml.__version__}", file.name, FILTER, "TIMSS", "WGTFAC1 x WGTADJ1", "JKZONE",
+                     "average of 2 of 2 parts", "792 BSMMAT: 4 of 8 zones have one half only"):  # fmt: skip
+            assert part in plain, (part, text)
+
+
+def test_the_average_is_no_part(table: fastml.SurveyTable) -> None:
+    """It has no label, is named in print, and takes no rank."""
+    assert [row["IDCNTRY"] for row in table.to_dict()] == [40.0, 792.0, None]
+    assert [row["IDCNTRY"] for row in table.shown()] == [40, 792, "average"]
+    page = table.report_html()
+    assert "the highest of 2" in page
+    assert "average" in fastml.plots.icc_by(table).get_yticklabels()[1].get_text()
+
+
+def test_a_page_without_parts() -> None:
+    page = fastml.fit_survey(timss(), "BSMMAT", "timss").report_html()
+    assert "<h1>BSMMAT</h1>" in page
+
+
+def test_csv_files_and_filters(tmp_path: Path) -> None:
+    data = together(timss(5, 40.0), timss(6, 792.0))
+    pa.csv.write_csv(pa.table(data), tmp_path / "a.csv")
+    read = fastml.fit_survey(tmp_path / "a.csv", "BSMMAT", "timss", filter="IDCNTRY = 792")
+    assert only(read)["tau00"] == pytest.approx(only(fastml.fit_survey(timss(6, 792.0), "BSMMAT", "timss"))["tau00"])
+    frame = pd.DataFrame(data)
+    assert only(fastml.fit_survey(frame, "BSMMAT", "timss", filter="IDCNTRY = 792"))["n_obs"] == only(read)["n_obs"]
+    with pytest.raises(fastml.FastmlError, match="no rows to fit"):
+        fastml.fit_survey(frame, "BSMMAT", "timss", filter="IDCNTRY = 1")
+
+
+def test_the_command(file: Path, tmp_path: Path) -> None:
+    call = ["survey", file, "--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY"]
+    table = fastml.fit_survey(file, "BSMMAT", "timss", by="IDCNTRY")
+    forms = {"json": table.to_json, "csv": table.to_csv, "latex": table.to_latex, "html": table.to_html,
+             "markdown": table.to_markdown, "text": table.__str__}  # fmt: skip
+    for form, text in forms.items():
+        done = run(*call, "--format", form)
+        assert (done.returncode, done.stderr) == (0, ""), form
+        assert done.stdout == text().rstrip("\n") + "\n"
+    out = tmp_path / "out.parquet"
+    done = run(*call, "--format", "parquet", "-o", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with pq.ParquetFile(out) as written:
+        assert written.read().equals(table.to_arrow(), check_metadata=True)
+
+
+def test_the_commands_options(tmp_path: Path) -> None:
+    students, schools = pisa(n_replicates=80)
+    pq.write_table(pa.table({**students, "PV1READ": students["PV1MATH"]}), tmp_path / "stu.parquet")
+    pq.write_table(pa.table(schools), tmp_path / "sch.parquet")
+    call = ["survey", tmp_path / "stu.parquet", "--design", "pisa", "-y", "MATH", "--school-file", tmp_path / "sch.parquet",
+            "--by", "CNT", "--average", "--weight-scaling", "effective", "--se", "sandwich", "--vcov", "block",
+            "--level", "0.9", "--filter", "CNTSCHID > 2", "--threads", "1", "-q"]  # fmt: skip
+    done = run(*call, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = fastml.fit_survey(tmp_path / "stu.parquet", "MATH", "pisa", school_data=str(tmp_path / "sch.parquet"), by="CNT",
+                              average=True, weight_scaling="effective", se="sandwich", vcov="block", level=0.9,
+                              filter="CNTSCHID > 2")  # fmt: skip
+    assert json.loads(done.stdout) == json.loads(table.to_json())
+
+
+def test_the_commands_exit_status(file: Path, tmp_path: Path) -> None:
+    lone = {name: column[timss(6, 1.0)["IDSCHOOL"] == 5002.0] for name, column in timss(6, 1.0).items()}
+    pq.write_table(pa.table(lone), tmp_path / "lone.parquet")
+    call = ["--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY"]
+    partial = run("survey", file, tmp_path / "lone.parquet", *call)
+    assert partial.returncode == 3
+    assert "there is one group only" in partial.stdout
+    for wrong, message in ((["--design", "tims", "-y", "BSMMAT"], "did you mean 'timss'"),
+                           (["--design", "timss", "-y", "BSMMET"], "did you mean 'BSMMAT01'"),
+                           (["--design", "timss", "-y", "BSMMAT", "--average"], "name their column"),
+                           (["--design", "timss", "-y", "BSMMAT", "--format", "parquet"], "name it with -o"),
+                           (["--design", "pisa", "-y", "MATH"], "'CNTSCHID' is not in")):  # fmt: skip
+        done = run("survey", file, *wrong)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert message in done.stderr
+    assert "Example: fastml survey" in run("survey", "--help").stdout
