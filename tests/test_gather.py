@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import naive
@@ -18,9 +17,9 @@ THREADS = [1, 2, 3, 8]
 
 
 @pytest.fixture(autouse=True, params=[64, 1000])
-def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(gather, "TILE_ROWS", request.param)
-    yield request.param
+    return int(request.param)
 
 
 def rows(kind: str, n: int = 1500, seed: int = 0) -> pa.Table:
