@@ -6,12 +6,13 @@ fit gets its global optimum, whatever the number of threads.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from fastml.threads import thread_count
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 
@@ -111,7 +112,7 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None
     restricted : bool
         REML; else ML. Weighted fits are ML.
     threads : int, optional
-        Threads to use; one per processor without. The results are the same bits for any number.
+        Threads to use; see `thread_count`. The results are the same bits for any number.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None
     def work(first: int) -> None:
         kernel.fit_tables(*arrays, restricted, first, min(first + _PER_TASK, n_tables), fits)
 
-    threads = threads or available_threads()
+    threads = thread_count(threads)
     starts = range(0, n_tables, _PER_TASK)
     if threads == 1 or len(starts) < 2:
         for first in starts:
@@ -156,8 +157,3 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None
         evaluations=fits[:, 12],
         full_search=fits[:, 13] == 1.0,
     )
-
-
-def available_threads() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

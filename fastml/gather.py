@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,6 +17,7 @@ from fastml.groupstats import GroupStats, check_numeric
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import as_arrow
 from fastml.sources import Source, open_source
+from fastml.threads import thread_count
 from fastml.tile import Part, Roles, measure
 
 __all__ = ["from_source"]
@@ -27,9 +27,6 @@ Floats = npt.NDArray[np.float64]
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
 # result doesn't depend on how the rows came, nor on the number of threads.
 TILE_ROWS = 1 << 20
-
-# One processor alone nearly saturates the memory; more than these only wait for it.
-MAX_THREADS = 8
 
 
 def from_source(
@@ -69,7 +66,7 @@ def from_source(
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
-    threads = _thread_count(threads)
+    threads = thread_count(threads)
     tags = dict(tags or {})
     keys = [*by, *group]
     _check_roles(outcomes, group, by, tags)
@@ -157,21 +154,6 @@ def _parts(source: Source, roles: Roles, threads: int) -> Generator[Part]:
     finally:
         # After an error, from the data or an interrupt, tiles that wait are dropped; those begun take milliseconds.
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _thread_count(threads: int | None) -> int:
-    """Return the number of threads to use: the argument, else FASTML_NUM_THREADS, else one per usable processor."""
-    name: str = "threads"
-    value: Any = threads
-    if threads is None:
-        name, value = "FASTML_NUM_THREADS", os.environ.get("FASTML_NUM_THREADS", "")
-        if not value:
-            usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            return min(usable, MAX_THREADS)
-        value = int(value) if value.isdecimal() else value
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise FastmlError(f"{name}={value!r} is not a number of threads; give a whole number, 1 or more")
-    return int(value)
 
 
 class _Gather:

@@ -8,13 +8,14 @@ from typing import Any
 
 from fastml.datasets import find_pieces, is_path
 from fastml.delimited import csv_options as checked_csv_options
-from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError
+from fastml.errors import FastmlError, MergeError, SourceError
 from fastml.filters import as_expression
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
 from fastml.progress import watcher
 from fastml.pushdown import from_engine, is_lazy
 from fastml.sources import Rows
+from fastml.threads import thread_count
 
 __all__ = ["Reading", "merge", "saved_statistics", "statistics"]
 
@@ -49,16 +50,13 @@ class Reading:
 
         Raises
         ------
-        ArgumentError
+        FastmlError
             No such number of threads; a filter or CSV options that can't be read.
         """
-        threads = self.threads
-        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-            raise ArgumentError("threads", threads, ["1", "2", "..."])
         return Rows(
             data,
             filter=None if self.filter is None else as_expression(self.filter),
-            threads=threads,
+            threads=thread_count(self.threads),
             csv=checked_csv_options(self.csv_options),
             watch=watcher(self.progress),
         )

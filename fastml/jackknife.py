@@ -26,7 +26,7 @@ Int64s = npt.NDArray[np.int64]
 
 
 def jackknife_parts(
-    rows: CleanRows, roles: Roles, design: Jackknife, schools: SchoolWeights | None, threads: int | None
+    rows: CleanRows, roles: Roles, design: Jackknife, schools: SchoolWeights | None, threads: int
 ) -> tuple[list[Part], int]:
     """Read the stream once.
 
@@ -37,7 +37,7 @@ def jackknife_parts(
     design : Jackknife
     schools : SchoolWeights or None
         Where the school's weight isn't in the rows.
-    threads : int or None
+    threads : int
 
     Returns
     -------

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.batch import available_threads
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import as_floats
 from fastml.keys import KeyTable, encode_tile, plain_type, sort_order
@@ -29,7 +28,7 @@ _ROWS_AT_A_TIME = 1 << 16
 
 
 def column_parts(
-    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, plain: bool, threads: int | None
+    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, plain: bool, threads: int
 ) -> tuple[list[Part], int]:
     """Read the stream once.
 
@@ -42,7 +41,7 @@ def column_parts(
         Where the school's weight isn't in the rows.
     plain : bool
         Whether unweighted moments are needed ("gk", "group-only").
-    threads : int or None
+    threads : int
 
     Returns
     -------
@@ -72,14 +71,14 @@ def column_parts(
 class _ColumnGather:
     """Folds rows into the records of `kernels.replicates`, a set per outcome."""
 
-    def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, threads: int | None) -> None:
+    def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, threads: int) -> None:
         from fastml.kernels.replicates import N_SHARED
 
         self.roles, self.plain = roles, plain
         self.table = KeyTable([plain_type(schema.field(name).type) for name in roles.keys])
         self.totals = [roles.weight, *roles.replicates]
         # Each thread has replicates of its own, so their number changes no bit.
-        n, n_threads = len(self.totals), min(threads or available_threads(), len(self.totals))
+        n, n_threads = len(self.totals), min(threads, len(self.totals))
         self._edges = [n * i // n_threads for i in range(n_threads + 1)]
         self.counts = np.zeros((0, 3), np.int64)
         self.v = np.empty(0)

@@ -16,6 +16,7 @@ from fastml.delimited import CsvOptions
 from fastml.errors import ColumnNotFoundError, SourceError
 from fastml.filters import apply_filter, filter_columns
 from fastml.readers import Location, first_line, open_parquet
+from fastml.threads import thread_count
 
 __all__ = ["Rows", "Source", "arrow_numbers", "column_names", "open_source", "schema_metadata"]
 
@@ -88,7 +89,7 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
     wanted = list(dict.fromkeys(columns))
     rows = data if isinstance(data, Rows) else Rows(data)
     if is_path(rows.data):
-        found = open_dataset(rows.data, wanted, rows.filter, rows.threads or _default_threads(), rows.csv)
+        found = open_dataset(rows.data, wanted, rows.filter, thread_count(rows.threads), rows.csv)
         return Source(found.name, found.schema, _watched(found.batches, found.size, rows))
     if rows.filter is None:
         source = _open_memory(rows.data, wanted)
@@ -98,11 +99,6 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
     kept = ((part, 0) for batch in source.batches for part in apply_filter(batch, rows.filter, wanted))
     schema = pa.schema([source.schema.field(column) for column in wanted])
     return Source(source.name, schema, _watched(kept, 0, rows))
-
-
-def _default_threads() -> int:
-    told = os.environ.get("FASTML_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) else min(os.cpu_count() or 1, 8)
 
 
 def _watched(

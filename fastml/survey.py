@@ -10,7 +10,6 @@ from itertools import product
 from typing import Any
 
 from fastml._version import __version__
-from fastml.batch import available_threads
 from fastml.designs import Columns, Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats import GroupStats
@@ -25,6 +24,7 @@ from fastml.surveyparts import Part
 from fastml.surveyroles import Roles, find_roles
 from fastml.surveyrows import CleanRows, check_codes, open_rows
 from fastml.surveytable import SurveyTable, survey_table
+from fastml.threads import thread_count
 
 __all__ = ["fit_survey"]
 
@@ -126,6 +126,7 @@ def fit_survey(
         raise FastmlError("outcome=[] names no score; name one or several: fit_survey(data, 'BSMMAT', 'timss')")
     if average and not by:
         raise FastmlError("average=True is a mean over parts: name their column, as by='IDCNTRY'")
+    threads = thread_count(threads)
     reading = Reading(filter, threads, csv_options, progress)
     source = reading.rows(_rows_of(data))
     school_source = replace(reading, filter=None, progress=False).rows(school_data)
@@ -189,7 +190,7 @@ def _rows_of(data: Any) -> Any:
 
 
 def _gather(
-    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, choices: Choices, threads: int | None
+    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, choices: Choices, threads: int
 ) -> tuple[list[Part], int]:
     scheme = choices.design.replicates
     if choices.se == "replicate" and isinstance(scheme, Jackknife):
@@ -203,11 +204,11 @@ def _fit_all(
     choices: Choices,
     notes: Mapping[str, list[str]],
     average: bool,
-    threads: int | None,
+    threads: int,
 ) -> list[dict[str, Any]]:
     """Rows of the table; `notes` are those on an outcome in all the data."""
     tasks = list(product(parts, outcomes))
-    workers = min(threads or available_threads(), len(tasks))
+    workers = min(threads, len(tasks))
 
     def work(task: tuple[Part, str]) -> FittedPart:
         # One thread per part where there are several; else the fits of the one part share them.

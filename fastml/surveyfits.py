@@ -53,7 +53,7 @@ class FittedPart:
     notes: list[str]
 
 
-def fit_part(part: Part, outcome: str, choices: Choices, threads: int | None) -> FittedPart:
+def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> FittedPart:
     """Fit all plausible values and replicates of an outcome in a part.
 
     Parameters
@@ -61,7 +61,7 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int | None) ->
     part : Part
     outcome : str
     choices : Choices
-    threads : int or None
+    threads : int
 
     Returns
     -------

@@ -12,6 +12,7 @@ import pytest
 
 import fastml
 from fastml import gather
+from fastml.threads import thread_count
 
 THREADS = [1, 2, 3, 8]
 
@@ -198,4 +199,4 @@ def test_the_environment_says_how_many_threads(threads: int, monkeypatch: pytest
     table = rows("integers, shuffled")
     monkeypatch.setenv("FASTML_NUM_THREADS", str(threads))
     assert same(fastml.group_stats(table, "y", "id"), fastml.group_stats(table, "y", "id", threads=1))
-    assert gather._thread_count(None) == threads
+    assert thread_count() == threads

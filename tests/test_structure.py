@@ -19,7 +19,7 @@ ORDER = [
     "plots", "canvas", "markup", "grids", "report", "parts",
     "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "profiles", "inference", "distributions",
     "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "keys", "labels", "sources", "datasets",
-    "delimited", "readers", "prefetch", "filters", "progress", "simulation", "files",
+    "delimited", "readers", "prefetch", "filters", "progress", "simulation", "files", "threads",
     "errors", "_version", "kernels",
 ]  # fmt: skip
 

@@ -226,7 +226,7 @@ def test_several_files(tmp_path: Path) -> None:
         (change(), {"by": ["IDCNTRY", "IDCNTRY"]}, "by=.* must name one column or several different ones"),
         (change(), {"average": True}, "average=True is a mean over parts: name their column"),
         (change(), {"missing": "9"}, "missing='9' can't be: it is a number or a list"),
-        (change(), {"threads": 0}, "threads=0 is not one of"),
+        (change(), {"threads": 0}, "threads=0 is not a number of threads"),
         (change(), {"filter": "IDSCHOOL >"}, "filter 'IDSCHOOL >' can't be read"),
     ],
 )
