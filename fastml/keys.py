@@ -158,8 +158,11 @@ def _encode_bits(bits: Int64s, dtype: pa.DataType) -> tuple[Codes, pa.Array]:
             codes -= np.int64(low).astype(np.int32)
             found = np.arange(n_values) + low
             return codes, from_bits(found if keys is bits else found.astype(np.float64).view(np.int64), dtype)
-    table = LabelTable(dtype)
-    return table.codes_for(from_bits(bits, dtype)), table.labels()
+    if pa.types.is_floating(dtype):
+        table = LabelTable(dtype)
+        return table.codes_for(from_bits(bits, dtype)), table.labels()
+    numbers = NumberTable(hashed=True)
+    return numbers.codes_for(bits), from_bits(numbers.bits(), dtype)
 
 
 def _whole(bits: Int64s) -> Int64s | None:

@@ -24,7 +24,11 @@ MAX_LABELS = 2**31 - 2
 _SLOTS_EACH = 8
 _SLOTS_FREE = 1 << 16
 
-# Strings packed at a time: their words stay in the processor's own cache.
+# Slots of a hash table for each label there is room for: few keys then miss their first one.
+_SLOTS_PER_LABEL = 4
+_FIRST_SLOTS = 4096
+
+# Strings coded at a time: the places where they begin, made 64 bits wide, stay in the processor's own cache.
 _CHUNK = 1 << 15
 
 
@@ -111,14 +115,22 @@ def _grown(array: npt.NDArray[Any], used: int, length: int) -> npt.NDArray[Any]:
 
 
 class NumberTable:
-    """Codes of 64-bit labels: by a slot for each number of their range while that is modest, else by hashing."""
+    """Codes of 64-bit labels: by a slot for each number of their range while that is modest, else by hashing.
 
-    def __init__(self) -> None:
-        self._labels = np.empty(0, np.int64)
+    Parameters
+    ----------
+    hashed : bool
+        Hash from the start.
+    """
+
+    def __init__(self, hashed: bool = False) -> None:
+        self._labels = np.empty(1, np.int64)  # from place 1 on, as the kernels have them
         self._count = 0
         self._slots = np.empty(0, np.int32)
         self._low = 0  # the number of the first slot
-        self._hashed = False
+        self._hashed = hashed
+        if hashed:
+            self._rehash(_FIRST_SLOTS)
 
     def codes_for(self, bits: Int64s) -> Codes:
         """Codes of labels (n,); new labels get new ones."""
@@ -128,7 +140,8 @@ class NumberTable:
         if len(bits) == 0:
             return codes
         if not self._hashed:
-            self._cover(*hashing.narrow(bits, codes), len(bits))
+            low, high = hashing.narrow(bits, codes)
+            self._cover(int(low), int(high), len(bits))
         row = 0
         while row < len(bits):
             if self._hashed:
@@ -151,7 +164,7 @@ class NumberTable:
             return
         if length > _SLOTS_FREE + _SLOTS_EACH * (self._count + n):
             self._hashed = True
-            self._rehash(_power_of_two(4 * self._count + 4096))
+            self._rehash(_power_of_two(_SLOTS_PER_LABEL * self._count + _FIRST_SLOTS))
             return
         if have:  # room on the side it grew to, so that many small steps don't cost a copy each
             spare = max(length, 2 * have) - length
@@ -163,24 +176,25 @@ class NumberTable:
         self._slots, self._low = slots, low
 
     def _grow(self) -> None:
-        room = min(max(1024, 4 * len(self._labels)), MAX_LABELS)
+        room = min(max(1024, 4 * (len(self._labels) - 1)), MAX_LABELS)
         if self._count >= room:
             raise OverflowError("more than 2,147,483,646 groups")
         if self._hashed:
-            self._rehash(_power_of_two(2 * room))
+            self._rehash(_power_of_two(_SLOTS_PER_LABEL * room))
         else:
-            self._labels = _grown(self._labels, self._count, room)
+            self._labels = _grown(self._labels, self._count + 1, room + 1)
 
     def _rehash(self, n_slots: int) -> None:
         from fastml.kernels import hashing
 
-        self._labels = _grown(self._labels, self._count, n_slots // 2)
+        self._labels = _grown(self._labels, self._count + 1, n_slots // _SLOTS_PER_LABEL + 1)
+        self._labels[0] = self._labels[1]
         self._slots = np.zeros(n_slots, np.int32)
         hashing.rehash_int64(self._labels, self._count, self._slots)
 
     def bits(self) -> Int64s:
         """Labels by code."""
-        return self._labels[: self._count]
+        return self._labels[1 : self._count + 1]
 
     def __len__(self) -> int:
         return self._count
@@ -213,9 +227,10 @@ class _StringLabels:
     def __init__(self, dtype: pa.DataType) -> None:
         self._dtype = dtype
         self._count = 0
-        self._slots = np.zeros(2048, np.int32)
-        self._words = np.empty(2048, np.int64)
-        self._ends = np.zeros(1025, np.int64)
+        self._slots = np.zeros(_FIRST_SLOTS, np.int32)
+        room = _FIRST_SLOTS // _SLOTS_PER_LABEL
+        self._words = np.empty(2 * room + 2, np.int64)  # from place 2 on, as the kernels have them
+        self._ends = np.zeros(room + 1, np.int64)
         self._data = np.empty(0, np.uint8)
 
     def codes_for(self, labels: pa.Array) -> Codes:
@@ -225,19 +240,19 @@ class _StringLabels:
         if used + len(data) > len(self._data):
             # Memory that is never written is never taken.
             self._data = _grown(self._data, used, used + len(data) + len(self._data))
-        words = np.empty(2 * min(len(labels), _CHUNK), np.int64)
-        for first in range(0, len(labels), _CHUNK):
-            self._encode(data, ends[first : first + _CHUNK + 1], words, codes[first : first + _CHUNK])
+        first = int(ends[0])
+        for row in range(0, len(labels), _CHUNK):
+            part = ends[row : row + _CHUNK + 1]
+            self._encode(data, np.subtract(part, first, dtype=np.int64), codes[row : row + _CHUNK])
         return codes
 
-    def _encode(self, data: Bytes, ends: Int64s, words: Int64s, codes: Codes) -> None:
+    def _encode(self, data: Bytes, ends: Int64s, codes: Codes) -> None:
         from fastml.kernels import hashing
 
-        hashing.pack_strings(data, ends, words)
         row = 0
         while row < len(codes):
             row, self._count = hashing.encode_strings(
-                words, data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
+                data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
             )
             if row < len(codes):
                 self._grow()
@@ -246,10 +261,11 @@ class _StringLabels:
         from fastml.kernels import hashing
 
         n_slots = 4 * len(self._slots)
-        if n_slots > 2 * MAX_LABELS:
+        room = n_slots // _SLOTS_PER_LABEL
+        if room > MAX_LABELS // 2:
             raise OverflowError("more than 1,073,741,824 groups")
-        self._words = _grown(self._words, 2 * self._count, n_slots)
-        self._ends = _grown(self._ends, self._count + 1, n_slots // 2 + 1)
+        self._words = _grown(self._words, 2 * self._count + 2, 2 * room + 2)
+        self._ends = _grown(self._ends, self._count + 1, room + 1)
         self._slots = np.zeros(n_slots, np.int32)
         hashing.rehash_strings(self._words, self._count, self._slots)
 
@@ -279,18 +295,16 @@ def _has_ends(dtype: pa.DataType) -> bool:
     )
 
 
-def _bytes_of(labels: pa.Array) -> tuple[Bytes, Int64s]:
-    """Bytes of the labels, and where in them each begins and the last ends (n + 1)."""
+def _bytes_of(labels: pa.Array) -> tuple[Bytes, npt.NDArray[Any]]:
+    """Bytes of the labels, and where each begins and the last ends (n + 1); the bytes are those from the first on."""
     dtype, buffers = labels.type, labels.buffers()
     data = np.frombuffer(buffers[-1] or b"", np.uint8)
     ends: npt.NDArray[Any]
     if _has_ends(dtype):
         short = pa.types.is_string(dtype) or pa.types.is_binary(dtype)
         ends = np.frombuffer(buffers[1] or bytes(8), np.int32 if short else np.int64)
-        ends = ends[labels.offset : labels.offset + len(labels) + 1].astype(np.int64, copy=False)
-        # Of a slice, only its own bytes.
-        first = int(ends[0])
-        return data[first : int(ends[-1])], ends - first if first else ends
+        ends = ends[labels.offset : labels.offset + len(labels) + 1]
+        return data[int(ends[0]) : int(ends[-1])], ends
     width = dtype.bit_width // 8
     data = data[labels.offset * width : (labels.offset + len(labels)) * width]
     return data, np.arange(len(labels) + 1) * width
