@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import as_floats
-from fastml.keys import KeyTable, encode_tile, plain_type, sort_order
+from fastml.keys import KeyTable, encode_rows, plain_type, sort_order
 from fastml.labels import as_arrow
 from fastml.replication import CellMoments
 from fastml.schoolfile import SchoolWeights
@@ -92,8 +92,7 @@ class _ColumnGather:
         self._rows = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        keys = encode_tile([batch.column(name) for name in self.roles.keys])
-        codes = self.table.codes_for(keys.labels)[keys.codes].astype(np.int32)
+        codes = self._codes(batch)
         self._grow(len(self.table))
         weight = as_floats(batch.column(self.roles.weight))
         self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
@@ -114,6 +113,15 @@ class _ColumnGather:
             for plain in (False, True) if self.plain else (False,):
                 self._accumulate(codes, values, totals, outcome, plain)
         self._rows += batch.num_rows
+
+    def _codes(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
+        """Code of each row's school in the table, which takes those in that have a row."""
+        keys = encode_rows([batch.column(name) for name in self.roles.keys])
+        rows = keys.by_row()
+        seen = np.flatnonzero(np.bincount(rows, minlength=len(keys.labels[0])))
+        code = np.zeros(len(keys.labels[0]), np.int32)
+        code[seen] = self.table.codes_for([labels.take(as_arrow(seen)) for labels in keys.labels])
+        return code[rows]
 
     def _accumulate(
         self, codes: npt.NDArray[np.int32], values: Floats, totals: Floats, outcome: str, plain: bool

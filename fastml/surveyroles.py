@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.designs import Design, Jackknife
 from fastml.errors import ColumnNotFoundError, FastmlError
-from fastml.sources import column_names
+from fastml.sources import column_names, open_source
 
 __all__ = ["ColumnFinder", "Roles", "find_group_weight", "find_roles"]
 
@@ -76,6 +76,8 @@ class ColumnFinder:
 
     def __init__(self, data: Any) -> None:
         self.source, self.names = column_names(data)
+        if not self.names:
+            open_source(data, [])  # says what is wrong with data of no kind that can be read
         self._folded = {name.casefold(): name for name in reversed(self.names)}
 
     def find(self, alternatives: Iterable[str]) -> str | None:

@@ -108,7 +108,7 @@ class SurveyTable(ResultTable):
         if p["school_data"]:
             columns[-1] += f" of {', '.join(p['school_files']) or 'the school data'}"
         if p["replicates"]:
-            columns.append(p["replicates"])
+            columns += [p["replicates"], f"variance {p['factor']:g} x sum of squares, {p['sampling_variance']}"]
         origin = [f"fastml {p['fastml']}"]
         if p["files"]:
             origin.append(f"files {', '.join(p['files'])}")

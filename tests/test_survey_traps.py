@@ -369,3 +369,29 @@ def test_integer_float_and_text_ids_are_the_same_schools() -> None:
     data["IDSCHOOL"] = data["IDSCHOOL"].astype(int).astype(str)
     rows.append(only(fastml.fit_survey(data, "BSMMAT", "timss")))
     assert all(row == rows[0] for row in rows)
+
+
+def test_countries_of_any_type_of_text() -> None:
+    """Categories that no row has make no part; views and unsigned indices are read."""
+    (a, schools_a), (b, schools_b) = pisa(1), pisa(2)
+    b["CNT"], schools_a["CNT"], schools_b["CNT"] = np.full(len(b["CNT"]), "AUT"), np.full(15, "TUR"), np.full(15, "AUT")
+    students, schools = pd.DataFrame(together(a, b)), pd.DataFrame(together(schools_a, schools_b))
+    first = fastml.fit_survey(students, "MATH", SMALL_PISA, by="CNT", school_data=schools).to_dict()
+    assert [row["CNT"] for row in first] == ["AUT", "TUR"]
+    categories = students.astype({"CNT": pd.CategoricalDtype(["USA", "TUR", "AUT"])})
+    text = pl.DataFrame(students)
+    for frame in (
+        categories,
+        students.astype({"CNT": object}),
+        text,
+        text.with_columns(pl.col("CNT").cast(pl.Categorical)),
+    ):
+        table = fastml.fit_survey(frame, "MATH", SMALL_PISA, by="CNT", school_data=pl.DataFrame(schools))
+        assert table.to_dict() == first
+        assert "AUT" in str(table)
+
+
+@pytest.mark.parametrize("data", [3, None, "no.parquet"])
+def test_data_of_no_kind_that_can_be_read(data: object) -> None:
+    with pytest.raises(fastml.FastmlError, match=r"can't be read|does not exist"):
+        fastml.fit_survey(data, "BSMMAT", "timss")
