@@ -67,11 +67,16 @@ class WeightedFit:
 def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
     """Origin of the means, unit (a power of two) and the pooled weighted sum of squares; checks the groups."""
     ssw = float(groups.count @ groups.ss) if len(groups.n) else 0.0
-    origin = float(np.mean(groups.mean)) if len(groups.n) else 0.0
-    deviation = (groups.mean - origin) + groups.residual
-    check_groups(len(groups.n), int(groups.n.sum()), ssw, not np.any(deviation != deviation[:1]))
+    with np.errstate(over="ignore"):
+        origin = float(np.mean(groups.mean)) if len(groups.n) else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = (groups.mean - origin) + groups.residual
     dof = float(groups.count @ groups.size)
-    return origin, math.ldexp(1.0, math.frexp(ssw / dof)[1] // 2), ssw
+    unit = math.ldexp(1.0, math.frexp(ssw / dof)[1] // 2) if dof > 0.0 else 1.0
+    largest, spread = (float(np.max(np.abs(x), initial=0.0)) for x in (groups.mean, deviation))
+    same_mean = not np.any(deviation != deviation[:1])
+    check_groups(len(groups.n), int(groups.n.sum()), ssw, same_mean, largest, spread / unit)
+    return origin, unit, ssw
 
 
 def reduce_weighted(groups: WeightedGroups) -> SizeTable:
@@ -139,8 +144,8 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
         Of `pseudo_ml`.
     vcov : {"joint", "block"}
         H^-1 (sum v^2 g g') H^-1 J/(J-1) with g the score of a group's l in (gamma00, tau00, sigma2) and H the second
-        derivatives of the pseudo likelihood, all three parameters together (GLLAMM, Stata, Mplus up to the factor),
-        or gamma00 and the variances each on its own (WeMix).
+        derivatives of the pseudo likelihood, all three parameters together (GLLAMM; SAS and Mplus without J/(J-1)), or
+        gamma00 and the variances each on its own (WeMix; Stata's mixed for gamma00).
 
     Returns
     -------
