@@ -117,6 +117,14 @@ def find_pieces(data: Any) -> tuple[str, list[Piece]]:
 
 def _from_local(text: str) -> list[Piece]:
     path = Path(text)
+    if not text:
+        raise SourceError("the path is empty; '.' is the current folder")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        raise SourceError(f"file {_short(text)} can't be read: {getattr(error, 'strerror', None) or error}") from None
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file())
         relative = [PurePosixPath(p.relative_to(path).as_posix()) for p in files]
@@ -128,7 +136,15 @@ def _from_local(text: str) -> list[Piece]:
         return [_piece(Location(p), PurePosixPath(Path(p).as_posix())) for p in found]
     if not path.exists():
         raise SourceError(f"file {text} does not exist")
+    if path.is_fifo() or path.is_socket():
+        # It can be read once only, and from its beginning; opening it would wait for a writer for ever.
+        raise SourceError(f"file {text} is a pipe; write its content to a file first")
     return [_piece(Location(text), None)]
+
+
+def _short(text: str) -> str:
+    text = text.replace("\0", "\\0")
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _from_uri(uri: str) -> list[Piece]:

@@ -62,8 +62,12 @@ def csv_options(options: Mapping[str, Any] | CsvOptions | None) -> CsvOptions:
     made = CsvOptions(**options)
     for name in ("delimiter", "decimal"):
         value = getattr(made, name)
-        if not (name == "delimiter" and value is None) and (not isinstance(value, str) or len(value) != 1):
-            raise FastmlError(f"csv_options: {name}={value!r} is not one character")
+        if name == "delimiter" and value is None:
+            continue
+        if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in '\r\n"':
+            raise FastmlError(f"csv_options: {name}={value!r} is not one character: an ASCII one, no quote or line break")
+    if not isinstance(made.types, Mapping):
+        raise FastmlError(f"csv_options: types={made.types!r} is not a mapping of columns to Arrow types")
     try:
         "".encode(made.encoding)
     except (LookupError, TypeError):
@@ -157,9 +161,10 @@ def _types(
     for name, kind in options.types.items():
         try:
             told[name] = kind if isinstance(kind, pa.DataType) else pa.type_for_alias(kind)
-        except ValueError:
+        except (ValueError, AttributeError, TypeError):
             raise FastmlError(f"csv_options: type {kind!r} of column {name!r} is not an Arrow type") from None
-    ask = [name for name in wanted if name not in told]
+    # pyarrow can't say which of two columns of a name it means: that is refused once the schema is known.
+    ask = [name for name in wanted if name not in told and names.count(name) == 1]
     seen: dict[str, set[pa.DataType]] = {name: set() for name in ask}
     for i, sample in enumerate(_samples(location)) if ask else ():
         read = pacsv.ReadOptions(encoding=options.encoding, column_names=names if i else None)
@@ -173,7 +178,10 @@ def _types(
                 raise
             continue  # a sample that began inside a quoted value
         for name in ask:
-            seen[name].add(table.schema.field(name).type)
+            dtype = table.schema.field(name).type
+            if pa.types.is_binary(dtype):
+                raise UnicodeError  # what pyarrow makes of text that isn't UTF-8
+            seen[name].add(dtype)
     return {**{name: _common(kinds) for name, kinds in seen.items()}, **told}
 
 

@@ -36,9 +36,9 @@ class FilterError(FastmlError):
     """A condition on rows that can't be read, or not computed from the columns there are."""
 
     def __init__(self, text: str, at: int | None, reason: str = "") -> None:
-        where = "at its end" if at is not None and at >= len(text) else f"at {text[at:]!r}"
+        where = "at its end" if at is not None and at >= len(text) else f"at {_shown(text[at:])}"
         super().__init__(
-            f"filter {text!r} " + (f"can't be applied: {reason}" if at is None else f"can't be read {where}; ")
+            f"filter {_shown(text)} " + (f"can't be applied: {reason}" if at is None else f"can't be read {where}; ")
             + ("" if at is None else "write it like: cycle = 2019 and country in ('TUR', 'USA') and score is not null")
         )  # fmt: skip
 
@@ -53,19 +53,25 @@ class FormulaError(FastmlError):
         )
 
 
+def _shown(value: object) -> str:
+    """Value in one line of modest length: the repr of a table has many."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
 class ArgumentError(FastmlError):
     """An argument has a value that the function doesn't know."""
 
     def __init__(self, name: str, value: object, allowed: Iterable[str], remedy: str = "") -> None:
         choices = ", ".join(repr(a) for a in allowed)
-        super().__init__(f"{name}={value!r} is not one of {choices}" + (f"; {remedy}" if remedy else ""))
+        super().__init__(f"{name}={_shown(value)} is not one of {choices}" + (f"; {remedy}" if remedy else ""))
 
 
 class RangeError(ArgumentError):
     """An argument has a value outside what it can be."""
 
     def __init__(self, name: str, value: object, rule: str) -> None:
-        FastmlError.__init__(self, f"{name}={value!r} can't be: it is {rule}")
+        FastmlError.__init__(self, f"{name}={_shown(value)} can't be: it is {rule}")
 
 
 class ColumnNotFoundError(FastmlError):

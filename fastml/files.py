@@ -27,6 +27,8 @@ def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], objec
     SourceError
         The file can't be written; nothing is left behind.
     """
+    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path):
+        raise SourceError(f"can't write to {path!r}: it is no path")
     target = Path(path)
     if target.is_dir():
         raise SourceError(f"can't write to {target}: it is a folder")

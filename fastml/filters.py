@@ -86,7 +86,10 @@ class _Parser:
         self._at = 0
 
     def parse(self) -> pc.Expression:
-        expression = self._either()
+        try:
+            expression = self._either()
+        except RecursionError:
+            raise FilterError(self._text, None, "its parentheses are nested too deep") from None
         if self._at < len(self._tokens):
             raise self._error()
         return expression

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, FastmlError, ValueNotAllowedError
-from fastml.groupstats import GroupStats, check_numeric
+from fastml.groupstats import GroupStats, check_numeric, repeat_tag
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import as_arrow
 from fastml.sources import Source, open_source
@@ -67,9 +67,14 @@ def from_source(
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
     threads = thread_count(threads)
+    if tags is not None and not isinstance(tags, Mapping):
+        raise ArgumentError("tags", tags, ["a mapping such as {'cycle': 2019}"])
     tags = dict(tags or {})
     keys = [*by, *group]
     _check_roles(outcomes, group, by, tags)
+    for role, column in (("weights", weights), ("group_weights", group_weights)):
+        if column is not None and not isinstance(column, str):
+            raise ArgumentError(role, column, ["a column's name"])
     source = open_source(data, [*keys, *outcomes, *(name for name in (weights, group_weights) if name)])
     for name in outcomes:
         check_numeric("outcome", source.schema.field(name))
@@ -87,7 +92,7 @@ def from_source(
 
 
 def _check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str], tags: Mapping[str, Any]) -> None:
-    for role, names in (("outcome", outcomes), ("group", group), ("by", by)):
+    for role, names in (("outcome", outcomes), ("group", group), ("by", by), ("tags", list(tags))):
         for name in names:
             if not isinstance(name, str):
                 raise ArgumentError(role, name, ["a column's name"], "rename the column to a string")
@@ -182,7 +187,7 @@ class _Gather:
                 label = ", ".join(str(labels[bad].as_py()) for labels in part.labels)
                 raise ValueNotAllowedError(
                     f"group_weights column {self._roles.group_weights!r} varies within a group: "
-                    f"{self._group_weight[into[bad]]!r} and {part.group_weight[bad]!r} for "
+                    f"{float(self._group_weight[into[bad]])!r} and {float(part.group_weight[bad])!r} for "
                     f"{', '.join(self._roles.keys)} {label}; a group has one weight"
                 )
         for table, more in zip(self._moments, part.moments, strict=True):
@@ -213,7 +218,7 @@ class _Gather:
         take = as_arrow(order)
         keys = {name: column.take(take) for name, column in zip(roles.keys, columns, strict=True)}
         for tag, value in tags.items():
-            keys[tag] = _repeat(tag, value, len(order))
+            keys[tag] = repeat_tag(tag, value, len(order))
         group = (*tags, *group)
         counts, moments = self._counts[order], np.take(self._moments, order, axis=1)
         counts[:, 0] += moments[0, :, 0]
@@ -229,12 +234,6 @@ class _Gather:
             weights=roles.weights,
             group_weights=roles.group_weights,
         )
-
-
-def _repeat(tag: str, value: Any, length: int) -> pa.Array:
-    if value is None or isinstance(value, (list, dict, tuple, set)):
-        raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
-    return pa.repeat(pa.scalar(value), length)
 
 
 def _with_room(array: Floats, axis: int, room: int) -> Floats:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import (
+    ArgumentError,
     ColumnNotFoundError,
     ColumnTypeError,
     FastmlError,
@@ -23,10 +24,11 @@ from fastml.errors import (
     ValueNotAllowedError,
 )
 from fastml.files import replace_file
-from fastml.keys import KeyTable, encode_tile, sort_order
+from fastml.keys import KeyTable, check_key_type, encode_tile, sort_order
+from fastml.readers import first_line
 from fastml.sources import arrow_numbers, open_source, schema_metadata
 
-__all__ = ["GroupStats", "Groups", "as_floats", "check_numeric", "from_summary", "is_stats_file"]
+__all__ = ["GroupStats", "Groups", "as_floats", "check_numeric", "from_summary", "is_stats_file", "repeat_tag"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
@@ -267,9 +269,7 @@ class GroupStats:
         for name, value in tags.items():
             if name in columns:
                 raise MergeError(f"tag {name!r} is a key of the statistics already")
-            if value is None or isinstance(value, (list, dict, tuple, set)):
-                raise FastmlError(f"tag {name!r} is {value!r}; a tag is one string, number or date")
-            columns[name] = pa.repeat(pa.scalar(value), self.keys.num_rows)
+            columns[name] = repeat_tag(name, value, self.keys.num_rows)
         group = (*tags, *self.group)
         return replace(self, keys=pa.table({name: columns[name] for name in (*self.by, *group)}), group=group)
 
@@ -294,7 +294,8 @@ class GroupStats:
         >>> stats.without_small(10).notes
         ('groups of fewer than 10 left out: 1 group, 2 rows',)
         """
-        if isinstance(min_group_size, bool) or min_group_size != int(min_group_size) or min_group_size < 1:
+        given: Any = min_group_size
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 1 or given % 1:
             raise FastmlError(f"min_group_size={min_group_size!r} is not a whole number of 1 or more")
         n = self.moments[:, :, 0]
         small = (self.counts[:, 0] < min_group_size) | ((n > 0) & (n < min_group_size)).any(axis=0)
@@ -365,6 +366,8 @@ class GroupStats:
         SourceError
             The table is another one, or of a version that this fastml doesn't know.
         """
+        if not isinstance(table, pa.Table):
+            raise SourceError(f"data of type {type(table).__name__} are no Arrow table")
         return _from_arrow(table, "the table")
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -419,6 +422,35 @@ class GroupStats:
         return from_summary(n=n, mean=mean, sd=sd, group=group, outcome=outcome, group_name=group_name)
 
 
+def repeat_tag(tag: str, value: Any, length: int) -> pa.Array:
+    """Key column of one label throughout.
+
+    Parameters
+    ----------
+    tag : str
+        Its name, for messages.
+    value : str, number or date
+    length : int
+
+    Returns
+    -------
+    pyarrow.Array
+
+    Raises
+    ------
+    FastmlError
+        The value is no label.
+    """
+    try:
+        label = pa.scalar(value)
+        good = not (pa.types.is_null(label.type) or pa.types.is_nested(label.type)) and value == value
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        good = False
+    if not good:
+        raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
+    return pa.repeat(label, length)
+
+
 def check_numeric(role: str, field: pa.Field) -> None:
     """Refuse a column that holds no numbers; booleans and decimals are numbers, strings of digits are not.
 
@@ -469,7 +501,7 @@ def _add(a: GroupStats, b: GroupStats) -> GroupStats:
     parts = []
     for stats in (a, b):
         labels = [
-            stats.keys[name].combine_chunks().cast(dtype)
+            _as_type(name, stats.keys[name].combine_chunks(), dtype)
             for name, dtype in zip(stats.keys.column_names, types, strict=True)
         ]
         parts.append((stats, table.codes_for(labels)))
@@ -504,6 +536,15 @@ def _add(a: GroupStats, b: GroupStats) -> GroupStats:
         group_weight=None if group_weight is None else group_weight[order],
         notes=(*a.notes, *b.notes),
     )
+
+
+def _as_type(name: str, labels: pa.Array, dtype: pa.DataType) -> pa.Array:
+    try:
+        return labels.cast(dtype)
+    except pa.ArrowException as error:
+        raise MergeError(
+            f"key {name!r} of one of the statistics can't be {dtype}, as the other's: {first_line(error)}"
+        ) from None
 
 
 def _common_type(name: str, a: pa.DataType, b: pa.DataType) -> pa.DataType:
@@ -601,6 +642,9 @@ def from_summary(
     >>> stats.groups().ss.tolist()
     [1.0, 8.0]
     """
+    for role, given in (("outcome", outcome), ("group_name", group_name)):
+        if not isinstance(given, str):
+            raise ArgumentError(role, given, ["a column's name"])
     columns = {"n": n, "mean": mean, "sd": sd}
     if group is not None:
         columns[group_name if group_name not in columns else "group"] = group
@@ -608,11 +652,14 @@ def from_summary(
     table = pa.Table.from_batches(list(source.batches), source.schema)
     for name in ("n", "mean", "sd"):
         check_numeric(name, table.schema.field(name))
+    for field in list(table.schema)[3:]:
+        check_key_type("group", field)
     size, means, sds = (as_floats(table[name].combine_chunks()) for name in ("n", "mean", "sd"))
     for name, values, wrong, remedy in (
-        ("n", size, ~(size >= 1) | (size != np.floor(size)), "a group has 1 observation or more"),
+        ("n", size, ~((size >= 1) & (size <= 1e15)) | (size != np.floor(size)), "a group has 1 observation or more"),
         ("mean", means, ~np.isfinite(means), "a mean is a finite number"),
         ("sd", sds, (size > 1) & ~((sds >= 0) & np.isfinite(sds)), "an sd is 0 or more, null only where n is 1"),
+        ("sd", sds, (size > 1) & (sds >= 1e145), "divide means and sds by a constant"),
         ("sd", sds, (size == 1) & (sds > 0), "one observation has no sd: give null"),
     ):
         if wrong.any():

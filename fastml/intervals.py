@@ -289,7 +289,7 @@ class _Intervals:
         draws: int,
         seed: int | np.random.Generator | None,
     ) -> None:
-        if not 0.0 < level < 1.0:
+        if not (isinstance(level, (int, float)) and 0.0 < level < 1.0):
             raise RangeError("level", level, "a number between 0 and 1")
         self.table, self.vc, self.level, self.df = table, vc, level, df
         self.errors: StandardErrors | None = None  # robust ones; else the observed information's

@@ -69,7 +69,7 @@ def check_key_type(role: str, field: pa.Field) -> None:
     ColumnTypeError
     """
     dtype = plain_type(field.type)
-    if pa.types.is_nested(dtype):
+    if pa.types.is_nested(dtype) or pa.types.is_interval(dtype):
         raise ColumnTypeError(role, field.name, field.type, "use a column of numbers, strings or dates")
 
 

@@ -14,7 +14,7 @@ from fastml.errors import ModelError
 from fastml.groupstats import GroupStats
 from fastml.inference import interior_errors, interior_satterthwaite
 from fastml.shrinkage import reliabilities
-from fastml.varcomp import SizeTables, Terms, check_groups, gather_sizes
+from fastml.varcomp import SizeTables, Terms, check_part, gather_sizes
 
 __all__ = ["PartFits", "fit_parts"]
 
@@ -79,7 +79,7 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
 
 def _status(table: SizeTables, k: int) -> str:
     try:
-        check_groups(int(table.n_groups[k]), int(table.n_obs[k]), float(table.ssw[k]), bool(table.same_mean[k]))
+        check_part(table, k)
     except ModelError as error:
         return str(error)
     return "ok"

@@ -368,6 +368,6 @@ def _plain(value: Any) -> Any:
 def _normal_quantile(level: float) -> float:
     from statistics import NormalDist
 
-    if not 0.0 < level < 1.0:
+    if not (isinstance(level, (int, float)) and 0.0 < level < 1.0):
         raise RangeError("level", level, "a number between 0 and 1")
     return NormalDist().inv_cdf(0.5 + 0.5 * level)

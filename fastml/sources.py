@@ -161,11 +161,22 @@ def _open_memory(data: Any, wanted: list[str]) -> Source:
             # Only the needed columns cross over; Polars' own strings would be copied otherwise.
             _check_columns(wanted, data.columns, kind)
             data = data.select(wanted)
-        return _from_reader(pa.RecordBatchReader.from_stream(data), wanted, kind)
+        return _from_reader(_stream(data, wanted, kind), wanted, kind)
     raise SourceError(
         f"data of type {type(data).__name__} can't be read; give a pandas, Polars or Arrow table, a dict of arrays, "
         "the path of a Parquet, Arrow, CSV or SPSS file, or group statistics"
     )
+
+
+def _stream(data: Any, wanted: list[str], kind: str) -> pa.RecordBatchReader:
+    try:
+        return pa.RecordBatchReader.from_stream(data)
+    except pa.ArrowException as error:
+        # A column of a type that Arrow hasn't, or one column where a table should be.
+        if kind == "the polars DataFrame" and len(wanted) > 1:
+            for name in wanted:
+                _stream(data.select(name), [name], f"column {name!r} of {kind}")
+        raise SourceError(f"{kind} can't be read: {first_line(error)}") from None
 
 
 def _check_columns(wanted: Iterable[str], names: Sequence[Any], source: str, hint: str = "") -> None:
@@ -186,6 +197,8 @@ def _from_pandas(frame: Any, wanted: list[str]) -> Source:
     for column in wanted:
         in_index = column in frame.index.names and column not in frame.columns
         hint = "it is in the index: use .reset_index() first" if in_index else ""
+        if not hint and column not in frame.columns and column in map(str, frame.columns):
+            hint = "a column's name is that, but no string: use df.columns = df.columns.map(str) first"
         _check_columns([column], list(frame.columns), name, hint)
     arrays = [_pandas_array(frame[column], column) for column in wanted]
     return _from_reader(_table(wanted, arrays, name).to_reader(), wanted, name)
@@ -193,8 +206,10 @@ def _from_pandas(frame: Any, wanted: list[str]) -> Source:
 
 def _pandas_array(series: Any, column: str) -> Any:
     """Arrow array of a pandas column, without a copy where pandas keeps a NumPy array of numbers."""
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu":
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu" and series.dtype.itemsize <= 8:
         return arrow_numbers(series.to_numpy())
+    if type(series.dtype).__name__ == "SparseDtype":
+        series = series.sparse.to_dense()
     return _arrow_array(series, column)
 
 
@@ -213,7 +228,7 @@ def _mapping_array(values: Any, column: str) -> Any:
             raise SourceError(f"column {column!r} has {values.ndim} dimensions; a column is a 1-d array")
         if isinstance(values, np.ma.MaskedArray):
             return _arrow_array(values.filled(0), column, mask=np.ma.getmaskarray(values))
-        if values.dtype.kind in "fiu":
+        if values.dtype.kind in "fiu" and values.dtype.itemsize <= 8:
             return arrow_numbers(values)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)

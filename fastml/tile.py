@@ -17,6 +17,9 @@ from fastml.labels import as_arrow
 
 __all__ = ["Part", "Roles", "measure"]
 
+# Weights outside of these, and products of them with squares, leave the range of doubles.
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
+
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
@@ -163,7 +166,18 @@ class _Tile:
                     f"weights column {names.weights!r} has {weight[bad]:g} {self._place(bad)}; "
                     "a weight is a finite number, 0 or more"
                 )
+            self._check_range("weights", names.weights, weight)
         return weight, group_weight
+
+    def _check_range(self, role: str, name: str | None, weight: Floats) -> None:
+        """Refuse weights so large or small that sums with them leave the range of doubles."""
+        wrong = (weight > LARGEST_WEIGHT) | ((weight > 0.0) & (weight < SMALLEST_WEIGHT))
+        if wrong.any():
+            bad = int(np.argmax(wrong))
+            raise ValueNotAllowedError(
+                f"{role} column {name!r} has {weight[bad]:g} {self._place(bad)}; a weight is from {SMALLEST_WEIGHT:g} "
+                f"to {LARGEST_WEIGHT:g}: multiply the column by a constant"
+            )
 
     def _group_weight(self, name: str, by_row: Floats) -> Floats:
         """Weight of each group."""
@@ -176,12 +190,13 @@ class _Tile:
                 f"group_weights column {name!r} has {by_row[bad]:g} {self._place(bad)}; "
                 "a group's weight is a finite number above 0"
             )
+        self._check_range("group_weights", name, by_row)
         known = np.full(self._n_labels, np.nan)
         bad = kernel.same_in_group(self._keys.by_row(), by_row, known)
         if bad >= 0:
             raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {by_row[bad]!r} and "
-                f"{known[self._keys.code_at(bad)]!r} {self._place(bad)}; a group has one weight"
+                f"group_weights column {name!r} varies within a group: {float(by_row[bad])!r} and "
+                f"{float(known[self._keys.code_at(bad)])!r} {self._place(bad)}; a group has one weight"
             )
         return known
 

@@ -22,6 +22,7 @@ __all__ = [
     "Terms",
     "VarianceComponents",
     "check_groups",
+    "check_part",
     "deviance",
     "estimate",
     "evaluate",
@@ -33,6 +34,13 @@ Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 
 MAX_OPTIMA = 16
+
+# Means beyond, and sums of squares below, leave no room for the arithmetic of doubles; so do group means that differ
+# by so many within-group standard deviations.
+LARGEST_MEAN = 1e300
+SMALLEST_SS = 1e-300
+SMALLEST_MEAN = 1e-140
+LARGEST_SPREAD = 1e50
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class SizeTables:
     n_obs, n_groups : ndarray of int64, shape (K,)
     same_mean : ndarray of bool, shape (K,)
         Whether all groups of the part have the same mean.
+    largest, spread : ndarray, shape (K,)
+        Largest absolute mean, in score points; largest deviation of one from the origin, in the part's unit.
     """
 
     offsets: Int64s
@@ -94,6 +104,8 @@ class SizeTables:
     n_obs: Int64s
     n_groups: Int64s
     same_mean: npt.NDArray[np.bool_]
+    largest: Floats
+    spread: Floats
 
 
 @dataclass(frozen=True)
@@ -208,8 +220,8 @@ def reduce_sizes(n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeT
         maximum then.
     """
     tables = gather_sizes(np.zeros(n.size, np.int64), 1, n, mean, residual, ss)
+    check_part(tables, 0)
     n_groups, n_obs, ssw = int(tables.n_groups[0]), int(tables.n_obs[0]), float(tables.ssw[0])
-    check_groups(n_groups, n_obs, ssw, bool(tables.same_mean[0]))
     return SizeTable(
         size=tables.size,
         count=tables.count,
@@ -242,11 +254,17 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     n_groups = np.bincount(part, minlength=n_parts)
     n_obs = np.bincount(part, n, minlength=n_parts).astype(np.int64)
     ssw = np.bincount(part, ss, minlength=n_parts)
+    # What overflows is refused by `check_part`.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         origin = np.bincount(part, mean, minlength=n_parts) / n_groups
         exponent = np.frexp(ssw / (n_obs - n_groups))[1] // 2
-    unit = np.ldexp(1.0, exponent)
-    deviation = ((mean - origin[part]) + residual) / unit[part]
+        unit = np.ldexp(1.0, exponent)
+        deviation = ((mean - origin[part]) + residual) / unit[part]
+        largest, spread = np.zeros(n_parts), np.zeros(n_parts)
+        np.maximum.at(largest, part, np.abs(mean))
+        np.maximum.at(spread, part, np.abs(deviation))
+    if not np.all(spread < LARGEST_SPREAD):
+        deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
     order = np.lexsort((n, part))
     first = np.ones(len(order), bool)
     first[1:] = (part[order[1:]] != part[order[:-1]]) | (n[order[1:]] != n[order[:-1]])
@@ -273,19 +291,48 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
         n_obs=n_obs,
         n_groups=n_groups,
         same_mean=~(low < high),
+        largest=largest,
+        spread=spread,
     )
 
 
-def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool) -> None:
-    """Refuse groups whose likelihood has no maximum.
+def check_part(tables: SizeTables, part: int) -> None:
+    """Refuse a part whose likelihood has no maximum, or can't be computed in doubles.
+
+    Parameters
+    ----------
+    tables : SizeTables
+    part : int
+
+    Raises
+    ------
+    ModelError
+    """
+    unit = float(tables.unit[part])
+    check_groups(
+        int(tables.n_groups[part]),
+        int(tables.n_obs[part]),
+        float(tables.ssw[part]) * unit * unit,
+        bool(tables.same_mean[part]),
+        float(tables.largest[part]),
+        float(tables.spread[part]),
+    )
+
+
+def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool, largest: float, spread: float) -> None:
+    """Refuse groups whose likelihood has no maximum, or can't be computed in doubles.
 
     Parameters
     ----------
     n_groups, n_obs : int
     ssw : float
-        Pooled within-group sum of squares, weighted or not.
+        Pooled within-group sum of squares, weighted or not, in score points squared.
     same_mean : bool
         Whether all groups have the same mean.
+    largest : float
+        Largest absolute mean, score points.
+    spread : float
+        Largest deviation of a mean from the others, in within-group standard deviations, to a factor of 2.
 
     Raises
     ------
@@ -300,13 +347,23 @@ def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool) -> None
             f"every one of the {n_groups:,} groups has a single observation, so the variance within groups can't be "
             "told from the variance between them; is the group column an id of students?"
         )
-    if not math.isfinite(ssw):
+    if not (math.isfinite(ssw) and largest < LARGEST_MEAN):
         raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
+    if ssw < SMALLEST_SS and 0.0 < largest < SMALLEST_MEAN:
+        raise ModelError(
+            f"the outcome is too small to square in double precision (means up to {largest:g}); "
+            "multiply it by a constant"
+        )
     if ssw == 0.0:
         if same_mean:
             raise ModelError("the outcome has the same value in every row; there is no variation to divide")
         raise ModelError(
             "the outcome is constant inside every group, so sigma2 is 0 and the likelihood has no maximum; "
+            "is it a variable of the group?"
+        )
+    if not spread < LARGEST_SPREAD:
+        raise ModelError(
+            "the outcome differs so much more between groups than within them that double precision can't hold both; "
             "is it a variable of the group?"
         )
 
