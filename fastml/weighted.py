@@ -68,7 +68,6 @@ def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
     """Origin of the means, unit (a power of two) and the pooled weighted sum of squares; checks the groups."""
     ssw = float(groups.count @ groups.ss) if len(groups.n) else 0.0
     with np.errstate(over="ignore"):
-        with np.errstate(over="ignore"):
         origin = float(np.mean(groups.mean)) if len(groups.n) else 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         deviation = (groups.mean - origin) + groups.residual
