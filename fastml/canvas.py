@@ -6,6 +6,7 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,12 @@ def axes_for(ax: Axes | None, height: float) -> Axes:
     return made
 
 
-def legend_above(ax: Axes, columns: int) -> None:
-    """A legend above the picture, where it hides nothing."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, frameon=False, fontsize="small",
+def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
+    """A legend above the picture, where it hides nothing; its entries as drawn, or in the order given."""
+    handles, labels = ax.get_legend_handles_labels()
+    chosen = order or range(len(labels))
+    ax.legend([handles[i] for i in chosen], [labels[i] for i in chosen], loc="lower left",
+              bbox_to_anchor=(0.0, 1.0), ncols=columns, frameon=False, fontsize="small",
               borderaxespad=0.2, handlelength=1.8)  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def fit_cells(
         columns = _one_by_one(stats, outcomes, method, df, weighting)
     else:
         columns = _all_at_once(stats, outcomes, method or "reml")
-    return fit_table({name: stats.keys[name].type for name in stats.by}, columns)
+    return fit_table({name: stats.keys[name].type for name in stats.by}, columns, stats)
 
 
 def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, list[Any]]:

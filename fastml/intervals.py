@@ -25,7 +25,7 @@ from fastml.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.varcomp import SizeTable, VarianceComponents, estimate
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "between_ratio", "exact_theta", "interval",
-           "intervals", "robust_interval"]  # fmt: skip
+           "intervals", "logit_limits", "robust_interval"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -275,6 +275,33 @@ def robust_interval(
     made.errors = StandardErrors(*errors)
     made.mean_df = df
     return made.of(parameter, "wald")
+
+
+def logit_limits(share: float | None, se: float | None, level: float) -> tuple[float, float]:
+    """Wald limits of a share on its logit, which stay between 0 and 1.
+
+    Parameters
+    ----------
+    share, se : float or None
+        The share and its standard error.
+    level : float
+
+    Returns
+    -------
+    low, high : float
+        NaN where there is no standard error, or the share is 0 or 1.
+
+    Examples
+    --------
+    >>> low, high = logit_limits(0.2, 0.02, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.164, 0.242)
+    """
+    if share is None or se is None or not 0.0 < share < 1.0:
+        return math.nan, math.nan
+    factor = math.exp(min(300.0, normal_quantile(0.5 * (1.0 + level)) * se / (share * (1.0 - share))))
+    odds = share / (1.0 - share)
+    return odds / factor / (1.0 + odds / factor), odds * factor / (1.0 + odds * factor)
 
 
 class _Intervals:

@@ -7,7 +7,6 @@ Okabe and Ito's, told apart by colour-blind eyes; in grey, lightness, marker and
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +49,7 @@ MAX_BARS = 300  # schools drawn one by one; beyond, bands
 MAX_NAMES = 40  # schools named on the axis
 BANDS = 100
 MAX_POINTS = 600
+MAX_PARTS = 150  # countries named on the axis
 
 
 def caterpillar(
@@ -67,7 +67,7 @@ def caterpillar(
         Whether the axis names the schools; by default where there are 40 or fewer.
     max_bars : int
         With more schools than this, bands by percent of the schools take the place of bars: the shrunken means in
-        order, the median limits of their intervals, and the middle 90 % of the raw means beside them.
+        order and the limits of their intervals, by medians, and the middle 90 % of the raw means.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def caterpillar(
     ax = axes_for(ax, 3.4 + 0.08 * max(map(len, labels), default=0))
     raw, half = column(table, "mean"), half_width(level) * column(table, "se_mean")
     low, high = column(table, "ci_low")[order], column(table, "ci_high")[order]
-    percent = f"{100 * level:g} %"
+    sure = f"{100 * level:g} %"
     if len(order) > max_bars:
-        _bands(ax, shrunken[order], low, high, raw[order], percent)
+        _bands(ax, shrunken[order], low, high, raw[order], sure)
         ax.set_xlabel(f"Schools in order of their shrunken mean, % of {len(order):,}")
         ax.set_xlim(0.0, 100.0)
     else:
@@ -99,11 +99,11 @@ def caterpillar(
         aside = 0.17 if len(order) <= MAX_NAMES else 0.0  # room for the two side by side
         thick = min(4.0, 150.0 / len(order) + 0.8)
         ax.vlines(x - aside, (raw - half)[order], (raw + half)[order], color=PALE, linewidth=thick,
-                  label=f"Raw mean, {percent} interval")  # fmt: skip
+                  label=f"Raw mean, {sure} interval")  # fmt: skip
         ax.scatter(x - aside, raw[order], s=6.0 * thick, marker="D", facecolor="white", edgecolor=BLUE, linewidth=0.9,
                    zorder=2.5, label="Raw mean")  # fmt: skip
         ax.vlines(x + aside, low, high, color=INK,
-                  linewidth=min(1.2, thick / 2.0), label=f"Shrunken mean, {percent} interval")  # fmt: skip
+                  linewidth=min(1.2, thick / 2.0), label=f"Shrunken mean, {sure} interval")  # fmt: skip
         ax.scatter(x + aside, shrunken[order], s=min(16.0, 4.0 * thick), color=INK, linewidth=0.0, zorder=3,
                    label="Shrunken mean")  # fmt: skip
         if named:
@@ -115,11 +115,11 @@ def caterpillar(
         ax.margins(x=0.02)
     ax.axhline(fit.gamma00, color=VERMILION, linestyle="--", linewidth=1.2, label=f"Grand mean {fit.gamma00:,.1f}")
     ax.set_ylabel(f"Mean of {plain(fit.outcome, 24)}, score points")
-    legend_above(ax, columns=2)
+    legend_above(ax, columns=2, order=() if len(order) > max_bars else (1, 0, 4, 3, 2))
     return ax
 
 
-def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, percent: str) -> None:
+def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, sure: str) -> None:
     """Draw what 100,000 bars would be: by bins of equal count along the order of the shrunken means."""
     edges = np.linspace(0, len(shrunken), BANDS + 1).astype(np.intp)
     x = 50.0 * (edges[1:] + edges[:-1]) / len(shrunken)
@@ -128,10 +128,10 @@ def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, p
         return np.array([np.quantile(values[a:b], q) for a, b in pairwise(edges)])
 
     ax.fill_between(x, by_bin(raw, 0.05), by_bin(raw, 0.95), color=PALE, linewidth=0.0,
-                    label="Raw means, middle 90 % of neighbours")  # fmt: skip
-    for values, label in ((low, f"Median limits, {percent} interval"), (high, None)):
+                    label="Raw means, middle 90 %")  # fmt: skip
+    for values, label in ((low, f"Limits of the {sure} interval, median"), (high, None)):
         ax.plot(x, by_bin(values, 0.5), color=INK, linewidth=0.9, linestyle=":", label=label)
-    ax.plot(x, by_bin(shrunken, 0.5), color=INK, linewidth=1.6, label="Shrunken mean")
+    ax.plot(x, by_bin(shrunken, 0.5), color=INK, linewidth=1.6, label="Shrunken mean, median")
 
 
 def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "mean") -> Axes:
@@ -176,12 +176,13 @@ def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "me
         for at, height, name in zip((centre - sd, centre, centre + sd), top, ("−1 SD", "mean", "+1 SD"), strict=True):
             ax.vlines(at, 0.0, height, color=VERMILION if at == centre else INK, linestyle="--", linewidth=1.1)
             ax.annotate(f"{name}\n{at:,.1f}", (at, height), xytext=(0.0, 4.0), textcoords="offset points",
-                        ha={"−1 SD": "right", "mean": "center", "+1 SD": "left"}[name], va="bottom")  # fmt: skip
+                        ha={"−1 SD": "right", "mean": "center", "+1 SD": "left"}[name], va="bottom",
+                        bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0.0, "pad": 1.0})  # fmt: skip
         ax.set_ylim(0.0, 1.3 * max(float(top[1]), ax.get_ylim()[1] / 1.05))
     else:
         ax.axvline(centre, color=VERMILION, linestyle="--", label=f"All true means at {centre:,.1f} (tau00 = 0)")
     ax.set_xlabel(f"School mean of {plain(fit.outcome)}, score points")
-    ax.set_ylabel("Schools per score point, density")
+    ax.set_ylabel("Share of schools per score point")
     legend_above(ax, columns=1 if sd == 0.0 else 2)
     return ax
 
@@ -219,6 +220,8 @@ def variance_shares(fit: OneWayFit, ax: Axes | None = None) -> Axes:
             ax.barh(y, width, left=left, height=0.42, color=colour, edgecolor=INK, linewidth=0.8, hatch=hatch)
             ax.annotate(name, (0.0 if side == "left" else 1.0, y + 0.24), ha=side, va="bottom",
                         xytext=(0.0, 2.0), textcoords="offset points")  # fmt: skip
+    ax.spines["left"].set_visible(False)  # the bars are edge enough, and the words start there
+    ax.tick_params(axis="y", length=0.0)
     ax.set_yticks([1.0, 0.0], ["Scores of\nstudents", "Observed\nschool means"])
     ax.set_xticks(np.linspace(0.0, 1.0, 6), [f"{p} %" for p in range(0, 101, 20)])
     ax.set_xlim(0.0, 1.0)
@@ -321,7 +324,7 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
         Under the model the points follow the line, 95 % of them within the band, whatever the schools' sizes. Of
-        more than 600 schools, 600 are drawn, both ends whole.
+        more than 600 schools, up to 600 are drawn, at even steps along the axis, so both ends are whole.
 
     Examples
     --------
@@ -331,7 +334,7 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     >>> plots.qq(m).collections[0].get_offsets().shape
     (3, 2)
     """
-    from scipy.special import betaincinv, ndtri
+    from scipy.special import betaincinv, ndtr, ndtri
 
     ax = axes_for(ax, 3.6)
     table = fit.groups_arrow()
@@ -339,10 +342,10 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     count = len(z)
     rank = np.arange(1, count + 1)
     if count > MAX_POINTS:
-        ends = MAX_POINTS // 10
-        inner = np.linspace(ends, count - ends - 1, MAX_POINTS - 2 * ends).astype(np.intp)
-        kept = np.concatenate([np.arange(ends), inner, np.arange(count - ends, count)])
-        z, rank = z[kept], rank[kept]
+        end = float(ndtri((count - 0.375) / (count + 0.25)))
+        steps = np.linspace(-end, end, MAX_POINTS)
+        rank = np.unique(np.rint(ndtr(steps) * (count + 0.25) + 0.375).astype(np.intp))
+        z = z[rank - 1]
     x = ndtri((rank - 0.375) / (count + 0.25))  # Blom's positions
     low, high = (ndtri(betaincinv(rank, count - rank + 1, p)) for p in (0.025, 0.975))
     ax.scatter(x, z, s=14.0, color=BLUE, linewidth=0.0, zorder=3, label=f"{count:,} schools")
@@ -354,15 +357,16 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def icc_by(table: ResultTable, ax: Axes | None = None, *, sort: bool = True) -> Axes:
-    """ICC of every part (country) and outcome with its 95 % interval.
+def icc_by(table: ResultTable, ax: Axes | None = None, *, level: float | None = None, sort: bool = True) -> Axes:
+    """ICC of every part (country) and outcome with its interval.
 
     Parameters
     ----------
     table : FitTable or SurveyTable
-        The interval is the table's ``ci_low_icc``, ``ci_high_icc`` where it has them, else by the standard error on
-        the logit of the icc. Rows without a result are left out and counted under the axis.
+        Rows without a result are left out and counted under the axis.
     ax : matplotlib Axes, optional
+    level : float, optional
+        Of the intervals, between 0 and 1; 0.95, and that of its own limits for a SurveyTable.
     sort : bool
         By the icc; else in the table's order, from the top.
 
@@ -379,38 +383,32 @@ def icc_by(table: ResultTable, ax: Axes | None = None, *, sort: bool = True) -> 
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['N', 'S']
     """
-    rows = [row for row in table.shown() if row.get("icc") is not None]
+    sure, limits = table.icc_limits(level)
+    rows = [{**row, "limits": pair} for row, pair in zip(table.shown(), limits, strict=True) if row["icc"] is not None]
     if not rows:
         raise FastmlError("no row of the table has an icc; its column status says why")
     if sort:
         rows.sort(key=lambda row: -row["icc"])
     outcomes = {row["outcome"] for row in rows}
-    ax = axes_for(ax, min(1.1 + 0.21 * len(rows), 60.0))
+    named = len(rows) <= MAX_PARTS
+    ax = axes_for(ax, 1.1 + 0.21 * len(rows) if named else 6.0)
     y = np.arange(len(rows), dtype=np.float64)[::-1]
     icc = np.array([row["icc"] for row in rows])
-    low, high = np.array([_icc_limits(row) for row in rows]).T
-    ax.hlines(y, low, high, color=BLUE, linewidth=2.0, label="95 % interval")
-    ax.scatter(icc, y, s=22.0, color=INK, zorder=3, clip_on=False, label="ICC")
+    low, high = np.array([row["limits"] for row in rows]).T
+    thick = 2.0 if named else max(0.2, 300.0 / len(rows))
+    ax.hlines(y, low, high, color=BLUE, linewidth=thick, label=f"{100 * sure:g} % interval")
+    ax.scatter(icc, y, s=11.0 * thick, color=INK, linewidth=0.0, zorder=3, clip_on=False, label="ICC")
     parts = [*table.by, *(["outcome"] if len(outcomes) > 1 else [])]
     names = [plain(" ".join(str(row[part]) for part in parts), 28) for row in rows]
-    ax.set_yticks(y, names)
+    ax.set_yticks(y, names) if named else ax.set_yticks([])
     ax.set_ylim(-0.7, len(rows) - 0.3)
-    ax.set_xlim(0.0, min(1.0, 1.05 * float(np.nanmax([high, icc]))))
+    ax.set_xlim(0.0, min(1.0, 1.05 * float(np.nanmax([high, icc]))) or 1.0)
     missing = len(table) - len(rows)
-    note = f"\n{missing:,} without a result left out" if missing else ""
+    note = f"\n{missing:,} of {len(table):,} without a result left out" if missing else ""
     what = f" of {plain(outcomes.pop())}" if len(outcomes) == 1 else ""
-    ax.set_xlabel(f"ICC{what}, 95 % interval{note}")
+    ax.set_xlabel(f"ICC{what}, {100 * sure:g} % interval{note}")
+    if not named:
+        ax.set_ylabel(f"{len(rows):,} by {', '.join(table.by)}" + (", in order of the ICC" if sort else ""))
     ax.grid(axis="x", color=RULE, linewidth=0.6)
     ax.set_axisbelow(True)
     return ax
-
-
-def _icc_limits(row: dict[str, Any]) -> tuple[float, float]:
-    if row.get("ci_low_icc") is not None:
-        return row["ci_low_icc"], row["ci_high_icc"]
-    icc, se = row["icc"], row.get("se_icc")
-    if se is None or not 0.0 < icc < 1.0:
-        return math.nan, math.nan
-    reach = math.exp(half_width(0.95) * se / (icc * (1.0 - icc)))
-    odds = icc / (1.0 - icc)
-    return odds / reach / (1.0 + odds / reach), odds * reach / (1.0 + odds * reach)

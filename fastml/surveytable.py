@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastml import report
+from fastml.distributions import t_quantile
+from fastml.errors import RangeError
 from fastml.replication import FIGURES
 from fastml.sentences import table_sentences
 from fastml.tables import ResultTable
@@ -56,6 +58,32 @@ class SurveyTable(ResultTable):
 
     def _is_average(self, row: Mapping[str, Any]) -> bool:
         return bool(self.by) and all(row[name] is None for name in self.by)
+
+    def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
+        """Return the confidence limits of every row's icc, by t with the pooled degrees of freedom.
+
+        Parameters
+        ----------
+        level : float, optional
+            Between 0 and 1; the table's own without.
+
+        Returns
+        -------
+        level : float
+        limits : list of (float, float)
+            A pair for each row; NaN where the row has no result or no standard error.
+        """
+        level = self.provenance["level"] if level is None else level
+        if not 0.0 < level < 1.0:
+            raise RangeError("level", level, "a number between 0 and 1")
+        made = []
+        for row in self.to_dict():
+            half = math.nan
+            if row["se_icc"] is not None and row["df_icc"]:
+                half = t_quantile(0.5 + 0.5 * level, row["df_icc"]) * row["se_icc"]
+            icc = math.nan if row["icc"] is None else row["icc"]
+            made.append((icc - half, icc + half))
+        return level, made
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it.

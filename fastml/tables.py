@@ -6,17 +6,20 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastml import report
+from fastml.errors import RangeError
 from fastml.faces import TableFaces
 from fastml.files import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from fastml.groupstats import GroupStats
 
 __all__ = ["FitTable", "ResultTable", "fit_table"]
 
@@ -62,6 +65,10 @@ class ResultTable(TableFaces):
         list of dict
         """
         return [report.whole_ids(row, self.by) for row in self.to_dict()]
+
+    def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
+        """Return the level and the confidence limits of every row's icc; see the classes."""
+        raise NotImplementedError
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a data frame.
@@ -120,6 +127,7 @@ class ResultTable(TableFaces):
         replace_file(path, lambda file: pq.write_table(self.table, file))
 
 
+@dataclass(frozen=True, eq=False)
 class FitTable(ResultTable):
     """Fits of many cells: what `fit_by` gives.
 
@@ -130,7 +138,45 @@ class FitTable(ResultTable):
         no result.
     by : tuple of str
         The by-columns.
+    stats : GroupStats or None
+        The statistics that the models were fitted to.
     """
+
+    stats: GroupStats | None = field(default=None, repr=False)
+
+    def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
+        """Return the confidence limits of every row's icc: exact, and of weighted fits by the robust standard error.
+
+        Parameters
+        ----------
+        level : float, optional
+            Between 0 and 1; 0.95 without.
+
+        Returns
+        -------
+        level : float
+        limits : list of (float, float)
+            A pair for each row; NaN where the row has no result or no standard error.
+        """
+        from fastml.intervals import exact_theta, logit_limits
+        from fastml.varcomp import reduce_sizes
+
+        rows, level = self.to_dict(), 0.95 if level is None else level
+        if not 0.0 < level < 1.0:
+            raise RangeError("level", level, "a number between 0 and 1")
+        if self.stats is None or self.stats.weights or self.stats.group_weights:
+            return level, [logit_limits(row["icc"], row["se_icc"], level) for row in rows]
+        made = []
+        outcomes = len(rows) // max(1, len(self.stats.parts()))
+        for k, (_, part) in enumerate(self.stats.split()):
+            for row in rows[k * outcomes : (k + 1) * outcomes]:
+                if row["icc"] is None:
+                    made.append((math.nan, math.nan))
+                    continue
+                groups = part.groups(row["outcome"])
+                low, high, _ = exact_theta(reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss), level)
+                made.append((low / (1.0 + low), high / (1.0 + high)))
+        return level, made
 
     def __str__(self) -> str:
         columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc", "deff",
@@ -149,7 +195,9 @@ FIGURES: Mapping[str, pa.DataType] = {
 }  # fmt: skip
 
 
-def fit_table(by_types: Mapping[str, pa.DataType], columns: Mapping[str, Sequence[Any]]) -> FitTable:
+def fit_table(
+    by_types: Mapping[str, pa.DataType], columns: Mapping[str, Sequence[Any]], stats: GroupStats | None = None
+) -> FitTable:
     """Make a table of columns of figures.
 
     Parameters
@@ -158,6 +206,8 @@ def fit_table(by_types: Mapping[str, pa.DataType], columns: Mapping[str, Sequenc
         By-column to type of its labels.
     columns : mapping of str to sequence
         By-labels, "outcome", "status" and figures, as plain Python values; NaN becomes null.
+    stats : GroupStats, optional
+        What was fitted.
 
     Returns
     -------
@@ -165,7 +215,7 @@ def fit_table(by_types: Mapping[str, pa.DataType], columns: Mapping[str, Sequenc
     """
     schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
     arrays = [pa.array(map(_finite, columns[name]), schema.field(name).type) for name in schema.names]
-    return FitTable(pa.table(arrays, schema=schema), tuple(by_types))
+    return FitTable(pa.table(arrays, schema=schema), tuple(by_types), stats)
 
 
 def _finite(value: Any) -> Any:
