@@ -98,7 +98,7 @@ def _sampler(stats: GroupStats, cells: Cells, design: Jackknife, units: Int64s) 
         ]
         notes = []
         if plan.n_half and replicated:
-            notes.append(f"{plan.n_half} of {plan.n_zones} zones have one half only")
+            notes.append(f"zones with one half only: {plan.n_half} of {plan.n_zones}")
         return Sample(cells.v[used][first_cell], values, float(plan.n_zones), notes)
 
     return sample
@@ -264,8 +264,11 @@ def _merge(
     squares = add(weighted[unit, 4] * factor**2)
     found = [rows, total, squares]
     for table, weight, sums, scale in ((weighted, total_of, total, factor), (plain, rows_of, rows, used)):
-        deviation = (table[unit, 1] - origin) + table[unit, 2]
+        # About a mean of the school itself, so that units with one mean between them add nothing to its ss.
+        base = np.zeros(length)
+        base[into[::-1]] = table[unit[::-1], 1]
+        deviation = (table[unit, 1] - base[into]) + table[unit, 2]
         mean = add(weight * deviation) / np.where(sums > 0.0, sums, 1.0)
         apart = deviation - mean[into]
-        found += [mean, add(scale * table[unit, 3] + weight * apart**2)]
+        found += [(base - origin) + mean, add(scale * table[unit, 3] + weight * apart**2)]
     return tuple(found)

@@ -53,6 +53,7 @@ class FittedPart:
     notes: list[str]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what has no finite value is null in the table
 def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> FittedPart:
     """Fit all plausible values and replicates of an outcome in a part.
 
@@ -116,7 +117,7 @@ def _replicate_variances(tables: list[Floats], design: Design, notes: list[str])
     used = tables[:1] if design.first_only else tables
     failed = sum(int(np.isnan(table[1:]).any(axis=1).sum()) for table in used)
     if failed and not np.isnan(used[0][0]).any():
-        notes.append(f"{failed} of {sum(len(table) - 1 for table in used)} replicate fits have no result, so no errors")
+        notes.append(f"no errors, as replicate fits have no result: {failed} of {sum(len(t) - 1 for t in used)}")
     return np.array([design.factor * np.sum((table[1:] - table[0]) ** 2, axis=0) for table in used])
 
 

@@ -152,5 +152,5 @@ class Cells:
             absent = self._known[cells] & (self._weighted_rows[cells] > 0) & np.isnan(self.v[cells])
             schools = {self.school[c] for c in cells[absent].tolist()}
             if schools:
-                notes.append(f"{len(schools):,} schools are not in the school data: their rows are in no figure")
+                notes.append(f"schools that the school data lack, whose rows are in no figure: {len(schools):,}")
         return notes

@@ -50,9 +50,9 @@ class CleanRows:
         """What was seen while reading; it concerns all parts of the data together."""
         found = []
         if self.recoded.get(outcome):
-            found.append(f"{self.recoded[outcome]:,} values in all the data are missing codes")
+            found.append(f"missing codes among the scores of all the data: {self.recoded[outcome]:,}")
         if self.partial.get(outcome):
-            found.append(f"{self.partial[outcome]:,} rows in all the data lack some plausible values and were left out")
+            found.append(f"rows of all the data that lack a plausible value, left out: {self.partial[outcome]:,}")
         return found
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -84,7 +85,7 @@ def test_every_form_says_what_made_it(table: fastml.SurveyTable, file: Path, tmp
     for text in (str(table), table.to_markdown(), table.to_latex(), table.to_html(), table.report_html()):
         plain = re.sub(r"\\textgreater{}|&gt;", ">", text).replace("\\", "")
         for part in (f"fastml {fastml.__version__}", file.name, FILTER, "TIMSS", "WGTFAC1 x WGTADJ1", "JKZONE",
-                     "average of 2 of 2 parts", "792 BSMMAT: 4 of 8 zones have one half only"):  # fmt: skip
+                     "average of 2 of 2 parts", "792 BSMMAT: zones with one half only: 4 of 8"):  # fmt: skip
             assert part in plain, (part, text)
 
 
@@ -100,6 +101,14 @@ def test_the_average_is_no_part(table: fastml.SurveyTable) -> None:
 def test_a_page_without_parts() -> None:
     page = fastml.fit_survey(timss(), "BSMMAT", "timss").report_html()
     assert "<h1>BSMMAT</h1>" in page
+
+
+def test_a_page_where_no_part_varies_between_schools() -> None:
+    data = timss()
+    data["SCALE"] = np.arange(len(data["TOTWGT"])) % 7 + 0.5
+    table = fastml.fit_survey(data, "SCALE", "timss")
+    assert only(table)["icc"] == 0.0
+    assert "<svg" in table.report_html()
 
 
 def test_csv_files_and_filters(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_classes_as_groups_take_their_weight_too() -> None:
 
 def test_zones_of_any_number_of_schools_are_no_errors() -> None:
     row = only(fastml.fit_survey(timss(), "BSMMAT", "timss"))
-    assert "zones have one half only" in row["notes"]
+    assert "zones with one half only: 3 of 8" in row["notes"]
     # 8 zones, 5 plausible values: Barnard and Rubin's df lie below 8.
     assert 0.0 < row["df_gamma00"] < 8.0
     assert row["ci_low_gamma00"] < row["gamma00"] < row["ci_high_gamma00"]
@@ -100,7 +100,7 @@ def test_missing_codes_never_enter_a_mean() -> None:
     kept[4:8] = False
     compare(row, naive_timss({name: column[kept] for name, column in data.items()}, "size"))
     assert row["dropped_outcome"] == 4
-    assert "20 values in all the data are missing codes" in row["notes"]
+    assert "missing codes among the scores of all the data: 20" in row["notes"]
 
 
 def test_a_row_that_lacks_a_plausible_value_is_left_out() -> None:
@@ -108,7 +108,7 @@ def test_a_row_that_lacks_a_plausible_value_is_left_out() -> None:
     data["BSMMAT03"][2] = math.nan
     row = only(fastml.fit_survey(data, "BSMMAT", "timss"))
     assert row["dropped_outcome"] == 1
-    assert "1 rows in all the data lack some plausible values" in row["notes"]
+    assert "rows of all the data that lack a plausible value, left out: 1" in row["notes"]
 
 
 def test_rows_are_dropped_by_cause() -> None:
@@ -277,7 +277,7 @@ def test_codes_of_three_nines_or_more_are_no_score_anywhere(code: float) -> None
     row = only(fastml.fit_survey(data, "SCALE", "timss"))
     assert row["tau00"] == pytest.approx(clean["tau00"], rel=1e-12)
     assert row["dropped_outcome"] == 3
-    assert "3 values in all the data are missing codes" in row["notes"]
+    assert "missing codes among the scores of all the data: 3" in row["notes"]
 
 
 @pytest.mark.parametrize("code", [9.0, 99.0])
@@ -321,7 +321,7 @@ def test_outcomes_may_share_columns() -> None:
 def test_schools_that_the_school_data_lack_are_counted() -> None:
     students, schools = pisa()
     row = only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data={k: c[3:] for k, c in schools.items()}))
-    assert "3 schools are not in the school data" in row["notes"]
+    assert "schools that the school data lack, whose rows are in no figure: 3" in row["notes"]
 
 
 def test_a_school_file_of_another_kind_of_id() -> None:
@@ -395,3 +395,31 @@ def test_countries_of_any_type_of_text() -> None:
 def test_data_of_no_kind_that_can_be_read(data: object) -> None:
     with pytest.raises(fastml.FastmlError, match=r"can't be read|does not exist"):
         fastml.fit_survey(data, "BSMMAT", "timss")
+
+
+@pytest.mark.parametrize("se", ["replicate", "sandwich"])
+def test_a_score_that_is_constant_inside_schools_has_no_result(se: str) -> None:
+    """Schools split between halves too: their cells add up to no variance at all, not to one of rounding."""
+    data = timss()
+    data |= {name: np.round(data["IDSCHOOL"] / 7.0, 3) for name in PV}
+    (row,) = fastml.fit_survey(data, "BSMMAT", "timss", se=se).to_dict()
+    assert "constant inside every group" in row["status"]
+    assert row["tau00"] is None
+    assert row["se_mean"] > 0.0
+
+
+def test_two_schools_in_one_zone() -> None:
+    """No replicate has two schools left, so the model has no error; the mean still has one."""
+    data = timss()
+    row = only(fastml.fit_survey({name: c[data["IDSCHOOL"] < 5003.0] for name, c in data.items()}, "BSMMAT", "timss"))
+    assert row["se_tau00"] is None
+    assert row["se_mean"] > 0.0
+    assert "no errors, as replicate fits have no result: 10 of 10" in row["notes"]
+
+
+def test_scores_of_any_size() -> None:
+    data = timss()
+    huge = {**data, **{name: data[name] * 1e150 for name in PV}}
+    assert only(fastml.fit_survey(huge, "BSMMAT", "timss"))["icc"] == pytest.approx(
+        only(fastml.fit_survey(data, "BSMMAT", "timss"))["icc"], rel=1e-12
+    )
