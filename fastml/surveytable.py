@@ -107,7 +107,8 @@ class SurveyTable(ResultTable):
         -------
         str
         """
-        rows = [{**row, "provenance": self.provenance} for row in self.to_dict()]
+        made = self.provenance
+        rows = [{**row, "provenance": made} for row in self.to_dict()]
         return json.dumps(rows, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
 
     def to_csv(self) -> str:
