@@ -268,6 +268,19 @@ def test_errors_of_the_school_file() -> None:
         fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools)
 
 
+def test_what_spss_calls_missing_never_enters_a_mean(tmp_path: Path) -> None:
+    pyreadstat = pytest.importorskip("pyreadstat")
+    data = {**timss(), "BOOKS": np.random.default_rng(0).integers(1, 6, len(timss()["TOTWGT"])).astype(float)}
+    data["BOOKS"][[5, 9]] = 9.0
+    pyreadstat.write_sav(pd.DataFrame(data), tmp_path / "BSGXXXM7.sav", missing_ranges={"BOOKS": [9.0]})
+    read = fastml.fit_survey(tmp_path / "BSGXXXM7.sav", ["BSMMAT", "BOOKS"], "timss", by="IDCNTRY").to_dict()
+    known = fastml.fit_survey(data, ["BSMMAT", "BOOKS"], "timss", by="IDCNTRY", missing=9).to_dict()
+    for row, other in zip(read, known, strict=True):
+        assert row["dropped_outcome"] == other["dropped_outcome"]
+        assert row["mean"] == other["mean"]
+        assert row["se_tau00"] == pytest.approx(other["se_tau00"], rel=1e-12)
+
+
 @pytest.mark.parametrize("code", [999.0, 9996.0, 999999.0])
 def test_codes_of_three_nines_or_more_are_no_score_anywhere(code: float) -> None:
     data = timss()
