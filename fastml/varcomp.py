@@ -253,10 +253,13 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     """
     n_groups = np.bincount(part, minlength=n_parts)
     n_obs = np.bincount(part, n, minlength=n_parts).astype(np.int64)
-    ssw = np.bincount(part, ss, minlength=n_parts)
+    # Groups by part and size: sums of runs are pairwise, those of `bincount` lose digits with many.
+    order = np.lexsort((n, part))
+    of_part = part[order]
+    ssw = _sums(ss[order], of_part, n_parts)
     # What overflows is refused by `check_part`.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        origin = np.bincount(part, mean, minlength=n_parts) / n_groups
+        origin = _sums(mean[order], of_part, n_parts) / n_groups
         exponent = np.frexp(ssw / (n_obs - n_groups))[1] // 2
         unit = np.ldexp(1.0, exponent)
         deviation = ((mean - origin[part]) + residual) / unit[part]
@@ -265,17 +268,17 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
         np.maximum.at(spread, part, np.abs(deviation))
     if not np.all(spread < LARGEST_SPREAD):
         deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
-    order = np.lexsort((n, part))
     first = np.ones(len(order), bool)
-    first[1:] = (part[order[1:]] != part[order[:-1]]) | (n[order[1:]] != n[order[:-1]])
-    inverse = np.empty(len(order), np.int64)
-    inverse[order] = np.cumsum(first) - 1
+    first[1:] = (of_part[1:] != of_part[:-1]) | (n[order[1:]] != n[order[:-1]])
+    row = np.cumsum(first) - 1
     starts = order[first]
-    count = np.bincount(inverse, minlength=len(starts)).astype(np.float64)
-    size_mean = np.bincount(inverse, deviation, len(starts)) / count
-    centred = deviation - size_mean[inverse]
+    n_rows = len(starts)
+    count = np.bincount(row, minlength=n_rows).astype(np.float64)
+    ordered = deviation[order]
+    size_mean = _sums(ordered, row, n_rows) / count
+    centred = ordered - size_mean[row]
     # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
-    correction = np.bincount(inverse, centred, len(starts)) / count
+    correction = _sums(centred, row, n_rows) / count
     low, high = np.full(n_parts, np.inf), np.full(n_parts, -np.inf)
     np.minimum.at(low, part, deviation)
     np.maximum.at(high, part, deviation)
@@ -284,7 +287,7 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
         size=n[starts].astype(np.float64),
         count=count,
         mean=size_mean + correction,
-        ss=np.bincount(inverse, (centred - correction[inverse]) ** 2, len(starts)).astype(np.float64),
+        ss=_sums((centred - correction[row]) ** 2, row, n_rows),
         ssw=np.ldexp(ssw, -2 * exponent),
         origin=origin,
         unit=unit,
@@ -294,6 +297,15 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
         largest=largest,
         spread=spread,
     )
+
+
+def _sums(values: Floats, run: Int64s, n_runs: int) -> Floats:
+    """Sums of the values (J,) of each run, runs being numbered and in order; 0 of an empty one."""
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    total = np.zeros(n_runs)
+    if len(starts):
+        total[run[starts]] = np.add.reduceat(values, starts)
+    return total
 
 
 def check_part(tables: SizeTables, part: int) -> None:
