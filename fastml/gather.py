@@ -19,6 +19,7 @@ from fastml.labels import as_arrow
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
 from fastml.tile import Part, Roles, measure
+from fastml.workspace import Spare, Workspace
 
 __all__ = ["from_source"]
 
@@ -85,9 +86,12 @@ def from_source(
         check_key_type("by" if name in by else "group", source.schema.field(name))
     roles = Roles(keys, list(outcomes), weights, group_weights)
     gather = _Gather(source, roles)
-    with closing(_parts(source, roles, threads)) as parts:
+    spare = Spare()
+    with closing(_parts(source, roles, threads, spare)) as parts:
         for part in parts:
             gather.add(part)
+            for table in (*part.moments, *part.weighted):
+                spare.give(table)
     return gather.finish(tuple(by), tuple(group), tags)
 
 
@@ -128,12 +132,13 @@ def _tiles(source: Source) -> Iterator[list[pa.RecordBatch]]:
         yield held
 
 
-def _parts(source: Source, roles: Roles, threads: int) -> Generator[Part]:
+def _parts(source: Source, roles: Roles, threads: int, spare: Spare) -> Generator[Part]:
     """Statistics of the tiles, in their order, `threads` of them in the making at a time."""
+    space = Workspace()
 
     def work(tile: list[pa.RecordBatch], index: int) -> Part:
         rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
-        return measure(rows, roles, index * TILE_ROWS)
+        return measure(rows, roles, index * TILE_ROWS, space, spare)
 
     tiles = enumerate(_tiles(source))
     first = next(tiles, None)

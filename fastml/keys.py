@@ -16,7 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastml.errors import ColumnTypeError
-from fastml.labels import LabelTable, NumberTable, as_arrow, as_numpy, bits_of, from_bits, has_bits, plain_type
+from fastml.labels import (
+    LabelTable,
+    NumberTable,
+    StringTable,
+    as_arrow,
+    as_numpy,
+    bits_of,
+    from_bits,
+    has_bits,
+    plain_type,
+)
+from fastml.workspace import Workspace
 
 __all__ = ["KeyTable", "TileKeys", "check_key_type", "encode_rows", "encode_tile", "plain_type", "sort_order"]
 
@@ -29,6 +40,9 @@ _ROWS_PER_RUN = 8
 # Integers are their own codes where they have a so many-th as many values as there are rows, or so many anyway.
 _ROWS_PER_VALUE = 8
 _VALUES_FREE = 1024
+
+# Rows that tell, before all are read, whether integers can't be their own codes.
+_SAMPLE = 64
 
 
 @dataclass(frozen=True)
@@ -90,79 +104,96 @@ def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
     return TileKeys(codes, table.labels())
 
 
-def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
+def encode_rows(columns: Sequence[pa.Array], space: Workspace | None = None) -> TileKeys:
     """Encode a tile of rows, in runs where they are clustered.
 
     Parameters
     ----------
     columns : sequence of pyarrow.Array, each of length n
         The key columns.
+    space : Workspace, optional
+        Holds the codes, until this thread encodes again.
 
     Returns
     -------
     TileKeys
     """
+    space = space or Workspace()
     if len(columns) > 1:
-        return _encode_combination(columns)
+        return _encode_combination(columns, space)
     column = columns[0] if pa.types.is_dictionary(columns[0].type) else _plain(columns[0])
     if has_bits(column.type) and not column.null_count:
         bits = bits_of(column)
-        starts = _find_runs(bits)
-        codes, labels = _encode_bits(bits if starts is None else bits[starts[:-1]], column.type)
+        starts = _find_runs(bits, space)
+        codes, labels = _encode_bits(bits if starts is None else bits[starts[:-1]], column.type, space)
     else:
-        codes, labels = _encode_column(column)
-        starts = _find_runs(codes)
+        codes, labels = _encode_column(column, space)
+        starts = _find_runs(codes, space)
         codes = codes if starts is None else codes[starts[:-1]]
     return TileKeys(codes, (labels,), starts)
 
 
-def _encode_combination(columns: Sequence[pa.Array]) -> TileKeys:
+def _encode_combination(columns: Sequence[pa.Array], space: Workspace) -> TileKeys:
     """Encode several columns: the codes of two make the key of their combination."""
-    codes, labels = _encode_column(columns[0])
+    codes, labels = _encode_column(columns[0], space)
     combined: tuple[pa.Array, ...] = (labels,)
     starts = None
     for column in columns[1:]:
-        other_codes, other_labels = _encode_column(column)
+        # The pairs are made before the next column's codes take the place of these.
+        pairs = space.array("pairs", len(codes), np.int64)
+        pairs[:] = codes
+        other_codes, other_labels = _encode_column(column, space)
         width = max(len(other_labels), 1)
-        pairs = codes.astype(np.int64) * width + other_codes
+        pairs *= width
+        pairs += other_codes
         if column is columns[-1]:
-            starts = _find_runs(pairs)
+            starts = _find_runs(pairs, space)
             pairs = pairs if starts is None else pairs[starts[:-1]]
-        codes, found = _encode_bits(pairs, pa.int64())
+        codes, found = _encode_bits(pairs, pa.int64(), space)
         first, second = np.divmod(as_numpy(found), width)
         combined = (*(label.take(as_arrow(first)) for label in combined), other_labels.take(as_arrow(second)))
     return TileKeys(codes, combined, starts)
 
 
-def _encode_column(column: pa.Array) -> tuple[Codes, pa.Array]:
+def _encode_column(column: pa.Array, space: Workspace) -> tuple[Codes, pa.Array]:
     """Codes (n,) and labels (K) of one column."""
     if pa.types.is_dictionary(column.type):
         return _encode_dictionary(column)
     column = _plain(column)
     if has_bits(column.type) and not column.null_count:
-        return _encode_bits(bits_of(column), column.type)
+        return _encode_bits(bits_of(column), column.type, space)
+    if not has_bits(column.type) and not column.null_count and not pa.types.is_null(column.type):
+        strings = space.thing(column.type, lambda: StringTable(column.type))
+        strings.clear()
+        return strings.codes_for(column, space.array("codes", len(column), np.int32)), strings.labels()
     table = LabelTable(column.type)
     return table.codes_for(column), table.labels()
 
 
-def _encode_bits(bits: Int64s, dtype: pa.DataType) -> tuple[Codes, pa.Array]:
+def _encode_bits(bits: Int64s, dtype: pa.DataType, space: Workspace) -> tuple[Codes, pa.Array]:
     """Codes (n,) and labels (K) of 64-bit labels: whole numbers of modest range are their own codes."""
     from fastml.kernels import hashing
 
     keys = _whole(bits) if pa.types.is_floating(dtype) else bits
-    if keys is not None and len(keys):
-        codes = np.empty(len(keys), np.int32)
+    codes = space.array("codes", len(bits), np.int32)
+    most = max(len(bits) // _ROWS_PER_VALUE, _VALUES_FREE)
+    if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
         low, high = hashing.narrow(keys, codes)
-        n_values = high - low + 1
-        if n_values <= max(len(keys) // _ROWS_PER_VALUE, _VALUES_FREE):
+        n_values = int(high) - int(low) + 1
+        if n_values <= most:
             codes -= np.int64(low).astype(np.int32)
             found = np.arange(n_values) + low
             return codes, from_bits(found if keys is bits else found.astype(np.float64).view(np.int64), dtype)
     if pa.types.is_floating(dtype):
         table = LabelTable(dtype)
         return table.codes_for(from_bits(bits, dtype)), table.labels()
-    numbers = NumberTable(hashed=True)
-    return numbers.codes_for(bits), from_bits(numbers.bits(), dtype)
+    numbers = space.thing("numbers", lambda: NumberTable(hashed=True))
+    numbers.clear()
+    return numbers.codes_for(bits, codes), from_bits(numbers.bits().copy(), dtype)
+
+
+def _spread(keys: Int64s) -> int:
+    return int(keys.max()) - int(keys.min()) + 1
 
 
 def _whole(bits: Int64s) -> Int64s | None:
@@ -199,11 +230,11 @@ def _plain(column: pa.Array) -> pa.Array:
     return column if column.type == dtype else column.cast(dtype)
 
 
-def _find_runs(keys: Codes | Int64s) -> Codes | None:
+def _find_runs(keys: Codes | Int64s, space: Workspace) -> Codes | None:
     """First row of each run of equal keys, and n; None where the runs are short."""
     from fastml.kernels import runs
 
-    starts = np.empty(len(keys) // _ROWS_PER_RUN + 1, np.int32)
+    starts = space.array("starts", len(keys) // _ROWS_PER_RUN + 1, np.int32)
     find = runs.find_runs_int64 if keys.dtype == np.int64 else runs.find_runs_int32
     count = find(keys, starts)
     return starts[: count + 1] if count > 0 else None

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["LabelTable", "NumberTable", "as_arrow", "as_numpy", "bits_of", "from_bits", "has_bits", "plain_type"]
+__all__ = ["LabelTable", "NumberTable", "StringTable", "as_arrow", "as_numpy", "bits_of", "from_bits", "has_bits",
+           "plain_type"]  # fmt: skip
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -29,7 +30,7 @@ _SLOTS_PER_LABEL = 4
 _FIRST_SLOTS = 4096
 
 # Strings coded at a time: the places where they begin, made 64 bits wide, stay in the processor's own cache.
-_CHUNK = 1 << 15
+_CHUNK = 1 << 14
 
 
 def plain_type(dtype: pa.DataType) -> pa.DataType:
@@ -132,11 +133,20 @@ class NumberTable:
         if hashed:
             self._rehash(_FIRST_SLOTS)
 
-    def codes_for(self, bits: Int64s) -> Codes:
-        """Codes of labels (n,); new labels get new ones."""
+    def clear(self) -> None:
+        """Forget all labels of a hashed table; the memory is kept unless it was far too large."""
+        if len(self._slots) > max(16 * _SLOTS_PER_LABEL * self._count, _FIRST_SLOTS):
+            self._slots = np.zeros(_FIRST_SLOTS, np.int32)
+            self._labels = np.empty(_FIRST_SLOTS // _SLOTS_PER_LABEL + 1, np.int64)
+        else:
+            self._slots[:] = 0
+        self._count = 0
+
+    def codes_for(self, bits: Int64s, codes: Codes | None = None) -> Codes:
+        """Codes of labels (n,), in an array given for them; new labels get new ones."""
         from fastml.kernels import hashing
 
-        codes = np.empty(len(bits), np.int32)
+        codes = np.empty(len(bits), np.int32) if codes is None else codes
         if len(bits) == 0:
             return codes
         if not self._hashed:
@@ -176,7 +186,7 @@ class NumberTable:
         self._slots, self._low = slots, low
 
     def _grow(self) -> None:
-        room = min(max(1024, 4 * (len(self._labels) - 1)), MAX_LABELS)
+        room = min(max(1024, 2 * (len(self._labels) - 1)), MAX_LABELS)
         if self._count >= room:
             raise OverflowError("more than 2,147,483,646 groups")
         if self._hashed:
@@ -207,12 +217,12 @@ class _NumberLabels:
         self._dtype = dtype
         self._table = NumberTable()
 
-    def codes_for(self, labels: pa.Array) -> Codes:
+    def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         bits = bits_of(labels)
         if pa.types.is_floating(self._dtype):
             # -0.0 + 0.0 is 0.0: one label.
             bits = (bits.view(np.float64) + 0.0).view(np.int64)
-        return self._table.codes_for(bits)
+        return self._table.codes_for(bits, codes)
 
     def labels(self) -> pa.Array:
         return from_bits(self._table.bits(), self._dtype)
@@ -221,21 +231,33 @@ class _NumberLabels:
         return len(self._table)
 
 
-class _StringLabels:
+class StringTable:
     """Codes of strings, and of labels of a fixed number of bytes, in Arrow arrays without nulls."""
 
     def __init__(self, dtype: pa.DataType) -> None:
         self._dtype = dtype
+        self._begin()
+
+    def _begin(self) -> None:
         self._count = 0
         self._slots = np.zeros(_FIRST_SLOTS, np.int32)
         room = _FIRST_SLOTS // _SLOTS_PER_LABEL
         self._words = np.empty(2 * room + 2, np.int64)  # from place 2 on, as the kernels have them
         self._ends = np.zeros(room + 1, np.int64)
         self._data = np.empty(0, np.uint8)
+        self._places = np.empty(_CHUNK + 1, np.int64)
 
-    def codes_for(self, labels: pa.Array) -> Codes:
+    def clear(self) -> None:
+        """Forget all labels; the memory is kept unless it was far too large."""
+        if len(self._slots) > max(16 * _SLOTS_PER_LABEL * self._count, _FIRST_SLOTS):
+            self._begin()
+        self._slots[:] = 0
+        self._count = 0
+
+    def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
+        """Codes of labels (n,), in an array given for them; new labels get new ones."""
         data, ends = _bytes_of(labels)
-        codes = np.empty(len(labels), np.int32)
+        codes = np.empty(len(labels), np.int32) if codes is None else codes
         used = int(self._ends[self._count])
         if used + len(data) > len(self._data):
             # Memory that is never written is never taken.
@@ -243,7 +265,8 @@ class _StringLabels:
         first = int(ends[0])
         for row in range(0, len(labels), _CHUNK):
             part = ends[row : row + _CHUNK + 1]
-            self._encode(data, np.subtract(part, first, dtype=np.int64), codes[row : row + _CHUNK])
+            places = np.subtract(part, first, out=self._places[: len(part)])
+            self._encode(data, places, codes[row : row + _CHUNK])
         return codes
 
     def _encode(self, data: Bytes, ends: Int64s, codes: Codes) -> None:
@@ -260,7 +283,7 @@ class _StringLabels:
     def _grow(self) -> None:
         from fastml.kernels import hashing
 
-        n_slots = 4 * len(self._slots)
+        n_slots = 2 * len(self._slots)
         room = n_slots // _SLOTS_PER_LABEL
         if room > MAX_LABELS // 2:
             raise OverflowError("more than 1,073,741,824 groups")
@@ -270,8 +293,10 @@ class _StringLabels:
         hashing.rehash_strings(self._words, self._count, self._slots)
 
     def labels(self) -> pa.Array:
-        ends = self._ends[: self._count + 1]
-        data = pa.py_buffer(self._data[: ends[-1]])
+        """Labels by code."""
+        # Copies, since the memory may be used for other labels.
+        ends = self._ends[: self._count + 1].copy()
+        data = pa.py_buffer(self._data[: ends[-1]].copy())
         dtype = self._dtype
         if not _has_ends(dtype):
             return pa.Array.from_buffers(dtype, self._count, [None, data])
@@ -321,7 +346,7 @@ class LabelTable:
 
     def __init__(self, dtype: pa.DataType) -> None:
         self._dtype = dtype
-        self._table = _NumberLabels(dtype) if has_bits(dtype) else _StringLabels(dtype)
+        self._table = _NumberLabels(dtype) if has_bits(dtype) else StringTable(dtype)
         self._null_at = -1  # labels known when null first came: its code
 
     def codes_for(self, labels: pa.Array) -> Codes:

@@ -14,8 +14,9 @@ from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import as_floats
 from fastml.keys import TileKeys, encode_rows
 from fastml.labels import as_arrow
+from fastml.workspace import Spare, Workspace
 
-__all__ = ["Part", "Roles", "measure"]
+__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Part", "Roles", "measure"]
 
 # Weights outside of these, and products of them with squares, leave the range of doubles.
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
@@ -58,7 +59,9 @@ class Part:
     group_weight: Floats | None
 
 
-def measure(rows: pa.RecordBatch, roles: Roles, first_row: int) -> Part:
+def measure(
+    rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace | None = None, spare: Spare | None = None
+) -> Part:
     """Compute the statistics of a tile of rows.
 
     Parameters
@@ -67,6 +70,10 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int) -> Part:
     roles : Roles
     first_row : int
         Number of the tile's first row in the data, for messages.
+    space : Workspace, optional
+        Memory to work in.
+    spare : Spare, optional
+        Where the tables of the part come from, and can be given back to.
 
     Returns
     -------
@@ -77,15 +84,15 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int) -> Part:
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
-    return _Tile(rows, roles, first_row).measure()
+    return _Tile(rows, roles, first_row, space or Workspace(), spare or Spare()).measure()
 
 
 class _Tile:
     """Rows with their keys encoded."""
 
-    def __init__(self, rows: pa.RecordBatch, roles: Roles, first_row: int) -> None:
-        self._rows, self._roles, self._first_row = rows, roles, first_row
-        self._keys: TileKeys = encode_rows([rows.column(name) for name in roles.keys])
+    def __init__(self, rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace, spare: Spare) -> None:
+        self._rows, self._roles, self._first_row, self._spare = rows, roles, first_row, spare
+        self._keys: TileKeys = encode_rows([rows.column(name) for name in roles.keys], space)
         self._n_labels = len(self._keys.labels[0])
 
     def measure(self) -> Part:
@@ -108,9 +115,15 @@ class _Tile:
             take = as_arrow(np.flatnonzero(seen))
             labels = tuple(column.take(take) for column in labels)
             counts = counts[seen]
-            moments, weighted = ([table[seen] for table in tables] for tables in (moments, weighted))
+            moments, weighted = ([self._kept(table, seen) for table in tables] for tables in (moments, weighted))
             group_weight = None if group_weight is None else group_weight[seen]
         return Part(labels, counts if counts.any() else None, moments, weighted, group_weight)
+
+    def _kept(self, table: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+        kept = self._spare.table(int(np.count_nonzero(seen)), table.shape[1])
+        np.compress(seen, table, axis=0, out=kept)
+        self._spare.give(table)
+        return kept
 
     def _moments(self, name: str, column: pa.Array, missing: Floats) -> Floats:
         from fastml.kernels import moments as kernel
@@ -139,7 +152,7 @@ class _Tile:
         """Fill a table, again where digits would be lost, and finish it."""
         from fastml.kernels import moments as kernel
 
-        table = np.zeros((self._n_labels, n_fields))
+        table = self._spare.table(self._n_labels, n_fields)
         table[:, 1] = np.nan
         fill(table)
         if kernel.recentre(table):
@@ -192,6 +205,12 @@ class _Tile:
             )
         self._check_range("group_weights", name, by_row)
         known = np.full(self._n_labels, np.nan)
+        nameless = np.zeros(self._n_labels, bool)
+        for labels in self._keys.labels:
+            nameless |= np.asarray(labels.is_null())
+        if nameless.any():
+            # Rows without a label are dropped, and may come from several groups.
+            by_row = np.where(nameless[self._keys.by_row()], np.nan, by_row)
         bad = kernel.same_in_group(self._keys.by_row(), by_row, known)
         if bad >= 0:
             raise ValueNotAllowedError(

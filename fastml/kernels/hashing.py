@@ -112,6 +112,34 @@ def _compare_keys(keys, labels, codes, wrong):
 
 
 @inner
+def _gather(wrong, n, rows):
+    """Rows of the flags that are set; return their number. Flags behind n are cleared."""
+    wrong[n:] = 0
+    count = 0
+    for word in range(0, n, 64):
+        left = _flags(wrong, word)
+        while left != 0:
+            rows[count] = word + _lowest_bit(left)
+            left &= left - _ONE
+            count += 1
+    return count
+
+
+@inner
+def _second_slots(keys, rows, n, slots, places, labels, codes):
+    """Try the slot after the first for n rows; keep the rows whose key isn't there either, and return their number."""
+    mask = np.uint32(slots.shape[0] - 1)
+    count = 0
+    for j in range(n):
+        k = rows[j]
+        code = slots[(places[k] + np.uint32(1)) & mask]
+        codes[k] = code
+        rows[count] = k
+        count += 1 if (code == 0) | (labels[np.uint32(code)] != keys[k]) else 0
+    return count
+
+
+@inner
 def _less_one(codes):
     for k in range(codes.shape[0]):
         codes[k] -= np.int32(1)
@@ -124,6 +152,7 @@ def encode_int64(keys, row, slots, labels, count, codes):
     mask = np.uint64(slots.shape[0] - 1)
     places = np.empty(_BLOCK, np.uint32)
     wrong = np.zeros(_BLOCK, np.uint8)
+    rows = np.empty(_BLOCK, np.int64)
     for block in range(row, keys.shape[0], _BLOCK):
         end = min(block + _BLOCK, keys.shape[0])
         mine, into = keys[block:end], codes[block:end]
@@ -133,30 +162,27 @@ def encode_int64(keys, row, slots, labels, count, codes):
         _compare_keys(mine, labels, into, wrong)
         if count == 0:
             wrong[:n] = 1
-        wrong[n:] = 0
-        for word in range(0, n, 64):
-            left = _flags(wrong, word)
-            while left != 0:
-                k = word + _lowest_bit(left)
-                left &= left - _ONE
-                key = mine[k]
-                at = np.uint64(places[k])
-                while True:
-                    code = slots[at]
-                    if code == 0:
-                        if count + 1 == labels.shape[0]:
-                            return block, count
-                        count += 1
-                        if count == 1:
-                            labels[0] = key
-                        code = np.int32(count)
-                        labels[count] = key
-                        slots[at] = code
-                        break
-                    if labels[np.uint32(code)] == key:
-                        break
-                    at = (at + _ONE) & mask
-                into[k] = code
+        n_left = _second_slots(mine, rows, _gather(wrong, n, rows), slots, places, labels, into)
+        for j in range(n_left):
+            k = rows[j]
+            key = mine[k]
+            at = np.uint64(places[k])
+            while True:
+                code = slots[at]
+                if code == 0:
+                    if count + 1 == labels.shape[0]:
+                        return block, count
+                    count += 1
+                    if count == 1:
+                        labels[0] = key
+                    code = np.int32(count)
+                    labels[count] = key
+                    slots[at] = code
+                    break
+                if labels[np.uint32(code)] == key:
+                    break
+                at = (at + _ONE) & mask
+            into[k] = code
         _less_one(into)
     return keys.shape[0], count
 
@@ -262,6 +288,33 @@ def _compare_words(words, label_words, codes, wrong):
 
 
 @inner
+def _second_word_slots(words, rows, n, slots, places, label_words, codes):
+    """As `_second_slots`, for pairs of words."""
+    mask = np.uint32(slots.shape[0] - 1)
+    count = 0
+    for j in range(n):
+        k = rows[j]
+        code = slots[(places[k] + np.uint32(1)) & mask]
+        codes[k] = code
+        at = np.uint64(2) * np.uint64(np.uint32(code))
+        second = words[np.uint64(2) * np.uint64(k) + _ONE]
+        other = (label_words[at] ^ words[np.uint64(2) * np.uint64(k)]) | (label_words[at + _ONE] ^ second)
+        rows[count] = k
+        count += 1 if (code == 0) | (other != 0) | (np.uint64(second) >= _LONG) else 0
+    return count
+
+
+@inner
+def _are_in_runs(words, n):
+    """Whether few of the first strings differ from the one before."""
+    n = min(n, 64)
+    count = 0
+    for k in range(1, n):
+        count += 1 if (words[2 * k] ^ words[2 * k - 2]) | (words[2 * k + 1] ^ words[2 * k - 1]) != 0 else 0
+    return 4 * count <= n
+
+
+@inner
 def _changes(words, data, ends, wrong):
     """Tell which strings differ from the one before, the first always; return their number."""
     wrong[0] = 1
@@ -295,61 +348,62 @@ def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, 
     words = np.empty(2 * _BLOCK, np.int64)
     places = np.empty(_BLOCK, np.uint32)
     wrong = np.zeros(_BLOCK, np.uint8)
+    rows = np.empty(_BLOCK, np.int64)
     for block in range(row, codes.shape[0], _BLOCK):
         end = min(block + _BLOCK, codes.shape[0])
         mine, into = ends[block : end + 1], codes[block:end]
         n = end - block
         _pack(data, mine, words)
-        in_runs = _changes(words, data, mine, wrong) * _ROWS_PER_RUN <= n
-        if not in_runs:
+        in_runs = _are_in_runs(words, n) and _changes(words, data, mine, wrong) * _ROWS_PER_RUN <= n
+        if in_runs:
+            n_left = _gather(wrong, n, rows)
+        else:
             _word_homes(words, shift, places, n)
             _slot_contents(slots, places, into)
             _compare_words(words, label_words, into, wrong)
             if count == 0:
                 wrong[:n] = 1
-        wrong[n:] = 0
+            n_left = _gather(wrong, n, rows)
+            n_left = _second_word_slots(words, rows, n_left, slots, places, label_words, into)
         filled = 0
         code = np.int32(0)
-        for word in range(0, n, 64):
-            left = _flags(wrong, word)
-            while left != 0:
-                k = word + _lowest_bit(left)
-                left &= left - _ONE
-                if in_runs:
-                    into[filled:k] = code
-                    filled = k
-                start = mine[k]
-                length = mine[k + 1] - start
-                first = words[2 * k]
-                second = words[2 * k + 1]
-                at = _mix(_fold_words(first, second)) >> shift
-                while True:
-                    code = slots[at]
-                    place = np.int64(2) * np.int64(code)
-                    if code == 0:
-                        if 2 * count + 2 == label_words.shape[0]:
-                            return block, count
-                        place = label_ends[count]
-                        for b in range(length):
-                            label_data[place + b] = data[start + b]
-                        count += 1
-                        label_ends[count] = place + length
-                        if count == 1:
-                            label_words[0] = first
-                            label_words[1] = second
-                        label_words[2 * count] = first
-                        label_words[2 * count + 1] = second
-                        code = np.int32(count)
-                        slots[at] = code
+        for j in range(n_left):
+            k = rows[j]
+            if in_runs:
+                into[filled:k] = code
+                filled = k
+            start = mine[k]
+            length = mine[k + 1] - start
+            first = words[2 * k]
+            second = words[2 * k + 1]
+            at = _mix(_fold_words(first, second)) >> shift
+            while True:
+                code = slots[at]
+                place = np.int64(2) * np.int64(code)
+                if code == 0:
+                    if 2 * count + 2 == label_words.shape[0]:
+                        return block, count
+                    place = label_ends[count]
+                    for b in range(length):
+                        label_data[place + b] = data[start + b]
+                    count += 1
+                    label_ends[count] = place + length
+                    if count == 1:
+                        label_words[0] = first
+                        label_words[1] = second
+                    label_words[2 * count] = first
+                    label_words[2 * count + 1] = second
+                    code = np.int32(count)
+                    slots[at] = code
+                    break
+                if label_words[place] == first and label_words[place + 1] == second:
+                    place = label_ends[code - 1]
+                    if length < 16 or (
+                        label_ends[code] - place == length and _same_bytes(data, start, label_data, place, length)
+                    ):
                         break
-                    if label_words[place] == first and label_words[place + 1] == second:
-                        place = label_ends[code - 1]
-                        if length < 16 or (
-                            label_ends[code] - place == length and _same_bytes(data, start, label_data, place, length)
-                        ):
-                            break
-                    at = (at + _ONE) & mask
-                into[k] = code
+                at = (at + _ONE) & mask
+            into[k] = code
         if in_runs:
             into[filled:] = code
         _less_one(into)

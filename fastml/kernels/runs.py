@@ -9,6 +9,8 @@ from fastml.kernels._jit import I4_IN, I4_OUT, I8_IN, inner, intrinsic, ir, kern
 
 __all__ = ["find_runs_int32", "find_runs_int64"]
 
+_SAMPLE = 4096
+
 
 @intrinsic
 def _changes(typing_context, keys, at):
@@ -50,6 +52,8 @@ def _find_runs(keys, starts):
     count = 1
     at = 1
     while at + 64 <= n:
+        if count > _SAMPLE and 4 * count > at:
+            return -1  # the first rows are not clustered: give up before the room is full
         changes = _changes(keys, at)
         while changes != 0:
             if count == room:
@@ -72,7 +76,7 @@ def _find_runs(keys, starts):
 def find_runs_int64(keys, starts):
     """Note the first row of each run of equal keys in `starts`, then the number of rows; return the number of runs.
 
-    Returns -1 as soon as they don't fit: where there are many runs, the search is given up early.
+    Returns -1 as soon as they don't fit, or where the first thousands are shorter than four rows each.
     """
     return _find_runs(keys, starts)
 
