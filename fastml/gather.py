@@ -21,7 +21,7 @@ from fastml.threads import thread_count
 from fastml.tile import Part, Roles, measure
 from fastml.workspace import Spare, Workspace
 
-__all__ = ["from_source"]
+__all__ = ["check_roles", "from_source"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def from_source(
         raise ArgumentError("tags", tags, ["a mapping such as {'cycle': 2019}"])
     tags = dict(tags or {})
     keys = [*by, *group]
-    _check_roles(outcomes, group, by, tags)
+    check_roles(outcomes, group, by, tags)
     for role, column in (("weights", weights), ("group_weights", group_weights)):
         if column is not None and not isinstance(column, str):
             raise ArgumentError(role, column, ["a column's name"])
@@ -95,7 +95,13 @@ def from_source(
     return gather.finish(tuple(by), tuple(group), tags)
 
 
-def _check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str], tags: Mapping[str, Any]) -> None:
+def check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str], tags: Mapping[str, Any]) -> None:
+    """Refuse names that are none, and columns of two roles.
+
+    Raises
+    ------
+    FastmlError
+    """
     for role, names in (("outcome", outcomes), ("group", group), ("by", by), ("tags", list(tags))):
         for name in names:
             if not isinstance(name, str):

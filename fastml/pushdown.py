@@ -17,11 +17,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
+from fastml.gather import check_roles
 from fastml.groupstats import GroupStats, as_floats
 from fastml.keys import sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask
 from fastml.sources import arrow_numbers
+from fastml.tile import LARGEST_WEIGHT, SMALLEST_WEIGHT
 
 __all__ = ["Aggregate", "from_engine", "is_lazy", "sums_about"]
 
@@ -35,7 +37,6 @@ _LAZY = {
 # n (mean - c)^2 / SS from which on the sums about c have lost too many digits.
 FAR = 1e4
 ROUGH_ROWS = 1000
-_MAX = float(np.finfo(np.float64).max)
 
 
 def is_lazy(data: Any) -> bool:
@@ -106,11 +107,12 @@ def from_engine(
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
+    check_roles(outcomes, group, by, dict(tags or {}))
     if type(data).__module__.partition(".")[0] in ("dask", "dask_expr"):
         return from_dask(data, outcomes, group, by, weights, group_weights, tags)
     asked = Aggregate((*by, *group), tuple(outcomes), weights, group_weights)
     frame = _checked(data, asked)
-    centres = _rough_means(frame, asked)
+    centres = _rough_means(frame, asked, data)
     table = _collected(sums_about(frame, asked, centres), data)
     _check_weights(table, asked)
     moments, weighted = _moments(table, asked, np.tile(np.array(centres)[:, None], table.num_rows))
@@ -155,14 +157,14 @@ def _checked(data: Any, asked: Aggregate) -> Any:
     return frame.select(*made)
 
 
-def _rough_means(frame: Any, asked: Aggregate) -> list[float]:
+def _rough_means(frame: Any, asked: Aggregate, data: Any) -> list[float]:
     """Mean of some rows of each outcome, taken in the engine; 0 where there is none."""
     import narwhals as nw
 
     means = []
     for name in asked.outcomes:
         some = frame.select(name).filter(~nw.col(name).is_null()).head(ROUGH_ROWS)
-        mean = some.select(nw.col(name).mean()).collect("pyarrow")[name].to_list()
+        mean = _collected(some.select(nw.col(name).mean()), data)[name].to_pylist()
         value = mean[0] if mean and mean[0] is not None else 0.0
         means.append(value if math.isfinite(value) else 0.0)
     return means
@@ -181,7 +183,11 @@ def _marked(frame: Any, asked: Aggregate) -> Any:
     frame = frame.with_columns(
         no_weight_=_flag(nw.col("w_").is_null()),
         zero_weight_=_flag(nw.col("w_") == 0.0),
-        bad_=_flag((nw.col("w_") < 0.0) | (nw.col("w_") > _MAX)),
+        bad_=_flag(
+            (nw.col("w_") < 0.0)
+            | (nw.col("w_") > LARGEST_WEIGHT)
+            | ((nw.col("w_") > 0.0) & (nw.col("w_") < SMALLEST_WEIGHT))
+        ),
         **{name: nw.when(nw.col("w_") > 0.0).then(nw.col(name)) for name in asked.outcomes},
     )
     if asked.group_weights:
@@ -276,13 +282,18 @@ def _moments(table: pa.Table, asked: Aggregate, centres: Floats) -> tuple[Floats
     """Moments (p, C, 4) and weighted ones (p, C, 5) of sums about the centres (p, C)."""
     p, n_cells = len(asked.outcomes), table.num_rows
     moments = np.zeros((p, n_cells, 4))
-    weighted = np.zeros((p, n_cells, 5)) if asked.weights else None
+    weighted = np.zeros((p, n_cells, 5)) if asked.weighted else None
     for i in range(p):
         n, s, q = (_column(table, f"{field}{i}_") for field in "nsq")
         moments[i] = _finished(n, s, q, centres[i])
+        # Doubles about the mean lie so far apart that less than this is rounding: the values are one value.
+        with np.errstate(invalid="ignore", over="ignore"):
+            least = (np.spacing(np.abs(moments[i, :, 1])) / 4.0) ** 2
+        moments[i, (n == 1.0) | (moments[i, :, 3] < least), 3] = 0.0
         if weighted is not None:
             w, ws, wq, w2 = (_column(table, f"{field}{i}_") for field in ("w", "ws", "wq", "w2"))
             weighted[i, :, :4] = _finished(w, ws, wq, centres[i])
+            weighted[i, moments[i, :, 3] == 0.0, 3] = 0.0
             weighted[i, :, 4] = w2
     return moments, weighted
 
@@ -290,14 +301,14 @@ def _moments(table: pa.Table, asked: Aggregate, centres: Floats) -> tuple[Floats
 def _finished(n: Floats, s: Floats, q: Floats, centre: Floats) -> Floats:
     """Columns n, mean, residual, ss (C, 4)."""
     some = n > 0.0
-    deviation = np.divide(s, n, out=np.zeros_like(s), where=some)
-    mean = centre + deviation
-    # What the sum of the two rounds off (Knuth).
-    part = mean - centre
-    residual = (centre - (mean - part)) + (deviation - part)
+    # What isn't finite is refused later, by name.
     with np.errstate(invalid="ignore", over="ignore"):
-        ss = q - s * deviation
-    ss = np.where(n > 1.0, np.maximum(ss, 0.0), 0.0) if np.isfinite(ss).all() else ss
+        deviation = np.divide(s, n, out=np.zeros_like(s), where=some)
+        mean = centre + deviation
+        # What the sum of the two rounds off (Knuth).
+        part = mean - centre
+        residual = (centre - (mean - part)) + (deviation - part)
+        ss = np.maximum(q - s * deviation, 0.0)
     return np.where(some[:, None], np.column_stack([n, mean, residual, ss]), 0.0)
 
 
@@ -343,18 +354,16 @@ def _check_weights(table: pa.Table, asked: Aggregate) -> None:
     if asked.group_weights:
         low, high = _column(table, "v_low_"), _column(table, "v_high_")
         name = asked.group_weights
-        wrong = ~np.isnan(low) & ~((low > 0.0) & (high <= _MAX))
+        wrong = ~np.isnan(low) & ~((low >= SMALLEST_WEIGHT) & (high <= LARGEST_WEIGHT))
         if wrong.any():
             bad = int(np.argmax(wrong))
-            value = high[bad] if low[bad] > 0.0 else low[bad]
+            value = high[bad] if low[bad] >= SMALLEST_WEIGHT else low[bad]
             raise ValueNotAllowedError(
                 f"group_weights column {name!r} has {value:g} {_place(table, asked, bad)}; "
-                "a group's weight is a finite number above 0"
+                f"a group's weight is above 0, from {SMALLEST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
             )
         # Rows without a school's label may come from several schools.
-        varies = low < high
-        for key in asked.keys:
-            varies &= ~np.asarray(table[key].is_null())
+        varies = (low < high) & ~_nameless(table, asked)
         if varies.any():
             bad = int(np.argmax(varies))
             raise ValueNotAllowedError(
@@ -365,8 +374,17 @@ def _check_weights(table: pa.Table, asked: Aggregate) -> None:
     if wrong.any():
         raise ValueNotAllowedError(
             f"weights column {asked.weights!r} has a negative or infinite weight "
-            f"{_place(table, asked, int(np.argmax(wrong)))}; a weight is a finite number, 0 or more"
+            f"{_place(table, asked, int(np.argmax(wrong)))}; a weight is 0, or from {SMALLEST_WEIGHT:g} to "
+            f"{LARGEST_WEIGHT:g}"
         )
+
+
+def _nameless(table: pa.Table, asked: Aggregate) -> npt.NDArray[np.bool_]:
+    """Whether a cell's labels aren't all known, shape (C,)."""
+    nameless = np.zeros(table.num_rows, bool)
+    for name in asked.keys:
+        nameless |= np.asarray(table[name].is_null())
+    return nameless
 
 
 def _statistics(
@@ -383,6 +401,9 @@ def _statistics(
     counts = np.zeros((table.num_rows, 3))
     for k, name in enumerate(["rows_", "no_weight_", "zero_weight_"] if asked.weighted else ["rows_"]):
         counts[:, k] = _column(table, name)
+    group_weight = None
+    if asked.group_weights:
+        group_weight = np.where(_nameless(table, asked), np.nan, _column(table, "v_low_"))[order]
     stats = GroupStats(
         keys=pa.table(keys),
         by=by,
@@ -391,7 +412,7 @@ def _statistics(
         counts=counts[order],
         moments=np.take(moments, order, axis=1),
         weighted=None if weighted is None else np.take(weighted, order, axis=1),
-        group_weight=_column(table, "v_low_")[order] if asked.group_weights else None,
+        group_weight=group_weight,
         weights=asked.weights,
         group_weights=asked.group_weights,
     )

@@ -1,0 +1,336 @@
+"""Engines aggregate by themselves: the answer in memory, to 1e-10, from a row per cell."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import fastml
+from fastml import FastmlError, GroupStats
+
+N = 3000
+ENGINES = ["spark", "dask", "duckdb", "polars", "ibis"]
+OPEN = dict[str, Callable[[Path], Any]]
+
+# What engines warn about that isn't ours; every other warning is an error.
+FOREIGN = [
+    "PySpark does not yet fully support pandas >= 3.0.0. Some features may not work correctly. It is recommended to "
+    "use pandas < 3.0.0 for now.",
+    "The inplace keyword in DataFrame.reset_index is deprecated and will be removed in a future version (PDEP-8).\n"
+    "See https://pandas.pydata.org/docs/dev/whatsnew/v3.1.0.html#deprecation-inplace for more details.",
+    "fetch_arrow_table() is deprecated, use to_arrow_table() instead.",
+]
+
+
+@pytest.fixture(autouse=True)
+def _foreign() -> Iterator[None]:
+    with warnings.catch_warnings():
+        _filter_foreign()
+        yield
+
+
+def _filter_foreign() -> None:
+    import re
+
+    for text in FOREIGN:
+        warnings.filterwarnings("ignore", message=rf"{re.escape(text)}\Z")
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[OPEN]:
+    """Real Spark in local mode, a real Dask cluster of two workers, and the engines that run in this process."""
+    with warnings.catch_warnings():
+        _filter_foreign()
+        import dask.dataframe as dd
+        import duckdb
+        import ibis
+        import polars as pl
+        from dask.distributed import Client, LocalCluster
+        from pyspark.sql import SparkSession
+
+        spark = (
+            SparkSession.builder.master("local[2]")
+            .config("spark.ui.enabled", False)
+            .config("spark.sql.shuffle.partitions", 2)
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.host", "127.0.0.1")
+            .getOrCreate()
+        )
+        spark.sparkContext.setLogLevel("ERROR")
+        base = ibis.duckdb.connect()
+        duck = duckdb.connect()
+        with (
+            LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+            Client(cluster),
+        ):
+            yield {
+                "spark": lambda folder: spark.read.parquet(str(folder)),
+                "dask": lambda folder: dd.read_parquet(str(folder)),
+                "duckdb": lambda folder: duck.read_parquet(f"{folder}/*.parquet"),
+                "polars": lambda folder: pl.scan_parquet(f"{folder}/*.parquet"),
+                "ibis": lambda folder: base.read_parquet(f"{folder}/*.parquet"),
+            }
+        spark.stop()
+        base.disconnect()
+        duck.close()
+
+
+def students(seed: int = 1) -> pa.Table:
+    """Rows with all that can be missing."""
+    rng = np.random.default_rng(seed)
+    school = rng.integers(1, 40, N)
+    country = rng.choice(["FIN", "NOR", "SWE"], N)
+    y = rng.normal(500, 80, N) + rng.normal(0, 50, 41)[school]
+    return pa.table(
+        {
+            "country": pa.array(country, mask=rng.random(N) < 0.01),
+            "school": pa.array(school, mask=rng.random(N) < 0.01),
+            "math": pa.array(np.where(rng.random(N) < 0.03, np.nan, y), mask=rng.random(N) < 0.03),
+            "read": pa.array(np.round(y).astype(np.int32), mask=rng.random(N) < 0.05),
+            "w": pa.array(np.where(rng.random(N) < 0.05, 0.0, rng.uniform(0.5, 3, N)), mask=rng.random(N) < 0.02),
+            "v": pa.array(1.0 + school % 4, mask=rng.random(N) < 0.02),
+        }
+    )
+
+
+def folder_of(table: pa.Table, folder: Path) -> Path:
+    """Two files, so that partitions have to be added."""
+    folder.mkdir(exist_ok=True)
+    half = table.num_rows // 2
+    pq.write_table(table.slice(0, half), folder / "a.parquet")
+    pq.write_table(table.slice(half), folder / "b.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(students(), tmp_path_factory.mktemp("students"))
+
+
+def assert_agree(found: GroupStats, truth: GroupStats, tolerance: float = 1e-10) -> None:
+    for name in ("by", "group", "outcomes", "weights", "group_weights"):
+        assert getattr(found, name) == getattr(truth, name)
+    assert found.keys.to_pydict() == truth.keys.to_pydict()
+    assert np.array_equal(found.counts, truth.counts)
+    for one, other in ((found.moments, truth.moments), (found.weighted, truth.weighted)):
+        assert (one is None) == (other is None)
+        if one is None or other is None:
+            continue
+        np.testing.assert_allclose(one[..., 0], other[..., 0], rtol=tolerance)
+        np.testing.assert_allclose(one[..., 1] + one[..., 2], other[..., 1] + other[..., 2], rtol=tolerance)
+        np.testing.assert_allclose(one[..., 3:], other[..., 3:], rtol=tolerance, atol=0)
+    if truth.group_weight is not None:
+        np.testing.assert_array_equal(found.group_weight, truth.group_weight)
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    "plain": {"outcome": "math", "group": "school"},
+    "two outcomes": {"outcome": ["math", "read"], "group": "school"},
+    "composite group": {"outcome": "math", "group": ["country", "school"]},
+    "by": {"outcome": ["read", "math"], "group": "school", "by": "country"},
+    "weights": {"outcome": ["math", "read"], "group": ["country", "school"], "weights": "w", "group_weights": "v"},
+    "group weights": {"outcome": "math", "group": "school", "group_weights": "v"},
+    "all": {"outcome": ["math", "read"], "group": "school", "by": "country", "weights": "w", "group_weights": "v",
+            "tags": {"cycle": 2019}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("call", CALLS)
+def test_statistics_are_those_in_memory(engine: str, call: str, engines: OPEN, folder: Path) -> None:
+    found = fastml.group_stats(engines[engine](folder), **CALLS[call])
+    assert_agree(found, fastml.group_stats(folder, **CALLS[call]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fits_are_those_in_memory(engine: str, engines: OPEN, folder: Path) -> None:
+    frame = engines[engine](folder)
+    for options in ({}, {"weights": "w", "group_weights": "v"}):
+        found = fastml.fit(frame, "math", ["country", "school"], **options)
+        truth = fastml.fit(folder, "math", ["country", "school"], **options)
+        for name in ("gamma00", "se_gamma00", "tau00", "sigma2", "icc", "loglik", "reliability"):
+            assert math.isclose(getattr(found, name), getattr(truth, name), rel_tol=1e-10), name
+        assert found.dropped == truth.dropped
+    table = fastml.fit_by(frame, ["math", "read"], "school", by="country").to_frame()
+    direct = fastml.fit_by(folder, ["math", "read"], "school", by="country").to_frame()
+    assert table["country"].tolist() == direct["country"].tolist()
+    np.testing.assert_allclose(table["icc"], direct["icc"], rtol=1e-9)
+
+
+def hard(icc: float, mean: float, seed: int = 3) -> pa.Table:
+    """Students whose sd is 1 in all: schools take the share icc of the variance."""
+    rng = np.random.default_rng(seed)
+    school = rng.integers(0, 30, N)
+    y = mean + rng.normal(0, math.sqrt(icc), 30)[school] + rng.normal(0, math.sqrt(1 - icc), N)
+    return pa.table({"school": school, "y": y, "w": rng.uniform(1, 2, N), "v": 1.0 + school % 3})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("icc", "mean"), [(1 - 1e-9, 0.0), (0.2, 1e6), (1 - 1e-9, 1e6)])
+def test_hard_numbers(engine: str, icc: float, mean: float, engines: OPEN, tmp_path: Path) -> None:
+    folder = folder_of(hard(icc, mean), tmp_path / "hard")
+    options: dict[str, Any]
+    for options in ({}, {"weights": "w", "group_weights": "v"}):
+        found = fastml.group_stats(engines[engine](folder), "y", "school", **options)
+        truth = fastml.group_stats(folder, "y", "school", **options)
+        assert_agree(found, truth)
+        one, other = fastml.fit(found), fastml.fit(truth)
+        for name in ("gamma00", "tau00", "sigma2", "icc"):
+            assert math.isclose(getattr(one, name), getattr(other, name), rel_tol=1e-10), name
+
+
+@pytest.mark.parametrize("engine", ["spark", "duckdb", "polars", "ibis"])
+def test_a_wild_first_row_costs_no_digits(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    table = hard(0.3, 500.0)
+    y = table["y"].to_numpy().copy()
+    y[0] = 9e9
+    folder = folder_of(table.set_column(1, "y", pa.array(y)), tmp_path / "wild")
+    found = fastml.group_stats(engines[engine](folder), "y", "school")
+    assert_agree(found, fastml.group_stats(folder, "y", "school"))
+
+
+PLANS: dict[str, tuple[Callable[[Any], str], str]] = {
+    "spark": (lambda native: native._jdf.queryExecution().executedPlan().toString(), "HashAggregate"),
+    "duckdb": (lambda native: native.explain(), "Hash Group By"),
+    "polars": (lambda native: native.explain(), "AGGREGATE"),
+    "ibis": (lambda native: __import__("ibis").to_sql(native), "GROUP BY"),
+}
+
+
+@pytest.mark.parametrize("engine", PLANS)
+@pytest.mark.parametrize("icc", [0.2, 1 - 1e-9])
+def test_the_engine_aggregates_and_a_row_per_cell_comes_back(
+    engine: str, icc: float, engines: OPEN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected: list[tuple[str, int]] = []
+    plan, sign = PLANS[engine]
+    folder_of(hard(icc, 0.0), tmp_path / "h")
+    original = nw.LazyFrame.collect
+
+    def spy(self: Any, *args: Any, **kwargs: Any) -> Any:
+        table = original(self, *args, **kwargs)
+        collected.append((plan(self.to_native()), len(table)))
+        return table
+
+    monkeypatch.setattr(nw.LazyFrame, "collect", spy)
+    fastml.fit(engines[engine](tmp_path / "h"), "y", "school")
+    rough, *aggregates = collected
+    assert rough[1] == 1
+    # A second aggregate only where the first lost digits; both of them made by the engine, from rows it keeps.
+    assert [rows for _, rows in aggregates] == ([30] if icc == 0.2 else [30, 30])
+    assert all(sign in text for text, _ in aggregates)
+
+
+def test_dask_reduces_on_its_workers(engines: OPEN, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("rows were reduced in the client")
+
+    monkeypatch.setattr("fastml.partitions.from_source", never)
+    monkeypatch.setattr("fastml.gather.from_source", never)
+    frame = engines["dask"](folder)
+    assert frame.npartitions == 2
+    assert fastml.group_stats(frame, "read", "school").counts.sum() == N
+
+
+def test_dask_partitions_without_rows_or_of_one_school(engines: OPEN, folder: Path) -> None:
+    frame = engines["dask"](folder)
+    some = frame[frame["school"] == 7]
+    assert_agree(
+        fastml.group_stats(some, "read", "school"), fastml.group_stats(folder, "read", "school", filter="school = 7")
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_refusals(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    table = students().append_column("text", pa.array(["a"] * N))
+    bad = table["read"].to_numpy().astype(float).copy()
+    bad[700] = math.inf
+    table = table.append_column("bad", pa.array(bad))
+    table = table.append_column("neg", pa.array(np.where(np.arange(N) == 5, -1.0, 1.0)))
+    frame = engines[engine](folder_of(table, tmp_path / "bad"))
+    for call, message in (
+        ({"outcome": "maths", "group": "school"}, r"column 'maths' is not in the .*; did you mean 'math'\?"),
+        ({"outcome": "text", "group": "school"}, "outcome column 'text' has type"),
+        ({"outcome": "bad", "group": "school"}, "outcome column 'bad' has .*inf"),
+        ({"outcome": "math", "group": "school", "weights": "neg", "group_weights": "v"}, "weights column 'neg' has "),
+        ({"outcome": "math", "group": "school", "group_weights": "w"}, "group_weights column 'w' "),
+        ({"outcome": "math", "group": "country", "group_weights": "v"}, "varies within a group"),
+        ({"outcome": "math", "group": "school", "filter": "math > 3"}, "filter= is for rows that fastml reads"),
+        ({"outcome": "math", "group": "math"}, "has one role"),
+        ({"outcome": "math", "group": "school", "tags": {"school": 1}}, "'school'"),
+    ):
+        with pytest.raises(FastmlError, match=message) as caught:
+            fastml.group_stats(frame, **call)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars", "ibis", "spark"])
+def test_types_of_columns(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "y": pa.array([True, False, True, True, None, False], pa.bool_()),
+            "d": pa.array([Decimal(v) for v in (1, 2, 3, 4, 5, 7)], pa.decimal128(12, 2)),
+            "f": pa.array([1, 2, 4, 8, 16, 3], pa.float32()),
+            "id": pa.array([1.0, -0.0, math.nan, 0.0, 1.0, None]),
+            "day": pa.array([1, 1, 1, 2, 2, 2], pa.int32()).cast(pa.date32()),
+        }
+    )
+    frame = engines[engine](folder_of(table, tmp_path / "types"))
+    for outcome in ("y", "d", "f"):
+        for group in ("id", "day", ["day", "id"]):
+            assert_agree(fastml.group_stats(frame, outcome, group), fastml.group_stats(table, outcome, group))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_schools_of_one_value(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    table = pa.table({"y": [0.1, 0.1, 0.1, 7.7, 7.7, 3.3, 3.3, 3.3], "id": [1, 1, 1, 2, 2, 3, 3, 3]})
+    frame = engines[engine](folder_of(table, tmp_path / "same"))
+    assert fastml.group_stats(frame, "y", "id").moments[0, :, 3].tolist() == [0.0, 0.0, 0.0]
+    with pytest.raises(FastmlError, match="constant inside every group"):
+        fastml.fit(frame, "y", "id")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_rows(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    frame = engines[engine](folder_of(students().slice(0, 0), tmp_path / "empty"))
+    with pytest.raises(FastmlError, match="no observations"):
+        fastml.fit(frame, "math", "school")
+
+
+def test_an_engine_that_fails_is_one_line(engines: OPEN, tmp_path: Path) -> None:
+    folder = folder_of(students(), tmp_path / "gone")
+    frame = engines["polars"](folder)
+    (folder / "b.parquet").write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(FastmlError, match="polars failed") as caught:
+        fastml.fit(frame, "math", "school")
+    assert "\n" not in str(caught.value)
+
+
+def test_statistics_of_an_engine_add_to_those_of_files(engines: OPEN, folder: Path) -> None:
+    a = fastml.group_stats(engines["duckdb"](folder), "math", "school", tags={"cycle": 2019})
+    b = fastml.group_stats(folder / "a.parquet", "math", "school", tags={"cycle": 2023})
+    assert len(a + b) == len(a) + len(b)
+    assert replace(a, notes=()).outcomes == b.outcomes
+
+
+def test_no_engine_is_imported_for_it() -> None:
+    program = (
+        "import sys, fastml\n"
+        "fastml.fit({'y': [1.0, 2.0, 4.0, 8.0], 'id': [1, 1, 2, 2]}, 'y', 'id')\n"
+        "print([m for m in ('narwhals', 'dask', 'pyspark', 'duckdb', 'ibis', 'polars', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
