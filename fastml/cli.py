@@ -14,12 +14,11 @@ import typer
 from fastml import commands, planning_command
 from fastml._version import __version__
 from fastml.commands import CsvDecimal, CsvDelimiter, CsvEncoding, Filter, Threads
+from fastml.delivery import Form, Format, Output, Quiet, check_output, deliver, show
 from fastml.errors import FastmlError
-from fastml.files import replace_file
 
 if TYPE_CHECKING:
     from fastml.results import OneWayFit
-    from fastml.surveytable import SurveyTable
     from fastml.tables import FitTable
 
 __all__ = ["main"]
@@ -29,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Fit the one-way random-effects (null multilevel) model of students in schools.",
 )
 
@@ -45,30 +45,13 @@ class Method(StrEnum):
     anova = "anova"
 
 
-class Format(StrEnum):
-    """Forms of the output."""
-
-    text = "text"
-    json = "json"
-    csv = "csv"
-    markdown = "markdown"
-    latex = "latex"
-    html = "html"
-    parquet = "parquet"
+Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"fastml {__version__}")
         raise typer.Exit
-
-
-def _silence(wanted: bool) -> None:
-    if wanted:
-        warnings.simplefilter("ignore")
-
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices on stderr.")]
 
 
 @app.callback()
@@ -81,7 +64,7 @@ def _options(
 
 @app.command()
 def fit(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...",
+    files: Annotated[list[str], typer.Argument(metavar="FILE",
                      help="Files or folders of students, globs, URIs; or files of saved statistics.")],
     outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
     group: Annotated[list[str] | None, typer.Option("--group", "-g",
@@ -94,22 +77,27 @@ def fit(
     weights_are: Annotated[str, typer.Option(help="What student weights are: total or conditional.")] = "total",
     weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
     vcov: Annotated[str, typer.Option(help="Robust standard errors: joint or block.")] = "joint",
-    format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    format: Form = Format.text,
+    output: Output = None,
     filter: Filter = None,
     delimiter: CsvDelimiter = None,
     encoding: CsvEncoding = "utf-8",
     decimal: CsvDecimal = ".",
+    level: Level = None,
+    groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
+                      help="Write the school means to a Parquet file too.")] = None,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fit the model and print its table.
 
-    Example: fastml fit data/timss2019_usa_lecture.parquet -y bsmmatxx -g idschool
+    Example: fastml fit scores.parquet -y score -g school
     """
     from fastml import api
 
-    _check_output(format, output)
+    check_output(format, output)
+    if by and groups:
+        raise FastmlError("--groups is of one fit; leave out --by, or fit one part with --filter")
     options: Any = {
         "method": None if method is None else method.value,
         "weights": weights,
@@ -127,15 +115,17 @@ def fit(
     if by:
         result = api.fit_by(data, outcome, group or None, by=by, **options)
     else:
-        result = api.fit(data, outcome, group or None, **options)
-    _show(result, format, output)
+        result = one = api.fit(data, outcome, group or None, **options)
+        if groups:
+            one.write_groups(groups, 0.95 if level is None else level)
+    show(result if level is None else result.with_intervals(level), format, output)
     if not getattr(result, "complete", True):
         raise typer.Exit(3)
 
 
 @app.command()
 def survey(
-    files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE...")],
+    files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
     design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y",
                        help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
@@ -149,8 +139,8 @@ def survey(
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
     missing: Annotated[list[float] | None, typer.Option(
                        help="Code of a missing answer, as 9; again for each further one.")] = None,
-    format: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    format: Form = Format.text,
+    output: Output = None,
     filter: Filter = None,
     delimiter: CsvDelimiter = None,
     encoding: CsvEncoding = "utf-8",
@@ -158,13 +148,13 @@ def survey(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Fit an assessment with its plausible values and replicate weights, a row per country.
+    """Fit an assessment: plausible values, replicate weights.
 
     Example: fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
     """
     from fastml.survey import fit_survey
 
-    _check_output(format, output)
+    check_output(format, output)
     table = fit_survey(
         files[0] if len(files) == 1 else files,
         outcome,
@@ -183,14 +173,15 @@ def survey(
         csv_options=commands.csv_given(delimiter, encoding, decimal),
         progress=False if quiet else None,
     )
-    _show(table, format, output)
+    show(table, format, output)
     if not table.complete:
         raise typer.Exit(3)
 
 
 @app.command()
 def report(
-    file: Annotated[Path, typer.Argument(help="A file of students, or of saved statistics.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE",
+                     help="Files or folders of students, globs, URIs; or files of saved statistics.")],
     outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
     group: Annotated[list[str] | None, typer.Option("--group", "-g",
                      help="Column of school ids; give it again for each further column.")] = None,
@@ -198,13 +189,20 @@ def report(
     method: Annotated[Method | None, typer.Option(help="Estimation method; reml, or ml with weights.")] = None,
     weights: Annotated[str | None, typer.Option(help="Column of student weights.")] = None,
     group_weights: Annotated[str | None, typer.Option(help="Column of school weights.")] = None,
+    weights_are: Annotated[str, typer.Option(help="What student weights are: total or conditional.")] = "total",
+    weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")] = None,
+    output: Output = None,
+    filter: Filter = None,
+    delimiter: CsvDelimiter = None,
+    encoding: CsvEncoding = "utf-8",
+    decimal: CsvDecimal = ".",
+    threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Fit the model and write a page of it: tables, pictures, and what they mean.
+    """Fit the model and write a page of tables and pictures.
 
-    Example: fastml report data/timss2019_usa_lecture.parquet -y bsmmatxx -g idschool -o report.html
+    Example: fastml report scores.csv -y score -g school -o report.html
     """
     from fastml import api
 
@@ -212,51 +210,26 @@ def report(
         "method": None if method is None else method.value,
         "weights": weights,
         "group_weights": group_weights,
+        "weights_are": weights_are,
+        "weight_scaling": weight_scaling,
+        "filter": filter,
+        "csv_options": commands.csv_given(delimiter, encoding, decimal),
+        "threads": threads,
+        "progress": False if quiet else None,
     }
+    data = files[0] if len(files) == 1 else files
     result: OneWayFit | FitTable
-    result = api.fit_by(file, outcome, group or None, by=by, **options) if by else api.fit(
-        file, outcome, group or None, **options)  # fmt: skip
-    _deliver(result.report_html(title, file.name), output)
+    if by:
+        result = api.fit_by(data, outcome, group or None, by=by, **options)
+    else:
+        result = api.fit(data, outcome, group or None, **options)
+    deliver(result.report_html(title, ", ".join(Path(file).name for file in files)), output)
     if not getattr(result, "complete", True):
         raise typer.Exit(3)
 
 
 for command in (commands.stats, commands.merge, commands.simulate, planning_command.plan, planning_command.warmup):
     app.command()(command)
-
-
-def _check_output(format: Format, output: Path | None) -> None:
-    if format is Format.parquet and output is None:
-        raise FastmlError("--format parquet needs a file: name it with -o")
-
-
-def _show(result: OneWayFit | FitTable | SurveyTable, format: Format, output: Path | None) -> None:
-    """Deliver the result in the form asked for."""
-    if format is Format.parquet and output is not None:
-        result.write(output)
-        return
-    forms = {
-        Format.text: result.__str__,
-        Format.json: result.to_json,
-        Format.csv: result.to_csv,
-        Format.markdown: result.to_markdown,
-        Format.latex: result.to_latex,
-        Format.html: result.to_html,
-    }
-    _deliver(forms[format]().rstrip("\n") + "\n", output)
-
-
-def _deliver(text: str, output: Path | None) -> None:
-    """Print the text, or replace a file by it, whole or not at all."""
-    if output is None:
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader is gone (`fastml ... | head`): that is no error, and nothing more can be printed.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
-    replace_file(output, lambda file: file.write(text.encode()))
 
 
 def main() -> None:
@@ -273,6 +246,8 @@ def main() -> None:
         _fail(error.format_message())
     except typer.Abort:
         _fail("interrupted")
+    except SystemExit:  # typer's, when the reader of the help is gone: `fastml --help | head` is no error
+        code = 0
     raise SystemExit(code or 0)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fastml.delivery import Quiet
 from fastml.errors import FastmlError
 
 __all__ = ["CsvDecimal", "CsvDelimiter", "CsvEncoding", "Filter", "Threads", "csv_given", "merge", "simulate", "stats"]
@@ -24,7 +25,7 @@ def csv_given(delimiter: str | None, encoding: str, decimal: str) -> dict[str, A
 
 
 def stats(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files or folders of students, or globs.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files or folders of students, or globs.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y", help="Column of scores; again for further ones.")],
     group: Annotated[list[str], typer.Option("--group", "-g", help="Column of school ids; again for further ones.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the statistics.")],
@@ -39,11 +40,11 @@ def stats(
     encoding: CsvEncoding = "utf-8",
     decimal: CsvDecimal = ".",
     threads: Threads = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Reduce rows to the statistics that a fit needs, which add, and save them.
+    """Reduce rows to statistics that add and can be fitted; save them.
 
-    Example: fastml stats week-*.parquet -y score -g school --tag cycle=2019 -o stats.parquet
+    Example: fastml stats a.parquet b.parquet -y score -g school -o ab.parquet
     """
     from fastml import api
 
@@ -72,9 +73,9 @@ def _tag(text: str) -> tuple[str, int | str]:
 
 
 def merge(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of statistics, folders, or globs.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files of statistics, folders, or globs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Add saved statistics.
 
@@ -86,8 +87,8 @@ def merge(
 
 
 def _whole(number: float) -> int:
-    if number != int(number):
-        raise FastmlError(f"{number:g} is not a whole number")
+    if not (abs(number) < 1e15 and number == int(number)):
+        raise FastmlError(f"{number:g} is not a whole number of ordinary size")
     return int(number)
 
 
@@ -103,11 +104,11 @@ def simulate(
     order: Annotated[str, typer.Option(help="Of the rows: school or random.")] = "school",
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     files: Annotated[int, typer.Option(help="Number of files.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw students in schools from the model, to Parquet.
 
-    Example: fastml simulate --students 1e6 --schools 2e4 -o students.parquet
+    Example: fastml simulate --students 1e6 --schools 2e4 -o scores.parquet
     """
     from fastml.simulation import simulate_files
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fastml import markup
+from fastml import report
+from fastml.errors import ModelError
 from fastml.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
+from fastml.markup import GridFaces, Summary, html_table, html_text
 from fastml.page import can_draw, draw, fit_page, table_page
-from fastml.report import fit_rows, flat
 from fastml.sentences import fit_sentences, table_sentences
 
 if TYPE_CHECKING:
@@ -17,73 +22,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["FitFaces", "Summary", "TableFaces"]
+__all__ = ["FitFaces", "FitWithIntervals", "TableFaces"]
 
 _PLAIN = "The pictures are missing, as matplotlib is not installed: pip install 'fastml-icc[plot]'."
 
 
-@dataclass(frozen=True, repr=False)
-class Summary:
-    """A summary to print, or to see in a notebook.
-
-    Attributes
-    ----------
-    text, html : str
-    """
-
-    text: str
-    html: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-
-class _Faces:
-    """The forms of one grid."""
-
-    def _grid(self, level: float = 0.95) -> Grid:
-        raise NotImplementedError
-
-    def to_html(self) -> str:
-        """Return the table as HTML, without any style; every name in it is escaped.
-
-        Returns
-        -------
-        str
-        """
-        return markup.html_table(self._grid())
-
-    def to_latex(self, caption: str | None = None, label: str | None = None) -> str:
-        r"""Return the table as LaTeX for ``\usepackage{booktabs}``; every name in it is escaped.
-
-        Parameters
-        ----------
-        caption, label : str, optional
-            With either, the tabular stands in a floating ``table``.
-
-        Returns
-        -------
-        str
-        """
-        return markup.latex_table(self._grid(), caption, label)
-
-    def to_markdown(self) -> str:
-        """Return the table as Markdown, as GitHub, Pandoc and Quarto read it.
-
-        Returns
-        -------
-        str
-        """
-        return markup.markdown_table(self._grid())
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+class _Pages(GridFaces):
+    """What has a page too."""
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a page of tables, pictures and sentences; see the classes."""
@@ -103,7 +48,7 @@ class _Faces:
         replace_file(path, lambda file: file.write(text.encode()))
 
 
-class FitFaces(_Faces):
+class FitFaces(_Pages):
     """The faces of one fit."""
 
     if TYPE_CHECKING:
@@ -111,6 +56,7 @@ class FitFaces(_Faces):
         sizes: Any
         components: Any
         weighting: Any
+        ci: Any
 
         def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
         def groups_arrow(self, level: float = 0.95, sort: str | None = None) -> pa.Table: ...  # noqa: D102
@@ -118,13 +64,17 @@ class FitFaces(_Faces):
 
     def _limits(self, level: float) -> dict[str, tuple[float, float]]:
         """Limits of the intervals that there are and that need no simulation."""
-        from fastml.intervals import DEFAULT_METHOD, interval
+        from fastml.intervals import PARAMETERS
 
-        if self.weighting is not None:
-            return {}
-        names = [name for name, how in DEFAULT_METHOD.items() if how == "exact" or self.components.optimum is not None]
-        made = {name: interval(self.sizes, self.components, name, level) for name in names}
-        return {name: (limits.low, limits.high) for name, limits in made.items()}
+        made = {}
+        for name in PARAMETERS:
+            if name == "reliability" and self.weighting is not None:
+                continue
+            # None of a variance without a likelihood, nor, by standard errors, of one at 0.
+            with suppress(ModelError):
+                low, high = self.ci(name, level)
+                made[name] = (low, high)
+        return made
 
     def _chance(self) -> float | None:
         """p-value of the exact F test of no variance between groups; none with weights."""
@@ -149,7 +99,7 @@ class FitFaces(_Faces):
         """
         import pyarrow as pa
 
-        return pa.Table.from_pylist([flat(self.to_dict())])
+        return pa.Table.from_pylist([report.flat(self.to_dict())])
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write that row to a Parquet file, whole or not at all.
@@ -163,11 +113,7 @@ class FitFaces(_Faces):
         SourceError
             The file can't be written.
         """
-        import pyarrow.parquet as pq
-
-        from fastml.files import replace_file
-
-        replace_file(path, lambda file: pq.write_table(self.to_arrow(), file))
+        _write(self.to_arrow(), path)
 
     def summary(self, level: float = 0.95) -> Summary:
         """Return the printed table, the confidence intervals, and in plain sentences what they mean.
@@ -191,8 +137,32 @@ class FitFaces(_Faces):
             lines += [f"  {label:<30}{limits}" for label, limits in intervals]
             lines.append("")
         lines += [part for text in said.values() for part in textwrap.wrap(text, 100)]
-        html = markup.html_table(grid) + "".join(f"\n<p>{markup.html_text(text)}</p>" for text in said.values())
-        return Summary("\n".join(lines), html)
+        return Summary("\n".join(lines), _with_words(grid, said.values()))
+
+    def with_intervals(self, level: float = 0.95) -> FitWithIntervals:
+        """Return the fit's faces with confidence intervals of this level in all of them.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        FitWithIntervals
+        """
+        return FitWithIntervals(self, level)
+
+    def write_groups(self, path: str | os.PathLike[str], level: float = 0.95) -> None:
+        """Write the school means, `groups_arrow`, to a Parquet file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+        level : float
+            Of their intervals, between 0 and 1.
+        """
+        _write(self.groups_arrow(level), path)
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the tables, the pictures, and what they mean for this data.
@@ -221,7 +191,7 @@ class FitFaces(_Faces):
         group = [fit["group"]] if isinstance(fit["group"], str) else fit["group"]
         return fit_page(
             title or f"{fit['outcome']} in schools ({', '.join(group)})",
-            "; ".join(filter(None, (source, fit_rows(fit, self._sizes())))),
+            "; ".join(filter(None, (source, report.fit_rows(fit, self._sizes())))),
             said,
             self._grid(),
             naive_grid(fit, self.naive.to_dict()),
@@ -229,6 +199,87 @@ class FitFaces(_Faces):
             pictures,
             "" if can_draw() else _PLAIN,
         )
+
+
+@dataclass(frozen=True)
+class FitWithIntervals(GridFaces):
+    """A fit's faces with confidence intervals: the text is `OneWayFit.summary`.
+
+    Attributes
+    ----------
+    fit : OneWayFit
+    level : float
+        Between 0 and 1.
+    """
+
+    fit: FitFaces
+    level: float
+
+    def __str__(self) -> str:
+        return str(self.fit.summary(self.level))
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        return self.fit._grid(self.level)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, then level, and ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
+
+        Returns
+        -------
+        dict
+        """
+        limits = {
+            f"ci_{end}_{name}": value if math.isfinite(value) else None
+            for name, pair in self.fit._limits(self.level).items()
+            for end, value in zip(("low", "high"), pair, strict=True)
+        }
+        return {**self.fit.to_dict(), "level": self.level, **limits}
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The same as a JSON object.
+
+        Parameters
+        ----------
+        indent : int or None
+
+        Returns
+        -------
+        str
+        """
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def to_csv(self) -> str:
+        """The same as a row of CSV with a header.
+
+        Returns
+        -------
+        str
+        """
+        row = report.flat(self.to_dict())
+        return report.csv_text([row], list(row))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write that row to a Parquet file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+        """
+        import pyarrow as pa
+
+        _write(pa.Table.from_pylist([report.flat(self.to_dict())]), path)
+
+
+def _write(table: pa.Table, path: str | os.PathLike[str]) -> None:
+    import pyarrow.parquet as pq
+
+    from fastml.files import replace_file
+
+    replace_file(path, lambda file: pq.write_table(table, file))
+
+
+def _with_words(grid: Grid, said: Iterable[str]) -> str:
+    return html_table(grid) + "".join(f"\n<p>{html_text(text)}</p>" for text in said)
 
 
 def _ends(schools: pa.Table) -> dict[str, list[dict[str, Any]]]:
@@ -251,7 +302,7 @@ _CAPTIONS = {
 }
 
 
-class TableFaces(_Faces):
+class TableFaces(_Pages):
     """The faces of a table of fits."""
 
     if TYPE_CHECKING:
@@ -259,6 +310,7 @@ class TableFaces(_Faces):
         by: tuple[str, ...]
 
         def shown(self) -> list[dict[str, Any]]: ...  # noqa: D102
+        def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]: ...  # noqa: D102
 
     def _grid(self, level: float = 0.95) -> Grid:
         held = self.table.column_names
@@ -267,6 +319,26 @@ class TableFaces(_Faces):
 
     def _said(self) -> list[str]:
         return table_sentences(self.shown(), self.by)
+
+    def _repr_html_(self) -> str:
+        grid = self._grid()
+        (body,) = grid.sections
+        if len(body.rows) <= _LONGEST:
+            return html_table(grid)
+        note = f"The first {_LONGEST} of {len(body.rows):,} rows; to_frame() has all."
+        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_LONGEST]),), notes=(note,)))
+
+    def summary(self) -> Summary:
+        """Return the printed table, and in plain sentences what it says.
+
+        Returns
+        -------
+        Summary
+            Print it, or let a notebook show it.
+        """
+        said = self._said()
+        lines = [str(self), "", *(part for text in said for part in textwrap.wrap(text, 100))]
+        return Summary("\n".join(lines), _with_words(self._grid(), said))
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the table, the ICCs as a picture, and what they mean.
@@ -283,7 +355,7 @@ class TableFaces(_Faces):
             See `OneWayFit.report_html`.
         """
         rows = self.shown()
-        caption = "The ICC of each part with its 95 % interval, by rank."
+        caption = f"The ICC of each part with its {100 * self.icc_limits()[0]:g} % interval, by rank."
         svg = draw("icc_by", self, caption) if can_draw() else None
         outcomes = ", ".join(dict.fromkeys(row["outcome"] for row in rows))
         return table_page(
@@ -297,4 +369,4 @@ class TableFaces(_Faces):
 
 
 _COLUMNS = ("outcome", "n_obs", "n_groups", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
-            "se_icc", "deff", "reliability", "status")  # fmt: skip
+            "se_icc", "ci_low_icc", "ci_high_icc", "deff", "reliability", "status")  # fmt: skip

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fastml.report import cell, degrees, fit_heading, fit_rows, fit_weights, number, p_value, share, share_range
+from fastml.report import (
+    cell,
+    degrees,
+    fit_heading,
+    fit_rows,
+    fit_weights,
+    number,
+    p_value,
+    plan_heading,
+    plan_rows,
+    share,
+    share_range,
+)
 
-__all__ = ["Grid", "Section", "Symbol", "fit_grid", "naive_grid", "rows_grid", "schools_grid"]
+__all__ = ["Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
+           "statistics_grid"]  # fmt: skip
 
 
 class Symbol(Enum):
@@ -194,3 +207,43 @@ def schools_grid(parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Seque
     )  # fmt: skip
     header = (*labels, "Students", "Raw mean", "Shrunken mean", "from", "to", "Reliability")
     return Grid("School means", header, sections, (*[False] * len(labels), *[True] * 6))
+
+
+def plan_grid(plan: Mapping[str, Any]) -> Grid:
+    """What a sample of schools can tell.
+
+    Parameters
+    ----------
+    plan : mapping
+        `Plan.to_dict()`.
+
+    Returns
+    -------
+    Grid
+    """
+    heading, taken = plan_heading(plan)
+    rows = tuple((name[0].upper() + name[1:], value, more) for name, value, more in plan_rows(plan))
+    return Grid(heading, ("", "Value", ""), (Section("", rows),), (False, True, False), (f"Taken for true: {taken}",))
+
+
+def statistics_grid(heading: str, rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> Grid:
+    """What group statistics hold.
+
+    Parameters
+    ----------
+    heading : str
+    rows : sequence of mapping
+        For each outcome: outcome, n_obs, n_groups, smallest, largest, mean, n_dropped.
+    notes : sequence of str
+
+    Returns
+    -------
+    Grid
+    """
+    cells = tuple(
+        (row["outcome"], *(f"{row[name]:,}" for name in ("n_obs", "n_groups", "smallest", "largest")),
+         number(row["mean"]), f"{row['n_dropped']:,}")
+        for row in rows
+    )  # fmt: skip
+    header = ("Outcome", "Students", "Groups", "Smallest", "Largest", "Mean", "Rows left out")
+    return Grid(heading, header, (Section("", cells),), (False, *[True] * 6), tuple(notes))

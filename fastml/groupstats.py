@@ -24,7 +24,9 @@ from fastml.errors import (
     ValueNotAllowedError,
 )
 from fastml.files import replace_file
+from fastml.grids import Grid, statistics_grid
 from fastml.keys import KeyTable, check_key_type, encode_tile, sort_order
+from fastml.markup import GridFaces
 from fastml.readers import first_line
 from fastml.sources import arrow_numbers, open_source, schema_metadata
 
@@ -64,7 +66,7 @@ class Groups:
 
 
 @dataclass(frozen=True, eq=False)
-class GroupStats:
+class GroupStats(GridFaces):
     """Sufficient statistics of the one-way model, a record per cell (combination of by- and group labels).
 
     Two of them add (``+``) to one, to rounding in any order. They hold no rows.
@@ -115,6 +117,19 @@ class GroupStats:
             f"<GroupStats: {', '.join(self.outcomes)} by {', '.join(self.group)}{by}; "
             f"{int(self.counts[:, 0].sum()):,} rows, {len(self):,} groups>"
         )
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        rows = []
+        for name, record in zip(self.outcomes, self.moments, strict=True):
+            n, mean, residual, _ = record[self.known()].T
+            n_obs = float(n.sum())
+            rows.append({
+                "outcome": name, "n_obs": int(n_obs), "n_groups": int((n > 0).sum()),
+                "smallest": int(n[n > 0].min(initial=n_obs)), "largest": int(n.max(initial=0.0)),
+                "mean": float(np.average((mean + residual)[n > 0], weights=n[n > 0])) if n_obs else None,
+                "n_dropped": int(self.counts[:, 0].sum() - n_obs),
+            })  # fmt: skip
+        return statistics_grid(repr(self).strip("<>"), rows, self.notes)
 
     def __add__(self, other: GroupStats) -> GroupStats:
         if not isinstance(other, GroupStats):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,9 @@ import numpy.typing as npt
 from fastml import report
 from fastml.distributions import f_quantile, root, t_quantile
 from fastml.errors import ArgumentError, ModelError, RangeError
+from fastml.files import replace_file
+from fastml.grids import Grid, plan_grid
+from fastml.markup import GridFaces
 from fastml.varcomp import SizeTable, VarianceComponents
 
 __all__ = ["Plan", "plan", "plan_from_fit", "power_of_t"]
@@ -29,7 +33,7 @@ MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(GridFaces):
     """What a clustered sample can tell.
 
     Attributes
@@ -111,6 +115,32 @@ class Plan:
         str
         """
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def to_csv(self) -> str:
+        """Return the figures as a row of CSV with a header.
+
+        Returns
+        -------
+        str
+        """
+        row = self.to_dict()
+        return report.csv_text([row], list(row))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write that row to a Parquet file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pylist([self.to_dict()])
+        replace_file(path, lambda file: pq.write_table(table, file))
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        return plan_grid(self.to_dict())
 
     def __str__(self) -> str:
         return report.plan_text(self.to_dict())

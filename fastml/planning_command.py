@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from fastml.delivery import Form, Format, Output, Quiet, check_output, deliver, show
+
 __all__ = ["plan", "warmup"]
-
-
-class PlanFormat(StrEnum):
-    """Forms of a plan."""
-
-    text = "text"
-    json = "json"
 
 
 def plan(
@@ -31,7 +24,9 @@ def plan(
     se: Annotated[float | None, typer.Option(help="Target: standard error of the mean.")] = None,
     margin: Annotated[float | None, typer.Option(help="Target: half the width of the mean's interval.")] = None,
     icc_width: Annotated[float | None, typer.Option(help="Target: width of the icc's interval.")] = None,
-    format: Annotated[PlanFormat, typer.Option("--format", help="Form of the output.")] = PlanFormat.text,
+    format: Form = Format.text,
+    output: Output = None,
+    quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Say what a sample of schools can tell, or how large one must be.
 
@@ -39,16 +34,16 @@ def plan(
     """
     from fastml.planning import plan as make_plan
 
+    check_output(format, output)
     made = make_plan(
         icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power, difference=difference,
         se=se, margin=margin, icc_width=icc_width,
     )  # fmt: skip
-    text = str(made) if format is PlanFormat.text else made.to_json()
-    sys.stdout.write(text + "\n")
+    show(made, format, output)
 
 
-def warmup() -> None:
-    """Compile every kernel and keep it on disk, e.g. while a container image is built.
+def warmup(quiet: Quiet = False) -> None:
+    """Compile every kernel and keep it, as in a container image.
 
     Example: fastml warmup
     """
@@ -56,4 +51,4 @@ def warmup() -> None:
 
     folder, names = load_all()
     kept = f"kept in {folder}" if folder else "kept nowhere: no folder can be written"
-    sys.stdout.write(f"{len(names)} kernels, {kept}\n")
+    deliver(f"{len(names)} kernels, {kept}\n", None)

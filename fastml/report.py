@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = ["cell", "complement", "csv_text", "degrees", "fit_heading", "fit_rows", "fit_text", "fit_weights", "flat",
-           "number", "p_value", "percent", "rows_text", "share", "share_range", "stars", "whole_ids"]  # fmt: skip
+           "number", "p_value", "percent", "plan_heading", "plan_rows", "plan_text", "rows_text", "share", "share_range", "stars", "whole_ids"]  # fmt: skip
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 _LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
@@ -196,7 +196,7 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def cell(name: str, value: Any) -> str:
     """A figure of that name, as tables print it."""
     if isinstance(value, float):
-        return share(value) if name in ("icc", "se_icc", "reliability") else number(value)
+        return share(value) if name in ("icc", "se_icc", "ci_low_icc", "ci_high_icc", "reliability") else number(value)
     return "-" if value is None else str(value)
 
 
@@ -212,6 +212,47 @@ def whole_ids(row: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Any]:
     return {**row, **{name: int(row[name]) for name in floats}}
 
 
+def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """The sample of a plan in a line, and what it takes for true in another."""
+    found = {"n_groups": " (the number of schools found)", "group_size": " (the school size found)"}
+    return (
+        f"{plan['n_groups']:,} schools of {plan['group_size']:,} students, {plan['n_obs']:,} in all"
+        + found.get(plan["solved_for"], ""),
+        f"icc {share(plan['icc'])}, standard deviation {number(plan['sd'])}",
+    )
+
+
+def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The figures of a plan: what each is, its value, and what goes with it.
+
+    Parameters
+    ----------
+    plan : mapping
+        `Plan.to_dict()`.
+
+    Returns
+    -------
+    list of (str, str, str)
+    """
+    percent = f"{100 * plan['level']:g} %"
+    what = "mean" if plan["arms"] == 1 else "difference of the two arms"
+    rows = [
+        (f"standard error of the {what}", number(plan["se"]), f"df {degrees(plan['df'])}"),
+        (f"{percent} margin", number(plan["margin"]), ""),
+        ("design effect", number(plan["deff"], 2), f"effective n {number(plan['n_eff'], 1)}"),
+        ("reliability of a school mean", share(plan["reliability"]), ""),
+        (f"least difference found with power {plan['power']:g}", number(plan["detectable"]), ""),
+    ]
+    if plan["power_at_difference"] is not None:
+        rows.append(
+            (f"power to find a difference of {number(plan['difference'])}", share(plan["power_at_difference"]), "")
+        )
+    if plan["icc_low"] is not None:
+        limits = f"{share(plan['icc_low'])} to {share(plan['icc_high'])}"
+        rows.append((f"{percent} interval of the icc, as expected", limits, ""))
+    return rows
+
+
 def plan_text(plan: Mapping[str, Any]) -> str:
     """What a plan prints.
 
@@ -224,27 +265,8 @@ def plan_text(plan: Mapping[str, Any]) -> str:
     -------
     str
     """
-    found = {"n_groups": " (the number of schools found)", "group_size": " (the school size found)"}
-    percent = f"{100 * plan['level']:g} %"
-    what = "mean" if plan["arms"] == 1 else "difference of the two arms"
-    lines = [
-        f"{plan['n_groups']:,} schools of {plan['group_size']:,} students, {plan['n_obs']:,} in all"
-        + found.get(plan["solved_for"], ""),
-        f"icc {share(plan['icc'])}, standard deviation {number(plan['sd'])}",
-        "",
-        f"standard error of the {what:<28}{number(plan['se']):>12}   df {degrees(plan['df'])}",
-        f"{percent + ' margin':<50}{number(plan['margin']):>12}",
-        f"{'design effect':<50}{number(plan['deff'], 2):>12}   effective n {number(plan['n_eff'], 1)}",
-        f"{'reliability of a school mean':<50}{share(plan['reliability']):>12}",
-        f"{'least difference found with power ' + format(plan['power'], 'g'):<50}{number(plan['detectable']):>12}",
-    ]
-    if plan["power_at_difference"] is not None:
-        name = f"power to find a difference of {number(plan['difference'])}"
-        lines.append(f"{name:<50}{share(plan['power_at_difference']):>12}")
-    if plan["icc_low"] is not None:
-        name = f"{percent} interval of the icc, as expected"
-        lines.append(f"{name:<50}{share(plan['icc_low']) + ' to ' + share(plan['icc_high']):>12}")
-    return "\n".join(lines)
+    rows = [f"{name:<50}{value:>12}   {more}".rstrip() for name, value, more in plan_rows(plan)]
+    return "\n".join([*plan_heading(plan), "", *rows])
 
 
 def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int, int]) -> str:

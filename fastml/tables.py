@@ -178,9 +178,29 @@ class FitTable(ResultTable):
                 made.append((low / (1.0 + low), high / (1.0 + high)))
         return level, made
 
+    def with_intervals(self, level: float = 0.95) -> FitTable:
+        """Return the table with columns ci_low_icc and ci_high_icc; see `icc_limits`.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        FitTable
+        """
+        _, limits = self.icc_limits(level)
+        table = self.table
+        for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
+            values = pa.array([_finite(pair[k]) for pair in limits], pa.float64())
+            table = table.add_column(table.schema.get_field_index("status"), name, values)
+        return FitTable(table, self.by, self.stats)
+
     def __str__(self) -> str:
-        columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc", "deff",
-                   "reliability", "status"]  # fmt: skip
+        limits = ("ci_low_icc", "ci_high_icc") if "ci_low_icc" in self.table.column_names else ()
+        columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
+                   *limits, "deff", "reliability", "status"]  # fmt: skip
         return report.rows_text(self.shown(), columns)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_help_and_version() -> None:
     assert run("--version").stdout == f"fastml {fastml.__version__}\n"
     assert "fit" in run("--help").stdout
     assert "Example: fastml fit" in run("fit", "--help").stdout
+    assert run("fit", "-h").stdout == run("fit", "--help").stdout
     nothing = run()
     assert nothing.returncode == 2
     assert "Usage" in nothing.stderr
@@ -140,3 +142,119 @@ def test_the_command_loads_no_pandas(call: list[object]) -> None:
 def test_same_bytes_whatever_the_hash_seed(call: list[object]) -> None:
     outputs = {run(*call, "--format", "json", env={**os.environ, "PYTHONHASHSEED": seed}).stdout for seed in "01"}
     assert len(outputs) == 1
+
+
+COMMANDS = ("fit", "survey", "report", "stats", "merge", "simulate", "plan", "warmup")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_an_example_on_one_line_and_quiet(command: str) -> None:
+    text = run(command, "--help").stdout
+    (example,) = re.findall(r"^  Example: (fastml .*)$", text, re.MULTILINE)
+    assert example.split()[1] == command
+    assert len(example) < 68
+    assert example.count('"') % 2 == 0
+    assert "-q, --quiet" in text
+    assert "\x1b" not in text
+    assert f"Usage: python -m fastml {command} " in text
+
+
+def test_the_list_of_commands_is_whole() -> None:
+    text = run("--help").stdout
+    listed = re.findall(r"^  (\w+)  +(.*)$", text.partition("Commands:\n")[2], re.MULTILINE)
+    assert tuple(name for name, _ in listed) == COMMANDS
+    assert not [what for _, what in listed if what.endswith("...")]
+
+
+def test_level_adds_intervals(call: list[object], lecture_file: Path) -> None:
+    fit = fastml.fit(lecture_file, "bsmmatxx", "idschool")
+    assert run(*call, "--level", 0.9).stdout == f"{fit.summary(0.9)}\n"
+    low, high = fit.ci("icc", 0.9)
+    made = json.loads(run(*call, "--level", 0.9, "--format", "json").stdout)
+    assert (made["level"], made["ci_low_icc"], made["ci_high_icc"]) == (0.9, low, high)
+    assert {name: made[name] for name in fit.to_dict()} == fit.to_dict()
+    (row,) = csv.DictReader(io.StringIO(run(*call, "--level", 0.9, "--format", "csv").stdout))
+    assert float(row["ci_low_icc"]) == low
+    assert "90 % interval" in run(*call, "--level", 0.9, "--format", "markdown").stdout
+    assert run(*call, "--level", 1).stderr == "fastml: level=1.0 can't be: it is a number between 0 and 1\n"
+
+
+def test_level_of_a_table(lecture_file: Path, tmp_path: Path) -> None:
+    table = pq.read_table(lecture_file)
+    pq.write_table(table.append_column("part", pa.array(["a", "b"] * 300)), tmp_path / "t.parquet")
+    words = ["fit", tmp_path / "t.parquet", "-y", "bsmmatxx", "-g", "idschool", "--by", "part"]
+    rows = json.loads(run(*words, "--level", 0.8, "--format", "json").stdout)
+    frame = table.to_pandas().iloc[::2]
+    low, high = fastml.fit(frame, "bsmmatxx", "idschool").ci("icc", 0.8)
+    assert rows[0]["ci_low_icc"] == pytest.approx(low)
+    assert rows[0]["ci_high_icc"] == pytest.approx(high)
+    assert "ci_low_icc" in run(*words, "--level", 0.8).stdout
+    refused = run(*words, "--groups", tmp_path / "g.parquet")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("fastml: --groups is of one fit")
+
+
+def test_groups_to_a_file(call: list[object], lecture_file: Path, tmp_path: Path) -> None:
+    assert run(*call, "--groups", tmp_path / "schools.parquet", "--level", 0.5).returncode == 0
+    assert pq.read_table(tmp_path / "schools.parquet").equals(
+        fastml.fit(lecture_file, "bsmmatxx", "idschool").groups_arrow(0.5)
+    )
+    assert run(*call, "--groups", tmp_path / "no" / "x").stderr.startswith("fastml: can't write to ")
+
+
+def test_help_to_a_reader_that_leaves() -> None:
+    for words in (["--help"], ["fit", "--help"], ["plan", "--icc", "0.2", "--schools", "9", "--cluster-size", "9"]):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fastml", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        assert process.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line(call: list[object]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "fastml", *map(str, call)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "fastml: can't write to stdout: No space left on device\n")
+
+
+def test_a_terminal_that_lacks_a_letter(call: list[object]) -> None:
+    done = run(*call, "--format", "markdown", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u03b300" in done.stdout
+
+
+@pytest.mark.parametrize("count", ["nan", "inf", "1e30", "1.5"])
+def test_counts_that_are_none(count: str, tmp_path: Path) -> None:
+    done = run("simulate", "--students", count, "-o", tmp_path / "s.parquet")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"fastml: .* is not a whole number of ordinary size\n", done.stderr)
+
+
+def test_shell_completion() -> None:
+    words = {"_FASTML_COMPLETE": "complete_bash", "COMP_WORDS": "fastml f", "COMP_CWORD": "1"}
+    command = [sys.executable, "-c", "import sys; sys.argv = ['fastml']; from fastml.cli import main; main()"]
+    done = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["fit"]
+    words |= {"COMP_WORDS": "fastml fit --form", "COMP_CWORD": "2"}
+    done = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["--format"]
+
+
+@pytest.mark.parametrize(("settings", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colours_on_a_terminal_only(settings: dict[str, str], coloured: bool) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo terminals here")
+    ours, theirs = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | {"TERM": "xterm"} | settings
+    subprocess.run([sys.executable, "-m", "fastml", "fitt"], stderr=theirs, check=False, env=env)
+    os.close(theirs)
+    said = os.read(ours, 1000).decode()
+    os.close(ours)
+    assert ("\x1b[" in said) == coloured
+    assert "No such command 'fitt'" in said
+    assert "\x1b" not in run("fitt").stderr

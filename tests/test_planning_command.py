@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from test_cli import run
 
@@ -39,6 +40,19 @@ def test_plan_as_json() -> None:
         "icc_width"
     ] is None  # fmt: skip
     assert "power to find a difference of 0.200" in str(made)
+
+
+def test_plan_in_every_form(tmp_path: Path) -> None:
+    words = ["plan", "--icc", 0.2, "--cluster-size", 25, "--sd", 100, "--se", 5]
+    made = fastml.plan(0.2, group_size=25, sd=100.0, se=5.0)
+    for form in ("csv", "markdown", "latex", "html"):
+        assert run(*words, "--format", form).stdout.strip() == getattr(made, f"to_{form}")().strip()
+    assert '<td style="text-align:right">4.995</td>' in made._repr_html_()
+    assert run(*words, "--format", "parquet", "-o", tmp_path / "p.parquet").returncode == 0
+    (row,) = pq.read_table(tmp_path / "p.parquet").to_pylist()
+    assert row == made.to_dict()
+    assert run(*words, "-o", tmp_path / "p.txt").stdout == ""
+    assert (tmp_path / "p.txt").read_text() == PLAN
 
 
 @pytest.mark.parametrize(

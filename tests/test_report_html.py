@@ -162,7 +162,8 @@ def test_a_singular_and_a_weighted_fit_have_pages() -> None:
     data["y"] = [y + i // 4 for i, y in enumerate(data["y"])]
     weighted = fastml.fit(data, "y", "s", group_weights="v")
     assert "The fit is weighted: school weights v, scaling size" in weighted.report_html()
-    assert "confidence intervals" not in str(weighted.summary())
+    robust = weighted.ci("icc")
+    assert f"{robust.low:.2f} to {robust.high:.2f}" in str(weighted.summary())
     assert weighted.report_html().count("<svg") == 4
 
 
@@ -210,3 +211,33 @@ def test_parquet_on_the_command_line(lecture_file: Path, tmp_path: Path) -> None
     assert done.stderr == "fastml: --format parquet needs a file: name it with -o\n"
     assert run(*words, "-o", tmp_path / "fit.parquet").returncode == 0
     assert pq.read_table(tmp_path / "fit.parquet")["icc"].to_pylist() == [pytest.approx(0.5114, abs=1e-4)]
+
+
+def test_statistics_show_what_they_hold() -> None:
+    data = {"c": ["a", "a", "b", "b", None], "s": [1, 1, 1, 2, 3], "<y>": [1.0, 2.0, 3.0, None, 5.0]}
+    stats = fastml.group_stats(data, "<y>", "s", by="c")
+    page = stats._repr_html_()
+    words = [word for word in Reader(page).words if word.strip()]
+    assert words[1:8] == ["Outcome", "Students", "Groups", "Smallest", "Largest", "Mean", "Rows left out"]
+    assert words[8:] == ["<y>", "3", "2", "1", "2", "2.000", "2"]
+    assert "| 3 | 2 | 1 | 2 | 2.000 | 2 |" in stats.to_markdown()
+
+
+def test_a_long_table_is_cut_in_a_notebook_and_nowhere_else() -> None:
+    data = {
+        "c": [i // 4 for i in range(600)],
+        "s": [i // 2 % 2 for i in range(600)],
+        "y": [float(i % 7) for i in range(600)],
+    }
+    table = fastml.fit_by(data, "y", "s", by="c")
+    assert table.to_html().count("<tr>") == 1 + 150
+    assert table._repr_html_().count("<tr>") == 1 + 100 + 1
+    assert "The first 100 of 150 rows" in table._repr_html_()
+
+
+def test_summary_of_a_table(evil_table: fastml.FitTable) -> None:
+    summary = evil_table.summary()
+    assert str(summary).startswith(str(evil_table))
+    assert "lies between schools in <i>part</i>" in str(summary)
+    assert "&lt;i&gt;part&lt;/i&gt;" in summary._repr_html_()
+    assert "script" not in Reader(summary._repr_html_()).tags

@@ -1,0 +1,90 @@
+"""What every command shares: the form of its result, where it goes, and whether notices are wanted. No logic."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from fastml.errors import FastmlError
+from fastml.files import replace_file
+
+__all__ = ["Form", "Format", "Output", "Quiet", "Result", "check_output", "deliver", "show"]
+
+
+class Format(StrEnum):
+    """Forms of the output."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+    html = "html"
+    parquet = "parquet"
+
+
+def _silence(wanted: bool) -> None:
+    if wanted:
+        warnings.simplefilter("ignore")
+
+
+Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices, no progress on stderr.")]
+
+
+class Result(Protocol):
+    """What can be shown: fits, tables of fits, plans."""
+
+    def to_json(self) -> str: ...  # noqa: D102
+    def to_csv(self) -> str: ...  # noqa: D102
+    def to_markdown(self) -> str: ...  # noqa: D102
+    def to_latex(self) -> str: ...  # noqa: D102
+    def to_html(self) -> str: ...  # noqa: D102
+    def write(self, path: Path) -> None: ...  # noqa: D102
+
+
+def check_output(format: Format, output: Path | None) -> None:
+    """Refuse a form that can't be printed, before any work is done."""
+    if format is Format.parquet and output is None:
+        raise FastmlError("--format parquet needs a file: name it with -o")
+
+
+def show(result: Result, format: Format, output: Path | None) -> None:
+    """Deliver the result in the form asked for."""
+    if format is Format.parquet and output is not None:
+        result.write(output)
+        return
+    forms: dict[Format, Any] = {
+        Format.text: result.__str__,
+        Format.json: result.to_json,
+        Format.csv: result.to_csv,
+        Format.markdown: result.to_markdown,
+        Format.latex: result.to_latex,
+        Format.html: result.to_html,
+    }
+    deliver(forms[format]().rstrip("\n") + "\n", output)
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Print the text, or replace a file by it, whole or not at all."""
+    if output is not None:
+        replace_file(output, lambda file: file.write(text.encode(errors="backslashreplace")))
+        return
+    try:
+        if hasattr(sys.stdout, "reconfigure"):
+            # A terminal that can't show a letter of a school's name gets its number, rather than nothing.
+            sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # Nothing more can be printed, at the end of the process neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # that is `fastml ... | head`, and no error
+            raise FastmlError(f"can't write to stdout: {error.strerror or error}") from None
