@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+# Short and the same each time by default; FASTML_HYPOTHESIS_PROFILE=long, or --hypothesis-profile long, looks further.
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+settings.register_profile(
+    "ci", max_examples=100, derandomize=True, deadline=None, database=None, suppress_health_check=_SLOW
+)
+settings.register_profile("long", max_examples=3000, deadline=None, database=None, suppress_health_check=_SLOW)
+settings.load_profile(os.environ.get("FASTML_HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +47,9 @@ def _shared(name: str) -> Path:
 def fewer(size: int, times: int = 1000, at_least: int = 1000) -> int:
     """So many rows; a small share of them where kernels are interpreted, which takes some hundred times as long."""
     return max(size // times, min(size, at_least)) if numba.config.DISABLE_JIT else size
+
+
+def examples(percent: int) -> Callable[[Any], Any]:
+    """So many per cent of the profile's examples, for a test of its own cost; few where kernels are interpreted."""
+    share = percent // 10 if numba.config.DISABLE_JIT else percent
+    return settings(max_examples=max(settings.default.max_examples * share // 100, 5))
