@@ -226,12 +226,20 @@ class _Gather:
         roles = self._roles
         columns = self._table.labels()
         order = sort_order(columns)
-        take = as_arrow(order)
-        keys = {name: column.take(take) for name, column in zip(roles.keys, columns, strict=True)}
+        keys = dict(zip(roles.keys, columns, strict=True))
+        n_cells = len(order)
+        counts, moments = self._counts[:n_cells].copy(), self._moments[:, :n_cells]
+        weighted = None if self._weighted is None else self._weighted[:, :n_cells]
+        group_weight = None if self._group_weight is None else self._group_weight[:n_cells]
+        if not np.array_equal(order, np.arange(n_cells)):
+            take = as_arrow(order)
+            keys = {name: column.take(take) for name, column in keys.items()}
+            counts, moments = counts[order], np.take(moments, order, axis=1)
+            weighted = None if weighted is None else np.take(weighted, order, axis=1)
+            group_weight = None if group_weight is None else group_weight[order]
         for tag, value in tags.items():
-            keys[tag] = repeat_tag(tag, value, len(order))
+            keys[tag] = repeat_tag(tag, value, n_cells)
         group = (*tags, *group)
-        counts, moments = self._counts[order], np.take(self._moments, order, axis=1)
         counts[:, 0] += moments[0, :, 0]
         return GroupStats(
             keys=pa.table({name: keys[name] for name in (*by, *group)}),
@@ -240,8 +248,8 @@ class _Gather:
             outcomes=tuple(roles.outcomes),
             counts=counts,
             moments=moments,
-            weighted=None if self._weighted is None else np.take(self._weighted, order, axis=1),
-            group_weight=None if self._group_weight is None else self._group_weight[order],
+            weighted=weighted,
+            group_weight=group_weight,
             weights=roles.weights,
             group_weights=roles.group_weights,
         )

@@ -200,19 +200,25 @@ class GroupStats(GridFaces):
             counted once, under the first cause that applies. Causes that can't occur are left out.
         """
         n = self.moments[self._index(outcome), :, 0]
-        left = np.ones(len(n), bool)
+        counts = self.counts
         causes: dict[str, int] = {}
         for cause, names in (("by", self.by), ("group", self.group)):
             if names:
+                causes[cause] = 0
+        if any(column.null_count for column in self.keys.columns):
+            left = np.ones(len(n), bool)
+            for cause, names in (("by", self.by), ("group", self.group)):
                 missing = self._missing(names)
-                causes[cause] = int(self.counts[left & missing, 0].sum())
+                if names:
+                    causes[cause] = int(counts[left & missing, 0].sum())
                 left &= ~missing
-        rows, no_weight, zero_weight = self.counts[left].sum(axis=0).astype(int).tolist()
+            counts, n = counts[left], n[left]
+        rows, no_weight, zero_weight = (int(counts[:, i].sum()) for i in range(3))
         if self.weights or self.group_weights:
             causes["weights"] = no_weight
         if self.weights:
             causes["zero_weight"] = zero_weight
-        causes["outcome"] = rows - no_weight - zero_weight - int(n[left].sum())
+        causes["outcome"] = rows - no_weight - zero_weight - int(n.sum())
         return causes
 
     def parts(self) -> list[tuple[dict[str, Any], slice]]:
@@ -426,7 +432,7 @@ class GroupStats(GridFaces):
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 table = file.read()
         except (pa.ArrowException, OSError) as error:
-            raise SourceError(f"file {path} can't be read: {error}") from None
+            raise SourceError(f"file {path} can't be read: {first_line(error)}") from None
         return _from_arrow(table, f"file {path}")
 
     @staticmethod
@@ -615,7 +621,7 @@ def _from_arrow(table: pa.Table, source: str) -> GroupStats:
         def tensor(fields: Iterable[str]) -> Floats:
             return np.array([np.column_stack([column(f"{field}:{y}") for field in fields]) for y in outcomes])
 
-        return GroupStats(
+        read = GroupStats(
             keys=pa.table({name: table[f"key:{name}"].combine_chunks() for name in names}),
             by=by,
             group=group,
@@ -629,8 +635,38 @@ def _from_arrow(table: pa.Table, source: str) -> GroupStats:
             labelled=description["labelled"],
             notes=tuple(description.get("notes", ())),
         )
-    except (KeyError, IndexError, TypeError, pa.ArrowException) as error:
-        raise SourceError(f"{source} holds damaged fastml statistics ({error})") from None
+        problem = _problem(read)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        problem = first_line(error)
+    if problem:
+        raise SourceError(f"{source} holds damaged fastml statistics ({problem})")
+    return read
+
+
+def _problem(stats: GroupStats) -> str:
+    """What can't be in statistics that `to_arrow` made, or an empty string."""
+    texts = [*stats.by, *stats.group, *stats.outcomes, *stats.notes]
+    texts += [name for name in (stats.weights, stats.group_weights) if name is not None]
+    if not all(isinstance(text, str) for text in texts) or not (stats.group and stats.outcomes):
+        return "its names are no names"
+    if tuple(stats.keys.column_names) != (*stats.by, *stats.group):
+        return "its keys are others than it says"
+    if (stats.weighted is None) != (not (stats.weights or stats.group_weights)):
+        return "its weights are others than it says"
+    whole = np.concatenate([stats.counts.ravel(), stats.moments[:, :, 0].ravel()])
+    if not np.all((whole >= 0.0) & (whole == np.floor(whole)) & (whole < 2.0**63)):
+        return "a number of rows is no whole number"
+    for what, tensor in (("", stats.moments), ("weighted ", stats.weighted)):
+        if tensor is not None and not (np.isfinite(tensor).all() and (tensor[:, :, [0, 3]] >= 0.0).all()):
+            return f"a {what}mean or sum of squares is no number"
+    if stats.group_weight is not None and not (stats.group_weight[~np.isnan(stats.group_weight)] > 0.0).all():
+        return "a group's weight is no number above 0"
+    keys = [column.combine_chunks() for column in stats.keys.columns]
+    if len(encode_tile(keys).labels[0]) < stats.keys.num_rows:
+        return "a group is there twice"
+    if stats.by and not np.array_equal(sort_order(keys), np.arange(stats.keys.num_rows)):
+        return "its groups are not in order"
+    return ""
 
 
 def from_summary(

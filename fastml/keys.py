@@ -125,7 +125,8 @@ def encode_rows(columns: Sequence[pa.Array], space: Workspace | None = None) -> 
     if has_bits(column.type) and not column.null_count:
         bits = bits_of(column)
         starts = _find_runs(bits, space)
-        codes, labels = _encode_bits(bits if starts is None else bits[starts[:-1]], column.type, space)
+        most = _most_values(len(bits))
+        codes, labels = _encode_bits(bits if starts is None else bits[starts[:-1]], column.type, space, most)
     else:
         codes, labels = _encode_column(column, space)
         starts = _find_runs(codes, space)
@@ -149,7 +150,7 @@ def _encode_combination(columns: Sequence[pa.Array], space: Workspace) -> TileKe
         if column is columns[-1]:
             starts = _find_runs(pairs, space)
             pairs = pairs if starts is None else pairs[starts[:-1]]
-        codes, found = _encode_bits(pairs, pa.int64(), space)
+        codes, found = _encode_bits(pairs, pa.int64(), space, _most_values(len(column)))
         first, second = np.divmod(as_numpy(found), width)
         combined = (*(label.take(as_arrow(first)) for label in combined), other_labels.take(as_arrow(second)))
     return TileKeys(codes, combined, starts)
@@ -161,7 +162,7 @@ def _encode_column(column: pa.Array, space: Workspace) -> tuple[Codes, pa.Array]
         return _encode_dictionary(column)
     column = _plain(column)
     if has_bits(column.type) and not column.null_count:
-        return _encode_bits(bits_of(column), column.type, space)
+        return _encode_bits(bits_of(column), column.type, space, _most_values(len(column)))
     if not has_bits(column.type) and not column.null_count and not pa.types.is_null(column.type):
         strings = space.thing(column.type, lambda: StringTable(column.type))
         strings.clear()
@@ -170,13 +171,17 @@ def _encode_column(column: pa.Array, space: Workspace) -> tuple[Codes, pa.Array]
     return table.codes_for(column), table.labels()
 
 
-def _encode_bits(bits: Int64s, dtype: pa.DataType, space: Workspace) -> tuple[Codes, pa.Array]:
-    """Codes (n,) and labels (K) of 64-bit labels: whole numbers of modest range are their own codes."""
+def _most_values(n_rows: int) -> int:
+    """Values that a range of integers may have to be their own codes."""
+    return max(n_rows // _ROWS_PER_VALUE, _VALUES_FREE)
+
+
+def _encode_bits(bits: Int64s, dtype: pa.DataType, space: Workspace, most: int) -> tuple[Codes, pa.Array]:
+    """Codes (n,) and labels (K) of 64-bit labels: whole numbers of a range up to `most` are their own codes."""
     from fastml.kernels import hashing
 
     keys = _whole(bits) if pa.types.is_floating(dtype) else bits
     codes = space.array("codes", len(bits), np.int32)
-    most = max(len(bits) // _ROWS_PER_VALUE, _VALUES_FREE)
     if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
         low, high = hashing.narrow(keys, codes)
         n_values = int(high) - int(low) + 1
@@ -287,6 +292,14 @@ class KeyTable:
         return len(self._pairs[-1] if self._pairs else self._columns[0])
 
 
+def _are_sorted(labels: pa.Array) -> bool:
+    """Whether the labels are known to rise: cheaper to see than to sort, and files are often sorted."""
+    if labels.null_count or not pa.types.is_signed_integer(labels.type):
+        return False
+    numbers = as_numpy(labels)
+    return bool((numbers[1:] >= numbers[:-1]).all())
+
+
 def sort_order(labels: Sequence[pa.Array]) -> Int64s:
     """Order that sorts combinations of labels, column by column: numbers by value, strings by bytes, nulls last.
 
@@ -298,6 +311,11 @@ def sort_order(labels: Sequence[pa.Array]) -> Int64s:
     -------
     ndarray of int64, shape (C,)
     """
-    table = pa.table({str(i): column for i, column in enumerate(labels)})
-    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names])
+    if len(labels) == 1:
+        if _are_sorted(labels[0]):
+            return np.arange(len(labels[0]))
+        order = pc.array_sort_indices(labels[0])
+    else:
+        table = pa.table({str(i): column for i, column in enumerate(labels)})
+        order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names])
     return as_numpy(order).view(np.int64)
