@@ -195,7 +195,7 @@ class FitFaces(_Pages):
             said,
             self._grid(),
             naive_grid(fit, self.naive.to_dict()),
-            schools_grid(_ends(schools), labels),
+            schools_grid(_ends(schools), labels, group),
             pictures,
             "" if can_draw() else _PLAIN,
         )
@@ -317,6 +317,9 @@ class TableFaces(_Pages):
         columns = [*self.by, *(name for name in _COLUMNS if name in held)]
         return rows_grid(self.shown(), columns)
 
+    def _page_grid(self) -> Grid:
+        return self._grid()
+
     def _said(self) -> list[str]:
         return table_sentences(self.shown(), self.by)
 
@@ -362,7 +365,7 @@ class TableFaces(_Pages):
             title or (f"{outcomes} by {', '.join(self.by)}" if self.by else outcomes),
             source,
             self._said(),
-            self._grid(),
+            self._page_grid(),
             [] if svg is None else [(svg, caption)],
             "" if can_draw() else _PLAIN,
         )

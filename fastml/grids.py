@@ -183,7 +183,9 @@ def rows_grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption
     return Grid(caption, tuple(columns), (Section("", cells),), numeric)
 
 
-def schools_grid(parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str]) -> Grid:
+def schools_grid(
+    parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str], names: Sequence[str], level: float = 0.95
+) -> Grid:
     """School means, raw and shrunken.
 
     Parameters
@@ -192,6 +194,10 @@ def schools_grid(parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Seque
         Heading (or "") to rows of `OneWayFit.groups_arrow`, in the order to show them.
     labels : sequence of str
         The columns that name a school.
+    names : sequence of str
+        What those columns are called in the data.
+    level : float
+        Of the intervals.
 
     Returns
     -------
@@ -205,8 +211,13 @@ def schools_grid(parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Seque
         ))
         for title, rows in parts.items()
     )  # fmt: skip
-    header = (*labels, "Students", "Raw mean", "Shrunken mean", "from", "to", "Reliability")
-    return Grid("School means", header, sections, (*[False] * len(labels), *[True] * 6))
+    header = (*names, "Students", "Raw mean", "Shrunken mean", "from", "to", "Reliability")
+    return Grid(
+        f"School means, the shrunken ones with their {100 * level:g} % interval",
+        header,
+        sections,
+        (*[False] * len(labels), *[True] * 6),
+    )
 
 
 def plan_grid(plan: Mapping[str, Any]) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastml._version import __version__
@@ -24,24 +25,31 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 46rem; background: 
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.15rem; margin: 2.25rem 0 .5rem; }
 p { margin: .5rem 0; }
-.source, footer, tfoot, caption, figcaption { color: var(--soft); font-size: .875rem; }
+.source, .heading, .note, footer, figcaption { color: var(--soft); font-size: .875rem; }
+.heading { margin-top: 1rem; }
+.note { margin: .15rem 0; }
 .lead { font-size: 1.1rem; }
 figure { margin: 1rem 0; }
 svg { display: block; fill: var(--ink); width: 100%; height: auto; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
-.wide { overflow-x: auto; margin: 1rem 0; }
+.wide { overflow-x: auto; margin: .4rem 0; border-bottom: 1px solid var(--rule);
+  background: linear-gradient(to left, var(--paper) 40%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--band), transparent) right / 1rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums;
   overflow-wrap: normal; width: 100%; }
-caption { text-align: left; padding-bottom: .4rem; }
 th, td { padding: .25rem .6rem .25rem 0; text-align: left; font-weight: normal; vertical-align: top; }
 thead th { border-bottom: 1px solid var(--ink); color: var(--soft); }
+th:last-child, td:last-child { padding-right: 0; }
 tbody th { min-width: 7rem; max-width: 16rem; overflow-wrap: anywhere; }
+tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); }
 td[style] { white-space: nowrap; }
+td:last-child:not([style]) { min-width: 12rem; }
 tbody th.section { font-weight: 600; padding-top: .7rem; }
-tfoot tr:first-child td { border-top: 1px solid var(--rule); }
 footer { margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .5rem; }
 body.table { max-width: 72rem; }
 body.table > p, body.table > figure { max-width: 44rem; }
+@media (max-width: 30rem) { table { font-size: .8rem; } th, td { padding-right: .4rem; }
+  tbody th { min-width: 5.6rem; max-width: 7.5rem; } }
 @media print { body { max-width: none; } }
 """
 
@@ -161,8 +169,12 @@ def can_draw() -> bool:
 
 
 def _wide(grid: Grid) -> str:
+    """A table that can be wider than the screen; what is said of it isn't."""
+    heading = f'<p class="heading">{html_text(grid.caption)}</p>\n' if grid.caption else ""
+    notes = "".join(f'<p class="note">{html_text(note)}</p>\n' for note in grid.notes)
+    table = html_table(replace(grid, caption="", notes=()))
     name = html_text(grid.caption or "Table")
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{name}">\n{html_table(grid)}\n</div>\n'
+    return f'{heading}<div class="wide" role="region" tabindex="0" aria-label="{name}">\n{table}\n</div>\n{notes}'
 
 
 def _page(title: str, source: str, body: Sequence[str], kind: str) -> str:

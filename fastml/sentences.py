@@ -84,12 +84,14 @@ def fit_sentences(
     said["shares"] = (
         f"{percent(fit['icc'])} of the variation in {outcome} lies between schools"
         + (f" ({sure} {interval})" if interval else "")
-        + f", the other {complement(fit['icc'])} between students of the same school. {share(fit['icc'])}, the "
-        "intraclass correlation, is also how alike two students of one school are."
+        + f", the other {complement(fit['icc'])} between students of the same school. That share is the intraclass "
+        f"correlation (ICC), {share(fit['icc'])}: the correlation between two students of the same school."
     )
     if chance is not None:
         odds = "less than 1 in 10,000" if chance < 1e-4 else f"{chance:.4f}"
-        said["shares"] += f" If schools did not differ, differences as large would come with probability {odds}."
+        said["shares"] += (
+            f" Were the schools all alike, means as far apart as these would come with a probability of {odds}."
+        )
     low, high = sizes
     average = "" if low == high else ", on average over the schools"
     said["reliability"] = (

@@ -19,6 +19,7 @@ from fastml.files import replace_file
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fastml.grids import Grid
     from fastml.groupstats import GroupStats
 
 __all__ = ["FitTable", "ResultTable", "fit_table"]
@@ -196,6 +197,9 @@ class FitTable(ResultTable):
             values = pa.array([_finite(pair[k]) for pair in limits], pa.float64())
             table = table.add_column(table.schema.get_field_index("status"), name, values)
         return FitTable(table, self.by, self.stats)
+
+    def _page_grid(self) -> Grid:
+        return self.with_intervals()._grid()
 
     def __str__(self) -> str:
         limits = ("ci_low_icc", "ci_high_icc") if "ci_low_icc" in self.table.column_names else ()

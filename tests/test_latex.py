@@ -46,7 +46,7 @@ def test_minus_signs() -> None:
 def test_a_document_of_awkward_names_compiles(tmp_path: Path) -> None:
     latex = shutil.which("pdflatex")
     if latex is None:
-        pytest.skip("no pdflatex")
+        pytest.skip("no pdflatex here: Debian has it in texlive-latex-base, booktabs in texlive-latex-recommended")
     data = {
         NAMES[0]: [name for name in NAMES for _ in range(6)],
         NAMES[1]: [1, 1, 2, 2, 3, 3] * len(NAMES),
@@ -54,7 +54,9 @@ def test_a_document_of_awkward_names_compiles(tmp_path: Path) -> None:
     }
     table = fastml.fit_by(data, NAMES[2], NAMES[1], by=NAMES[0])
     fit = fastml.fit(data, NAMES[2], NAMES[1])
-    body = "\n\n".join([table.to_latex(), fit.to_latex(), fit.to_latex(NAMES[2], "tab:fit"), r"Table~\ref{tab:fit}"])
+    made = [table, fit, fit.stats, fastml.plan(0.2, 50, 20), fit.with_intervals(0.9), table.with_intervals(0.9)]
+    floating = [fit.to_latex(NAMES[2], "tab:fit"), r"Table~\ref{tab:fit}"]
+    body = "\n\n".join([result.to_latex() for result in made] + floating)
     source = tmp_path / "t.tex"
     source.write_text(rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}")
     done = subprocess.run(

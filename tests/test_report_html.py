@@ -241,3 +241,17 @@ def test_summary_of_a_table(evil_table: fastml.FitTable) -> None:
     assert "lies between schools in <i>part</i>" in str(summary)
     assert "&lt;i&gt;part&lt;/i&gt;" in summary._repr_html_()
     assert "script" not in Reader(summary._repr_html_()).tags
+
+
+def test_html_has_no_error_that_a_strict_parser_sees(
+    fit: fastml.OneWayFit, evil: fastml.OneWayFit, evil_table: fastml.FitTable
+) -> None:
+    html5lib = pytest.importorskip("html5lib", reason="needs html5lib")
+    plan = fastml.plan(0.2, 50, 20)
+    tables = [shown._repr_html_() for shown in (fit, evil, evil_table, evil.stats, plan, evil.summary())]
+    page = f'<!DOCTYPE html><html lang="en"><head><title>x</title></head><body>{"".join(tables)}</body></html>'
+    for text in (fit.report_html(), evil.report_html(EVIL[1], EVIL[2]), evil_table.report_html(), page):
+        parser = html5lib.HTMLParser(strict=True)  # raises at the first error
+        parser.parse(text)
+    with pytest.raises(html5lib.html5parser.ParseError):
+        html5lib.HTMLParser(strict=True).parse(page.replace("<td", "<p><td", 1))
