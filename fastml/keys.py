@@ -125,7 +125,7 @@ def encode_rows(columns: Sequence[pa.Array], space: Workspace | None = None) -> 
     if has_bits(column.type) and not column.null_count:
         bits = bits_of(column)
         starts = _find_runs(bits, space)
-        most = _most_values(len(bits))
+        most = _most_values(len(bits), starts)
         codes, labels = _encode_bits(bits if starts is None else bits[starts[:-1]], column.type, space, most)
     else:
         codes, labels = _encode_column(column, space)
@@ -150,7 +150,7 @@ def _encode_combination(columns: Sequence[pa.Array], space: Workspace) -> TileKe
         if column is columns[-1]:
             starts = _find_runs(pairs, space)
             pairs = pairs if starts is None else pairs[starts[:-1]]
-        codes, found = _encode_bits(pairs, pa.int64(), space, _most_values(len(column)))
+        codes, found = _encode_bits(pairs, pa.int64(), space, _most_values(len(column), starts))
         first, second = np.divmod(as_numpy(found), width)
         combined = (*(label.take(as_arrow(first)) for label in combined), other_labels.take(as_arrow(second)))
     return TileKeys(codes, combined, starts)
@@ -171,9 +171,9 @@ def _encode_column(column: pa.Array, space: Workspace) -> tuple[Codes, pa.Array]
     return table.codes_for(column), table.labels()
 
 
-def _most_values(n_rows: int) -> int:
-    """Values that a range of integers may have to be their own codes."""
-    return max(n_rows // _ROWS_PER_VALUE, _VALUES_FREE)
+def _most_values(n_rows: int, starts: Codes | None = None) -> int:
+    """Values that a range of integers may have to be their own codes: each makes a record, seen or not."""
+    return max(n_rows // _ROWS_PER_VALUE if starts is None else 2 * len(starts), _VALUES_FREE)
 
 
 def _encode_bits(bits: Int64s, dtype: pa.DataType, space: Workspace, most: int) -> tuple[Codes, pa.Array]:
