@@ -108,6 +108,12 @@ def _readable(location: Location, kind: str = "") -> Iterator[None]:
         raise SourceError(f"{location.name} {problem}: {first_line(error)}") from None
 
 
+def _named(schema: pa.Schema) -> pa.Schema:
+    """The schema, if its names can be decoded: pyarrow does that only when they are asked for."""
+    schema.names  # noqa: B018
+    return schema
+
+
 def _open_parquet_file(location: Location, **options: Any) -> Any:
     import pyarrow.parquet as pq
 
@@ -243,7 +249,7 @@ def _kept_row_groups(location: Location, expression: Any, schema: pa.Schema) -> 
 def open_ipc(location: Location) -> File:
     """Open an Arrow IPC file or stream (Feather version 2 is the former); one job."""
     with _readable(location, "an Arrow file"), location.open() as source:
-        schema = _ipc_reader(source, None)[0].schema
+        schema = _named(_ipc_reader(source, None)[0].schema)
     size = location.size()
 
     def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
@@ -254,6 +260,8 @@ def open_ipc(location: Location) -> File:
                 batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
                 before = 0
                 for batch in batches:
+                    # pyarrow takes the file's word for where its strings begin and end; a wrong one leads anywhere.
+                    batch.validate(full=True)
                     # A file of a few large batches is handed on in pieces, of which the bytes come with the last.
                     at = source.tell()
                     for start in range(0, batch.num_rows, PIECE):
@@ -284,11 +292,11 @@ def open_sav(location: Location) -> File:
 
     with _readable(location, "an SPSS file"), _pyreadstat_errors(location):
         _, meta = pyreadstat.read_sav(location.path, metadataonly=True)
+        schema = pa.schema(
+            [(name, pa.string() if meta.readstat_variable_types[name] == "string" else pa.float64())
+             for name in meta.column_names]
+        )  # fmt: skip
     size, n_rows = location.size(), int(meta.number_rows or 0)
-    schema = pa.schema(
-        [(name, pa.string() if meta.readstat_variable_types[name] == "string" else pa.float64())
-         for name in meta.column_names]
-    )  # fmt: skip
 
     def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
         def read() -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -319,5 +327,6 @@ def _pyreadstat_errors(location: Location) -> Iterator[None]:
 
     try:
         yield
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, LookupError, TypeError, OverflowError) as error:
+        # Of a damaged file it may hand over names that are None, or fail on its own.
         raise SourceError(f"{location.name} is not an SPSS file that can be read: {first_line(error)}") from None

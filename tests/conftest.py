@@ -20,7 +20,10 @@ settings.register_profile(
     "ci", max_examples=100, derandomize=True, deadline=None, database=None, suppress_health_check=_SLOW
 )
 settings.register_profile("long", max_examples=3000, deadline=None, database=None, suppress_health_check=_SLOW)
-settings.load_profile(os.environ.get("FASTML_HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(config.getoption("hypothesis_profile") or os.environ.get("FASTML_HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session")
