@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fastml.errors import ArgumentError, FastmlError
+from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
 from fastml.scaling import Weighting
 from fastml.varcomp import SizeTable, VarianceComponents
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fastml.planning import Plan
 
 __all__ = ["FitInference"]
+
+_NO_ROBUST_ERROR = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
 
 
 class FitInference:
@@ -96,7 +98,17 @@ class FitInference:
         if method not in (None, "wald"):
             raise ArgumentError("method", method, ["wald"], "a weighted fit has robust standard errors, no likelihood")
         errors = (self.se_tau00, self.se_sigma2, self.se_icc)
-        return robust_interval(self.sizes, self.components, errors, parameter, level, self.df)
+        try:
+            return robust_interval(self.sizes, self.components, errors, parameter, level, self.df)
+        except ModelError:
+            raise ModelError(f"{parameter} has no interval: {_NO_ROBUST_ERROR}") from None
+
+    def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
+        """A row of `intervals`: without limits at the boundary, where the others still have theirs."""
+        try:
+            return self._robust(parameter, level, method)
+        except ModelError:
+            return Interval(math.nan, math.nan, level, "wald", _NO_ROBUST_ERROR)
 
     def intervals(
         self,
@@ -123,7 +135,7 @@ class FitInference:
                 self.sizes, self.components, level, method, df=self.df_method, draws=draws, seed=seed
             )
         else:
-            found = [(name, self._robust(name, level, method)) for name in PARAMETERS if name != "reliability"]
+            found = [(name, self._robust_or_none(name, level, method)) for name in PARAMETERS if name != "reliability"]
         rows = []
         for name, ci in found:
             estimate = self.components.theta if name == "theta" else getattr(self, name)

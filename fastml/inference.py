@@ -358,7 +358,10 @@ def t_test(estimate: float, se: float, df: float) -> tuple[float, float]:
     Returns
     -------
     t, p_value : float
+        NaN where the standard error is 0: a sandwich of two groups with the same mean, say.
     """
+    if se == 0.0:
+        return math.nan, math.nan
     t = estimate / se
     return t, 2.0 * t_tail(abs(t), df)
 

@@ -313,7 +313,24 @@ def check_lopsided(made: Any) -> None:
     assert made.gamma00 == pytest.approx(n / 2 / (n + 1), rel=1e-12)
 
 
-CHECKS = {"singletons": check_singletons, "lopsided": check_lopsided}
+def at_boundary() -> Any:
+    """A weighted fit of equal means: tau00 is 0, and so is the sandwich of gamma00."""
+    data = {"y": [0.0, -2.0, 2.0, 5.0, -5.0], "id": [1, 6, 6, 7, 7], "w": [1.0] * 5, "v": [1.0] * 5}
+    return fit(data, weights="w", group_weights="v")
+
+
+def check_boundary(made: Any) -> None:
+    assert (made.gamma00, made.se_gamma00, made.tau00) == (0.0, 0.0, 0.0)
+    assert math.isnan(made.t)
+    assert made.to_dict()["p_value"] is None
+    table = made.intervals().set_index("parameter")
+    assert table.loc["gamma00", ["low", "high"]].tolist() == [0.0, 0.0]
+    assert np.isfinite(table.loc["sigma2", "high"])
+    assert np.isnan(table.loc["icc", "low"])
+    assert "boundary" in table.loc["icc", "note"]
+
+
+CHECKS = {"at the boundary": check_boundary, "singletons": check_singletons, "lopsided": check_lopsided}
 
 NAMES = [
     *((f"the name {name[:12]!r}", lambda name=name: named(name), PLAIN) for name in (
@@ -571,6 +588,8 @@ WEIGHTS = [
     ("a number for the weight, in statistics", lambda: fastml.group_stats(ROWS, "y", "id", weights=3), (ArgumentError, "weights=3")),
     ("REML with weights", lambda: weighted(method="reml"), (FastmlError, "method='reml' can't be weighted")),
     ("Satterthwaite with weights", lambda: weighted(df="satterthwaite"), (ArgumentError, "df='satterthwaite' is not one of 'hlm', 'normal'")),
+    ("no interval at the boundary", lambda: at_boundary().ci("icc"), (ModelError, "icc has no interval: tau00 is estimated at its boundary")),
+    ("intervals at the boundary", lambda: at_boundary(), "at the boundary"),
     ("an unknown scaling", lambda: weighted(weight_scaling="sz"), (ArgumentError, "weight_scaling='sz' is not one of 'size', 'effective'")),
     ("no scaling", lambda: weighted(weight_scaling=None), (ArgumentError, "weight_scaling=None is not one of")),
     ("unknown kind of weights", lambda: weighted(weights_are="x"), (ArgumentError, "weights_are='x' is not one of 'total', 'conditional'")),
