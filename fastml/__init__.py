@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastml._version import __version__
 
 if TYPE_CHECKING:
-    from fastml import designs
+    from fastml import designs, plots
     from fastml.api import fit, fit_by, group_stats
     from fastml.errors import FastmlError
     from fastml.groupstats import GroupStats
@@ -36,6 +36,7 @@ __all__ = [
     "fit_survey",
     "group_stats",
     "plan",
+    "plots",
     "simulate",
     "simulate_files",
 ]
@@ -53,6 +54,7 @@ _HOME = {
     "fit_survey": "survey",
     "group_stats": "api",
     "plan": "planning",
+    "plots": "plots",
     "simulate": "simulation",
     "simulate_files": "simulation",
 }

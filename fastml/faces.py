@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["FitFaces", "FitWithIntervals", "TableFaces"]
+__all__ = ["FitFaces", "FitWithIntervals", "Pages", "TableFaces"]
 
 _PLAIN = "The pictures are missing, as matplotlib is not installed: pip install 'fastml-icc[plot]'."
 
 
-class _Pages(GridFaces):
+class Pages(GridFaces):
     """What has a page too."""
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
@@ -48,7 +48,7 @@ class _Pages(GridFaces):
         replace_file(path, lambda file: file.write(text.encode()))
 
 
-class FitFaces(_Pages):
+class FitFaces(Pages):
     """The faces of one fit."""
 
     if TYPE_CHECKING:
@@ -302,7 +302,7 @@ _CAPTIONS = {
 }
 
 
-class TableFaces(_Pages):
+class TableFaces(Pages):
     """The faces of a table of fits."""
 
     if TYPE_CHECKING:
