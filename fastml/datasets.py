@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from fastml.delimited import CsvOptions, open_csv
 from fastml.errors import ColumnNotFoundError, SourceError
+from fastml.fastread import fast_batches, is_fast
 from fastml.filters import apply_filter, filter_columns
 from fastml.prefetch import in_order
 from fastml.readers import File, Job, Location, first_line, open_ipc, open_parquet, open_sav
@@ -255,15 +256,19 @@ def open_dataset(
     used = list(dict.fromkeys([*wanted, *filter_columns(expression, names)])) if expression is not None else wanted
     schema = _unify(files, pieces, used, partition_types)
     kept = pa.schema([schema.field(column) for column in wanted])
-    n_rows = sum(file.n_rows for file in files)
 
     def jobs() -> Iterator[Job]:
         for file, piece in zip(files, pieces, strict=True):
             columns = [column for column in used if column in file.schema.names]
-            for job in file.jobs(columns, expression, n_rows):
+            for job in file.jobs(columns, expression):
                 yield _conforming(job, file, piece, schema, wanted, expression)
 
-    return Dataset(name, kept, sum(file.size for file in files), in_order(jobs(), threads))
+    def batches() -> Iterator[tuple[pa.RecordBatch, int]]:
+        return in_order(jobs(), threads)
+
+    fast = expression is None and is_fast(files, wanted, kept)
+    stream = fast_batches(files, wanted, batches) if fast else batches()
+    return Dataset(name, kept, sum(file.size for file in files), stream)
 
 
 def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list[str]]:

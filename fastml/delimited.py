@@ -98,7 +98,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
         raise SourceError(f"{location.name} is not a CSV file that can be read: {first_line(error)}") from None
     size = location.size()
 
-    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
         def read_all() -> Iterator[tuple[pa.RecordBatch, int]]:
             types = {name: found[name] for name in columns}
             try:

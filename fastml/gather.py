@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import chain
 from typing import Any
@@ -86,12 +86,8 @@ def from_source(
         check_key_type("by" if name in by else "group", source.schema.field(name))
     roles = Roles(keys, list(outcomes), weights, group_weights)
     gather = _Gather(source, roles)
-    spare = Spare()
-    with closing(_parts(source, roles, threads, spare)) as parts:
-        for part in parts:
-            gather.add(part)
-            for table in (*part.moments, *part.weighted):
-                spare.give(table)
+    with closing(source.batches):
+        _Crew(_tiles(source), roles, gather).run(threads)
     return gather.finish(tuple(by), tuple(group), tags)
 
 
@@ -138,38 +134,80 @@ def _tiles(source: Source) -> Iterator[list[pa.RecordBatch]]:
         yield held
 
 
-def _parts(source: Source, roles: Roles, threads: int, spare: Spare) -> Generator[Part]:
-    """Statistics of the tiles, in their order, `threads` of them in the making at a time."""
-    space = Workspace()
+class _Crew:
+    """Threads that take tiles as they come, and fold what they made of them when the turn comes to each.
 
-    def work(tile: list[pa.RecordBatch], index: int) -> Part:
-        rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
-        return measure(rows, roles, index * TILE_ROWS, space, spare)
+    So there are never more parts than threads, and the order of additions is that of the tiles.
+    """
 
-    tiles = enumerate(_tiles(source))
-    first = next(tiles, None)
-    if first is None:
-        return
-    second = next(tiles, None) if threads > 1 else None
-    if second is None:
-        yield work(first[1], first[0])
-        for index, tile in tiles:
-            yield work(tile, index)
-        return
-    from concurrent.futures import Future, ThreadPoolExecutor
+    def __init__(self, tiles: Iterator[list[pa.RecordBatch]], roles: Roles, gather: _Gather) -> None:
+        self._tiles, self._roles, self._gather = tiles, roles, gather
+        self._reading = threading.Lock()
+        self._turn = threading.Condition()
+        self._folded = 0  # tiles so far: whose index it is may fold
+        self._taken = 0
+        self._failure: BaseException | None = None
+        self._space, self._spare = Workspace(), Spare()
 
-    pool = ThreadPoolExecutor(threads, "fastml")
-    under_way: deque[Future[Part]] = deque()
-    try:
-        for index, tile in chain((first, second), tiles):
-            if len(under_way) == threads:
-                yield under_way.popleft().result()
-            under_way.append(pool.submit(work, tile, index))
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        # After an error, from the data or an interrupt, tiles that wait are dropped; those begun take milliseconds.
-        pool.shutdown(wait=True, cancel_futures=True)
+    def run(self, threads: int) -> None:
+        """Work all tiles off on so many threads, this one among them."""
+        first = next(self._tiles, None)
+        second = next(self._tiles, None) if threads > 1 else None
+        begun = [tile for tile in (first, second) if tile is not None]
+        self._tiles = chain(begun, self._tiles)
+        helpers = [threading.Thread(target=self._work, name="fastml") for _ in range(threads - 1 if second else 0)]
+        for helper in helpers:
+            helper.start()
+        try:
+            self._work()
+        except BaseException as error:  # an interrupt, anywhere
+            self._stop(error)
+        for helper in helpers:
+            helper.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self) -> None:
+        while self._failure is None:
+            part: Part | BaseException | None = None
+            try:
+                with self._reading:
+                    index = self._taken
+                    self._taken += 1
+                    tile = next(self._tiles, None)
+                if tile is not None:
+                    rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
+                    part = measure(rows, self._roles, index * TILE_ROWS, self._space, self._spare)
+            except BaseException as error:
+                part = error
+            with self._turn:
+                while self._folded < index and self._failure is None:
+                    self._turn.wait()
+            if self._failure is not None:
+                return
+            if isinstance(part, Part):
+                try:
+                    self._fold(part)
+                except BaseException as error:
+                    part = error
+            if not isinstance(part, Part):
+                # The end, or the first error in the order of the rows.
+                self._stop(part)
+                return
+            with self._turn:
+                self._folded += 1
+                self._turn.notify_all()
+
+    def _fold(self, part: Part) -> None:
+        self._gather.add(part)
+        for table in (*part.moments, *part.weighted):
+            self._spare.give(table)
+
+    def _stop(self, error: BaseException | None) -> None:
+        with self._turn:
+            self._failure = self._failure or error
+            self._folded += 1
+            self._turn.notify_all()
 
 
 class _Gather:

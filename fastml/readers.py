@@ -6,8 +6,6 @@ bytes that each accounts for; jobs may run on any thread, several at a time.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +24,6 @@ Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 # A row group that takes more than this (8 bytes a value) is decoded in pieces, by one thread.
 LARGE = 64 << 20
 PIECE = 1 << 17
-# Loading Polars takes as long as its reader saves on this many rows.
-WORTH_POLARS = 50_000_000
 SAV_ROWS = 50_000
 
 
@@ -78,15 +74,17 @@ class File:
     n_rows : int
         0 where the format doesn't say.
     jobs : callable
-        ``jobs(columns, expression, n_rows)``: the jobs that read these columns of all rows, or of all but those of
-        which the file's statistics say that the expression isn't true; ``n_rows`` is how many rows are read in all.
+        ``jobs(columns, expression)``: the jobs that read these columns of all rows, or of all but those of which the
+        file's statistics say that the expression isn't true.
+    parquet : pyarrow.parquet.FileMetaData or None
     """
 
     location: Location
     schema: pa.Schema
     size: int
     n_rows: int
-    jobs: Callable[[list[str], Any, int], Iterator[Job]]
+    jobs: Callable[[list[str], Any], Iterator[Job]]
+    parquet: Any = None
 
 
 def first_line(error: BaseException) -> str:
@@ -124,35 +122,20 @@ def _open_parquet_file(location: Location, **options: Any) -> Any:
 def open_parquet(location: Location) -> File:
     """Open a Parquet file; a job per row group."""
     with _readable(location, "a Parquet file"), _open_parquet_file(location) as file:
-        schema, n_rows = file.schema_arrow, file.metadata.num_rows
-    size = location.size()
+        schema, metadata = _named(file.schema_arrow), file.metadata
+    n_rows, size = metadata.num_rows, location.size()
 
-    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
-        with _readable(location), _open_parquet_file(location) as file:
-            metadata = file.metadata
+    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
         kept = range(metadata.num_row_groups) if expression is None else _kept_row_groups(location, expression, schema)
-        types = [schema.field(name).type for name in columns]
-        fast = (
-            location.filesystem is None
-            and len(kept) > 0
-            and _use_polars(rows_in_all, types)
-            and not _has_checksum(location, metadata.row_group(0).column(0))
-        )
-        starts, start = [], 0
-        for i in range(metadata.num_row_groups):
-            starts.append(start)
-            start += metadata.row_group(i).num_rows
         for i in kept:
             rows = metadata.row_group(i).num_rows
             share = size * rows // max(n_rows, 1)
             if 8 * rows * len(columns) > LARGE:
                 yield _pieces_job(location, metadata, i, columns, size / max(n_rows, 1))
-            elif fast:
-                yield _polars_job(location, starts[i], rows, columns, share)
             else:
                 yield _row_group_job(location, metadata, i, columns, share)
 
-    return File(location, schema, size, n_rows, jobs)
+    return File(location, schema, size, n_rows, jobs, metadata)
 
 
 def _row_group_job(location: Location, metadata: Any, index: int, columns: list[str], share: int) -> Job:
@@ -182,53 +165,6 @@ def _pieces_job(location: Location, metadata: Any, index: int, columns: list[str
     return read
 
 
-def _use_polars(n_rows: int, types: list[pa.DataType]) -> bool:
-    """Whether Polars' reader is the faster one, and gives columns of the same types."""
-    plain = all(pa.types.is_integer(t) or pa.types.is_float32(t) or pa.types.is_float64(t) for t in types)
-    if not plain or os.environ.get("FASTML_READER") == "pyarrow":
-        return False
-    if os.environ.get("FASTML_READER") == "polars":
-        return True
-    enough = WORTH_POLARS // 50 if "polars" in sys.modules else WORTH_POLARS
-    return n_rows >= enough and find_spec("polars") is not None
-
-
-def _has_checksum(location: Location, chunk: Any) -> bool:
-    """Whether the first page of a column chunk has a checksum, which Polars doesn't verify.
-
-    The page's header is a Thrift struct in compact form: three int32 (type, sizes), then perhaps the checksum.
-    """
-    at = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
-    with location.open() as source:
-        source.seek(at)
-        header = bytes(source.read(40))
-    next_i32 = 0x15
-    at = 0
-    for _ in range(3):
-        if header[at : at + 1] != bytes([next_i32]):
-            return True  # no header that we know: leave it to pyarrow
-        at += 1
-        while at < len(header) and header[at] & 0x80:
-            at += 1
-        at += 1
-    return header[at : at + 1] == bytes([next_i32])
-
-
-def _polars_job(location: Location, start: int, rows: int, columns: list[str], share: int) -> Job:
-    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
-        import polars as pl
-
-        scan = pl.scan_parquet(location.path, glob=False, hive_partitioning=False).select(columns)
-        try:
-            with _readable(location):
-                frame = scan.slice(start, rows).collect()
-        except pl.exceptions.PolarsError as error:
-            raise SourceError(f"{location.name} can't be read: {first_line(error)}") from None
-        yield from _shared_out(list(pa.RecordBatchReader.from_stream(frame)), share)
-
-    return read
-
-
 def _kept_row_groups(location: Location, expression: Any, schema: pa.Schema) -> list[int]:
     """Row groups of which the statistics don't rule out that some row fulfils the expression."""
     import pyarrow.dataset as ds
@@ -252,7 +188,7 @@ def open_ipc(location: Location) -> File:
         schema = _named(_ipc_reader(source, None)[0].schema)
     size = location.size()
 
-    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
         def read() -> Iterator[tuple[pa.RecordBatch, int]]:
             wanted = [schema.names.index(name) for name in columns]
             with _readable(location), location.open() as source:
@@ -298,7 +234,7 @@ def open_sav(location: Location) -> File:
         )  # fmt: skip
     size, n_rows = location.size(), int(meta.number_rows or 0)
 
-    def jobs(columns: list[str], expression: Any, rows_in_all: int) -> Iterator[Job]:
+    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
         def read() -> Iterator[tuple[pa.RecordBatch, int]]:
             wanted = pa.schema([schema.field(name) for name in columns])
             start = 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -91,21 +94,76 @@ class TestKinds:
         same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
         same(fastml.group_stats(tmp_path / "t.parquet", "y", "country"), fastml.group_stats(table, "y", "country"))
 
-    def test_polars_is_not_asked_where_pages_have_checksums(
-        self, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    def test_polars_reads_files_as_one_stream(
+        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("FASTML_READER", "polars")
-        asked = []
-        monkeypatch.setattr(pl, "scan_parquet", lambda *a, **k: asked.append(a) or 1 / 0)
-        for version in ("1.0", "2.0"):
-            for dictionary in (True, False):
-                options = {"data_page_version": version, "use_dictionary": dictionary, "write_page_checksum": True}
-                pq.write_table(table, tmp_path / "t.parquet", **options)
-                fastml.group_stats(tmp_path / "t.parquet", "y", "id")
-        assert asked == []
-        pq.write_table(table, tmp_path / "t.parquet")
+        monkeypatch.setattr("fastml.fastread.BATCH", 700)
+        monkeypatch.setattr("fastml.datasets.in_order", lambda *_: 1 / 0)
+        for i, part in enumerate(cut(table, 4)):
+            pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=130)
+        before = dict(os.environ)
+        for threads in (1, 3):
+            same(fastml.group_stats(tmp_path, "y", "id", threads=threads), truth)
+        assert dict(os.environ) == before
+
+    @pytest.mark.parametrize("change", ["checksum", "filter", "text", "large", "drift", "hive"])
+    def test_what_polars_is_not_asked_for(
+        self, change: str, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FASTML_READER", "polars")
+        monkeypatch.setattr("fastml.datasets.fast_batches", lambda *_: 1 / 0)
+        (tmp_path / "k=1").mkdir()
+        pq.write_table(table, tmp_path / "k=1" / "a.parquet", write_page_checksum=change == "checksum")
+        id_type = pa.int32() if change == "drift" else pa.int64()
+        pq.write_table(table.set_column(2, "id", table["id"].cast(id_type)), tmp_path / "b.parquet")
+        if change == "large":
+            monkeypatch.setattr("fastml.fastread.LARGE", 1000)
+        data = f"{tmp_path}/k=*/a.parquet" if change in ("checksum", "hive") else tmp_path
+        group = {"text": "country", "hive": "k"}.get(change, "id")
+        fastml.group_stats(data, "y", group, filter="id > 3" if change == "filter" else None)
+        monkeypatch.setattr("fastml.fastread.LARGE", 1 << 26)
         with pytest.raises(ZeroDivisionError):
-            fastml.group_stats(tmp_path / "t.parquet", "y", "id")
+            fastml.group_stats(tmp_path / "b.parquet", "y", "id")
+
+    def test_pyarrow_goes_on_where_polars_fails(
+        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FASTML_READER", "polars")
+        monkeypatch.setattr("fastml.fastread.BATCH", 700)
+        for i, part in enumerate(cut(table, 4)):
+            pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=130)
+        original = pl.LazyFrame.collect_batches
+
+        def failing(self, **options):
+            frames = iter(original(self, **options))
+            yield next(frames)
+            yield next(frames)
+            raise pl.exceptions.ComputeError("no")
+
+        monkeypatch.setattr(pl.LazyFrame, "collect_batches", failing)
+        same(fastml.group_stats(tmp_path, "y", "id"), truth)
+        monkeypatch.undo()
+        monkeypatch.setenv("FASTML_READER", "polars")
+        path = tmp_path / "2.parquet"
+        content = bytearray(path.read_bytes())
+        content[2000:6000] = bytes(4000)
+        path.write_bytes(content)
+        with pytest.raises(FastmlError, match=r"2\.parquet can't be read"):
+            fastml.group_stats(tmp_path, "y", "id")
+
+    def test_polars_is_loaded_only_where_it_pays(self, table: pa.Table, tmp_path: Path) -> None:
+        pq.write_table(table, tmp_path / "t.parquet")
+        program = (
+            "import sys, fastml, fastml.fastread\n"
+            "fastml.fit(sys.argv[1], 'y', 'id')\n"
+            "print('polars' in sys.modules)\n"
+            "fastml.fastread.WORTH_LOADING = 10\n"
+            "fastml.fit(sys.argv[1], 'y', 'id')\n"
+            "print('polars' in sys.modules)\n"
+        )
+        command = [sys.executable, "-c", program, str(tmp_path / "t.parquet")]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\nTrue\n"
 
     def test_arrow_and_feather(self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
         feather.write_feather(table, tmp_path / "t.feather", compression="lz4", chunksize=700)

@@ -19,7 +19,7 @@ ORDER = [
     "plots", "canvas", "parts",
     "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "profiles", "inference", "distributions",
     "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "keys", "workspace", "labels", "sources", "datasets",
-    "delimited", "readers", "prefetch", "filters", "progress", "simulation", "files", "markup", "grids", "report", "threads",
+    "delimited", "fastread", "readers", "prefetch", "filters", "progress", "simulation", "files", "markup", "grids", "report", "threads",
     "errors", "_version", "kernels",
 ]  # fmt: skip
 
