@@ -292,14 +292,6 @@ class KeyTable:
         return len(self._pairs[-1] if self._pairs else self._columns[0])
 
 
-def _are_sorted(labels: pa.Array) -> bool:
-    """Whether the labels are known to rise: cheaper to see than to sort, and files are often sorted."""
-    if labels.null_count or not pa.types.is_signed_integer(labels.type):
-        return False
-    numbers = as_numpy(labels)
-    return bool((numbers[1:] >= numbers[:-1]).all())
-
-
 def sort_order(labels: Sequence[pa.Array]) -> Int64s:
     """Order that sorts combinations of labels, column by column: numbers by value, strings by bytes, nulls last.
 
@@ -312,9 +304,12 @@ def sort_order(labels: Sequence[pa.Array]) -> Int64s:
     ndarray of int64, shape (C,)
     """
     if len(labels) == 1:
-        if _are_sorted(labels[0]):
-            return np.arange(len(labels[0]))
-        order = pc.array_sort_indices(labels[0])
+        numbers = labels[0]
+        if pa.types.is_signed_integer(numbers.type) and not numbers.null_count:
+            # Files are often sorted; and NumPy sorts integers several times as fast.
+            values = as_numpy(numbers)
+            return np.arange(len(values)) if (values[1:] >= values[:-1]).all() else np.argsort(values)
+        order = pc.array_sort_indices(numbers)
     else:
         table = pa.table({str(i): column for i, column in enumerate(labels)})
         order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import naive
@@ -200,3 +202,65 @@ def test_the_environment_says_how_many_threads(threads: int, monkeypatch: pytest
     monkeypatch.setenv("FASTML_NUM_THREADS", str(threads))
     assert same(fastml.group_stats(table, "y", "id"), fastml.group_stats(table, "y", "id", threads=1))
     assert thread_count() == threads
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_the_first_error_in_the_order_of_the_rows_is_raised(threads: int) -> None:
+    table = rows("integers, shuffled", 5000)
+    y = np.array(table["y"])
+    y[[2_345, 2_346, 3_000, 4_999]] = math.inf
+    with pytest.raises(fastml.FastmlError, match="has inf in row 2,345 "):
+        fastml.group_stats({"y": y, "id": np.array(table["id"])}, "y", "id", threads=threads)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_an_error_in_the_source_ends_all_threads(threads: int) -> None:
+    table = rows("integers, shuffled", 5000)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from table.slice(0, 3000).to_batches(max_chunksize=100)
+        raise pa.ArrowInvalid("the disk is gone")
+
+    before = threading.active_count()
+    with pytest.raises(fastml.FastmlError, match="the disk is gone"):
+        reader = pa.RecordBatchReader.from_batches(table.schema, batches())
+        fastml.group_stats(reader, "y", "id", threads=threads)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
+        if first_row >= 1000:
+            raise KeyboardInterrupt
+        return measure(rows, roles, first_row, *rest)
+
+    measure = gather.measure
+    monkeypatch.setattr(gather, "measure", interrupted)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        fastml.group_stats(rows("integers, shuffled", 5000), "y", "id", threads=threads)
+    assert threading.active_count() == before
+
+
+def test_no_more_parts_than_threads_are_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive, most, lock = 0, 0, threading.Lock()
+
+    def measured(*args: Any) -> Any:
+        nonlocal alive, most
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        return measure(*args)
+
+    def added(self: Any, part: Any) -> None:
+        nonlocal alive
+        add(self, part)
+        with lock:
+            alive -= 1
+
+    measure, add = gather.measure, gather._Gather.add
+    monkeypatch.setattr(gather, "measure", measured)
+    monkeypatch.setattr(gather._Gather, "add", added)
+    fastml.group_stats(rows("integers, shuffled", 9000), "y", "id", threads=3)
+    assert most <= 3
