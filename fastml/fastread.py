@@ -25,8 +25,9 @@ WORTH_LOADING = 400_000_000
 WORTH_STARTING = 4_000_000
 # Rows of a batch: a tile's.
 BATCH = 1 << 20
-# Row groups that Polars may decode ahead of use; its own default is twice that, or more.
-_AHEAD = "POLARS_ROW_GROUP_PREFETCH_SIZE", "2"
+# Row groups that Polars may have read ahead of each thread: by default so many that memory holds hundreds of megabytes,
+# and no faster.
+_AHEAD = "POLARS_ROW_GROUP_PREFETCH_SIZE", "1"
 
 
 def is_fast(files: Sequence[File], columns: Sequence[str], schema: pa.Schema) -> bool:
