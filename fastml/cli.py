@@ -37,6 +37,10 @@ _USAGE_ERROR: Any = typer.BadParameter.__base__
 _CLICK_ERROR: Any = _USAGE_ERROR.__base__
 
 
+# What typer returns after Ctrl-C, as shells do: 128 and the signal's number.
+_INTERRUPTED = 130
+
+
 class Method(StrEnum):
     """Estimation methods."""
 
@@ -244,10 +248,14 @@ def main() -> None:
             sys.stderr.write(error.format_message() + "\n")  # no arguments: the whole help
             raise SystemExit(2) from None
         _fail(error.format_message())
+    except MemoryError as error:
+        _fail(f"there is not enough memory: {error}" if str(error) else "there is not enough memory")
     except typer.Abort:
         _fail("interrupted")
     except SystemExit:  # typer's, when the reader of the help is gone: `fastml --help | head` is no error
         code = 0
+    if code == _INTERRUPTED:
+        _say("interrupted", "1;31")
     raise SystemExit(code or 0)
 
 
