@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import FastmlError
+from fastml.labels import as_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,8 +52,8 @@ def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
 
 
 def column(table: Any, name: str) -> Floats:
-    """A column of an Arrow table as doubles."""
-    return np.asarray(table[name].to_numpy(), dtype=np.float64)
+    """A column of an Arrow table, without nulls, as doubles."""
+    return as_numpy(table[name].combine_chunks())
 
 
 def school_names(table: Any, order: npt.NDArray[np.intp]) -> list[str]:

@@ -21,6 +21,7 @@ from fastml.groupstats import Groups, GroupStats
 from fastml.naive import Naive, naive_answers
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
+from fastml.sources import arrow_numbers
 from fastml.varcomp import Optimum, SizeTable, VarianceComponents
 from fastml.weighted import fit_weighted
 
@@ -252,7 +253,8 @@ class OneWayFit(FitInference, FitFaces):
                 raise ArgumentError(
                     "group", name, ["another name"], "the table of school means has a column of that name"
                 )
-        table = pa.table({**labels, **figures})
+        # Arrow's own way from arrays to a table imports pandas.
+        table = pa.table({**labels, **{name: arrow_numbers(values) for name, values in figures.items()}})
         if sort is None:
             return table
         if sort not in table.column_names:

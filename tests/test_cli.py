@@ -139,6 +139,13 @@ def test_the_command_loads_no_pandas(call: list[object]) -> None:
     assert done.stderr == "[]\n"
 
 
+def test_the_report_loads_no_pandas(lecture_file: Path, tmp_path: Path) -> None:
+    program = "import sys; from fastml.cli import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
+    words = ["report", str(lecture_file), "-y", "bsmmatxx", "-g", "idschool", "-o", str(tmp_path / "r.html")]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_same_bytes_whatever_the_hash_seed(call: list[object]) -> None:
     outputs = {run(*call, "--format", "json", env={**os.environ, "PYTHONHASHSEED": seed}).stdout for seed in "01"}
     assert len(outputs) == 1
