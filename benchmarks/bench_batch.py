@@ -1,0 +1,32 @@
+"""The batch kernel: profile fits of thousands of tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastml.batch import BatchTables, fit_batch
+from fastml.varcomp import gather_sizes
+
+
+@pytest.mark.parametrize("icc", [0.0, 0.2, 0.9])
+@pytest.mark.parametrize("kind", ["sizes", "weighted"])
+def bench_batch(benchmark: Any, kind: str, icc: float, scale: float) -> None:
+    """20,000 tables of 300 schools: by distinct sizes, and a row for each school, as weights make it."""
+    tables = max(int(20_000 * scale), 20)
+    rng = np.random.default_rng(1)
+    part = np.repeat(np.arange(tables), 300)
+    n = rng.integers(15, 46, len(part))
+    mean = rng.normal(size=len(part)) * np.sqrt(icc / (1.0 - icc) + 1.0 / n)
+    ss, zero = rng.chisquare(n - 1.0), np.zeros(len(part))
+    if kind == "sizes":
+        t = gather_sizes(part, tables, n, mean, zero, ss)
+        batch = BatchTables(t.offsets, t.size, t.count, t.mean, t.ss, t.ssw, t.n_obs - 1.0)
+    else:
+        weight = rng.uniform(0.5, 2.0, len(part))
+        batch = BatchTables(np.arange(0, len(part) + 1, 300), n * rng.uniform(0.9, 1.1, len(part)), weight, mean,
+                            zero, np.bincount(part, ss * weight), np.bincount(part, n * weight))  # fmt: skip
+    fits = benchmark(fit_batch, batch, restricted=kind == "sizes", threads=2)
+    assert np.isfinite(fits.theta).all()
