@@ -153,7 +153,7 @@ import fastml
 from fastml import cli, gather
 measure = gather.measure
 def slow(*args):
-    os.write(1, b"a tile\n")
+    os.write(1, b"a tile\\n")
     time.sleep(0.05)
     return measure(*args)
 gather.measure, gather.TILE_ROWS = slow, 10
