@@ -85,6 +85,15 @@ class GridFaces:
         """
         return markdown_table(self._grid())
 
+    def summary(self) -> Summary:
+        """Return what is printed, and the table for a notebook.
+
+        Returns
+        -------
+        Summary
+        """
+        return Summary(str(self), self.to_html())
+
     def _repr_html_(self) -> str:
         return self.to_html()
 

@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import fastml
-from fastml import plots
+from fastml import canvas, plots
 from fastml.canvas import inline_svg
 from fastml.intervals import interval
 
@@ -194,6 +194,21 @@ def test_long_names_and_no_variance(name: str) -> None:
     fit = fastml.fit(data, *reversed(data))
     assert fit.singular
     assert_whole(getattr(plots, name)(fit))
+
+
+def test_what_lies_side_by_side_differs_in_grey() -> None:
+    """By CIE lightness, 0 to 100, on which grey printing and every eye agree."""
+
+    def lightness(colour: str) -> float:
+        rgb = np.array([int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)])
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return float(116.0 * np.cbrt(linear @ np.array([0.2126, 0.7152, 0.0722])) - 16.0)
+
+    white = "#ffffff"
+    pairs = [(canvas.BLUE, canvas.OTHER), (canvas.PALE, canvas.INK), (canvas.PALE, white), (canvas.BLUE, canvas.BAND),
+             (canvas.VERMILION, canvas.PALE), (canvas.VERMILION, white), (canvas.GREY, white), (canvas.BAND, canvas.INK)]  # fmt: skip
+    for one, other in pairs:
+        assert abs(lightness(one) - lightness(other)) > 15.0, (one, other)
 
 
 def test_svg_is_the_same_each_time_and_its_ids_are_its_own(fit: fastml.OneWayFit) -> None:

@@ -221,6 +221,7 @@ def test_statistics_show_what_they_hold() -> None:
     assert words[1:8] == ["Outcome", "Students", "Groups", "Smallest", "Largest", "Mean", "Rows left out"]
     assert words[8:] == ["<y>", "3", "2", "1", "2", "2.000", "2"]
     assert "| 3 | 2 | 1 | 2 | 2.000 | 2 |" in stats.to_markdown()
+    assert (str(stats.summary()), stats.summary()._repr_html_()) == (repr(stats), page)
 
 
 def test_a_long_table_is_cut_in_a_notebook_and_nowhere_else() -> None:
