@@ -87,9 +87,9 @@ def memory(name: str, folder: Path, small: Path, idle: float, **environment: str
             found.append(peak)
             if data is folder:
                 seconds.append(taken)
-    most, least = max(peaks[folder]), median(peaks[small])
+    most, ratio = max(peaks[folder]), median(peaks[folder]) / median(peaks[small])
     print(f"{name:24} peak {most:4.0f} MB, {most - idle:4.0f} above an idle import; "
-          f"{median(peaks[folder]) / least:.2f} x that of a tenth of the rows; command {median(seconds):.2f} s")  # fmt: skip
+          f"{ratio:.2f} x that of a tenth of the rows; command {median(seconds):.2f} s")  # fmt: skip
 
 
 def main() -> None:
