@@ -15,7 +15,7 @@ import pyarrow as pa
 from fastml.errors import ArgumentError, FastmlError, ValueNotAllowedError
 from fastml.groupstats import GroupStats, check_numeric, repeat_tag
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
-from fastml.labels import as_arrow
+from fastml.labels import take
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
 from fastml.tile import Part, Roles, measure
@@ -270,8 +270,7 @@ class _Gather:
         weighted = None if self._weighted is None else self._weighted[:, :n_cells]
         group_weight = None if self._group_weight is None else self._group_weight[:n_cells]
         if not np.array_equal(order, np.arange(n_cells)):
-            take = as_arrow(order)
-            keys = {name: column.take(take) for name, column in keys.items()}
+            keys = {name: take(column, order) for name, column in keys.items()}
             counts, moments = counts[order], np.take(moments, order, axis=1)
             weighted = None if weighted is None else np.take(weighted, order, axis=1)
             group_weight = None if group_weight is None else group_weight[order]

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastml.errors import ColumnTypeError
 from fastml.labels import (
     LabelTable,
     NumberTable,
     StringTable,
-    as_arrow,
     as_numpy,
     bits_of,
     from_bits,
     has_bits,
     plain_type,
+    take,
 )
 from fastml.workspace import Workspace
 
@@ -152,7 +151,7 @@ def _encode_combination(columns: Sequence[pa.Array], space: Workspace) -> TileKe
             pairs = pairs if starts is None else pairs[starts[:-1]]
         codes, found = _encode_bits(pairs, pa.int64(), space, _most_values(len(column), starts))
         first, second = np.divmod(as_numpy(found), width)
-        combined = (*(label.take(as_arrow(first)) for label in combined), other_labels.take(as_arrow(second)))
+        combined = (*(take(label, first) for label in combined), take(other_labels, second))
     return TileKeys(codes, combined, starts)
 
 
@@ -228,6 +227,8 @@ def _encode_dictionary(column: pa.DictionaryArray) -> tuple[Codes, pa.Array]:
 def _plain(column: pa.Array) -> pa.Array:
     """Decode dictionaries, views and run ends."""
     if pa.types.is_run_end_encoded(column.type):
+        import pyarrow.compute as pc
+
         column = pc.run_end_decode(column)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -282,10 +283,10 @@ class KeyTable:
         columns: list[pa.Array] = []
         for column, pairs in zip(reversed(self._columns[1:]), reversed(self._pairs), strict=True):
             both = pairs.bits()[codes]
-            columns.append(column.labels().take(as_arrow(both & 0xFFFFFFFF)))
+            columns.append(take(column.labels(), both & 0xFFFFFFFF))
             codes = both >> 32
         first = self._columns[0].labels()
-        columns.append(first.take(as_arrow(codes)) if self._pairs else first)
+        columns.append(take(first, codes) if self._pairs else first)
         return tuple(reversed(columns))
 
     def __len__(self) -> int:
@@ -309,7 +310,11 @@ def sort_order(labels: Sequence[pa.Array]) -> Int64s:
             # Files are often sorted; and NumPy sorts integers several times as fast.
             values = as_numpy(numbers)
             return np.arange(len(values)) if (values[1:] >= values[:-1]).all() else np.argsort(values)
-        order = pc.array_sort_indices(numbers)
+    # Late: importing it takes 20 ms.
+    import pyarrow.compute as pc
+
+    if len(labels) == 1:
+        order = pc.array_sort_indices(labels[0])
     else:
         table = pa.table({str(i): column for i, column in enumerate(labels)})
         order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names])

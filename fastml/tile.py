@@ -13,7 +13,7 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import as_floats
 from fastml.keys import TileKeys, encode_rows
-from fastml.labels import as_arrow
+from fastml.labels import as_arrow, take
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Part", "Roles", "measure"]
@@ -112,8 +112,8 @@ class _Tile:
         seen = moments[0][:, 0] + missing[0] > 0.0
         labels = self._keys.labels
         if not seen.all():
-            take = as_arrow(np.flatnonzero(seen))
-            labels = tuple(column.take(take) for column in labels)
+            places = np.flatnonzero(seen)
+            labels = tuple(take(column, places) for column in labels)
             counts = counts[seen]
             moments, weighted = ([self._kept(table, seen) for table in tables] for tables in (moments, weighted))
             group_weight = None if group_weight is None else group_weight[seen]
