@@ -29,9 +29,10 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-def _silence(wanted: bool) -> None:
+def _silence(wanted: bool) -> bool:
     if wanted:
         warnings.simplefilter("ignore")
+    return wanted  # what a callback returns is the option's value
 
 
 Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
