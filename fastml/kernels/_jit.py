@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it has no stubs
 from numba import extending
 from numba.core import config, types
@@ -63,9 +64,15 @@ def exact(function: _F) -> _F:
     return compiled
 
 
-def intrinsic(function: Callable[..., Any]) -> Any:
-    """Write a function that kernels call in LLVM's own terms, where Numba has none."""
-    return extending.intrinsic(function)
+def intrinsic(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Write a function that kernels call in LLVM's own terms, where Numba has none.
+
+    Parameters
+    ----------
+    plain : callable
+        The same in Python, for where JIT is off.
+    """
+    return lambda function: plain if config.DISABLE_JIT else extending.intrinsic(function)  # type: ignore[attr-defined]
 
 
 @cache
@@ -181,13 +188,20 @@ class Kernel:
 
     def load(self) -> Callable[..., Any]:
         """Compile the kernel, or load it from the cache."""
+        if config.DISABLE_JIT:  # type: ignore[attr-defined]
+            self._compiled = self._interpreted
+            return self._interpreted
         dispatcher = numba.njit(**OPTIONS)(self.function)
-        if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-            dispatcher._cache = NullCache() if cache_folder() is None else _KernelCache(self.function)
-            dispatcher.compile(self.signature)
-            dispatcher.disable_compile()
+        dispatcher._cache = NullCache() if cache_folder() is None else _KernelCache(self.function)
+        dispatcher.compile(self.signature)
+        dispatcher.disable_compile()
         self._compiled = dispatcher
         return dispatcher  # type: ignore[no-any-return]
+
+    def _interpreted(self, *args: Any) -> Any:
+        """The kernel where JIT is off; like compiled code it warns of nothing, such as integers that wrap around."""
+        with np.errstate(all="ignore"):
+            return self.function(*args)
 
     @property
     def cached(self) -> bool | None:

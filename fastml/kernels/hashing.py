@@ -80,7 +80,11 @@ def _bit_shift(n_slots):
     return np.uint64(shift)
 
 
-@intrinsic
+def _plain_flags(flags, at):
+    return np.packbits(flags[at : at + 64] != 0, bitorder="little").view(np.uint64)[0]
+
+
+@intrinsic(_plain_flags)
 def _flags(typing_context, flags, at):
     """Word whose bit k tells whether ``flags[at + k]`` isn't 0, for 64 bytes."""
 
@@ -204,7 +208,11 @@ def rehash_int64(labels, count, slots):
         _enter(np.uint64(labels[code + 1]), code, slots, shift, slots.shape[0] - 1)
 
 
-@intrinsic
+def _plain_word(data, at):
+    return data[at : at + 8].view(np.uint64)[0]
+
+
+@intrinsic(_plain_word)
 def _word(typing_context, data, at):
     """The 8 bytes from a place on, as one word."""
 

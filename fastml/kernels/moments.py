@@ -91,7 +91,16 @@ def _all_valid(valid, start, stop):
     return True
 
 
-@intrinsic
+def _plain_add_value(table, group, value):
+    deviation = value - table[group, 1]
+    if deviation == deviation:
+        table[group, 0] += 1.0
+        table[group, 2] += deviation
+        table[group, 3] += deviation * deviation
+    return deviation
+
+
+@intrinsic(_plain_add_value)
 def _add_value(typing_context, table, group, value):
     """Add [1, 0, d, d^2] to a record, unless d = value - shift is NaN, and return d.
 
@@ -116,7 +125,11 @@ def _add_value(typing_context, table, group, value):
     return types.float64(table, types.uintp, types.float64), generate
 
 
-@intrinsic
+def _plain_fetch(values, at):
+    pass
+
+
+@intrinsic(_plain_fetch)
 def _fetch(typing_context, values, at):
     """Ask for the cache line of a value that will be read once, which may lie behind the end."""
 

@@ -12,7 +12,11 @@ __all__ = ["find_runs_int32", "find_runs_int64"]
 _SAMPLE = 4096
 
 
-@intrinsic
+def _plain_changes(keys, at):
+    return np.packbits(keys[at : at + 64] != keys[at - 1 : at + 63], bitorder="little").view(np.uint64)[0]
+
+
+@intrinsic(_plain_changes)
 def _changes(typing_context, keys, at):
     """Word whose bit k tells whether ``keys[at + k]`` differs from the key before it, for 64 keys.
 
@@ -32,7 +36,11 @@ def _changes(typing_context, keys, at):
     return types.uint64(keys, types.intp), generate
 
 
-@intrinsic
+def _plain_lowest_bit(word):
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+@intrinsic(_plain_lowest_bit)
 def _lowest_bit(typing_context, word):
     """Place of the lowest bit that is set, of a word that isn't 0."""
 
