@@ -53,3 +53,12 @@ def test_two_commands_each_with_its_own_environment() -> None:
 def test_links_lead_to_files() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_links_within_the_page_lead_to_headings() -> None:
+    heads = [
+        re.sub(r"[^a-z0-9 _-]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", README, re.M)
+    ]
+    targets = re.findall(r"\]\(#([^)]+)\)", README)
+    assert len(targets) > 5
+    assert set(targets) <= set(heads)
