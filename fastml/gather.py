@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.columns import check_numeric, repeat_tag
 from fastml.errors import ArgumentError, FastmlError, ValueNotAllowedError
-from fastml.groupstats import GroupStats, check_numeric, repeat_tag
+from fastml.groupstats import GroupStats
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import take
 from fastml.sources import Source, open_source

@@ -1,45 +1,31 @@
-"""GroupStats: the mergeable sufficient statistics of the model; their addition, Arrow and Parquet forms."""
+"""GroupStats: the mergeable sufficient statistics of the model."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import (
-    ArgumentError,
-    ColumnNotFoundError,
-    ColumnTypeError,
-    FastmlError,
-    MergeError,
-    SourceError,
-    ValueNotAllowedError,
-)
+from fastml.columns import repeat_tag
+from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError
+from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
 from fastml.files import replace_file
 from fastml.grids import Grid, statistics_grid
-from fastml.keys import KeyTable, check_key_type, encode_tile, sort_order
 from fastml.markup import GridFaces
+from fastml.merging import add
 from fastml.readers import first_line
-from fastml.sources import arrow_numbers, open_source, schema_metadata
+from fastml.sources import arrow_numbers
 
-__all__ = ["GroupStats", "Groups", "as_floats", "check_numeric", "from_summary", "is_stats_file", "repeat_tag"]
+__all__ = ["GroupStats", "Groups"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
-
-_METADATA_KEY = b"fastml"
-_VERSION = 1
-_COUNTS = ("rows", "no_weight", "zero_weight")
-_MOMENTS = ("n", "mean", "residual", "ss")
-_WEIGHTED = ("w", "w_mean", "w_residual", "w_ss", "w2")
 
 
 @dataclass(frozen=True)
@@ -134,7 +120,7 @@ class GroupStats(GridFaces):
     def __add__(self, other: GroupStats) -> GroupStats:
         if not isinstance(other, GroupStats):
             return NotImplemented
-        return _add(self, other)
+        return add(self, other)
 
     def __radd__(self, other: object) -> GroupStats:
         # sum() starts from 0.
@@ -311,7 +297,7 @@ class GroupStats(GridFaces):
 
         Examples
         --------
-        >>> stats = from_summary(n=[2, 30], mean=[4.0, 6.0], sd=[1.0, 2.0], group=["a", "b"])
+        >>> stats = GroupStats.from_summary(n=[2, 30], mean=[4.0, 6.0], sd=[1.0, 2.0], group=["a", "b"])
         >>> stats.without_small(10).notes
         ('groups of fewer than 10 left out: 1 group, 2 rows',)
         """
@@ -346,29 +332,7 @@ class GroupStats(GridFaces):
             ``mean:NAME``, ``residual:NAME``, ``ss:NAME`` (and ``w:``, ``w_mean:``, ``w_residual:``, ``w_ss:``,
             ``w2:``); ``group_weight``.
         """
-        columns: dict[str, Any] = {f"key:{name}": self.keys[name] for name in self.keys.column_names}
-        for i, name in enumerate(_COUNTS):
-            columns[name] = np.ascontiguousarray(self.counts[:, i]).astype(np.int64)
-        tables = [(_MOMENTS, self.moments)] + ([] if self.weighted is None else [(_WEIGHTED, self.weighted)])
-        for fields, tensor in tables:
-            for i, outcome in enumerate(self.outcomes):
-                for j, field in enumerate(fields):
-                    values = np.ascontiguousarray(tensor[i, :, j])
-                    columns[f"{field}:{outcome}"] = values.astype(np.int64) if field == "n" else values
-        if self.group_weight is not None:
-            columns["group_weight"] = self.group_weight
-        description = {
-            "content": "group statistics",
-            "version": _VERSION,
-            "by": self.by,
-            "group": self.group,
-            "outcomes": self.outcomes,
-            "weights": self.weights,
-            "group_weights": self.group_weights,
-            "labelled": self.labelled,
-            "notes": self.notes,
-        }
-        return pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(description).encode()})
+        return to_table(self)
 
     @classmethod
     def from_arrow(cls, table: pa.Table) -> GroupStats:
@@ -389,7 +353,7 @@ class GroupStats(GridFaces):
         """
         if not isinstance(table, pa.Table):
             raise SourceError(f"data of type {type(table).__name__} are no Arrow table")
-        return _from_arrow(table, "the table")
+        return _from_table(table, "the table")
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the statistics to a Parquet file, exactly; the file is replaced whole or not at all.
@@ -433,301 +397,40 @@ class GroupStats(GridFaces):
                 table = file.read()
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"file {path} can't be read: {first_line(error)}") from None
-        return _from_arrow(table, f"file {path}")
+        return _from_table(table, f"file {path}")
 
     @staticmethod
     def from_summary(
         *, n: Any, mean: Any, sd: Any, group: Any = None, outcome: str = "y", group_name: str = "group"
     ) -> GroupStats:
-        """Statistics from a published table of schools; see `from_summary` of this module."""
-        return from_summary(n=n, mean=mean, sd=sd, group=group, outcome=outcome, group_name=group_name)
+        """Statistics from a published table of schools.
+
+        Parameters
+        ----------
+        n, mean, sd : array_like, shape (J,)
+            Observations, mean and standard deviation (divisor n - 1) of each group; sd is null or NaN where n is 1.
+        group : array_like, shape (J,), optional
+            Labels, each once. Without, the statistics can be fitted but not added to others.
+        outcome, group_name : str
+            Names to give to the outcome and the group.
+
+        Returns
+        -------
+        GroupStats
+
+        Examples
+        --------
+        >>> stats = GroupStats.from_summary(n=[2, 3], mean=[4.0, 6.0], sd=[1.0, 2.0], group=["a", "b"])
+        >>> stats.groups().ss.tolist()
+        [1.0, 8.0]
+        """
+        fields = summary_fields(n=n, mean=mean, sd=sd, group=group, outcome=outcome, group_name=group_name)
+        return GroupStats(**fields)
 
 
-def repeat_tag(tag: str, value: Any, length: int) -> pa.Array:
-    """Key column of one label throughout.
-
-    Parameters
-    ----------
-    tag : str
-        Its name, for messages.
-    value : str, number or date
-    length : int
-
-    Returns
-    -------
-    pyarrow.Array
-
-    Raises
-    ------
-    FastmlError
-        The value is no label.
-    """
-    try:
-        label = pa.scalar(value)
-        good = not (pa.types.is_null(label.type) or pa.types.is_nested(label.type)) and value == value
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        good = False
-    if not good:
-        raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
-    return pa.repeat(label, length)
-
-
-def check_numeric(role: str, field: pa.Field) -> None:
-    """Refuse a column that holds no numbers; booleans and decimals are numbers, strings of digits are not.
-
-    Raises
-    ------
-    ColumnTypeError
-    """
-    dtype = field.type
-    numeric = (
-        pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
-        or pa.types.is_boolean(dtype) or pa.types.is_null(dtype)
-    )  # fmt: skip
-    if numeric:
-        return
-    text = pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype)
-    remedy = "it must be numeric"
-    if text:
-        remedy += ", and digits in strings are not taken for numbers: convert the column first"
-    elif pa.types.is_dictionary(dtype):
-        remedy += ": decode the categories to numbers first"
-    raise ColumnTypeError(role, field.name, dtype, remedy)
-
-
-def as_floats(column: pa.Array) -> Floats:
-    """Float64 values of a numeric column (n,), missing ones NaN; no copy where none is needed."""
-    if pa.types.is_null(column.type):
-        return np.full(len(column), np.nan)
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.uint8())
-    if not pa.types.is_float64(column.type):
-        column = column.cast(pa.float64(), safe=False)
-    if column.null_count:
-        column = column.fill_null(np.nan)
-    return np.asarray(column)
-
-
-def _add(a: GroupStats, b: GroupStats) -> GroupStats:
-    from fastml.kernels import moments as kernel
-
-    for what in ("by", "group", "outcomes", "weights", "group_weights"):
-        left, right = getattr(a, what), getattr(b, what)
-        if left != right:
-            raise MergeError(f"statistics of different {what} can't be added: {left!r} and {right!r}")
-    if not (a.labelled and b.labelled):
-        raise MergeError("statistics without labels can't be added: nobody can tell which groups are the same")
-    types = [_common_type(name, a.keys[name].type, b.keys[name].type) for name in a.keys.column_names]
-    table = KeyTable(types)
-    parts = []
-    for stats in (a, b):
-        labels = [
-            _as_type(name, stats.keys[name].combine_chunks(), dtype)
-            for name, dtype in zip(stats.keys.column_names, types, strict=True)
-        ]
-        parts.append((stats, table.codes_for(labels)))
-    p, n_cells = len(a.outcomes), len(table)
-    counts, moments = np.zeros((n_cells, 3)), np.zeros((p, n_cells, 4))
-    weighted = None if a.weighted is None else np.zeros((p, n_cells, 5))
-    group_weight = None if a.group_weight is None else np.full(n_cells, np.nan)
-    labels_now = table.labels()
-    for stats, codes in parts:
-        counts[codes] += stats.counts
-        if group_weight is not None and stats.group_weight is not None:
-            bad = kernel.same_in_group(codes, stats.group_weight, group_weight)
-            if bad >= 0:
-                label = ", ".join(str(column[int(codes[bad])].as_py()) for column in labels_now)
-                raise MergeError(
-                    f"group {label} has group weight {group_weight[codes[bad]]!r} in one of the statistics and "
-                    f"{stats.group_weight[bad]!r} in the other; a group has one weight"
-                )
-        for i in range(p):
-            if weighted is not None and stats.weighted is not None:
-                kernel.fold(weighted[i], codes, stats.weighted[i])
-            kernel.fold(moments[i], codes, stats.moments[i])
-    order = sort_order(labels_now)
-    take = arrow_numbers(order)
-    names = a.keys.column_names
-    return replace(
-        a,
-        keys=pa.table({name: column.take(take) for name, column in zip(names, labels_now, strict=True)}),
-        counts=counts[order],
-        moments=np.take(moments, order, axis=1),
-        weighted=None if weighted is None else np.take(weighted, order, axis=1),
-        group_weight=None if group_weight is None else group_weight[order],
-        notes=(*a.notes, *b.notes),
-    )
-
-
-def _as_type(name: str, labels: pa.Array, dtype: pa.DataType) -> pa.Array:
-    try:
-        return labels.cast(dtype)
-    except pa.ArrowException as error:
-        raise MergeError(
-            f"key {name!r} of one of the statistics can't be {dtype}, as the other's: {first_line(error)}"
-        ) from None
-
-
-def _common_type(name: str, a: pa.DataType, b: pa.DataType) -> pa.DataType:
-    """Type that holds the labels of both; a file may have a school's id as integer, another as float or int32."""
-    if a == b:
-        return a
-    text = (pa.types.is_string, pa.types.is_large_string)
-    if any(is_kind(a) for is_kind in text) and any(is_kind(b) for is_kind in text):
-        return pa.large_string()
-    number = (pa.types.is_integer, pa.types.is_floating)
-    if any(is_kind(a) for is_kind in number) and any(is_kind(b) for is_kind in number):
-        return pa.int64() if pa.types.is_integer(a) and pa.types.is_integer(b) else pa.float64()
-    if pa.types.is_null(a) or pa.types.is_null(b):
-        return b if pa.types.is_null(a) else a
-    raise MergeError(f"key {name!r} has type {a} in one of the statistics and {b} in the other; cast one of them")
-
-
-def is_stats_file(path: Any) -> bool:
-    """Whether a path names a Parquet file that `GroupStats.write` made.
-
-    Parameters
-    ----------
-    path : str, path or anything
-
-    Returns
-    -------
-    bool
-    """
-    if not isinstance(path, (str, os.PathLike)) or Path(path).is_dir():
-        return False
-    return _METADATA_KEY in schema_metadata(path)
-
-
-def _from_arrow(table: pa.Table, source: str) -> GroupStats:
-    try:
-        description = json.loads((table.schema.metadata or {})[_METADATA_KEY])
-        if description["content"] != "group statistics":
-            raise KeyError
-    except (KeyError, ValueError, TypeError):
-        raise SourceError(f"{source} holds no fastml statistics") from None
-    if description.get("version") != _VERSION:
-        raise SourceError(
-            f"{source} holds statistics of version {description.get('version')}; this fastml reads version {_VERSION}: "
-            "upgrade fastml or write the file anew"
-        )
-    try:
-        by, group, outcomes = (tuple(description[name]) for name in ("by", "group", "outcomes"))
-        names = [name.removeprefix("key:") for name in table.column_names if name.startswith("key:")]
-
-        def column(name: str) -> Floats:
-            return np.asarray(table[name].combine_chunks().cast(pa.float64()))
-
-        def tensor(fields: Iterable[str]) -> Floats:
-            return np.array([np.column_stack([column(f"{field}:{y}") for field in fields]) for y in outcomes])
-
-        read = GroupStats(
-            keys=pa.table({name: table[f"key:{name}"].combine_chunks() for name in names}),
-            by=by,
-            group=group,
-            outcomes=outcomes,
-            counts=np.column_stack([column(name) for name in _COUNTS]),
-            moments=tensor(_MOMENTS),
-            weighted=tensor(_WEIGHTED) if f"w:{outcomes[0]}" in table.column_names else None,
-            group_weight=column("group_weight") if "group_weight" in table.column_names else None,
-            weights=description["weights"],
-            group_weights=description["group_weights"],
-            labelled=description["labelled"],
-            notes=tuple(description.get("notes", ())),
-        )
-        problem = _problem(read)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
-        problem = first_line(error)
+def _from_table(table: pa.Table, source: str) -> GroupStats:
+    stats = GroupStats(**read_fields(table, source))
+    problem = find_problem(stats)
     if problem:
         raise SourceError(f"{source} holds damaged fastml statistics ({problem})")
-    return read
-
-
-def _problem(stats: GroupStats) -> str:
-    """What can't be in statistics that `to_arrow` made, or an empty string."""
-    texts = [*stats.by, *stats.group, *stats.outcomes, *stats.notes]
-    texts += [name for name in (stats.weights, stats.group_weights) if name is not None]
-    if not all(isinstance(text, str) for text in texts) or not (stats.group and stats.outcomes):
-        return "its names are no names"
-    if tuple(stats.keys.column_names) != (*stats.by, *stats.group):
-        return "its keys are others than it says"
-    if (stats.weighted is None) != (not (stats.weights or stats.group_weights)):
-        return "its weights are others than it says"
-    whole = np.concatenate([stats.counts.ravel(), stats.moments[:, :, 0].ravel()])
-    if not np.all((whole >= 0.0) & (whole == np.floor(whole)) & (whole < 2.0**63)):
-        return "a number of rows is no whole number"
-    for what, tensor in (("", stats.moments), ("weighted ", stats.weighted)):
-        if tensor is not None and not (np.isfinite(tensor).all() and (tensor[:, :, [0, 3]] >= 0.0).all()):
-            return f"a {what}mean or sum of squares is no number"
-    if stats.group_weight is not None and not (stats.group_weight[~np.isnan(stats.group_weight)] > 0.0).all():
-        return "a group's weight is no number above 0"
-    keys = [column.combine_chunks() for column in stats.keys.columns]
-    if len(encode_tile(keys).labels[0]) < stats.keys.num_rows:
-        return "a group is there twice"
-    if stats.by and not np.array_equal(sort_order(keys), np.arange(stats.keys.num_rows)):
-        return "its groups are not in order"
-    return ""
-
-
-def from_summary(
-    *, n: Any, mean: Any, sd: Any, group: Any = None, outcome: str = "y", group_name: str = "group"
-) -> GroupStats:
-    """Statistics from a published table of schools.
-
-    Parameters
-    ----------
-    n, mean, sd : array_like, shape (J,)
-        Observations, mean and standard deviation (divisor n - 1) of each group; sd is null or NaN where n is 1.
-    group : array_like, shape (J,), optional
-        Labels, each once. Without, the statistics can be fitted but not added to others.
-    outcome, group_name : str
-        Names to give to the outcome and the group.
-
-    Returns
-    -------
-    GroupStats
-
-    Examples
-    --------
-    >>> stats = from_summary(n=[2, 3], mean=[4.0, 6.0], sd=[1.0, 2.0], group=["a", "b"])
-    >>> stats.groups().ss.tolist()
-    [1.0, 8.0]
-    """
-    for role, given in (("outcome", outcome), ("group_name", group_name)):
-        if not isinstance(given, str):
-            raise ArgumentError(role, given, ["a column's name"])
-    columns = {"n": n, "mean": mean, "sd": sd}
-    if group is not None:
-        columns[group_name if group_name not in columns else "group"] = group
-    source = open_source(columns, list(columns))
-    table = pa.Table.from_batches(list(source.batches), source.schema)
-    for name in ("n", "mean", "sd"):
-        check_numeric(name, table.schema.field(name))
-    for field in list(table.schema)[3:]:
-        check_key_type("group", field)
-    size, means, sds = (as_floats(table[name].combine_chunks()) for name in ("n", "mean", "sd"))
-    for name, values, wrong, remedy in (
-        ("n", size, ~((size >= 1) & (size <= 1e15)) | (size != np.floor(size)), "a group has 1 observation or more"),
-        ("mean", means, ~np.isfinite(means), "a mean is a finite number"),
-        ("sd", sds, (size > 1) & ~((sds >= 0) & np.isfinite(sds)), "an sd is 0 or more, null only where n is 1"),
-        ("sd", sds, (size > 1) & (sds >= 1e145), "divide means and sds by a constant"),
-        ("sd", sds, (size == 1) & (sds > 0), "one observation has no sd: give null"),
-    ):
-        if wrong.any():
-            bad = int(np.argmax(wrong))
-            raise ValueNotAllowedError(f"{name} is {values[bad]:g} in row {bad} (the first is 0); {remedy}")
-    labels = arrow_numbers(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
-    keys = encode_tile([labels])
-    if len(keys.labels[0]) < len(size) or labels.null_count:
-        raise ValueNotAllowedError("group has a label twice or a null one; a summary has one row per group")
-    order = sort_order([labels])
-    moments = np.column_stack([size, means, np.zeros(len(size)), np.where(size > 1, (size - 1) * sds**2, 0.0)])
-    return GroupStats(
-        keys=pa.table({group_name: labels.take(arrow_numbers(order))}),
-        by=(),
-        group=(group_name,),
-        outcomes=(outcome,),
-        counts=np.column_stack([size, np.zeros((len(size), 2))])[order],
-        moments=moments[None, order],
-        labelled=group is not None,
-    )
+    return stats

@@ -107,7 +107,7 @@ def _read_all(data: Any) -> GroupStats | None:
 
 
 def _is_stats(path: str) -> bool:
-    from fastml.groupstats import is_stats_file
+    from fastml.exchange import is_stats_file
 
     return is_stats_file(path)
 

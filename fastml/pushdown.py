@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.columns import as_floats
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
 from fastml.gather import check_roles
-from fastml.groupstats import GroupStats, as_floats
+from fastml.groupstats import GroupStats
 from fastml.keys import sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
-from fastml.groupstats import as_floats
 from fastml.keys import KeyTable, encode_rows, plain_type, sort_order
 from fastml.labels import as_arrow
 from fastml.replication import CellMoments

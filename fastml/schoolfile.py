@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastml.columns import as_floats, check_numeric
 from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
-from fastml.groupstats import as_floats, check_numeric
 from fastml.sources import open_source
 from fastml.surveyroles import ColumnFinder, Roles, find_group_weight
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.columns import as_floats, check_numeric
 from fastml.errors import ValueNotAllowedError
-from fastml.groupstats import as_floats, check_numeric
 from fastml.sources import Source, arrow_numbers, open_source
 from fastml.surveyroles import Roles
 

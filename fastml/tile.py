@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
-from fastml.groupstats import as_floats
 from fastml.keys import TileKeys, encode_rows
 from fastml.labels import as_arrow, take
 from fastml.workspace import Spare, Workspace

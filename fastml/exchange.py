@@ -1,0 +1,200 @@
+"""What group statistics are made of, from and to the world: Arrow tables, their files, published summaries."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fastml.columns import as_floats, check_numeric
+from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
+from fastml.keys import check_key_type, encode_tile, sort_order
+from fastml.readers import first_line
+from fastml.sources import arrow_numbers, open_source, schema_metadata
+
+if TYPE_CHECKING:
+    from fastml.groupstats import GroupStats
+
+__all__ = ["find_problem", "is_stats_file", "read_fields", "summary_fields", "to_table"]
+
+Floats = npt.NDArray[np.float64]
+
+VERSION = 1
+_METADATA_KEY = b"fastml"
+_COUNTS = ("rows", "no_weight", "zero_weight")
+_MOMENTS = ("n", "mean", "residual", "ss")
+_WEIGHTED = ("w", "w_mean", "w_residual", "w_ss", "w2")
+
+
+def to_table(stats: GroupStats) -> pa.Table:
+    """Return the table of `GroupStats.to_arrow`."""
+    columns: dict[str, Any] = {f"key:{name}": stats.keys[name] for name in stats.keys.column_names}
+    for i, name in enumerate(_COUNTS):
+        columns[name] = np.ascontiguousarray(stats.counts[:, i]).astype(np.int64)
+    tables = [(_MOMENTS, stats.moments)] + ([] if stats.weighted is None else [(_WEIGHTED, stats.weighted)])
+    for fields, tensor in tables:
+        for i, outcome in enumerate(stats.outcomes):
+            for j, field in enumerate(fields):
+                values = np.ascontiguousarray(tensor[i, :, j])
+                columns[f"{field}:{outcome}"] = values.astype(np.int64) if field == "n" else values
+    if stats.group_weight is not None:
+        columns["group_weight"] = stats.group_weight
+    description = {
+        "content": "group statistics",
+        "version": VERSION,
+        "by": stats.by,
+        "group": stats.group,
+        "outcomes": stats.outcomes,
+        "weights": stats.weights,
+        "group_weights": stats.group_weights,
+        "labelled": stats.labelled,
+        "notes": stats.notes,
+    }
+    return pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(description).encode()})
+
+
+def is_stats_file(path: Any) -> bool:
+    """Whether a path names a Parquet file that `GroupStats.write` made.
+
+    Parameters
+    ----------
+    path : str, path or anything
+
+    Returns
+    -------
+    bool
+    """
+    if not isinstance(path, (str, os.PathLike)) or Path(path).is_dir():
+        return False
+    return _METADATA_KEY in schema_metadata(path)
+
+
+def read_fields(table: pa.Table, source: str) -> dict[str, Any]:
+    """Return the fields of the `GroupStats` that a table holds.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    source : str
+        What it is, for messages.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    SourceError
+        The table holds none, or of a version that this fastml doesn't know, or lacks some of it.
+    """
+    try:
+        description = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+        if description["content"] != "group statistics":
+            raise KeyError
+    except (KeyError, ValueError, TypeError):
+        raise SourceError(f"{source} holds no fastml statistics") from None
+    if description.get("version") != VERSION:
+        raise SourceError(
+            f"{source} holds statistics of version {description.get('version')}; this fastml reads version {VERSION}: "
+            "upgrade fastml or write the file anew"
+        )
+    try:
+        by, group, outcomes = (tuple(description[name]) for name in ("by", "group", "outcomes"))
+        names = [name.removeprefix("key:") for name in table.column_names if name.startswith("key:")]
+
+        def column(name: str) -> Floats:
+            return np.asarray(table[name].combine_chunks().cast(pa.float64()))
+
+        def tensor(fields: Iterable[str]) -> Floats:
+            return np.array([np.column_stack([column(f"{field}:{y}") for field in fields]) for y in outcomes])
+
+        return {
+            "keys": pa.table({name: table[f"key:{name}"].combine_chunks() for name in names}),
+            "by": by,
+            "group": group,
+            "outcomes": outcomes,
+            "counts": np.column_stack([column(name) for name in _COUNTS]),
+            "moments": tensor(_MOMENTS),
+            "weighted": tensor(_WEIGHTED) if f"w:{outcomes[0]}" in table.column_names else None,
+            "group_weight": column("group_weight") if "group_weight" in table.column_names else None,
+            "weights": description["weights"],
+            "group_weights": description["group_weights"],
+            "labelled": description["labelled"],
+            "notes": tuple(description.get("notes", ())),
+        }
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        raise SourceError(f"{source} holds damaged fastml statistics ({first_line(error)})") from None
+
+
+def find_problem(stats: GroupStats) -> str:
+    """What can't be in statistics that `to_arrow` made, or an empty string."""
+    texts = [*stats.by, *stats.group, *stats.outcomes, *stats.notes]
+    texts += [name for name in (stats.weights, stats.group_weights) if name is not None]
+    if not all(isinstance(text, str) for text in texts) or not (stats.group and stats.outcomes):
+        return "its names are no names"
+    if tuple(stats.keys.column_names) != (*stats.by, *stats.group):
+        return "its keys are others than it says"
+    if (stats.weighted is None) != (not (stats.weights or stats.group_weights)):
+        return "its weights are others than it says"
+    whole = np.concatenate([stats.counts.ravel(), stats.moments[:, :, 0].ravel()])
+    if not np.all((whole >= 0.0) & (whole == np.floor(whole)) & (whole < 2.0**63)):
+        return "a number of rows is no whole number"
+    for what, tensor in (("", stats.moments), ("weighted ", stats.weighted)):
+        if tensor is not None and not (np.isfinite(tensor).all() and (tensor[:, :, [0, 3]] >= 0.0).all()):
+            return f"a {what}mean or sum of squares is no number"
+    if stats.group_weight is not None and not (stats.group_weight[~np.isnan(stats.group_weight)] > 0.0).all():
+        return "a group's weight is no number above 0"
+    keys = [column.combine_chunks() for column in stats.keys.columns]
+    if len(encode_tile(keys).labels[0]) < stats.keys.num_rows:
+        return "a group is there twice"
+    if stats.by and not np.array_equal(sort_order(keys), np.arange(stats.keys.num_rows)):
+        return "its groups are not in order"
+    return ""
+
+
+def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, group_name: str) -> dict[str, Any]:
+    """Return the fields of the `GroupStats` of a published table of schools; see `GroupStats.from_summary`."""
+    for role, given in (("outcome", outcome), ("group_name", group_name)):
+        if not isinstance(given, str):
+            raise ArgumentError(role, given, ["a column's name"])
+    columns = {"n": n, "mean": mean, "sd": sd}
+    if group is not None:
+        columns[group_name if group_name not in columns else "group"] = group
+    source = open_source(columns, list(columns))
+    table = pa.Table.from_batches(list(source.batches), source.schema)
+    for name in ("n", "mean", "sd"):
+        check_numeric(name, table.schema.field(name))
+    for field in list(table.schema)[3:]:
+        check_key_type("group", field)
+    size, means, sds = (as_floats(table[name].combine_chunks()) for name in ("n", "mean", "sd"))
+    for name, values, wrong, remedy in (
+        ("n", size, ~((size >= 1) & (size <= 1e15)) | (size != np.floor(size)), "a group has 1 observation or more"),
+        ("mean", means, ~np.isfinite(means), "a mean is a finite number"),
+        ("sd", sds, (size > 1) & ~((sds >= 0) & np.isfinite(sds)), "an sd is 0 or more, null only where n is 1"),
+        ("sd", sds, (size > 1) & (sds >= 1e145), "divide means and sds by a constant"),
+        ("sd", sds, (size == 1) & (sds > 0), "one observation has no sd: give null"),
+    ):
+        if wrong.any():
+            bad = int(np.argmax(wrong))
+            raise ValueNotAllowedError(f"{name} is {values[bad]:g} in row {bad} (the first is 0); {remedy}")
+    labels = arrow_numbers(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
+    keys = encode_tile([labels])
+    if len(keys.labels[0]) < len(size) or labels.null_count:
+        raise ValueNotAllowedError("group has a label twice or a null one; a summary has one row per group")
+    order = sort_order([labels])
+    moments = np.column_stack([size, means, np.zeros(len(size)), np.where(size > 1, (size - 1) * sds**2, 0.0)])
+    return {
+        "keys": pa.table({group_name: labels.take(arrow_numbers(order))}),
+        "by": (),
+        "group": (group_name,),
+        "outcomes": (outcome,),
+        "counts": np.column_stack([size, np.zeros((len(size), 2))])[order],
+        "moments": moments[None, order],
+        "labelled": group is not None,
+    }

@@ -1,0 +1,109 @@
+"""The sum of two group statistics: which cells are the same, and why they may not be added."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from fastml.errors import MergeError
+from fastml.keys import KeyTable, sort_order
+from fastml.readers import first_line
+from fastml.sources import arrow_numbers
+
+if TYPE_CHECKING:
+    from fastml.groupstats import GroupStats
+
+__all__ = ["add"]
+
+
+def add(a: GroupStats, b: GroupStats) -> GroupStats:
+    """Add statistics of the same outcomes, keys and weights.
+
+    Parameters
+    ----------
+    a, b : GroupStats
+
+    Returns
+    -------
+    GroupStats
+
+    Raises
+    ------
+    MergeError
+        They are of different things, without labels, or a group's own weight differs.
+    """
+    from fastml.kernels import moments as kernel
+
+    for what in ("by", "group", "outcomes", "weights", "group_weights"):
+        left, right = getattr(a, what), getattr(b, what)
+        if left != right:
+            raise MergeError(f"statistics of different {what} can't be added: {left!r} and {right!r}")
+    if not (a.labelled and b.labelled):
+        raise MergeError("statistics without labels can't be added: nobody can tell which groups are the same")
+    types = [_common_type(name, a.keys[name].type, b.keys[name].type) for name in a.keys.column_names]
+    table = KeyTable(types)
+    parts = []
+    for stats in (a, b):
+        labels = [
+            _as_type(name, stats.keys[name].combine_chunks(), dtype)
+            for name, dtype in zip(stats.keys.column_names, types, strict=True)
+        ]
+        parts.append((stats, table.codes_for(labels)))
+    p, n_cells = len(a.outcomes), len(table)
+    counts, moments = np.zeros((n_cells, 3)), np.zeros((p, n_cells, 4))
+    weighted = None if a.weighted is None else np.zeros((p, n_cells, 5))
+    group_weight = None if a.group_weight is None else np.full(n_cells, np.nan)
+    labels_now = table.labels()
+    for stats, codes in parts:
+        counts[codes] += stats.counts
+        if group_weight is not None and stats.group_weight is not None:
+            bad = kernel.same_in_group(codes, stats.group_weight, group_weight)
+            if bad >= 0:
+                label = ", ".join(str(column[int(codes[bad])].as_py()) for column in labels_now)
+                raise MergeError(
+                    f"group {label} has group weight {group_weight[codes[bad]]!r} in one of the statistics and "
+                    f"{stats.group_weight[bad]!r} in the other; a group has one weight"
+                )
+        for i in range(p):
+            if weighted is not None and stats.weighted is not None:
+                kernel.fold(weighted[i], codes, stats.weighted[i])
+            kernel.fold(moments[i], codes, stats.moments[i])
+    order = sort_order(labels_now)
+    take = arrow_numbers(order)
+    names = a.keys.column_names
+    return replace(
+        a,
+        keys=pa.table({name: column.take(take) for name, column in zip(names, labels_now, strict=True)}),
+        counts=counts[order],
+        moments=np.take(moments, order, axis=1),
+        weighted=None if weighted is None else np.take(weighted, order, axis=1),
+        group_weight=None if group_weight is None else group_weight[order],
+        notes=(*a.notes, *b.notes),
+    )
+
+
+def _as_type(name: str, labels: pa.Array, dtype: pa.DataType) -> pa.Array:
+    try:
+        return labels.cast(dtype)
+    except pa.ArrowException as error:
+        raise MergeError(
+            f"key {name!r} of one of the statistics can't be {dtype}, as the other's: {first_line(error)}"
+        ) from None
+
+
+def _common_type(name: str, a: pa.DataType, b: pa.DataType) -> pa.DataType:
+    """Type that holds the labels of both; a file may have a school's id as integer, another as float or int32."""
+    if a == b:
+        return a
+    text = (pa.types.is_string, pa.types.is_large_string)
+    if any(is_kind(a) for is_kind in text) and any(is_kind(b) for is_kind in text):
+        return pa.large_string()
+    number = (pa.types.is_integer, pa.types.is_floating)
+    if any(is_kind(a) for is_kind in number) and any(is_kind(b) for is_kind in number):
+        return pa.int64() if pa.types.is_integer(a) and pa.types.is_integer(b) else pa.float64()
+    if pa.types.is_null(a) or pa.types.is_null(b):
+        return b if pa.types.is_null(a) else a
+    raise MergeError(f"key {name!r} has type {a} in one of the statistics and {b} in the other; cast one of them")
