@@ -65,7 +65,9 @@ def csv_options(options: Mapping[str, Any] | CsvOptions | None) -> CsvOptions:
         if name == "delimiter" and value is None:
             continue
         if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in '\r\n"':
-            raise FastmlError(f"csv_options: {name}={value!r} is not one character: an ASCII one, no quote or line break")
+            raise FastmlError(
+                f"csv_options: {name}={value!r} is not one character: an ASCII one, no quote or line break"
+            )
     if not isinstance(made.types, Mapping):
         raise FastmlError(f"csv_options: types={made.types!r} is not a mapping of columns to Arrow types")
     try:

@@ -168,6 +168,12 @@ class _Crew:
         if self._failure is not None:
             raise self._failure
 
+    def _measure(self, tile: list[pa.RecordBatch], index: int) -> Part:
+        """Statistics of a tile, whose rows nobody holds from then on; nor its pieces, once they are copied."""
+        rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
+        tile.clear()
+        return measure(rows, self._roles, index * TILE_ROWS, self._space, self._spare)
+
     def _work(self) -> None:
         while self._failure is None:
             part: Part | BaseException | None = None
@@ -177,8 +183,7 @@ class _Crew:
                     self._taken += 1
                     tile = next(self._tiles, None)
                 if tile is not None:
-                    rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
-                    part = measure(rows, self._roles, index * TILE_ROWS, self._space, self._spare)
+                    part = self._measure(tile, index)
             except BaseException as error:
                 part = error
             with self._turn:
