@@ -43,12 +43,31 @@ def axes_for(ax: Axes | None, height: float) -> Axes:
 
 
 def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
-    """A legend above the picture, where it hides nothing; its entries as drawn, or in the order given."""
+    """A legend above the picture, where it hides nothing; its entries as drawn, or in the order given.
+
+    In one column where several would be wider than the picture.
+    """
     handles, labels = ax.get_legend_handles_labels()
     chosen = order or range(len(labels))
-    ax.legend([handles[i] for i in chosen], [labels[i] for i in chosen], loc="lower left",
-              bbox_to_anchor=(0.0, 1.0), ncols=columns, frameon=False, fontsize="small",
-              borderaxespad=0.2, handlelength=1.8)  # fmt: skip
+    handles, labels = [handles[i] for i in chosen], [labels[i] for i in chosen]
+    figure: Any = ax.figure
+    room = 1.12 * ax.get_position().width * figure.get_figwidth() * 72.0  # points; the layout widens the axes later
+    if _legend_width(labels, columns) > room:
+        columns = 1
+    ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, frameon=False,
+              fontsize=_SMALL, borderaxespad=0.2, handlelength=1.8)  # fmt: skip
+
+
+_SMALL = 8.33  # points
+
+
+def _legend_width(labels: Sequence[str], columns: int) -> float:
+    from matplotlib.textpath import TextPath
+
+    widths = [float(TextPath((0.0, 0.0), label, size=_SMALL).get_extents().width) for label in labels]
+    rows = -(-len(widths) // columns)
+    handles = (4.6 * columns - 2.0) * _SMALL  # line, its distance to the words, and the next column's
+    return handles + sum(max(widths[at : at + rows]) for at in range(0, len(widths), rows))
 
 
 def column(table: Any, name: str) -> Floats:

@@ -195,7 +195,7 @@ class FitFaces(Pages):
             said,
             self._grid(),
             naive_grid(fit, self.naive.to_dict()),
-            schools_grid(_ends(schools), labels, group),
+            schools_grid(_ends(schools), labels, group, report.decimals(fit)),
             pictures,
             "" if can_draw() else _PLAIN,
         )

@@ -184,7 +184,11 @@ def rows_grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption
 
 
 def schools_grid(
-    parts: Mapping[str, Sequence[Mapping[str, Any]]], labels: Sequence[str], names: Sequence[str], level: float = 0.95
+    parts: Mapping[str, Sequence[Mapping[str, Any]]],
+    labels: Sequence[str],
+    names: Sequence[str],
+    points: int = 1,
+    level: float = 0.95,
 ) -> Grid:
     """School means, raw and shrunken.
 
@@ -196,6 +200,8 @@ def schools_grid(
         The columns that name a school.
     names : sequence of str
         What those columns are called in the data.
+    points : int
+        Decimals of score points.
     level : float
         Of the intervals.
 
@@ -206,7 +212,8 @@ def schools_grid(
     sections = tuple(
         Section(title, tuple(
             (*(str(row[name]) for name in labels), f"{row['n']:,}",
-             *(number(row[name], 1) for name in ("mean", "eb_mean", "ci_low", "ci_high")), share(row["reliability"]))
+             *(number(row[name], points) for name in ("mean", "eb_mean", "ci_low", "ci_high")),
+             share(row["reliability"]))
             for row in rows
         ))
         for title, rows in parts.items()

@@ -32,7 +32,7 @@ from fastml.canvas import (
     school_names,
 )  # fmt: skip
 from fastml.errors import FastmlError, ModelError
-from fastml.report import complement, percent, share, share_range
+from fastml.report import complement, percent, points, share, share_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,10 +113,18 @@ def caterpillar(
             ax.set_xticks([])
             ax.set_xlabel(f"{len(order):,} schools in order of their shrunken mean")
         ax.margins(x=0.02)
-    ax.axhline(fit.gamma00, color=VERMILION, linestyle="--", linewidth=1.2, label=f"Grand mean {fit.gamma00:,.1f}")
+    ax.axhline(
+        fit.gamma00, color=VERMILION, linestyle="--", linewidth=1.2, label=f"Grand mean {_points(fit, fit.gamma00)}"
+    )
     ax.set_ylabel(f"Mean of {plain(fit.outcome, 24)}, score points")
     legend_above(ax, columns=2, order=() if len(order) > max_bars else (1, 0, 4, 3, 2))
     return ax
+
+
+def _points(fit: OneWayFit, value: float) -> str:
+    """Score points in a label, where there is room for some digits only."""
+    shown = points({"tau00": fit.tau00, "sigma2": fit.sigma2}, value)
+    return shown if len(shown) <= 14 else f"{value:.8g}"
 
 
 def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, sure: str) -> None:
@@ -175,12 +183,14 @@ def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "me
         top = density(np.array([centre - sd, centre, centre + sd]), centre, sd)
         for at, height, name in zip((centre - sd, centre, centre + sd), top, ("−1 SD", "mean", "+1 SD"), strict=True):
             ax.vlines(at, 0.0, height, color=VERMILION if at == centre else INK, linestyle="--", linewidth=1.1)
-            ax.annotate(f"{name}\n{at:,.1f}", (at, height), xytext=(0.0, 4.0), textcoords="offset points",
+            ax.annotate(f"{name}\n{_points(fit, at)}", (at, height), xytext=(0.0, 4.0), textcoords="offset points",
                         ha={"−1 SD": "right", "mean": "center", "+1 SD": "left"}[name], va="bottom",
                         bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0.0, "pad": 1.0})  # fmt: skip
         ax.set_ylim(0.0, 1.3 * max(float(top[1]), ax.get_ylim()[1] / 1.05))
     else:
-        ax.axvline(centre, color=VERMILION, linestyle="--", label=f"All true means at {centre:,.1f} (tau00 = 0)")
+        ax.axvline(
+            centre, color=VERMILION, linestyle="--", label=f"All true means at {_points(fit, centre)} (tau00 = 0)"
+        )
     ax.set_xlabel(f"School mean of {plain(fit.outcome)}, score points")
     ax.set_ylabel("Share of schools per score point")
     legend_above(ax, columns=1 if sd == 0.0 else 2)
@@ -248,7 +258,7 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
     Raises
     ------
     ModelError
-        The fit has no likelihood to profile.
+        The fit has no likelihood to profile, or its icc is all but 1.
 
     Examples
     --------
@@ -264,6 +274,8 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
     if fit.weights or fit.group_weights or fit.optimum is None:
         kind = "a weighted fit" if fit.optimum is not None else "method 'anova'"
         raise ModelError(f"{kind} has no likelihood to profile; fit by 'reml' or 'ml' without weights")
+    if fit.icc > 1.0 - 1e-5:
+        raise ModelError(f"the icc, {share(fit.icc)}, is too near 1 to draw its profile; ci('icc') has its interval")
     interval = _icc_interval(fit, level)
     cut = chi2_quantile(level, 1.0)
     ax = axes_for(ax, 3.4)

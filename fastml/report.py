@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["cell", "complement", "csv_text", "degrees", "fit_heading", "fit_rows", "fit_text", "fit_weights", "flat",
-           "number", "p_value", "percent", "plan_heading", "plan_rows", "plan_text", "rows_text", "share", "share_range", "stars", "whole_ids"]  # fmt: skip
+__all__ = ["cell", "complement", "csv_text", "decimals", "degrees", "fit_heading", "fit_rows", "fit_text",
+           "fit_weights", "flat", "number", "p_value", "percent", "plan_heading", "plan_rows", "plan_text",
+           "points", "rows_text", "share", "share_range", "stars", "whole_ids"]  # fmt: skip
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 _LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
@@ -45,6 +46,32 @@ def number(value: float | None, decimals: int = 3) -> str:
     if value == 0.0 or 0.1 <= abs(value) < 1e13:
         return f"{value:,.{decimals}f}"
     return f"{value:.6g}"
+
+
+def decimals(fit: Mapping[str, Any]) -> int:
+    """Decimals to print score points to: one where their standard deviation is in the tens, as the lecture's is.
+
+    Examples
+    --------
+    >>> decimals({"tau00": 5227.0, "sigma2": 4994.0}), decimals({"tau00": 0.2, "sigma2": 0.8})
+    (1, 2)
+    """
+    sd = math.sqrt(fit["tau00"] + fit["sigma2"])
+    return min(12, max(1, 2 - math.floor(math.log10(sd)))) if 0.0 < sd < math.inf else 1
+
+
+def points(fit: Mapping[str, Any], value: float | None) -> str:
+    """Score points, to the decimals that the scores of the fit need.
+
+    Examples
+    --------
+    >>> points({"tau00": 5227.0, "sigma2": 4994.0}, 538.979), points({"tau00": 0.2, "sigma2": 0.8}, -0.001)
+    ('539.0', '0.00')
+    """
+    places = decimals(fit)
+    if value is None or places > 6 or abs(value) >= 1e13:
+        return "-" if value is None else f"{value:.6g}"
+    return f"{round(value, places) + 0.0:,.{places}f}"
 
 
 def share(value: float | None, width: float = 0.0) -> str:
@@ -363,7 +390,8 @@ def _naive(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> list[str]:
         _line("its standard error", number(naive["se_ignoring_groups"]), number(fit["se_gamma00"])),
         _line("variance of the means", number(naive["variance_of_means"], 2), number(fit["tau00"], 2))
         + f"   (error variance sigma2/nbar {number(naive['error_variance'], 1)})",
-        f"A school one SD below average has a true mean of {number(naive['one_sd_below'], 1)}, one SD above "
-        f"{number(naive['one_sd_above'], 1)}: a gap of {number(naive['one_sd_gap'], 1)}.",
-        f"95 % of true school means lie between {number(naive['range_low'], 1)} and {number(naive['range_high'], 1)}.",
+        f"A school one SD below average has a true mean of {points(fit, naive['one_sd_below'])}, one SD above "
+        f"{points(fit, naive['one_sd_above'])}: a gap of {points(fit, naive['one_sd_gap'])}.",
+        f"95 % of true school means lie between {points(fit, naive['range_low'])} and "
+        f"{points(fit, naive['range_high'])}.",
     ]

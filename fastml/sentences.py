@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastml.report import complement, fit_weights, number, percent, share
+from fastml.report import points as score_points
 
 __all__ = ["fit_sentences", "table_sentences"]
 
@@ -52,7 +53,7 @@ def fit_sentences(
         return f"{(form or number)(low)} to {(form or number)(high)}"
 
     def points(value: float | None) -> str:
-        return number(value, 1)
+        return score_points(fit, value)
 
     said = {}
     interval = limit("gamma00", points)
@@ -102,7 +103,7 @@ def fit_sentences(
         + " only. The shrunken means are pulled towards the grand mean by that much."
     )  # fmt: skip
     said["deff"] = (
-        f"For estimating the mean, the {fit['n_obs']:,} students are worth {points(fit['n_eff'])} drawn one by one "
+        f"For estimating the mean, the {fit['n_obs']:,} students are worth {number(fit['n_eff'], 1)} drawn one by one "
         f"(design effect {number(fit['deff'], 2)}). A standard error that ignores the schools has to be multiplied by "
         f"about {number(fit['deft'], 2)}: ignoring them gives {number(naive['se_ignoring_groups'], 2)}, the model "
         f"{number(fit['se_gamma00'], 2)}."

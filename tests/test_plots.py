@@ -211,6 +211,43 @@ def test_what_lies_side_by_side_differs_in_grey() -> None:
         assert abs(lightness(one) - lightness(other)) > 15.0, (one, other)
 
 
+ODD = {
+    "13 leading digits": (10, 5, 0.1, 0.1, 1e12),
+    "icc of 1": (20, 5, 1e9, 1e-3, 500.0),
+    "icc next to 1": (20, 5, 1e3, 1.0, 500.0),
+    "enormous": (20, 5, 1e150, 1e150, 0.0),
+    "minute": (20, 5, 1e-9, 1e-9, 0.0),
+    "two schools": (2, 5, 30.0, 10.0, 500.0),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_pictures_and_pages_of_odd_scores(case: str) -> None:
+    schools, students, tau_sd, sigma, centre = ODD[case]
+    rng = np.random.default_rng(3)
+    means = np.repeat(rng.normal(0.0, tau_sd, schools), students)
+    data = {"s": np.repeat(np.arange(schools), students), "y": centre + means + rng.normal(0.0, sigma, len(means))}
+    fit = fastml.fit(data, "y", "s")
+    for name in ONE_FIT:
+        if name == "icc_profile" and fit.icc > 0.99999:
+            with pytest.raises(fastml.FastmlError, match="too near 1 to draw its profile"):
+                plots.icc_profile(fit)
+        else:
+            assert_whole(getattr(plots, name)(fit))
+    page = fit.report_html()
+    assert page.count("<svg") == (5 if fit.icc <= 0.99999 else 4)
+    assert "nan" not in str(fit.summary()).lower()
+
+
+def test_labels_have_the_digits_that_the_scores_need() -> None:
+    rng = np.random.default_rng(3)
+    means = np.repeat(rng.normal(0.0, 0.5, 30), 10)
+    fit = fastml.fit({"s": np.repeat(np.arange(30), 10), "y": means + rng.normal(size=300)}, "y", "s")
+    low, middle, high = (t.get_text().split("\n")[1] for t in plots.school_distribution(fit).texts)
+    assert (low, middle, high) == tuple(f"{fit.gamma00 + k * fit.tau_sd:.2f}" for k in (-1, 0, 1))
+    assert f"a true mean of {low}, one above it {high}" in str(fit.summary()).replace("\n", " ")
+
+
 def test_svg_is_the_same_each_time_and_its_ids_are_its_own(fit: fastml.OneWayFit) -> None:
     once, again = (inline_svg(plots.caterpillar(fit), "one-", "a picture") for _ in range(2))
     assert once == again
