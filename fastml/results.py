@@ -225,9 +225,9 @@ class OneWayFit(FitInference, FitFaces):
         -------
         pyarrow.Table
             A row per group, J in all: ``group`` (or the group columns by their names, where there are several), n,
-            mean, se_mean, reliability, eb_mean, eb_se, ci_low, ci_high, cond_se. Means and errors in score points.
-            ``eb_se`` is the prediction error, which counts that gamma00 is estimated; ``cond_se`` is lme4's condVar
-            under the root, which doesn't.
+            mean, se_mean, reliability, eb_mean, eb_se, ci_low, ci_high, cond_se, u. Means and errors in score
+            points. ``eb_se`` is the prediction error, which counts that gamma00 is estimated; ``cond_se`` is lme4's
+            condVar under the root, which doesn't; ``u`` is lme4's ranef, how far eb_mean is from gamma00.
         """
         z = _normal_quantile(level)
         groups, size = self.stats.groups(self.outcome), None
@@ -247,6 +247,7 @@ class OneWayFit(FitInference, FitFaces):
             "ci_low": means.eb_mean - half,
             "ci_high": means.eb_mean + half,
             "cond_se": means.cond_se,
+            "u": means.u,
         }
         for name in labels:
             if name in figures:

@@ -27,8 +27,11 @@ class SchoolMeans:
         Observed mean and its standard error, sqrt(sigma2/n) (weighted: A for n, as below).
     reliability : ndarray
         lambda = n theta/(1 + n theta), the share of the observed mean's variance that is true.
+    u : ndarray
+        lambda (mean - gamma00): the predicted random effect u_0j, lme4's ranef. It keeps the digits that `eb_mean`
+        loses where scores share a large part, and sums to 0 in a REML or ML fit.
     eb_mean : ndarray
-        gamma00 + lambda (mean - gamma00).
+        gamma00 + u.
     eb_se : ndarray
         Prediction error: sqrt(tau00 (1 - lambda) + (1 - lambda)^2 Var(gamma00)).
     cond_se : ndarray
@@ -39,6 +42,7 @@ class SchoolMeans:
     mean: Floats
     se_mean: Floats
     reliability: Floats
+    u: Floats
     eb_mean: Floats
     eb_se: Floats
     cond_se: Floats
@@ -83,7 +87,7 @@ def school_means(groups: Groups, vc: VarianceComponents, size: Floats | None = N
     """
     size = groups.n.astype(np.float64) if size is None else size
     share = reliabilities(size, vc.theta)
-    deviation = (groups.mean - vc.gamma00) + groups.residual
+    u = share * ((groups.mean - vc.gamma00) + (groups.residual - vc.gamma00_residual))
     rest = 1.0 / (1.0 + size * vc.theta)
     conditional = vc.tau00 * rest
     return SchoolMeans(
@@ -91,7 +95,8 @@ def school_means(groups: Groups, vc: VarianceComponents, size: Floats | None = N
         mean=groups.mean,
         se_mean=np.sqrt(vc.sigma2 / size),
         reliability=share,
-        eb_mean=vc.gamma00 + share * deviation,
+        u=u,
+        eb_mean=vc.gamma00 + u,
         eb_se=np.sqrt(conditional + (rest * vc.se_gamma00) ** 2),
         cond_se=np.sqrt(conditional),
     )

@@ -165,6 +165,8 @@ class VarianceComponents:
     ----------
     gamma00, se_gamma00 : float
         Grand mean and its standard error, score points.
+    gamma00_residual : float
+        What the estimate is more than the double `gamma00`: deviations from it keep their digits at any offset.
     tau00, sigma2 : float
         Between- and within-group variance, score points squared.
     theta : float
@@ -182,6 +184,7 @@ class VarianceComponents:
     """
 
     gamma00: float
+    gamma00_residual: float
     se_gamma00: float
     tau00: float
     sigma2: float
@@ -274,6 +277,7 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
         deviation = ((ordered_mean - origin[of_part]) + residual[order]) / unit[of_part]
         largest = by_part(np.maximum, np.abs(ordered_mean), 0.0)
         spread = by_part(np.maximum, np.abs(deviation), 0.0)
+        low, high = by_part(np.minimum, deviation, np.inf), by_part(np.maximum, deviation, -np.inf)
     if not np.all(spread < LARGEST_SPREAD):
         deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
     first = np.ones(len(order), bool)
@@ -285,7 +289,6 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     centred = deviation - size_mean[row]
     # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
     correction = _reduced(np.add, centred, starts) / count
-    low, high = by_part(np.minimum, deviation, np.inf), by_part(np.maximum, deviation, -np.inf)
     return SizeTables(
         offsets=np.searchsorted(of_part[starts], np.arange(n_parts + 1)),
         size=ordered_n[starts].astype(np.float64),
@@ -388,6 +391,11 @@ def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool, largest
         raise ModelError(
             "the outcome differs so much more between groups than within them that double precision can't hold both; "
             "is it a variable of the group?"
+        )
+    if ssw < SMALLEST_SS:
+        raise ModelError(
+            f"the outcome is too small to square in double precision (sum of squares within groups {ssw:g}); "
+            "multiply it by a constant"
         )
 
 
@@ -496,8 +504,12 @@ def _components(
     table: SizeTable, terms: Terms, theta: float, method: str, dof: float, value: float, optimum: Optimum | None
 ) -> VarianceComponents:
     sigma2 = terms.r / dof
+    shift = table.unit * terms.gamma
+    gamma00 = table.origin + shift
+    kept = gamma00 - table.origin  # the part of the shift that the sum holds (Knuth's two-sum)
     return VarianceComponents(
-        gamma00=table.origin + table.unit * terms.gamma,
+        gamma00=gamma00,
+        gamma00_residual=(table.origin - (gamma00 - kept)) + (shift - kept),
         se_gamma00=table.unit * math.sqrt(sigma2 / terms.w1),
         tau00=table.unit**2 * (theta * sigma2),
         sigma2=table.unit**2 * sigma2,

@@ -125,17 +125,26 @@ def test_missing_rows_are_dropped_and_counted(reference_folder: Path) -> None:
     assert fit.n_dropped == data(reference_folder, "star_math_sch__withna").num_rows - truth["N"] > 0
 
 
+@pytest.mark.parametrize("method", ["reml", "ml"])
 @pytest.mark.parametrize("name", SETS)
-def test_school_means(reference_folder: Path, name: str) -> None:
-    truth = record(reference_folder, name)["ranef_REML"]
-    fit = fastml.fit(reference_folder / "data" / f"{name}.parquet", "y", "group")
+def test_school_means(reference_folder: Path, name: str, method: str) -> None:
+    truth = record(reference_folder, name)["ranef_" + method.upper()]
+    fit = fastml.fit(reference_folder / "data" / f"{name}.parquet", "y", "group", method=method)
     table = fit.groups_arrow().to_pydict()
-    u = np.array(table["eb_mean"]) - fit.gamma00
-    scale = abs(np.array(table["eb_mean"])).max()
     for i, row in enumerate(truth["first5"]):
         assert str(table["group"][i]) == row["group"]
         assert table["n"][i] == row["n"]
         for ours, theirs in (("mean", "mean"), ("reliability", "reliability"), ("cond_se", "cond_sd"),
                              ("eb_mean", "eb_mean"), ("eb_se", "pred_sd")):  # fmt: skip
             assert math.isclose(table[ours][i], row[theirs], rel_tol=1e-11, abs_tol=1e-300), (ours, i)
-        assert abs(u[i] - row["u"]) <= 1e-11 * abs(row["u"]) + 4e-16 * scale
+    # A fixed effect shared by all rows of an offset must not cost the random effects a digit.
+    u = table["u"]
+    assert abs(math.fsum(u)) <= 1e-10 * truth["sumabs"]
+    for found, true in (
+        (math.fsum(map(abs, u)), truth["sumabs"]),
+        (math.fsum(x * x for x in u), truth["sumsq"]),
+        (math.fsum(table["cond_se"]), truth["sum_cond_sd"]),
+        (math.fsum(table["eb_se"]), truth["sum_pred_sd"]),
+        *((u[list(map(str, table["group"])).index(truth[end]["group"])], truth[end]["u"]) for end in ("min", "max")),
+    ):
+        assert math.isclose(found, true, rel_tol=1e-10, abs_tol=1e-300), (found, true)

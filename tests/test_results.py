@@ -77,12 +77,13 @@ def test_one_row_frame_and_csv(fit: OneWayFit) -> None:
 def test_groups(fit: OneWayFit) -> None:
     table = fit.groups()
     assert list(table.columns) == ["group", "n", "mean", "se_mean", "reliability", "eb_mean", "eb_se", "ci_low",
-                                   "ci_high", "cond_se"]  # fmt: skip
+                                   "ci_high", "cond_se", "u"]  # fmt: skip
     assert len(table) == 20
     share = fit.tau00 / (fit.tau00 + fit.sigma2 / 30)
     np.testing.assert_allclose(table["reliability"], share, rtol=1e-12)
     np.testing.assert_allclose(table["se_mean"], math.sqrt(fit.sigma2 / 30), rtol=1e-12)
     np.testing.assert_allclose(table["eb_mean"], fit.gamma00 + share * (table["mean"] - fit.gamma00), rtol=1e-12)
+    np.testing.assert_allclose(table["u"], share * (table["mean"] - fit.gamma00), rtol=1e-10)
     cond = fit.tau00 * (1 - share)
     np.testing.assert_allclose(table["cond_se"], math.sqrt(cond), rtol=1e-10)
     np.testing.assert_allclose(table["eb_se"], math.sqrt(cond + ((1 - share) * fit.se_gamma00) ** 2), rtol=1e-10)
