@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -159,14 +160,24 @@ class FitTable(ResultTable):
         limits : list of (float, float)
             A pair for each row; NaN where the row has no result or no standard error.
         """
+        if level is None or level == 0.95:
+            return 0.95, self._usual_limits
+        if not 0.0 < level < 1.0:
+            raise RangeError("level", level, "a number between 0 and 1")
+        return level, self._limits(level)
+
+    @cached_property
+    def _usual_limits(self) -> list[tuple[float, float]]:
+        """At 95 %, which a page has in its picture and in its table."""
+        return self._limits(0.95)
+
+    def _limits(self, level: float) -> list[tuple[float, float]]:
         from fastml.intervals import exact_theta, logit_limits
         from fastml.varcomp import reduce_sizes
 
-        rows, level = self.to_dict(), 0.95 if level is None else level
-        if not 0.0 < level < 1.0:
-            raise RangeError("level", level, "a number between 0 and 1")
+        rows = self.to_dict()
         if self.stats is None or self.stats.weights or self.stats.group_weights:
-            return level, [logit_limits(row["icc"], row["se_icc"], level) for row in rows]
+            return [logit_limits(row["icc"], row["se_icc"], level) for row in rows]
         made = []
         outcomes = len(rows) // max(1, len(self.stats.parts()))
         for k, (_, part) in enumerate(self.stats.split()):
@@ -177,7 +188,7 @@ class FitTable(ResultTable):
                 groups = part.groups(row["outcome"])
                 low, high, _ = exact_theta(reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss), level)
                 made.append((low / (1.0 + low), high / (1.0 + high)))
-        return level, made
+        return made
 
     def with_intervals(self, level: float = 0.95) -> FitTable:
         """Return the table with columns ci_low_icc and ci_high_icc; see `icc_limits`.
