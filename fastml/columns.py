@@ -33,6 +33,7 @@ def check_numeric(role: str, field: pa.Field) -> None:
     remedy = "it must be numeric"
     if text:
         remedy += ", and digits in strings are not taken for numbers: convert the column first"
+        remedy += " (numbers of a CSV file with decimal commas: csv_options={'decimal': ','}, or --decimal ,)"
     elif pa.types.is_dictionary(dtype):
         remedy += ": decode the categories to numbers first"
     raise ColumnTypeError(role, field.name, dtype, remedy)
