@@ -51,6 +51,15 @@ def _lowest_bit(typing_context, word):
 
 
 @inner
+def _are_all(keys, key):
+    """Whether all keys are this one: most words of 64 lie inside of a run, and this reads each key once only."""
+    different = key ^ key
+    for k in range(64):
+        different |= keys[k] ^ key
+    return different == 0
+
+
+@inner
 def _find_runs(keys, starts):
     n = keys.shape[0]
     room = starts.shape[0] - 1
@@ -62,6 +71,9 @@ def _find_runs(keys, starts):
     while at + 64 <= n:
         if count > _SAMPLE and 4 * count > at:
             return -1  # the first rows are not clustered: give up before the room is full
+        if _are_all(keys[at : at + 64], keys[at - 1]):
+            at += 64
+            continue
         changes = _changes(keys, at)
         while changes != 0:
             if count == room:
