@@ -206,7 +206,8 @@ def group_stats(
     weights, group_weights : str, optional
         Columns of student and of school weights.
     tags : mapping, optional
-        Constant key columns, e.g. ``{"cycle": 2019}``: school ids start again every cycle.
+        Constant key columns, e.g. ``{"cycle": 2019}``: school ids start again every cycle. They name a school together
+        with `group`, or split the data where `by` names them too.
     min_group_size : int, optional
         Leave out groups of fewer rows, for statistics that leave a safe room; see `GroupStats.without_small`.
     filter, threads, csv_options, progress

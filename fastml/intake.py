@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastml.datasets import find_pieces, is_path
@@ -165,13 +165,20 @@ def statistics(
     ----------
     data : anything `fastml.sources.open_source` takes, or a lazy frame
     outcomes, group, by, weights, group_weights, tags
-        As in `fastml.gather.from_source`.
+        As in `fastml.gather.from_source`; `by` may also name tags, which split the data then.
     reading : Reading, optional
 
     Returns
     -------
     GroupStats
     """
+    constant = [name for name in by if isinstance(tags, Mapping) and name in tags]
+    if constant:
+        rest = [name for name in by if name not in constant]
+        made = statistics(
+            data, outcomes, group, rest, weights=weights, group_weights=group_weights, tags=tags, reading=reading
+        )
+        return _split_by_tags(made, tuple(by))
     reading = reading or Reading()
     roles: dict[str, Any] = {"weights": weights, "group_weights": group_weights, "tags": tags}
     if is_lazy(data):
@@ -179,3 +186,9 @@ def statistics(
             raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(data).__name__} itself")
         return from_engine(data, outcomes, group, by, **roles)
     return from_source(reading.rows(data), outcomes, group, by, **roles, threads=reading.threads)
+
+
+def _split_by_tags(stats: GroupStats, by: tuple[str, ...]) -> GroupStats:
+    """Move tags from the groups' keys to those that split the data; being constant, they don't change the order."""
+    group = tuple(name for name in stats.group if name not in by)
+    return replace(stats, keys=stats.keys.select([*by, *group]), by=by, group=group)

@@ -134,6 +134,22 @@ def test_tags_keep_cycles_apart() -> None:
     assert list(table.columns[:3]) == ["cycle", "id", "n"]
 
 
+def test_tags_may_split_the_data() -> None:
+    tables = {2019: rows(1), 2023: rows(2)}
+    call = {"outcome": "math", "group": "school", "weights": "w", "group_weights": "v"}
+    parts = [fastml.group_stats(t, **call, by=["country", "cycle"], tags={"cycle": c}) for c, t in tables.items()]
+    both = sum(parts[1:], start=parts[0])
+    assert (both.by, both.group) == (("country", "cycle"), ("school",))
+    together = pa.concat_tables([t.append_column("cycle", pa.array([c] * t.num_rows)) for c, t in tables.items()])
+    whole = fastml.group_stats(together, **call, by=["country", "cycle"])
+    assert both.keys.equals(whole.keys)
+    np.testing.assert_allclose(both.moments[..., 3], whole.moments[..., 3], rtol=1e-12)
+    icc = fastml.fit_by(both, by=["country", "cycle"]).to_frame()["icc"]
+    np.testing.assert_allclose(icc, fastml.fit_by(whole).to_frame()["icc"], rtol=1e-10)
+    with pytest.raises(FastmlError, match="has one role"):
+        fastml.group_stats(tables[2019], "math", "school", by="school", tags={"school": 1})
+
+
 @pytest.mark.parametrize(("left", "right"), [
     (pa.int32(), pa.int64()), (pa.int64(), pa.float64()), (pa.string(), pa.large_string()),
 ])  # fmt: skip

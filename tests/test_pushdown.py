@@ -145,6 +145,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "group weights": {"outcome": "math", "group": "school", "group_weights": "v"},
     "all": {"outcome": ["math", "read"], "group": "school", "by": "country", "weights": "w", "group_weights": "v",
             "tags": {"cycle": 2019}},
+    "by a tag": {"outcome": "math", "group": "school", "by": ["cycle", "country"], "tags": {"cycle": 2019, "wave": "a"}},
 }  # fmt: skip
 
 
