@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from foreign import ignore_foreign_warnings
 
 import fastml
 from fastml import FastmlError, GroupStats
@@ -25,35 +26,19 @@ N = 3000
 ENGINES = ["spark", "dask", "duckdb", "polars", "ibis"]
 OPEN = dict[str, Callable[[Path], Any]]
 
-# What engines warn about that isn't ours; every other warning is an error.
-FOREIGN = [
-    "PySpark does not yet fully support pandas >= 3.0.0. Some features may not work correctly. It is recommended to "
-    "use pandas < 3.0.0 for now.",
-    "The inplace keyword in DataFrame.reset_index is deprecated and will be removed in a future version (PDEP-8).\n"
-    "See https://pandas.pydata.org/docs/dev/whatsnew/v3.1.0.html#deprecation-inplace for more details.",
-    "fetch_arrow_table() is deprecated, use to_arrow_table() instead.",
-]
-
 
 @pytest.fixture(autouse=True)
 def _foreign() -> Iterator[None]:
     with warnings.catch_warnings():
-        _filter_foreign()
+        ignore_foreign_warnings()
         yield
-
-
-def _filter_foreign() -> None:
-    import re
-
-    for text in FOREIGN:
-        warnings.filterwarnings("ignore", message=rf"{re.escape(text)}\Z")
 
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[OPEN]:
     """Real Spark in local mode, a real Dask cluster of two workers, and the engines that run in this process."""
     with warnings.catch_warnings():
-        _filter_foreign()
+        ignore_foreign_warnings()
         import dask.dataframe as dd
         import duckdb
         import ibis
