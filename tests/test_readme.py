@@ -7,10 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from foreign import ignore_foreign_warnings
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -26,7 +28,9 @@ def test_python_blocks_print_what_the_text_blocks_after_them_say(
     for i, (kind, code) in enumerate(BLOCKS):
         if kind != "python":
             continue
-        exec(compile(code, f"README.md, block {i}", "exec"), names)
+        with warnings.catch_warnings():
+            ignore_foreign_warnings()
+            exec(compile(code, f"README.md, block {i}", "exec"), names)
         printed = capsys.readouterr().out
         if i + 1 < len(BLOCKS) and BLOCKS[i + 1][0] == "text":
             assert printed == BLOCKS[i + 1][1], code
