@@ -10,7 +10,7 @@ from pathlib import Path
 import mpmath as mp
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, fewer
 from tables import SETS, Grouped, close, from_file, grouped, reference, simulated, two_scales
 
 from fastml.bootstrap import bootstrap
@@ -305,13 +305,15 @@ def test_several_optima_are_several_pieces() -> None:
 
 def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
     table = simulated(3, theta=0.8, groups=15).table
+    draws = fewer(10_000, times=40, at_least=250)
     for fitted in ("reml", "ml", "anova"):
         vc = estimate(table, fitted)
         estimates = {"gamma00": vc.gamma00, "tau00": vc.tau00, "sigma2": vc.sigma2, "theta": vc.theta}
         for method in METHODS:
             for parameter, value in estimates.items():
                 try:
-                    rows = [interval(table, vc, parameter, level, method, seed=1) for level in (0.5, 0.8, 0.95)]
+                    levels = (0.5, 0.8, 0.95)
+                    rows = [interval(table, vc, parameter, p, method, draws=draws, seed=1) for p in levels]
                 except FastmlError as error:
                     assert "use method=" in str(error) or "is not one of" in str(error)  # noqa: PT017
                     continue

@@ -48,7 +48,8 @@ def profile_curve(thetas, origin, size, count, mean, ss, ssw, dof, restricted, o
             falls -= w0 * w * (theta - origin) * (ss[s] + count[s] * e0 * e0)
         # R(theta) is its sum about gamma0 less W1 (gamma - gamma0)^2.
         falls -= w1 * (gamma - gamma0) ** 2
-        value = logs + dof * math.log1p(falls / r0)
+        # Where next to nothing of R is left, its fall is all of it.
+        value = logs + dof * (math.log(r / r0) if r < 0.5 * r0 else math.log1p(falls / r0))
         slope = w1 - dof * (q2 / r)
         if restricted:
             value += math.log(w1 / w10)

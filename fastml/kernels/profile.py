@@ -75,7 +75,8 @@ def _relative_deviance(theta, size, count, mean, ss, ssw, dof, restricted):
     logs = 0.0
     for s in range(size.shape[0]):
         logs += count[s] * math.log1p(size[s] * theta)
-    value = logs + dof * math.log1p((r - r0) / r0)
+    # At a large theta next to nothing of r is left, and its difference would be all of r0.
+    value = logs + dof * (math.log(r / r0) if r < 0.5 * r0 else math.log1p((r - r0) / r0))
     if restricted:
         value += math.log(w1 / w10)
     return value
