@@ -4,6 +4,7 @@
     python benchmarks/peers.py --case fit --case cold   # some of them
     python benchmarks/peers.py --python OTHER/bin/python        # the peers' own environment (fastml stays in this one)
     python benchmarks/peers.py --json figures.json      # keep the figures; cases that were not run are kept as they are
+    python benchmarks/peers.py --json figures.json --render --into benchmarks/README.md
 
 A figure is the best of several rounds; in each round every peer runs once. Answers are checked against fastml's.
 """
@@ -34,6 +35,7 @@ HERE = Path(__file__).parent
 LECTURE = HERE.parent / "data" / "timss2019_usa_lecture.parquet"
 ENGINES = ["DuckDB", "Polars", "pandas", "pyarrow"]
 FITTERS = ["mixedlm-rs", "mixedlm-rs, its arrays", "mixedlm", "lme-python", "glmm", "statsmodels", "lmer"]
+BEGIN, END = "<!-- tables of peers.py -->", "<!-- end -->"
 SLOW = 4.0  # seconds: a peer that takes so long runs in the first round only
 
 
@@ -305,21 +307,28 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="part of the rows: 0.001 to try it out")
     parser.add_argument("--json", type=Path, help="a file of figures to add to")
+    parser.add_argument("--into", type=Path, help="a page whose part between the two marks is replaced by the tables")
+    parser.add_argument("--render", action="store_true", help="measure nothing: the tables of the file of figures")
     args = parser.parse_args(arguments)
     found: dict[str, Any] = {"cases": {}, "versions": {}, "absent": {}}
     if args.json and args.json.exists():
         found = json.loads(args.json.read_text())
-    found |= {"date": time.strftime("%Y-%m-%d"), "machine": machine(args.threads)}
+    if not args.render:
+        found |= {"date": time.strftime("%Y-%m-%d"), "machine": machine(args.threads)}
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(args.threads, args.rounds, args.scale, args.python, Path(folder))
-        for name in args.case or CASES:
+        for name in [] if args.render else args.case or CASES:
             print(f"{name} ...", file=sys.stderr, flush=True)
             found["cases"][name] = CASES[name][1](settings)
             found["versions"] |= settings.versions
             found["absent"] = {k: v for k, v in found["absent"].items() if k not in found["versions"]} | settings.absent
             if args.json:
                 args.json.write_text(json.dumps(found, indent=1))
-    print(render(found), end="")
+    text = render(found)
+    print(text, end="")
+    if args.into:
+        before, _, rest = args.into.read_text().partition(BEGIN)
+        args.into.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":
