@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.distributions import normal_quantile, normal_tail
-from fastml.errors import ModelError, RangeError
+from fastml.draws import check_draws, generator
+from fastml.errors import ModelError
 from fastml.inference import expected_information
 from fastml.varcomp import SizeTable, VarianceComponents
 
@@ -63,12 +64,11 @@ def bootstrap(
 
     Raises
     ------
-    ArgumentError
-        For fewer than 40 draws, which have no 2.5 % points.
+    RangeError
+        For fewer than 40 draws, which have no 2.5 % points, or a seed that is none.
     """
-    if draws < MIN_DRAWS:
-        raise RangeError("draws", draws, f"a number of draws, at least {MIN_DRAWS}")
-    rng = np.random.default_rng(seed)
+    check_draws(draws, MIN_DRAWS)
+    rng = generator(seed)
     sigma2 = vc.terms.r / vc.dof
     n, c = table.size, table.count
     between_variance = sigma2 * (vc.theta + 1.0 / n)

@@ -9,9 +9,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 
-__all__ = ["chi2_quantile", "chi2_tail", "f_quantile", "f_tail", "normal_quantile", "normal_tail", "root",
-           "t_quantile", "t_tail"]  # fmt: skip
+from fastml.errors import RangeError
+
+__all__ = ["check_level", "chi2_quantile", "chi2_tail", "chi2_upper", "f_quantile", "f_tail", "f_upper",
+           "normal_quantile", "normal_tail", "root", "t_quantile", "t_tail"]  # fmt: skip
+
+
+def check_level(level: float, name: str = "level") -> None:
+    """Refuse what is no probability strictly between 0 and 1.
+
+    Parameters
+    ----------
+    level : float
+    name : str
+        Of the argument.
+
+    Raises
+    ------
+    RangeError
+    """
+    if not isinstance(level, Real) or not 0.0 < level < 1.0:
+        raise RangeError(name, level, "a number between 0 and 1")
 
 
 def normal_quantile(p: float) -> float:
@@ -61,6 +81,17 @@ def chi2_quantile(p: float, df: float) -> float:
     return float(2.0 * gammaincinv(0.5 * df, p))
 
 
+def chi2_upper(tail: float, df: float) -> float:
+    """What a chi-square variable is above with probability `tail`.
+
+    >>> round(chi2_upper(0.05, 1.0), 6)
+    3.841459
+    """
+    from scipy.special import gammainccinv
+
+    return float(2.0 * gammainccinv(0.5 * df, tail))
+
+
 def chi2_tail(x: float, df: float) -> float:
     """P(X > x) for a chi-square X."""
     from scipy.special import gammaincc
@@ -79,6 +110,15 @@ def f_quantile(p: float, df1: float, df2: float) -> float:
     # x = df1 F/(df1 F + df2) is a beta variable; 1 - x comes from its own inverse, so that neither cancels.
     x = betaincinv(0.5 * df1, 0.5 * df2, p)
     return float(df2 / df1 * x / betainccinv(0.5 * df2, 0.5 * df1, p))
+
+
+def f_upper(tail: float, df1: float, df2: float) -> float:
+    """What an F variable is above with probability `tail`.
+
+    >>> round(f_upper(0.05, 3.0, 28.0), 6)
+    2.946685
+    """
+    return 1.0 / f_quantile(tail, df2, df1)
 
 
 def f_tail(f: float, df1: float, df2: float) -> float:

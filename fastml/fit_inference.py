@@ -90,9 +90,7 @@ class FitInference:
         """
         if self.weighting is not None:
             return self._robust(parm, level, method)
-        return interval(
-            self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed
-        )
+        return interval(self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed)
 
     def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
         if method not in (None, "wald"):
@@ -188,7 +186,7 @@ class FitInference:
         """
         from fastml.hypotheses import anova
 
-        self._unweighted("the analysis of variance")
+        self._unweighted("the sums of squares of anova()")
         table = anova(self.sizes)
         nan = math.nan
         rows = [

@@ -9,18 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.distributions import chi2_tail, f_quantile, f_tail
-from fastml.errors import RangeError
+from fastml.draws import check_draws, generator
 from fastml.profiles import relative_deviance
+from fastml.rlrt import DRAWS, null_draws
 from fastml.varcomp import SizeTable, VarianceComponents, estimate, evaluate
 
 __all__ = ["AnovaTable", "HypothesisTest", "anova", "between_tests", "hlm_test", "homogeneity_tests", "lrt_test",
-           "rlrt_null_draws", "rlrt_test"]  # fmt: skip
+           "rlrt_test"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
-RLRT_DRAWS = 10_000
 HLM_MIN_DF = 10
-_CHUNK = 1 << 19  # cells of draws x eigenvalues simulated at a time: 4 MB
 
 
 @dataclass(frozen=True)
@@ -184,62 +183,10 @@ def anova(table: SizeTable, level: float = 0.95) -> AnovaTable:
     )
 
 
-def rlrt_null_draws(table: SizeTable, draws: int = RLRT_DRAWS, seed: int | np.random.Generator | None = None) -> Floats:
-    """Draws from the exact null distribution of the restricted likelihood-ratio statistic of tau00 = 0.
-
-    Parameters
-    ----------
-    table : SizeTable
-        Only the sizes matter.
-    draws : int
-    seed : int, numpy.random.Generator or None
-
-    Returns
-    -------
-    ndarray, shape (draws,)
-
-    Notes
-    -----
-    Crainiceanu and Ruppert (2004, JRSS B 66, 165-185): the supremum over theta of (N - 1) log(1 + N(theta)/D(theta))
-    - sum log(1 + theta mu), with mu the eigenvalues of diag(n) - nn'/N. Groups of one size share an eigenvalue and
-    need one chi-square between them.
-    """
-    from fastml.kernels import rlrt
-
-    roots = np.empty(table.size.size - 1)
-    rlrt.within_roots(table.size, table.count, roots)
-    shared = table.count > 1.0
-    eigenvalues = np.concatenate((table.size[shared], roots))
-    multiplicity = np.concatenate((table.count[shared] - 1.0, np.ones(roots.size)))
-    largest = float(eigenvalues.max())
-    low = math.log(1e-2 / (largest * math.sqrt(table.n_groups)))
-    high = math.log(1e2 / float(eigenvalues.min()))
-    grid = np.exp(np.linspace(low, high, max(3, math.ceil((high - low) / 0.25))))
-    x = np.outer(eigenvalues, grid)
-    explained = x / (1.0 + x)
-    logs = multiplicity @ np.log1p(x)
-    dof = float(table.n_obs - 1)
-    rng = np.random.default_rng(seed)
-    out = np.empty(draws)
-    step = max(1, _CHUNK // eigenvalues.size)
-    blocks = int(np.count_nonzero(shared))
-    for start in range(0, draws, step):
-        part = out[start : start + step]
-        squares = np.empty((part.size, eigenvalues.size))
-        squares[:, :blocks] = rng.standard_gamma(0.5 * multiplicity[:blocks], (part.size, blocks))
-        squares[:, :blocks] *= 2.0
-        np.square(rng.standard_normal((part.size, roots.size)), out=squares[:, blocks:])
-        within = 2.0 * rng.standard_gamma(0.5 * (table.n_obs - table.n_groups), part.size)
-        totals = within + squares.sum(axis=1)
-        heights = -dof * np.log1p(-(squares @ explained) / totals[:, None]) - logs
-        rlrt.suprema(grid, eigenvalues, multiplicity, heights, squares, totals, dof, part)
-    return out
-
-
 def rlrt_test(
     table: SizeTable,
     vc: VarianceComponents,
-    draws: int = RLRT_DRAWS,
+    draws: int = DRAWS,
     seed: int | np.random.Generator | None = None,
 ) -> HypothesisTest:
     """Exact restricted likelihood-ratio test of tau00 = 0.
@@ -258,8 +205,8 @@ def rlrt_test(
     HypothesisTest
         p = (draws at least as large + 1)/(draws + 1). For equal sizes the test is the F test, exactly, and so is p.
     """
-    if draws < 1:
-        raise RangeError("draws", draws, "a number of simulated samples")
+    check_draws(draws, 1)
+    random = generator(seed)
     reml = vc if vc.method == "reml" else estimate(table, "reml")
     statistic = 0.0 if reml.singular else relative_deviance(table, reml, 0.0)
     p_value, mc_se, note = 1.0, 0.0, ""
@@ -268,7 +215,7 @@ def rlrt_test(
         p_value = f_tail(f, table.n_groups - 1, table.n_obs - table.n_groups)
         note = "equal sizes: exact, by the F distribution"
     elif statistic > 0.0:
-        null = rlrt_null_draws(table, draws, seed)
+        null = null_draws(table, draws, random)
         p_value = (float(np.count_nonzero(null >= statistic)) + 1.0) / (draws + 1.0)
         mc_se = math.sqrt(p_value * (1.0 - p_value) / draws)
         note = f"{draws:,} draws of the exact null distribution"
@@ -317,7 +264,7 @@ def between_tests(
     table: SizeTable,
     vc: VarianceComponents,
     *,
-    draws: int = RLRT_DRAWS,
+    draws: int = DRAWS,
     seed: int | np.random.Generator | None = None,
 ) -> tuple[HypothesisTest, ...]:
     """Tests of tau00 = 0.

@@ -18,8 +18,17 @@ from fastml.bootstrap import (
     bootstrap,
     percentile_limits,
 )
-from fastml.distributions import chi2_quantile, f_quantile, normal_quantile, root, t_quantile
-from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
+from fastml.distributions import (
+    check_level,
+    chi2_quantile,
+    chi2_upper,
+    f_quantile,
+    f_upper,
+    normal_quantile,
+    root,
+    t_quantile,
+)
+from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference import StandardErrors, mean_test, standard_errors
 from fastml.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.varcomp import SizeTable, VarianceComponents, estimate
@@ -118,7 +127,7 @@ def exact_theta(table: SizeTable, level: float) -> tuple[float, float, str]:
     """
     df = float(table.n_groups - 1), float(table.n_obs - table.n_groups)
     tail = 0.5 * (1.0 - level)
-    low = _theta_at(table, f_quantile(1.0 - tail, *df))
+    low = _theta_at(table, f_upper(tail, *df))
     high = _theta_at(table, f_quantile(tail, *df))
     return low, high, CUT_AT_ZERO if high == 0.0 else ""
 
@@ -199,7 +208,7 @@ def interval(
     (0.0838, 0.8479, 'exact')
     """
     if parameter not in PARAMETERS:
-        raise ArgumentError("parameter", parameter, PARAMETERS)
+        raise ArgumentError("parm", parameter, PARAMETERS)
     return _Intervals(table, vc, level, df, draws, seed).of(parameter, method)
 
 
@@ -270,7 +279,7 @@ def robust_interval(
     """
     known = [name for name in PARAMETERS if name != "reliability"]
     if parameter not in known:
-        raise ArgumentError("parameter", parameter, known)
+        raise ArgumentError("parm", parameter, known)
     made = _Intervals(table, vc, level, None, 0, None)
     made.errors = StandardErrors(*errors)
     made.mean_df = df
@@ -299,7 +308,7 @@ def logit_limits(share: float | None, se: float | None, level: float) -> tuple[f
     """
     if share is None or se is None or not 0.0 < share < 1.0:
         return math.nan, math.nan
-    factor = math.exp(min(300.0, normal_quantile(0.5 * (1.0 + level)) * se / (share * (1.0 - share))))
+    factor = math.exp(min(300.0, -normal_quantile(0.5 * (1.0 - level)) * se / (share * (1.0 - share))))
     odds = share / (1.0 - share)
     return odds / factor / (1.0 + odds / factor), odds * factor / (1.0 + odds * factor)
 
@@ -316,8 +325,7 @@ class _Intervals:
         draws: int,
         seed: int | np.random.Generator | None,
     ) -> None:
-        if not (isinstance(level, (int, float)) and 0.0 < level < 1.0):
-            raise RangeError("level", level, "a number between 0 and 1")
+        check_level(level)
         self.table, self.vc, self.level, self.df = table, vc, level, df
         self.errors: StandardErrors | None = None  # robust ones; else the observed information's
         self.mean_df = math.inf  # of gamma00's Wald interval
@@ -362,12 +370,12 @@ class _Intervals:
         tail = 0.5 * (1.0 - self.level)
         if base == "sigma2":
             freedom = float(table.n_obs - table.n_groups)
-            return table.ssw / chi2_quantile(1.0 - tail, freedom), table.ssw / chi2_quantile(tail, freedom), ""
+            return table.ssw / chi2_upper(tail, freedom), table.ssw / chi2_quantile(tail, freedom), ""
         if base == "tau00":
             others = [m for m in METHODS if m != "exact"]
             raise ArgumentError("method", "exact", others, "tau00 has no exact interval; the icc has one")
         test = mean_test(table, self.vc, self.df)
-        reach = t_quantile(1.0 - tail, test.df) * test.se / table.unit
+        reach = -t_quantile(tail, test.df) * test.se / table.unit
         return self.vc.terms.gamma - reach, self.vc.terms.gamma + reach, ""
 
     def _profile(self, base: str) -> tuple[float, float, str]:
@@ -397,10 +405,10 @@ class _Intervals:
 
     def _wald(self, base: str) -> tuple[float, float, str]:
         vc, unit = self.vc, self.table.unit
-        z = normal_quantile(0.5 * (1.0 + self.level))
+        z = -normal_quantile(0.5 * (1.0 - self.level))
         sigma2 = vc.terms.r / vc.dof
         if base == "gamma00":
-            reach = t_quantile(0.5 * (1.0 + self.level), self.mean_df) * vc.se_gamma00 / unit
+            reach = -t_quantile(0.5 * (1.0 - self.level), self.mean_df) * vc.se_gamma00 / unit
             return vc.terms.gamma - reach, vc.terms.gamma + reach, ""
         se = self.errors or standard_errors(vc)
         if base == "sigma2" and not math.isnan(se.se_sigma2):
@@ -433,8 +441,7 @@ def _at_zero(vc: VarianceComponents, base: str) -> str:
 
 
 def _limits(region: ProfileSet, base: str) -> tuple[float, float, str]:
-    limits: ProfileLimits = getattr(region, "limits_" + base.removesuffix("00") if base == "gamma00" else
-                                    "limits_" + base)()  # fmt: skip
+    limits: ProfileLimits = getattr(region, "limits_" + base)()
     note = ""
     if limits.pieces > 1:
         note = f"the set has {limits.pieces} separate pieces; this is the one around the optimum"

@@ -11,21 +11,22 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastml import report
-from fastml.distributions import f_quantile, root, t_quantile
+from fastml.distributions import check_level, f_quantile, t_quantile
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.files import replace_file
 from fastml.grids import Grid, plan_grid
 from fastml.markup import GridFaces
+from fastml.power import detectable_shift, power_of_t
 from fastml.varcomp import SizeTable, VarianceComponents
 
-__all__ = ["Plan", "plan", "plan_from_fit", "power_of_t"]
+__all__ = ["Plan", "plan", "plan_from_fit"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -146,53 +147,6 @@ class Plan(GridFaces):
         return report.plan_text(self.to_dict())
 
 
-def power_of_t(shift: float, df: float, level: float = 0.95) -> float:
-    """Power of the two-sided t test.
-
-    Parameters
-    ----------
-    shift : float
-        True difference over its standard error, 0 or more.
-    df : float
-    level : float
-        1 less the size of the test.
-
-    Returns
-    -------
-    float
-        Exact, by the noncentral t distribution, by quadrature to 1e-12 (1e-6 at 1 df and levels past .999).
-
-    Examples
-    --------
-    >>> round(power_of_t(0.0, 10.0), 12)
-    0.05
-    >>> round(power_of_t(2.8, 1e6), 4)
-    0.7996
-    """
-    from scipy.special import ndtr
-
-    # Given the root of the denominator's chi-square over its df, T is normal. scipy's noncentral t is NaN far out.
-    scale, weight = _chi_nodes(df)
-    critical = t_quantile(0.5 * (1.0 + level), df) * scale
-    return float(np.sum(weight * (ndtr(shift - critical) + ndtr(-shift - critical))))
-
-
-@cache
-def _chi_nodes(df: float) -> tuple[Floats, Floats]:
-    """Values and weights, shape (K,), that integrate over the law of sqrt(chi-square/df).
-
-    Its quantile is a smooth function of a normal variable, in which the trapezoidal rule converges at once.
-    """
-    from scipy.special import gammainccinv, gammaincinv, ndtr
-
-    step = 1.0 / 64.0
-    z = step * np.arange(-544, 545)  # to 8.5, beyond which there is 1e-17
-    tail = ndtr(-np.abs(z))
-    chi2 = np.where(z < 0.0, gammaincinv(0.5 * df, tail), gammainccinv(0.5 * df, tail)) * 2.0
-    weight = step * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    return np.sqrt(chi2 / df), weight
-
-
 def plan(
     icc: float,
     n_groups: int | None = None,
@@ -236,7 +190,7 @@ def plan(
     Raises
     ------
     ArgumentError
-        For a value out of range, or not one target for the size left open.
+        For a value out of range or of another kind, or not one target for the size left open.
     ModelError
         When no size reaches the target.
 
@@ -253,7 +207,7 @@ def plan(
     targets = {"se": se, "margin": margin, "icc_width": icc_width}
     given = {name: value for name, value in targets.items() if value is not None}
     for name, value in {**given, **({} if difference is None else {"difference": difference})}.items():
-        if not value > 0.0:
+        if not (isinstance(value, Real) and 0.0 < value < math.inf):
             raise RangeError(name, value, "a number above 0")
     if n_groups is not None and group_size is not None:
         if given:
@@ -267,6 +221,10 @@ def plan(
     if len(given) != 1:
         raise RangeError("targets", ", ".join(sorted(given)) or "none",
                          "exactly one of difference, se, margin and icc_width; it fixes the size left out")  # fmt: skip
+    if icc_width is not None and group_size == 1:
+        raise RangeError(
+            "group_size", 1, "2 or more for an interval of the icc, which one student a school says nothing of"
+        )
     (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
 
     def at(count: int) -> Plan:
@@ -324,25 +282,24 @@ def _check(
     icc: float, sd: float, arms: int, size_cv: float, level: float, power: float,
     n_groups: int | None, group_size: int | None,
 ) -> None:  # fmt: skip
-    if not 0.0 <= icc < 1.0:
+    if not (isinstance(icc, Real) and 0.0 <= icc < 1.0):
         raise RangeError("icc", icc, "a number from 0 to below 1")
-    if not (sd > 0.0 and math.isfinite(sd)):
+    if not (isinstance(sd, Real) and 0.0 < sd < math.inf):
         raise RangeError("sd", sd, "a number above 0")
     if arms not in (1, 2):
         raise ArgumentError("arms", arms, ("1", "2"))
-    if not (size_cv >= 0.0 and math.isfinite(size_cv)):
+    if not (isinstance(size_cv, Real) and 0.0 <= size_cv < math.inf):
         raise RangeError("size_cv", size_cv, "a number of 0 or more")
-    for name, value in (("level", level), ("power", power)):
-        if not 0.0 < value < 1.0:
-            raise RangeError(name, value, "a number between 0 and 1")
+    check_level(level)
+    check_level(power, "power")
     if power <= 1.0 - level:
         raise RangeError("power", power, "more than the size of the test, 1 - level")
-    if n_groups is not None and not arms < n_groups <= MAX_COUNT:
-        raise RangeError("n_groups", n_groups, f"{arms + 1} schools or more")
+    if n_groups is not None and not (isinstance(n_groups, Integral) and arms < n_groups <= MAX_COUNT):
+        raise RangeError("n_groups", n_groups, f"a whole number of schools, from {arms + 1} to {MAX_COUNT:,}")
     if n_groups is not None and n_groups % arms:
         raise RangeError("n_groups", n_groups, "an even number, the same in both arms")
-    if group_size is not None and not 1 <= group_size <= MAX_COUNT:
-        raise RangeError("group_size", group_size, "1 student or more")
+    if group_size is not None and not (isinstance(group_size, Integral) and 1 <= group_size <= MAX_COUNT):
+        raise RangeError("group_size", group_size, f"a whole number of students, from 1 to {MAX_COUNT:,}")
 
 
 def _evaluate(
@@ -370,7 +327,7 @@ def _evaluate(
         se=se,
         df=df,
         margin=t_quantile(0.5 * (1.0 + level), df) * se,
-        detectable=_detectable_shift(df, level, power) * se,
+        detectable=detectable_shift(df, level, power) * se,
         difference=difference,
         power_at_difference=math.nan if math.isnan(difference) else power_of_t(abs(difference) / se, df, level),
         reliability=group_size * icc / (1.0 + icc * (group_size - 1.0)),
@@ -379,21 +336,6 @@ def _evaluate(
         icc_width=high - low,
         solved_for=solved_for,
     )
-
-
-def _detectable_shift(df: float, level: float, power: float) -> float:
-    """Shift, in standard errors, at which the two-sided t test has the power."""
-    high = 1.0
-    while power_of_t(high, df, level) < power:
-        high *= 2.0
-
-    def excess(shift: float) -> tuple[float, float]:
-        # Power is convex, then concave: the bracket carries what the slope of a secant gets wrong.
-        value = power_of_t(shift, df, level) - power
-        step = 1e-6 * high
-        return value, (power_of_t(shift + step, df, level) - power - value) / step
-
-    return root(excess, 0.0, high, 0.5 * high, 60)
 
 
 def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: float) -> tuple[float, float]:

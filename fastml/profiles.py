@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import chi2_quantile, root
+from fastml.distributions import chi2_upper, root
 from fastml.errors import ModelError
 from fastml.varcomp import SizeTable, VarianceComponents
 
@@ -99,7 +99,7 @@ class ProfileSet:
         low, high, pieces = self._project(log_tau00)
         return ProfileLimits(math.exp(low), math.exp(high), pieces)
 
-    def limits_gamma(self) -> ProfileLimits:
+    def limits_gamma00(self) -> ProfileLimits:
         """Limits of gamma00 less `table.origin`, in `table.unit`; for an ML set."""
         if self.restricted:
             raise ModelError("the restricted likelihood has no gamma00 to profile; use an ML fit")
@@ -257,7 +257,7 @@ def profile_set(table: SizeTable, vc: VarianceComponents, level: float) -> Profi
     if vc.optimum is None:
         raise ModelError("method='anova' has no likelihood to profile; use method='exact' or 'bootstrap'")
     restricted = vc.method == "reml"
-    drop = chi2_quantile(level, 1.0)
+    drop = chi2_upper(1.0 - level, 1.0)
 
     def rows(*thetas: float) -> Floats:
         return _curve(table, np.array(thetas), vc.theta, vc.dof, restricted)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml import report
-from fastml.errors import ArgumentError, FastmlError, RangeError
+from fastml.distributions import check_level
+from fastml.errors import ArgumentError, FastmlError
 from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
@@ -369,8 +371,5 @@ def _plain(value: Any) -> Any:
 
 
 def _normal_quantile(level: float) -> float:
-    from statistics import NormalDist
-
-    if not (isinstance(level, (int, float)) and 0.0 < level < 1.0):
-        raise RangeError("level", level, "a number between 0 and 1")
-    return NormalDist().inv_cdf(0.5 + 0.5 * level)
+    check_level(level)
+    return -NormalDist().inv_cdf(0.5 - 0.5 * float(level))

@@ -109,12 +109,29 @@ def test_design_effects_and_conventions(fit: OneWayFit) -> None:
     assert list(programs.index) == ["lme4", "nlme", "SAS", "Stata", "HLM"]
 
 
+def test_levels_next_to_one_have_finite_limits(fit: OneWayFit) -> None:
+    # The tails are taken as they are: one less a tail of 5e-17 is one.
+    for level in (1 - 1e-9, np.nextafter(1, 0)):
+        for name in PARAMETERS:
+            ci = fit.ci(name, level)
+            assert 0 <= ci.low < ci.high < math.inf
+            assert name == "gamma00" or ci.low < fit.ci(name, 0.99).low
+    assert fit.ci("icc", np.float32(0.5)).level == 0.5
+
+
 def test_refusals(fit: OneWayFit) -> None:
     for call, message in (
-        (lambda: fit.ci("rho"), "'rho' is not one of"),
+        (lambda: fit.ci("rho"), "parm='rho' is not one of"),
         (lambda: fit.ci("icc", method="magic"), "'magic' is not one of"),
         (lambda: fit.ci("tau00", method="exact"), "tau00 has no exact interval"),
         (lambda: fit.ci("icc", level=95), "a number between 0 and 1"),
+        (lambda: fit.ci("icc", method="bootstrap", draws=1e3), "draws=1000.0 can't be"),
+        (lambda: fit.ci("icc", method="bootstrap", draws="a"), "draws='a' can't be"),
+        (lambda: fit.ci("icc", method="bootstrap", draws=10**13), "draws=10000000000000 can't be"),
+        (lambda: fit.ci("icc", method="bootstrap", seed=-1), "seed=-1 can't be"),
+        (lambda: fit.ci("icc", method="bca", seed="a"), "seed='a' can't be"),
+        (lambda: fit.test_between(draws=0), "draws=0 can't be"),
+        (lambda: fit.test_between(seed=1.5), "seed=1.5 can't be"),
     ):
         with pytest.raises(FastmlError, match=message):
             call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numba
@@ -19,9 +20,9 @@ from fastml.hypotheses import (
     between_tests,
     homogeneity_tests,
     lrt_test,
-    rlrt_null_draws,
     rlrt_test,
 )
+from fastml.rlrt import null_draws
 from fastml.varcomp import SizeTable, estimate, reduce_sizes
 
 ANOVA = {
@@ -146,6 +147,16 @@ def test_eigenvalues(seed: int) -> None:
     assert ours == pytest.approx(dense_eigenvalues(table), rel=1e-11)
 
 
+def test_an_eigenvalue_between_two_sizes_far_apart_keeps_every_digit() -> None:
+    from fastml.kernels import rlrt
+
+    # Of c n/(n - x) + d m/(m - x) = 0, in fractions.
+    for (n, c), (m, d) in (((3, 917297), (7707295, 872095)), ((1, 1), (10**7, 10**6)), ((4, 41), (13422, 47))):
+        roots = np.empty(1)
+        rlrt.within_roots(np.array([n, m], float), np.array([c, d], float), roots)
+        assert roots[0] == pytest.approx(float(Fraction(n * m * (c + d), c * n + d * m)), rel=1e-14)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_suprema_against_a_fine_grid(seed: int) -> None:
     from fastml.kernels import rlrt
@@ -186,7 +197,7 @@ def test_rlrt_draws_are_rlrts_of_samples_without_variance(seed: int) -> None:
         ss = np.where(n > 1, rng.chisquare(np.maximum(n - 1, 1)), 0.0)
         sample = Grouped(n, means, np.zeros(n.size), ss).table
         slow.append(lrt_test(sample, estimate(sample)).statistic)
-    fast = rlrt_null_draws(table, 20_000, seed)
+    fast = null_draws(table, 20_000, seed)
     for at in (0.0, 0.1, 0.5, 1.5, 3.0):
         p = float(np.mean(fast > at))
         assert abs(p - np.mean(np.array(slow) > at)) < 4.5 * math.sqrt(p * (1 - p) * (1 / 2000 + 1 / 20_000))
@@ -205,7 +216,7 @@ def test_rlrt_of_equal_sizes_is_the_f_test() -> None:
         assert test.p_value == anova(table).p_value
         assert test.mc_se == 0.0
         # And the simulation, which equal sizes don't need, agrees with F.
-        simulated_p = np.mean(rlrt_null_draws(table, 40_000, 5) >= test.statistic)
+        simulated_p = np.mean(null_draws(table, 40_000, 5) >= test.statistic)
         assert abs(simulated_p - test.p_value) < 5 * math.sqrt(test.p_value / 40_000)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import count
 
 import mpmath as mp
@@ -12,7 +13,8 @@ from tables import grouped, simulated
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.intervals import interval
-from fastml.planning import Plan, plan, plan_from_fit, power_of_t
+from fastml.planning import Plan, plan, plan_from_fit
+from fastml.power import power_of_t
 from fastml.varcomp import estimate, reduce_sizes
 
 
@@ -139,3 +141,22 @@ def test_what_is_refused(wrong: dict[str, float]) -> None:
         plan(**({"icc": 0.2, "n_groups": 20, "group_size": 10} | wrong))  # type: ignore[arg-type]
     assert isinstance(caught.value, ArgumentError)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plan("a", 10, 5), "icc='a' can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10.5, 5), "n_groups=10.5 can't be: it is a whole number of schools"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10.0, 5), "n_groups=10.0 can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, "x"), "group_size='x' can't be: it is a whole number of students"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, 5, sd="a"), "sd='a' can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, se="a"), "se='a' can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, se=math.nan), "se=nan can't be"),
+        (lambda: plan(0.2, 10, 5, level="a"), "level='a' can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, group_size=1, icc_width=0.2), "group_size=1 can't be: it is 2 or more for an interval of the icc"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_kind(call: Callable[[], Plan], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        call()

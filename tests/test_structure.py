@@ -15,9 +15,9 @@ PACKAGE = ROOT / "fastml"
 # From the roof to the ground, as in the design: a module imports from those below it only.
 ORDER = [
     "__main__", "cli", "commands", "planning_command", "delivery", "__init__", "api", "fitting", "survey", "surveyfits", "jackknife",
-    "replicatecolumns", "surveyparts", "schoolfile", "surveyrows", "surveyroles", "designs", "surveytable", "tables", "results", "fit_inference", "planning", "faces", "page", "sentences",
+    "replicatecolumns", "surveyparts", "schoolfile", "surveyrows", "surveyroles", "designs", "surveytable", "tables", "results", "fit_inference", "planning", "power", "faces", "page", "sentences",
     "plots", "canvas", "parts",
-    "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "profiles", "inference", "distributions",
+    "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "rlrt", "draws", "profiles", "inference", "distributions",
     "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "merging", "exchange", "columns", "keys", "workspace", "labels", "sources", "datasets",
     "delimited", "fastread", "readers", "prefetch", "filters", "progress", "simulation", "files", "markup", "grids", "report", "threads",
     "errors", "_version", "kernels",

@@ -13,26 +13,51 @@ __all__ = ["suprema", "within_roots"]
 
 @kernel(F8_IN, F8_IN, F8_OUT)
 def within_roots(size, count, out):
-    """Fill `out` (S - 1,) with the roots of sum(count size^2/(size - x)) = sum(count size), one between two sizes.
+    """Fill `out` (S - 1,) with the roots of sum(count size/(size - x)) = 0, one between each two sizes.
 
-    They are the simple eigenvalues of diag(n) - nn'/N; a size itself is one too, count - 1 times.
+    They are the simple eigenvalues of diag(n) - nn'/N but for 0 (x times this sum is sum(count size^2/(size - x)) - N,
+    its secular equation); a size itself is one too, count - 1 times.
     """
-    total = 0.0
-    for s in range(size.shape[0]):
-        total += count[s] * size[s]
     for i in range(size.shape[0] - 1):
         low = size[i]
         high = size[i + 1]
+        x = 0.5 * (low + high)
+        # The sum below x and that above it are each as one pole at the next size, in value and slope: the root of such
+        # a pair and a constant is that of a quadratic, and it squares the error (secular equations; Li 1993).
         for _ in range(54):
-            x = 0.5 * (low + high)
-            value = -total
-            for s in range(size.shape[0]):
-                value += count[s] * size[s] * size[s] / (size[s] - x)
+            below = 0.0
+            below_slope = 0.0
+            for s in range(i + 1):
+                inverse = 1.0 / (size[s] - x)
+                term = count[s] * size[s] * inverse
+                below += term
+                below_slope += term * inverse
+            above = 0.0
+            above_slope = 0.0
+            for s in range(i + 1, size.shape[0]):
+                inverse = 1.0 / (size[s] - x)
+                term = count[s] * size[s] * inverse
+                above += term
+                above_slope += term * inverse
+            value = below + above
             if value < 0.0:
                 low = x
             else:
                 high = x
-        out[i] = 0.5 * (low + high)
+            to_left = size[i] - x
+            to_right = size[i + 1] - x
+            square = value - to_left * below_slope - to_right * above_slope
+            linear = (to_left + to_right) * value - to_left * to_right * (below_slope + above_slope)
+            constant = to_left * to_right * value
+            root = math.sqrt(max(linear * linear - 4.0 * constant * square, 0.0))
+            new = x + (2.0 * constant / (linear + root) if linear > 0.0 else 0.5 * (linear - root) / square)
+            if not low <= new <= high:
+                new = 0.5 * (low + high)
+            step = abs(new - x)
+            x = new
+            if step <= 1e-9 * min(x - size[i], size[i + 1] - x):
+                break
+        out[i] = x
 
 
 @inner
