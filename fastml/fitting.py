@@ -162,9 +162,11 @@ def fit_cells(
     return fit_table({name: stats.keys[name].type for name in stats.by}, columns, stats)
 
 
-def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, list[Any]]:
+def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, Any]:
     fits = fit_parts(stats, outcomes, method)
-    columns: dict[str, list[Any]] = {name: values.tolist() for name, values in fits.figures.items()}
+    columns: dict[str, Any] = {
+        name: values if values.dtype == np.float64 else values.tolist() for name, values in fits.figures.items()
+    }
     for name in ("n_obs", "n_groups", "singular"):
         columns[name] = [v if s == "ok" else None for v, s in zip(columns[name], fits.status, strict=True)]
     for name in stats.by:

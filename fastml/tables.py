@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from fastml import report
@@ -231,7 +232,7 @@ FIGURES: Mapping[str, pa.DataType] = {
 
 
 def fit_table(
-    by_types: Mapping[str, pa.DataType], columns: Mapping[str, Sequence[Any]], stats: GroupStats | None = None
+    by_types: Mapping[str, pa.DataType], columns: Mapping[str, Any], stats: GroupStats | None = None
 ) -> FitTable:
     """Make a table of columns of figures.
 
@@ -240,7 +241,7 @@ def fit_table(
     by_types : mapping
         By-column to type of its labels.
     columns : mapping of str to sequence
-        By-labels, "outcome", "status" and figures, as plain Python values; NaN becomes null.
+        By-labels, "outcome", "status" and figures, as plain Python values or arrays of doubles; NaN becomes null.
     stats : GroupStats, optional
         What was fitted.
 
@@ -249,8 +250,17 @@ def fit_table(
     FitTable
     """
     schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
-    arrays = [pa.array(map(_finite, columns[name]), schema.field(name).type) for name in schema.names]
+    arrays = [_column(columns[name], schema.field(name).type) for name in schema.names]
     return FitTable(pa.table(arrays, schema=schema), tuple(by_types), stats)
+
+
+def _column(values: Any, dtype: pa.DataType) -> pa.Array:
+    """Arrow array of plain values or doubles, null where they aren't finite."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64 and pa.types.is_float64(dtype):
+        finite = np.isfinite(values)
+        valid = pa.py_buffer(np.packbits(finite, bitorder="little"))
+        return pa.Array.from_buffers(dtype, len(values), [valid, pa.py_buffer(np.where(finite, values, 0.0))])
+    return pa.array(map(_finite, values), dtype)
 
 
 def _finite(value: Any) -> Any:
