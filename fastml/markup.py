@@ -147,7 +147,7 @@ def html_table(grid: Grid) -> str:
     """
 
     def line(cells: tuple[Cell, ...]) -> str:
-        tags = ['th scope="row"' if i == 0 else "td" for i in range(len(cells))]
+        tags = ['th scope="row"' if i == 0 else f"td{_wordy(cell)}" for i, cell in enumerate(cells)]
         return "<tr>" + "".join(
             f"<{tag}{_right(number)}>{_html(cell)}</{tag[:2]}>"
             for tag, cell, number in zip(tags, cells, grid.numeric, strict=True)
@@ -257,6 +257,11 @@ def _latex(cell: Cell) -> str:
 
 
 _FIGURE = re.compile(r"-?[\d,.]+(e[+-]?\d+)?( to -?[\d,.]+(e[+-]?\d+)?)?")
+
+
+def _wordy(cell: Cell) -> str:
+    """Mark a sentence in a cell, such as why there is no result: a page can give it room."""
+    return ' class="words"' if isinstance(cell, str) and len(cell) > 24 else ""
 
 
 def _right(number: bool) -> str:

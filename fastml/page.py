@@ -43,11 +43,11 @@ th:last-child, td:last-child { padding-right: 0; }
 tbody th { min-width: 7rem; max-width: 16rem; overflow-wrap: anywhere; }
 tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); }
 td[style] { white-space: nowrap; }
+td.words { min-width: 8.2rem; }
 tbody th.section { font-weight: 600; padding-top: .7rem; }
 footer { margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .5rem; }
-body.table { max-width: 72rem; }
+body.table { max-width: 78rem; }
 body.table > p, body.table > figure { max-width: 44rem; }
-@media (max-width: 60rem) { td:last-child:not([style]) { min-width: 12rem; } }
 @media (max-width: 30rem) { table { font-size: .8rem; } th, td { padding-right: .4rem; }
   tbody th { min-width: 5.6rem; max-width: 7.5rem; } }
 @media print { body { max-width: none; } }
