@@ -17,7 +17,7 @@ PROCESSES = {
     "fit": ["-m", "fastml", "fit", LECTURE, "-y", "bsmmatxx", "-g", "idschool"],
     "help": ["-m", "fastml", "--help"],
     "import": ["-c", "import fastml"],
-    "a bare process": [str(HERE / "bare.py"), LECTURE, "bsmmatxx"],
+    "a bare process": ["-P", str(HERE / "bare.py"), LECTURE, "bsmmatxx"],
 }
 
 

@@ -58,7 +58,8 @@ class Peer:
         self.seconds: list[float] = []
         self.answer: list[float] | None = None
         ours = name.startswith("fastml") or name in ("read", "a loop of fastml fit")
-        command = [sys.executable if ours else settings.python, str(HERE / "contestants.py"), name, str(file),
+        # -P: nobody shall import this folder's coverage.py for the package of that name, as numba would.
+        command = [sys.executable if ours else settings.python, "-P", str(HERE / "contestants.py"), name, str(file),
                    str(settings.threads)]  # fmt: skip
         if name == "lmer":
             command = ["Rscript", "--vanilla", str(HERE / "lmer.R"), str(file.with_suffix(".bin")), str(n)]
@@ -229,8 +230,8 @@ def _cold(settings: Settings) -> dict[str, Any]:
     """Seconds of whole processes; the first of each fills the caches of bytecode and machine code."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     commands = {
-        "fastml fit": [sys.executable, "-m", "fastml", "fit", str(LECTURE), "-y", "bsmmatxx", "-g", "idschool"],
-        "a bare process": [sys.executable, str(HERE / "bare.py"), str(LECTURE), "bsmmatxx"],
+        "fastml fit": [sys.executable, "-P", "-m", "fastml", "fit", str(LECTURE), "-y", "bsmmatxx", "-g", "idschool"],
+        "a bare process": [sys.executable, "-P", str(HERE / "bare.py"), str(LECTURE), "bsmmatxx"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for turn in range(4 * settings.rounds + 1):
