@@ -161,6 +161,9 @@ def _open_memory(data: Any, wanted: list[str]) -> Source:
             # Only the needed columns cross over; Polars' own strings would be copied otherwise.
             _check_columns(wanted, data.columns, kind)
             data = data.select(wanted)
+            for name, dtype in data.schema.items():
+                if str(dtype) == "Object":  # which older releases of Polars end the process over
+                    raise SourceError(f"column {name!r} of {kind} holds Python objects; give all its values one type")
         return _from_reader(_stream(data, wanted, kind), wanted, kind)
     raise SourceError(
         f"data of type {type(data).__name__} can't be read; give a pandas, Polars or Arrow table, a dict of arrays, "
