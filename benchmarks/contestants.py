@@ -19,6 +19,8 @@ from typing import Any
 Run = Callable[[], Any]
 Setup = Callable[[Any, int], tuple[Run, Callable[[Any], Any]]]
 
+TURN = 0.25  # seconds: what is shorter is repeated in its turn, and the best taken, whoever it is
+
 CONTESTANTS: dict[str, tuple[Setup, str]] = {}
 
 
@@ -303,10 +305,14 @@ def main() -> None:
     for line in sys.stdin:
         if line.strip() != "go":
             break
-        begin = time.perf_counter()
-        found = run()
-        took = time.perf_counter() - begin
-        print(json.dumps({"seconds": took, "answer": answer(found) if first else None}), flush=True)
+        best, turn = float("inf"), time.perf_counter()
+        while True:
+            begin = time.perf_counter()
+            found = run()
+            best = min(best, time.perf_counter() - begin)
+            if first or time.perf_counter() - turn > TURN:
+                break
+        print(json.dumps({"seconds": best, "answer": answer(found) if first else None}), flush=True)
         first = False
         del found
 
