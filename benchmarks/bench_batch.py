@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastml.batch import BatchTables, fit_batch
-from fastml.varcomp import gather_sizes
+from fastml.sizes import gather_sizes
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.2, 0.9])

@@ -27,7 +27,8 @@ from fastml.errors import FastmlError
 from fastml.hypotheses import anova
 from fastml.inference import mean_test
 from fastml.intervals import interval
-from fastml.varcomp import SizeTable, estimate
+from fastml.sizes import SizeTable
+from fastml.varcomp import estimate
 
 SEED = 20250114
 GROUPS = (5, 10, 30, 100)

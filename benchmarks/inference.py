@@ -24,7 +24,8 @@ import numpy as np  # noqa: E402
 from fastml.bootstrap import bootstrap  # noqa: E402
 from fastml.hypotheses import rlrt_test  # noqa: E402
 from fastml.intervals import interval, intervals  # noqa: E402
-from fastml.varcomp import SizeTable, estimate, reduce_sizes  # noqa: E402
+from fastml.sizes import SizeTable, reduce_sizes  # noqa: E402
+from fastml.varcomp import estimate  # noqa: E402
 
 R_SCRIPT = """
 suppressMessages(library(lme4))

@@ -191,7 +191,7 @@ def _fit_by(settings: Settings) -> dict[str, Any]:
 def _batch(settings: Settings) -> dict[str, Any]:
     """Fits per second of tables of 300 schools: plain ones, which have as many rows as distinct sizes, and weighted."""
     from fastml.batch import BatchTables, fit_batch
-    from fastml.varcomp import gather_sizes
+    from fastml.sizes import gather_sizes
 
     n_tables = max(int(20_000 * settings.scale), 200)
     rng = np.random.default_rng(1)

@@ -31,7 +31,7 @@ class BatchTables:
     ----------
     offsets : ndarray of int64, shape (K + 1,)
     size, count, mean, ss : ndarray, shape (T,)
-        As in `varcomp.SizeTable`: sizes (or sums of weights A), groups of that size (or their weights v), mean and
+        As in `sizes.SizeTable`: sizes (or sums of weights A), groups of that size (or their weights v), mean and
         sum of squares of their means. Sizes may repeat and need no order; rows of count 0 weigh nothing. Means
         should be about an origin near them and everything in units near the scores' spread, as `SizeTable` has it.
     ssw : ndarray, shape (K,)

@@ -11,7 +11,8 @@ from fastml.distributions import normal_quantile, normal_tail
 from fastml.draws import check_draws, generator
 from fastml.errors import ModelError
 from fastml.inference import expected_information
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents
 
 __all__ = ["BootstrapDraws", "acceleration", "bca_limits", "bootstrap", "percentile_limits"]
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from fastml.distributions import chi2_tail
 from fastml.hypotheses import hlm_test, lrt_test
 from fastml.inference import degrees_of_freedom, t_test
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents
 
 __all__ = ["Convention", "DesignEffect", "conventions", "design_effects", "weighted_design_effects"]
 

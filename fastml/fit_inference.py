@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
 from fastml.scaling import Weighting
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,9 @@ from fastml.groupstats import GroupStats
 from fastml.parts import fit_parts
 from fastml.results import OneWayFit
 from fastml.scaling import Weighting
+from fastml.sizes import SizeTable
 from fastml.tables import FIGURES, FitTable, fit_table
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.varcomp import VarianceComponents
 from fastml.weighted import fit_weighted
 
 __all__ = ["fit_cells", "fit_stats"]
@@ -44,7 +45,8 @@ def fit_stats(
     if stats.weights or stats.group_weights:
         return _fit_weighted(stats, outcome, method, df, weighting)
     from fastml.inference import mean_test, standard_errors
-    from fastml.varcomp import estimate, reduce_sizes
+    from fastml.sizes import reduce_sizes
+    from fastml.varcomp import estimate
 
     groups = stats.groups(outcome)
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)

@@ -12,7 +12,8 @@ from fastml.distributions import chi2_tail, f_quantile, f_tail
 from fastml.draws import check_draws, generator
 from fastml.profiles import relative_deviance
 from fastml.rlrt import DRAWS, null_draws
-from fastml.varcomp import SizeTable, VarianceComponents, estimate, evaluate
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents, estimate, evaluate
 
 __all__ = ["AnovaTable", "HypothesisTest", "anova", "between_tests", "hlm_test", "homogeneity_tests", "lrt_test",
            "rlrt_test"]  # fmt: skip
@@ -128,7 +129,7 @@ def anova(table: SizeTable, level: float = 0.95) -> AnovaTable:
     Examples
     --------
     >>> import numpy as np
-    >>> from fastml.varcomp import reduce_sizes
+    >>> from fastml.sizes import reduce_sizes
     >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
     >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
     >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from fastml.distributions import t_tail
 from fastml.errors import ArgumentError
-from fastml.varcomp import SizeTable, Terms, VarianceComponents
+from fastml.sizes import SizeTable
+from fastml.varcomp import Terms, VarianceComponents
 
 __all__ = [
     "KenwardRoger",
@@ -293,7 +294,8 @@ def kenward_roger(table: SizeTable, vc: VarianceComponents) -> KenwardRoger:
     Examples
     --------
     >>> import numpy as np
-    >>> from fastml.varcomp import estimate, reduce_sizes
+    >>> from fastml.sizes import reduce_sizes
+    >>> from fastml.varcomp import estimate
     >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
     >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
     >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)

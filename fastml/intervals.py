@@ -31,7 +31,8 @@ from fastml.distributions import (
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference import StandardErrors, mean_test, standard_errors
 from fastml.profiles import ProfileLimits, ProfileSet, profile_set
-from fastml.varcomp import SizeTable, VarianceComponents, estimate
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents, estimate
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "between_ratio", "exact_theta", "interval",
            "intervals", "logit_limits", "robust_interval"]  # fmt: skip
@@ -199,7 +200,8 @@ def interval(
     Examples
     --------
     >>> import numpy as np
-    >>> from fastml.varcomp import estimate, reduce_sizes
+    >>> from fastml.sizes import reduce_sizes
+    >>> from fastml.varcomp import estimate
     >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
     >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
     >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)

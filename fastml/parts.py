@@ -14,7 +14,8 @@ from fastml.errors import ModelError
 from fastml.groupstats import GroupStats
 from fastml.inference import interior_errors, interior_satterthwaite
 from fastml.shrinkage import reliabilities
-from fastml.varcomp import SizeTables, Terms, check_part, gather_sizes
+from fastml.sizes import SizeTables, check_part, gather_sizes
+from fastml.varcomp import Terms
 
 __all__ = ["PartFits", "fit_parts"]
 

@@ -24,7 +24,8 @@ from fastml.files import replace_file
 from fastml.grids import Grid, plan_grid
 from fastml.markup import GridFaces
 from fastml.power import detectable_shift, power_of_t
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents
 
 __all__ = ["Plan", "plan", "plan_from_fit"]
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from fastml.distributions import chi2_upper, root
 from fastml.errors import ModelError
-from fastml.varcomp import SizeTable, VarianceComponents
+from fastml.sizes import SizeTable
+from fastml.varcomp import VarianceComponents
 
 __all__ = ["ProfileLimits", "ProfileSet", "profile_set", "relative_deviance"]
 

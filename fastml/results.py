@@ -23,8 +23,9 @@ from fastml.groupstats import Groups, GroupStats
 from fastml.naive import Naive, naive_answers
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
+from fastml.sizes import SizeTable
 from fastml.sources import arrow_numbers
-from fastml.varcomp import Optimum, SizeTable, VarianceComponents
+from fastml.varcomp import Optimum, VarianceComponents
 from fastml.weighted import fit_weighted
 
 if TYPE_CHECKING:

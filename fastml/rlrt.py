@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.draws import check_draws, generator
-from fastml.varcomp import SizeTable
+from fastml.sizes import SizeTable
 
 __all__ = ["DRAWS", "null_draws"]
 

@@ -174,7 +174,7 @@ class FitTable(ResultTable):
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
         from fastml.intervals import exact_theta, logit_limits
-        from fastml.varcomp import reduce_sizes
+        from fastml.sizes import reduce_sizes
 
         rows = self.to_dict()
         if self.stats is None or self.stats.weights or self.stats.group_weights:

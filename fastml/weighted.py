@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from fastml.groupstats import GroupStats
 from fastml.scaling import WeightedGroups, check_weights, weighted_groups
-from fastml.varcomp import SizeTable, VarianceComponents, check_groups, estimate
+from fastml.sizes import SizeTable, check_groups
+from fastml.varcomp import VarianceComponents, estimate
 
 __all__ = ["Sandwich", "WeightedFit", "fit_weighted", "pseudo_ml", "reduce_weighted", "sandwich"]
 
@@ -95,7 +96,7 @@ def reduce_weighted(groups: WeightedGroups) -> SizeTable:
     Raises
     ------
     ModelError
-        As in `varcomp.reduce_sizes`.
+        As in `sizes.reduce_sizes`.
     """
     origin, unit, ssw = _unit(groups)
     deviation = ((groups.mean - origin) + groups.residual) / unit

@@ -12,7 +12,8 @@ import pytest
 
 import fastml
 from fastml.batch import BatchTables, concatenate, fit_batch
-from fastml.varcomp import SizeTable, estimate, reduce_sizes
+from fastml.sizes import SizeTable, reduce_sizes
+from fastml.varcomp import estimate
 
 
 def tables(rng: np.random.Generator, K: int, J: int, weighted: bool, noise: float = 1.0) -> BatchTables:

@@ -11,7 +11,8 @@ from tables import Grouped, close, simulated, two_scales
 
 from fastml.bootstrap import _fit, acceleration, bca_limits, bootstrap, percentile_limits
 from fastml.errors import ArgumentError, ModelError
-from fastml.varcomp import SizeTable, estimate, reduce_sizes
+from fastml.sizes import SizeTable, reduce_sizes
+from fastml.varcomp import estimate
 
 
 def balanced(groups: int, size: int, theta: float) -> SizeTable:

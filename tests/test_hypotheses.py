@@ -23,7 +23,8 @@ from fastml.hypotheses import (
     rlrt_test,
 )
 from fastml.rlrt import null_draws
-from fastml.varcomp import SizeTable, estimate, reduce_sizes
+from fastml.sizes import SizeTable, reduce_sizes
+from fastml.varcomp import estimate
 
 ANOVA = {
     "SSB": "ssb", "SSW": "ssw", "SST": "sst", "df_between": "df_between", "df_within": "df_within", "MSB": "msb",

@@ -18,7 +18,8 @@ from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference import mean_test, standard_errors
 from fastml.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
 from fastml.profiles import profile_set, relative_deviance
-from fastml.varcomp import SizeTable, estimate
+from fastml.sizes import SizeTable
+from fastml.varcomp import estimate
 
 
 @pytest.mark.parametrize("method", ["reml", "ml"])

@@ -15,7 +15,8 @@ from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.intervals import interval
 from fastml.planning import Plan, plan, plan_from_fit
 from fastml.power import power_of_t
-from fastml.varcomp import estimate, reduce_sizes
+from fastml.sizes import reduce_sizes
+from fastml.varcomp import estimate
 
 
 def test_by_hand() -> None:

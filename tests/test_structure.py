@@ -18,7 +18,7 @@ ORDER = [
     "replicatecolumns", "surveyparts", "schoolfile", "surveyrows", "surveyroles", "designs", "surveytable", "tables", "results", "fit_inference", "planning", "power", "faces", "page", "sentences",
     "plots", "canvas", "parts",
     "naive", "shrinkage", "conventions", "intervals", "bootstrap", "hypotheses", "rlrt", "draws", "profiles", "inference", "distributions",
-    "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "merging", "exchange", "columns", "keys", "workspace", "labels", "sources", "datasets",
+    "pooling", "replication", "weighted", "scaling", "batch", "varcomp", "sizes", "intake", "pushdown", "partitions", "gather", "tile", "groupstats", "merging", "exchange", "columns", "keys", "workspace", "labels", "sources", "datasets",
     "delimited", "fastread", "readers", "prefetch", "filters", "progress", "simulation", "files", "markup", "grids", "report", "threads",
     "errors", "_version", "kernels",
 ]  # fmt: skip
