@@ -29,7 +29,6 @@ __all__ = [
     "interior_satterthwaite",
     "kenward_roger",
     "mean_test",
-    "observed_information",
     "standard_errors",
     "t_test",
 ]
@@ -92,23 +91,6 @@ class MeanTest:
     df: float
     t: float
     p_value: float
-
-
-def observed_information(vc: VarianceComponents) -> Floats:
-    """Second derivatives of half the deviance by (log sigma2, theta) at the optimum.
-
-    Parameters
-    ----------
-    vc : VarianceComponents
-        A REML or ML fit.
-
-    Returns
-    -------
-    ndarray, shape (2, 2)
-        Its inverse is the covariance matrix of (log sigma2, theta).
-    """
-    scale, cross, curvature = _second_derivatives(vc.terms, vc.dof, vc.method == "reml")
-    return 0.5 * np.array([[scale, cross], [cross, curvature]])
 
 
 def _second_derivatives(t: Terms, dof: Any, restricted: bool) -> tuple[Any, Any, Any]:
