@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fastml.bootstrap import acceleration, bca_limits, bootstrap, percentile_limits
-from fastml.distributions import t_quantile
 from fastml.errors import FastmlError
-from fastml.hypotheses import anova
 from fastml.inference import mean_test
-from fastml.intervals import interval
+from fastml.inference.bootstrap import acceleration, bca_limits, bootstrap, percentile_limits
+from fastml.inference.distributions import t_quantile
+from fastml.inference.hypotheses import anova
+from fastml.inference.intervals import interval
 from fastml.sizes import SizeTable
 from fastml.varcomp import estimate
 

@@ -21,9 +21,9 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from fastml.bootstrap import bootstrap  # noqa: E402
-from fastml.hypotheses import rlrt_test  # noqa: E402
-from fastml.intervals import interval, intervals  # noqa: E402
+from fastml.inference.bootstrap import bootstrap  # noqa: E402
+from fastml.inference.hypotheses import rlrt_test  # noqa: E402
+from fastml.inference.intervals import interval, intervals  # noqa: E402
 from fastml.sizes import SizeTable, reduce_sizes  # noqa: E402
 from fastml.varcomp import estimate  # noqa: E402
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pdoc
 
 # fastml's public names, then the modules whose classes those inherit from, so that every method has its place.
-MODULES = ("fastml", "fastml.errors", "fastml.intervals", "fastml.fit_inference", "fastml.faces", "fastml.tables",
-           "fastml.markup")  # fmt: skip
+MODULES = ("fastml", "fastml.errors", "fastml.inference.intervals", "fastml.fit_inference", "fastml.faces",
+           "fastml.tables", "fastml.report.markup")  # fmt: skip
 
 
 def main(folder: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastml.results import OneWayFit
     from fastml.simulation import simulate, simulate_files
     from fastml.survey import fit_survey
-    from fastml.surveytable import SurveyTable
+    from fastml.survey.table import SurveyTable
     from fastml.tables import FitTable
 
 __all__ = [
@@ -47,7 +47,7 @@ _HOME = {
     "GroupStats": "groupstats",
     "OneWayFit": "results",
     "Plan": "planning",
-    "SurveyTable": "surveytable",
+    "SurveyTable": "survey.table",
     "designs": "designs",
     "fit": "api",
     "fit_by": "api",

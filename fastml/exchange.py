@@ -15,8 +15,8 @@ import pyarrow as pa
 from fastml.columns import as_floats, check_numeric
 from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
 from fastml.keys import check_key_type, encode_tile, sort_order
-from fastml.readers import first_line
 from fastml.sources import arrow_numbers, open_source, schema_metadata
+from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
     from fastml.groupstats import GroupStats

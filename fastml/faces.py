@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastml import report
 from fastml.errors import ModelError
-from fastml.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
-from fastml.markup import GridFaces, Summary, html_table, html_text
-from fastml.page import can_draw, draw, fit_page, table_page
-from fastml.sentences import fit_sentences, table_sentences
+from fastml.report.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
+from fastml.report.markup import GridFaces, Summary, html_table, html_text
+from fastml.report.page import can_draw, draw, fit_page, table_page
+from fastml.report.sentences import fit_sentences, table_sentences
 
 if TYPE_CHECKING:
     import os
@@ -64,7 +64,7 @@ class FitFaces(Pages):
 
     def _limits(self, level: float) -> dict[str, tuple[float, float]]:
         """Limits of the intervals that there are and that need no simulation."""
-        from fastml.intervals import PARAMETERS
+        from fastml.inference.intervals import PARAMETERS
 
         made = {}
         for name in PARAMETERS:
@@ -78,7 +78,7 @@ class FitFaces(Pages):
 
     def _chance(self) -> float | None:
         """p-value of the exact F test of no variance between groups; none with weights."""
-        from fastml.hypotheses import anova
+        from fastml.inference.hypotheses import anova
 
         return None if self.weighting is not None else anova(self.sizes).p_value
 

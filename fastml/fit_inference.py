@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
+from fastml.inference.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
 from fastml.scaling import Weighting
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
@@ -157,7 +157,7 @@ class FitInference:
             the 50:50 chi-bar likelihood ratio test, HLM's chi-square. Columns test, statistic, df, df2, p_value, mc_se,
             n_groups, note.
         """
-        from fastml.hypotheses import between_tests
+        from fastml.inference.hypotheses import between_tests
 
         self._unweighted("the tests of tau00 = 0")
         return _frame([asdict(row) for row in between_tests(self.sizes, self.components, draws=draws, seed=seed)])
@@ -170,7 +170,7 @@ class FitInference:
         pandas.DataFrame
             A row per test, columns as in `test_between`.
         """
-        from fastml.hypotheses import homogeneity_tests
+        from fastml.inference.hypotheses import homogeneity_tests
 
         self._unweighted("the tests of homogeneity")
         groups = self.stats.groups(self.outcome)
@@ -185,7 +185,7 @@ class FitInference:
             Rows between, within and total; columns source, df, ss, ms, f, p_value. What textbooks derive from it (n0,
             the moment estimates of tau00 and the icc, eta2, omega2, ICC(1), ICC(2)) is in the frame's ``attrs``.
         """
-        from fastml.hypotheses import anova
+        from fastml.inference.hypotheses import anova
 
         self._unweighted("the sums of squares of anova()")
         table = anova(self.sizes)
@@ -210,7 +210,7 @@ class FitInference:
             exact for the mean of all students in unequal groups; "gls": N SE^2/(tau00 + sigma2) of the fit's mean.
             With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
         """
-        from fastml.conventions import design_effects, weighted_design_effects
+        from fastml.inference.conventions import design_effects, weighted_design_effects
         from fastml.scaling import total_weights
 
         if self.weighting is None:
@@ -228,7 +228,7 @@ class FitInference:
             A row per program: its standard error, df and p-value of gamma00, parameters counted, AIC, BIC, its
             chi-square of tau00 = 0, and a note.
         """
-        from fastml.conventions import conventions
+        from fastml.inference.conventions import conventions
 
         self._unweighted("the programs' conventions")
         return _frame([asdict(row) for row in conventions(self.sizes, self.components)])

@@ -16,11 +16,11 @@ from fastml.columns import repeat_tag
 from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError
 from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
 from fastml.files import replace_file
-from fastml.grids import Grid, statistics_grid
-from fastml.markup import GridFaces
 from fastml.merging import add
-from fastml.readers import first_line
+from fastml.report.grids import Grid, statistics_grid
+from fastml.report.markup import GridFaces
 from fastml.sources import arrow_numbers
+from fastml.sources.readers import first_line
 
 __all__ = ["GroupStats", "Groups"]
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastml.datasets import find_pieces, is_path
-from fastml.delimited import csv_options as checked_csv_options
 from fastml.errors import FastmlError, MergeError, SourceError
-from fastml.filters import as_expression
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
-from fastml.progress import watcher
 from fastml.pushdown import from_engine, is_lazy
 from fastml.sources import Rows
+from fastml.sources.datasets import find_pieces, is_path
+from fastml.sources.delimited import csv_options as checked_csv_options
+from fastml.sources.filters import as_expression
+from fastml.sources.progress import watcher
 from fastml.threads import thread_count
 
 __all__ = ["Reading", "merge", "saved_statistics", "statistics"]

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from fastml.errors import MergeError
 from fastml.keys import KeyTable, sort_order
-from fastml.readers import first_line
 from fastml.sources import arrow_numbers
+from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
     from fastml.groupstats import GroupStats

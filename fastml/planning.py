@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml import report
-from fastml.distributions import check_level, f_quantile, t_quantile
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.files import replace_file
-from fastml.grids import Grid, plan_grid
-from fastml.markup import GridFaces
+from fastml.inference.distributions import check_level, f_quantile, t_quantile
 from fastml.power import detectable_shift, power_of_t
+from fastml.report.grids import Grid, plan_grid
+from fastml.report.markup import GridFaces
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
 

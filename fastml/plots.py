@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.canvas import (
+from fastml.errors import FastmlError, ModelError
+from fastml.report import complement, percent, points, share, share_range
+from fastml.report.canvas import (
     BAND,
     BLUE,
     GREY,
@@ -31,13 +33,11 @@ from fastml.canvas import (
     plain,
     school_names,
 )  # fmt: skip
-from fastml.errors import FastmlError, ModelError
-from fastml.report import complement, percent, points, share, share_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastml.intervals import Interval
+    from fastml.inference.intervals import Interval
     from fastml.results import OneWayFit
     from fastml.tables import ResultTable
 
@@ -268,8 +268,8 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
     >>> plots.icc_profile(m).get_xlabel()
     'Intraclass correlation (ICC) of score'
     """
-    from fastml.distributions import chi2_quantile
-    from fastml.profiles import relative_deviance
+    from fastml.inference.distributions import chi2_quantile
+    from fastml.inference.profiles import relative_deviance
 
     if fit.weights or fit.group_weights or fit.optimum is None:
         kind = "a weighted fit" if fit.optimum is not None else "method 'anova'"
@@ -308,7 +308,7 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
 
 
 def _icc_interval(fit: OneWayFit, level: float) -> Interval:
-    from fastml.intervals import interval
+    from fastml.inference.intervals import interval
 
     return interval(fit.sizes, fit.components, "icc", level)
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import root, t_quantile
+from fastml.inference.distributions import root, t_quantile
 
 __all__ = ["detectable_shift", "power_of_t"]
 

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml import report
-from fastml.distributions import check_level
 from fastml.errors import ArgumentError, FastmlError
 from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
+from fastml.inference.distributions import check_level
 from fastml.naive import Naive, naive_answers
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means

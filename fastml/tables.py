@@ -21,8 +21,8 @@ from fastml.files import replace_file
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fastml.grids import Grid
     from fastml.groupstats import GroupStats
+    from fastml.report.grids import Grid
 
 __all__ = ["FitTable", "ResultTable", "fit_table"]
 
@@ -173,7 +173,7 @@ class FitTable(ResultTable):
         return self._limits(0.95)
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
-        from fastml.intervals import exact_theta, logit_limits
+        from fastml.inference.intervals import exact_theta, logit_limits
         from fastml.sizes import reduce_sizes
 
         rows = self.to_dict()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tables import Grouped, close, simulated, two_scales
 
-from fastml.bootstrap import _fit, acceleration, bca_limits, bootstrap, percentile_limits
 from fastml.errors import ArgumentError, ModelError
+from fastml.inference.bootstrap import _fit, acceleration, bca_limits, bootstrap, percentile_limits
 from fastml.sizes import SizeTable, reduce_sizes
 from fastml.varcomp import estimate
 
@@ -145,7 +145,7 @@ def test_bca_without_bias_or_acceleration_is_the_percentile() -> None:
 
 def test_bca_of_a_variance_is_near_its_exact_interval() -> None:
     # Efron's example: sigma2 from a chi-square; the exact limits are ssw over its quantiles.
-    from fastml.intervals import interval
+    from fastml.inference.intervals import interval
 
     table = balanced(6, 10, 1e9)  # 54 degrees of freedom within, and nothing else to tell sigma2 from
     vc = estimate(table)

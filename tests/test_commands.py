@@ -206,15 +206,15 @@ def test_simulate(tmp_path: Path) -> None:
 
 SLOW = """
 import sys, time
-import fastml.readers
-read = fastml.readers._row_group_job
+import fastml.sources.readers
+read = fastml.sources.readers._row_group_job
 def slowly(*args):
     job = read(*args)
     def wait():
         time.sleep(0.02)
         yield from job()
     return wait
-fastml.readers._row_group_job = slowly
+fastml.sources.readers._row_group_job = slowly
 from fastml.cli import main
 sys.argv[0] = "fastml"
 main()

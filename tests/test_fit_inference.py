@@ -10,7 +10,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError, OneWayFit
-from fastml.intervals import PARAMETERS
+from fastml.inference.intervals import PARAMETERS
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,17 @@ import pytest
 from conftest import ROOT
 from tables import SETS, Grouped, close, from_file, grouped, reference, simulated, two_scales
 
-from fastml.conventions import conventions, design_effects
-from fastml.distributions import chi2_tail, f_tail
 from fastml.errors import ArgumentError
-from fastml.hypotheses import (
+from fastml.inference.conventions import conventions, design_effects
+from fastml.inference.distributions import chi2_tail, f_tail
+from fastml.inference.hypotheses import (
     anova,
     between_tests,
     homogeneity_tests,
     lrt_test,
     rlrt_test,
 )
-from fastml.rlrt import null_draws
+from fastml.inference.rlrt import null_draws
 from fastml.sizes import SizeTable, reduce_sizes
 from fastml.varcomp import estimate
 

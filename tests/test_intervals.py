@@ -13,11 +13,11 @@ import pytest
 from conftest import ROOT, fewer
 from tables import SETS, Grouped, close, from_file, grouped, reference, simulated, two_scales
 
-from fastml.bootstrap import bootstrap
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference import mean_test, standard_errors
-from fastml.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
-from fastml.profiles import profile_set, relative_deviance
+from fastml.inference.bootstrap import bootstrap
+from fastml.inference.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
+from fastml.inference.profiles import profile_set, relative_deviance
 from fastml.sizes import SizeTable
 from fastml.varcomp import estimate
 

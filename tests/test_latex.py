@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastml
-from fastml.markup import latex_text
+from fastml.report.markup import latex_text
 
 NAMES = [
     r"50 % of A_1 & B",

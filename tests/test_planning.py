@@ -12,7 +12,7 @@ import pytest
 from tables import grouped, simulated
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.intervals import interval
+from fastml.inference.intervals import interval
 from fastml.planning import Plan, plan, plan_from_fit
 from fastml.power import power_of_t
 from fastml.sizes import reduce_sizes
@@ -50,7 +50,7 @@ def noncentral_power(shift: float, df: float, critical: float) -> float:
 @pytest.mark.parametrize("df", [2.0, 18.0, 149.0])
 @pytest.mark.parametrize("shift", [0.0, 0.5, 2.8, 6.9, 7.1, 12.0])
 def test_power_against_the_integral(df: float, shift: float) -> None:
-    from fastml.distributions import t_quantile
+    from fastml.inference.distributions import t_quantile
 
     assert power_of_t(shift, df) == pytest.approx(noncentral_power(shift, df, t_quantile(0.975, df)), abs=1e-12)
 

@@ -15,9 +15,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 import fastml
-from fastml import canvas, plots
-from fastml.canvas import inline_svg
-from fastml.intervals import interval
+from fastml import plots
+from fastml.inference.intervals import interval
+from fastml.report import canvas
+from fastml.report.canvas import inline_svg
 
 ONE_FIT = ("caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq")
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fastml.pooling import average, barnard_rubin, pool
+from fastml.survey.pooling import average, barnard_rubin, pool
 
 
 def test_rubin_by_hand() -> None:

@@ -13,7 +13,7 @@ import pytest
 from test_cli import run
 
 import fastml
-from fastml.markup import html_text, markdown_text
+from fastml.report.markup import html_text, markdown_text
 
 EVIL = [
     "<script>alert(1)</script>",

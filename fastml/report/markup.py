@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-from fastml.grids import Cell, Grid, Symbol
+from fastml.report.grids import Cell, Grid, Symbol
 
 __all__ = ["GridFaces", "Summary", "html_table", "html_text", "latex_table", "latex_text", "markdown_table",
            "markdown_text"]  # fmt: skip

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.replication import CellMoments
-from fastml.schoolfile import SchoolWeights
-from fastml.surveyroles import Roles
+from fastml.survey.replication import CellMoments
+from fastml.survey.roles import Roles
+from fastml.survey.schoolfile import SchoolWeights
 
 __all__ = ["Cells", "Part", "Sample", "Sampler"]
 

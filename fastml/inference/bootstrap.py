@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import normal_quantile, normal_tail
-from fastml.draws import check_draws, generator
 from fastml.errors import ModelError
 from fastml.inference import expected_information
+from fastml.inference.distributions import normal_quantile, normal_tail
+from fastml.inference.draws import check_draws, generator
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
 

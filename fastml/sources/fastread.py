@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastml.readers import LARGE, File, Location
+from fastml.sources.readers import LARGE, File, Location
 
 __all__ = ["fast_batches", "is_fast"]
 

@@ -14,16 +14,16 @@ from fastml.designs import Columns, Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats import GroupStats
 from fastml.intake import Reading
-from fastml.jackknife import jackknife_parts
 from fastml.pushdown import is_lazy
-from fastml.replicatecolumns import column_parts
 from fastml.scaling import UNWEIGHTED_WITHIN, check_options
-from fastml.schoolfile import SchoolWeights, read_school_weights
-from fastml.surveyfits import Choices, FittedPart, average_row, fit_part
-from fastml.surveyparts import Part
-from fastml.surveyroles import Roles, find_roles
-from fastml.surveyrows import CleanRows, check_codes, open_rows
-from fastml.surveytable import SurveyTable, survey_table
+from fastml.survey.columns import column_parts
+from fastml.survey.fits import Choices, FittedPart, average_row, fit_part
+from fastml.survey.jackknife import jackknife_parts
+from fastml.survey.parts import Part
+from fastml.survey.roles import Roles, find_roles
+from fastml.survey.rows import CleanRows, check_codes, open_rows
+from fastml.survey.schoolfile import SchoolWeights, read_school_weights
+from fastml.survey.table import SurveyTable, survey_table
 from fastml.threads import thread_count
 
 __all__ = ["fit_survey"]

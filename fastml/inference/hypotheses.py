@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import chi2_tail, f_quantile, f_tail
-from fastml.draws import check_draws, generator
-from fastml.profiles import relative_deviance
-from fastml.rlrt import DRAWS, null_draws
+from fastml.inference.distributions import chi2_tail, f_quantile, f_tail
+from fastml.inference.draws import check_draws, generator
+from fastml.inference.profiles import relative_deviance
+from fastml.inference.rlrt import DRAWS, null_draws
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents, estimate, evaluate
 

@@ -10,7 +10,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fastml.bootstrap import (
+from fastml.errors import ArgumentError, FastmlError, ModelError
+from fastml.inference import StandardErrors, mean_test, standard_errors
+from fastml.inference.bootstrap import (
     DRAWS,
     BootstrapDraws,
     acceleration,
@@ -18,7 +20,7 @@ from fastml.bootstrap import (
     bootstrap,
     percentile_limits,
 )
-from fastml.distributions import (
+from fastml.inference.distributions import (
     check_level,
     chi2_quantile,
     chi2_upper,
@@ -28,9 +30,7 @@ from fastml.distributions import (
     root,
     t_quantile,
 )
-from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference import StandardErrors, mean_test, standard_errors
-from fastml.profiles import ProfileLimits, ProfileSet, profile_set
+from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents, estimate
 

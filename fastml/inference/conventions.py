@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import chi2_tail
-from fastml.hypotheses import hlm_test, lrt_test
 from fastml.inference import degrees_of_freedom, t_test
+from fastml.inference.distributions import chi2_tail
+from fastml.inference.hypotheses import hlm_test, lrt_test
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
 

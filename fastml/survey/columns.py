@@ -13,11 +13,11 @@ from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
 from fastml.keys import KeyTable, encode_rows, plain_type, sort_order
 from fastml.labels import as_arrow
-from fastml.replication import CellMoments
-from fastml.schoolfile import SchoolWeights
-from fastml.surveyparts import Cells, Part, Sample, Sampler
-from fastml.surveyroles import Roles
-from fastml.surveyrows import CleanRows
+from fastml.survey.parts import Cells, Part, Sample, Sampler
+from fastml.survey.replication import CellMoments
+from fastml.survey.roles import Roles
+from fastml.survey.rows import CleanRows
+from fastml.survey.schoolfile import SchoolWeights
 
 __all__ = ["column_parts"]
 

@@ -13,11 +13,11 @@ from fastml.designs import Jackknife
 from fastml.errors import ValueNotAllowedError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
-from fastml.replication import CellMoments
-from fastml.schoolfile import SchoolWeights
-from fastml.surveyparts import Cells, Part, Sample, Sampler
-from fastml.surveyroles import Roles
-from fastml.surveyrows import CleanRows
+from fastml.survey.parts import Cells, Part, Sample, Sampler
+from fastml.survey.replication import CellMoments
+from fastml.survey.roles import Roles
+from fastml.survey.rows import CleanRows
+from fastml.survey.schoolfile import SchoolWeights
 
 __all__ = ["JackknifePlan", "jackknife_moments", "jackknife_parts", "plan_jackknife"]
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastml.datasets import dataset_columns, is_path, open_dataset
-from fastml.delimited import CsvOptions
 from fastml.errors import ColumnNotFoundError, SourceError
-from fastml.filters import apply_filter, filter_columns
-from fastml.readers import Location, first_line, open_parquet
+from fastml.sources.datasets import dataset_columns, is_path, open_dataset
+from fastml.sources.delimited import CsvOptions
+from fastml.sources.filters import apply_filter, filter_columns
+from fastml.sources.readers import Location, first_line, open_parquet
 from fastml.threads import thread_count
 
 __all__ = ["Rows", "Source", "arrow_numbers", "column_names", "open_source", "schema_metadata"]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from fastml.draws import check_draws, generator
+from fastml.inference.draws import check_draws, generator
 from fastml.sizes import SizeTable
 
 __all__ = ["DRAWS", "null_draws"]

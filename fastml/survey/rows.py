@@ -14,7 +14,7 @@ import pyarrow as pa
 from fastml.columns import as_floats, check_numeric
 from fastml.errors import ValueNotAllowedError
 from fastml.sources import Source, arrow_numbers, open_source
-from fastml.surveyroles import Roles
+from fastml.survey.roles import Roles
 
 __all__ = ["CleanRows", "check_codes", "open_rows"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from fastml._version import __version__
 from fastml.errors import FastmlError
-from fastml.grids import Grid
-from fastml.markup import html_table, html_text
+from fastml.report.grids import Grid
+from fastml.report.markup import html_table, html_text
 
 __all__ = ["fit_page", "table_page"]
 
@@ -152,7 +152,7 @@ def draw(name: str, result: Any, alt: str, **options: Any) -> str | None:
     str or None
     """
     from fastml import plots
-    from fastml.canvas import inline_svg
+    from fastml.report.canvas import inline_svg
 
     try:
         ax = getattr(plots, name)(result, **options)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import t_tail
 from fastml.errors import ArgumentError
+from fastml.inference.distributions import t_tail
 from fastml.sizes import SizeTable
 from fastml.varcomp import Terms, VarianceComponents
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, FastmlError, SourceError
-from fastml.readers import File, Job, Location, first_line
+from fastml.sources.readers import File, Job, Location, first_line
 
 __all__ = ["CsvOptions", "csv_options", "open_csv"]
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.designs import Design
-from fastml.distributions import t_quantile
 from fastml.errors import ModelError
-from fastml.pooling import Pooled, average, pool
-from fastml.replication import FIGURES, CellMoments, figures, full_groups
-from fastml.surveyparts import Part, Sample
+from fastml.inference.distributions import t_quantile
+from fastml.survey.parts import Part, Sample
+from fastml.survey.pooling import Pooled, average, pool
+from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 from fastml.weighted import pseudo_ml, reduce_weighted, sandwich
 
 __all__ = ["Choices", "FittedPart", "average_row", "fit_part"]

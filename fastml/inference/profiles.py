@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from fastml.distributions import chi2_upper, root
 from fastml.errors import ModelError
+from fastml.inference.distributions import chi2_upper, root
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
 

@@ -14,12 +14,12 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from fastml.delimited import CsvOptions, open_csv
 from fastml.errors import ColumnNotFoundError, SourceError
-from fastml.fastread import fast_batches, is_fast
-from fastml.filters import apply_filter, filter_columns
-from fastml.prefetch import in_order
-from fastml.readers import File, Job, Location, first_line, open_ipc, open_parquet, open_sav
+from fastml.sources.delimited import CsvOptions, open_csv
+from fastml.sources.fastread import fast_batches, is_fast
+from fastml.sources.filters import apply_filter, filter_columns
+from fastml.sources.prefetch import in_order
+from fastml.sources.readers import File, Job, Location, first_line, open_ipc, open_parquet, open_sav
 
 __all__ = ["Dataset", "Piece", "common_type", "dataset_columns", "find_pieces", "is_path", "open_dataset"]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastml import report
-from fastml.distributions import t_quantile
 from fastml.errors import RangeError
-from fastml.replication import FIGURES
-from fastml.sentences import table_sentences
+from fastml.inference.distributions import t_quantile
+from fastml.report.sentences import table_sentences
+from fastml.survey.replication import FIGURES
 from fastml.tables import ResultTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fastml.grids import Grid
+    from fastml.report.grids import Grid
 
 __all__ = ["SurveyTable", "survey_table"]
 

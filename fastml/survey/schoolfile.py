@@ -13,7 +13,7 @@ from fastml.columns import as_floats, check_numeric
 from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
 from fastml.sources import open_source
-from fastml.surveyroles import ColumnFinder, Roles, find_group_weight
+from fastml.survey.roles import ColumnFinder, Roles, find_group_weight
 
 __all__ = ["SchoolWeights", "read_school_weights"]
 
