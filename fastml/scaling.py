@@ -146,7 +146,7 @@ def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, sc
     Parameters
     ----------
     stats : GroupStats
-        With weights, group weights or both.
+        With group weights.
     outcome : str or None
     weights_are, scaling : str
         See `scale_weights`.
@@ -160,7 +160,7 @@ def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, sc
         stats.moments[index][used],
         None if stats.weighted is None else stats.weighted[index][used],
         None if stats.group_weight is None else stats.group_weight[used],
-        weights_are,
+        _meant(stats, weights_are),
         scaling,
     )
 
@@ -177,7 +177,7 @@ def total_weights(stats: GroupStats, outcome: str | None, weights_are: str) -> t
     Parameters
     ----------
     stats : GroupStats
-        With weights, group weights or both.
+        With group weights.
     outcome : str or None
     weights_are : str
         See `scale_weights`.
@@ -186,15 +186,19 @@ def total_weights(stats: GroupStats, outcome: str | None, weights_are: str) -> t
     -------
     total, squares : ndarray, shape (J,)
     """
+    assert stats.weighted is not None  # `check_weights` saw to both
+    assert stats.group_weight is not None
     index, used = _used(stats, outcome)
-    if stats.weighted is None:
-        total = squares = stats.moments[index, used, 0]
-    else:
-        total, squares = stats.weighted[index, used, 0], stats.weighted[index, used, 4]
-    if stats.group_weight is None or (weights_are == "total" and stats.weighted is not None):
+    total, squares = stats.weighted[index, used, 0], stats.weighted[index, used, 4]
+    if _meant(stats, weights_are) == "total":
         return total, squares
     v = stats.group_weight[used]
     return v * total, v * v * squares
+
+
+def _meant(stats: GroupStats, weights_are: str) -> str:
+    """What the rows' weights are: the 1 that each row has under school weights alone is no total weight."""
+    return weights_are if stats.weights else "conditional"
 
 
 def check_weights(weights: str | None, group_weights: str | None) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastml
-from fastml.scaling import SCALINGS
+from fastml.scaling import SCALINGS, scale_weights, total_weights
 from fastml.weighted import fit_weighted
 
 # data set -> (group, student weight, school weight, outcome of plausible value k)
@@ -221,6 +221,28 @@ def test_school_weights_alone(rows: dict[str, np.ndarray]) -> None:
     assert math.isclose(alone.tau00, weighted(rows, weight_scaling="group-only").tau00, rel_tol=1e-13)
     assert alone.weights is None
     assert alone.group_weights == "v"
+    # Each row's weight is then 1 within its school, whatever would be said of a column of weights, and however scaled.
+    for weights_are in ("total", "conditional"):
+        for scaling in SCALINGS:
+            other = weighted(rows, weights=None, weights_are=weights_are, weight_scaling=scaling)
+            assert math.isclose(other.tau00, alone.tau00, rel_tol=1e-13), (weights_are, scaling)
+            np.testing.assert_allclose(other.design_effects()["deff"], alone.design_effects()["deff"], rtol=1e-13)
+
+
+@pytest.mark.parametrize("weights_are", ["total", "conditional"])
+def test_total_weights_by_hand(weights_are: str) -> None:
+    data = {"y": [1.0, 2.0, 4.0, 8.0], "s": [1, 1, 1, 2], "w": [2.0, 6.0, 4.0, 3.0], "v": [2.0, 2.0, 2.0, 3.0]}
+    both = fastml.group_stats(data, "y", "s", weights="w", group_weights="v")
+    schools = fastml.group_stats(data, "y", "s", group_weights="v")
+    factor = np.array([1.0, 1.0] if weights_are == "total" else [2.0, 3.0])
+    total, squares = total_weights(both, "y", weights_are)
+    assert total.tolist() == (factor * [12.0, 3.0]).tolist()
+    assert squares.tolist() == (factor**2 * [56.0, 9.0]).tolist()
+    # Without weights of their own, all rows of a school have the school's.
+    total, squares = total_weights(schools, "y", weights_are)
+    assert (total.tolist(), squares.tolist()) == ([6.0, 3.0], [12.0, 9.0])
+    plain = scale_weights(np.array([[3.0, 2.0, 0.0, 4.0]]), None, None, weights_are, "effective")
+    assert (plain.size.tolist(), plain.count.tolist(), plain.ss.tolist()) == ([3.0], [1.0], [4.0])
 
 
 def test_the_result(rows: dict[str, np.ndarray]) -> None:
