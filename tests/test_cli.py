@@ -9,13 +9,16 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 import fastml
+from fastml import __main__, cli
 
 
 def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -265,3 +268,42 @@ def test_colours_on_a_terminal_only(settings: dict[str, str], coloured: bool) ->
     assert ("\x1b[" in said) == coloured
     assert "No such command 'fitt'" in said
     assert "\x1b" not in run("fitt").stderr
+
+
+def test_the_module_runs_only_as_a_program() -> None:
+    assert __main__.main is cli.main  # the import above ran no command
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (MemoryError("unable to allocate 8 TiB"), "fastml: there is not enough memory: unable to allocate 8 TiB\n"),
+        (MemoryError(), "fastml: there is not enough memory\n"),
+        (typer.Abort(), "fastml: interrupted\n"),
+    ],
+)
+def test_what_no_command_foresees_is_a_line(
+    raised: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app(**_: object) -> None:
+        warnings.warn("a word\nof warning", UserWarning, stacklevel=1)
+        raise raised
+
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main puts its own in place of
+    monkeypatch.setattr(cli, "app", app)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "fastml: a word of warning\n" + said)
+
+
+def test_report_of_parts(tmp_path: Path) -> None:
+    table = pa.table({"c": ["a"] * 4 + ["b"] * 4, "id": [1, 1, 2, 2] + [1] * 4, "y": [1.0, 2.0, 5.0, 7.0] * 2})
+    pq.write_table(table, tmp_path / "t.parquet")
+    done = run("report", tmp_path / "t.parquet", "-y", "y", "-g", "id", "--by", "c", "-o", tmp_path / "r.html")
+    assert (done.returncode, done.stderr) == (3, "")  # b has one group
+    assert "there is one group only" in (tmp_path / "r.html").read_text()

@@ -303,3 +303,54 @@ class TestFiles:
 
 def test_repr() -> None:
     assert repr(everything(rows())).startswith("<GroupStats: math, read by school, by ['country']; 500 rows, ")
+
+
+class TestDamage:
+    """A file of statistics whose parts contradict each other."""
+
+    def changed(self, columns: dict[str, object], **description: object) -> pa.Table:
+        table = everything(rows()).to_arrow()
+        for name, change in columns.items():
+            values = table[name].to_numpy().copy()
+            values[3] = change
+            table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+        said = json.loads(table.schema.metadata[b"fastml"]) | description
+        return table.replace_schema_metadata({"fastml": json.dumps(said)})
+
+    @pytest.mark.parametrize(("columns", "description", "problem"), [
+        ({}, {"by": [1], "group": ["school"]}, "its names are no names"),
+        ({}, {"group": []}, "its names are no names"),
+        ({}, {"by": [], "group": ["school"]}, "its keys are others than it says"),
+        ({}, {"weights": None, "group_weights": None}, "its weights are others than it says"),
+        ({"rows": -1}, {}, "a number of rows is no whole number"),
+        ({"n:math": -2}, {}, "a number of rows is no whole number"),
+        ({"ss:math": -1.0}, {}, "a mean or sum of squares is no number"),
+        ({"mean:read": math.inf}, {}, "a mean or sum of squares is no number"),
+        ({"w_ss:math": math.nan}, {}, "a weighted mean or sum of squares is no number"),
+        ({"group_weight": 0.0}, {}, "a group's weight is no number above 0"),
+        ({"key:school": 3}, {}, "a group is there twice"),
+        ({"key:school": 900}, {}, "its groups are not in order"),
+    ])  # fmt: skip
+    def test_contradictions(self, columns: dict[str, object], description: dict[str, object], problem: str) -> None:
+        assert GroupStats.from_arrow(self.changed({})).outcomes == ("math", "read")
+        with pytest.raises(FastmlError, match=rf"holds damaged fastml statistics \({problem}"):
+            GroupStats.from_arrow(self.changed(columns, **description))
+
+    def test_metadata_of_something_else(self) -> None:
+        with pytest.raises(FastmlError, match="holds no fastml statistics"):
+            GroupStats.from_arrow(self.changed({}, content="a diary"))
+
+
+def test_an_outcome_has_to_be_named_where_there_are_two() -> None:
+    stats = everything(rows())
+    with pytest.raises(FastmlError, match="the statistics have 2 outcomes; choose one with outcome=: 'math', 'read'"):
+        stats.groups()
+    with pytest.raises(FastmlError, match=r"column 'reed' .*'read'"):
+        stats.groups("reed")
+
+
+def test_tags_that_can_not_be() -> None:
+    with pytest.raises(FastmlError, match="without labels can't be tagged"):
+        GroupStats.from_summary(n=[2, 2], mean=[1, 2], sd=[1, 1]).tagged({"cycle": 2019})
+    with pytest.raises(FastmlError, match="tag 'school' is a key of the statistics already"):
+        fastml.group_stats(rows(), "math", "school").tagged({"school": 1})

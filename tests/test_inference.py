@@ -220,6 +220,18 @@ def test_normal_test() -> None:
     assert t_test(1.959963984540054, 1.0, math.inf)[1] == pytest.approx(0.05, rel=1e-14)
 
 
+def test_a_mean_without_error_has_no_test() -> None:
+    assert all(math.isnan(value) for value in t_test(3.0, 0.0, 5.0))
+
+
+def test_without_variance_between_groups_there_is_no_expected_error_of_it() -> None:
+    table = grouped(np.array([0.0, 2.0, 0.0, 2.0]), np.array([1, 1, 2, 2])).table
+    vc = estimate(table)
+    assert vc.singular
+    assert repr(expected_standard_errors(table, vc)) == repr(standard_errors(vc))
+    assert math.isnan(expected_standard_errors(table, vc).se_tau00)
+
+
 @pytest.mark.parametrize("shift", [1e3, 1e6, 2.0**30])
 def test_adding_a_constant_changes_no_degrees_of_freedom(shift: float) -> None:
     rng = np.random.default_rng(4)

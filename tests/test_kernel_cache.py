@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numba
@@ -100,3 +101,41 @@ def test_nothing_can_be_written(package: Path) -> None:
     assert folder == "None"
     assert not any(loaded.values())
     assert done.stderr.count("compiles its kernels anew") == 1
+
+
+def test_where_machine_code_may_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = _jit.cache_folder.__wrapped__  # without its memory
+    name = f"fastml-{_jit.source_hash()}"
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be, which stops root too")
+    monkeypatch.setattr(_jit, "source_hash", lambda: name.removeprefix("fastml-"))
+    monkeypatch.setattr(_jit, "__file__", str(blocked / "_jit.py"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "told"))
+    assert find() == tmp_path / "told" / name
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert find() == tmp_path / "user" / "fastml" / name
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    with pytest.warns(RuntimeWarning, match="no permanent folder can be written; set NUMBA_CACHE_DIR"):
+        found = find()
+    assert found is not None
+    assert found.name == name
+    assert found.parent.parent == tmp_path
+    assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
+    monkeypatch.setattr(tempfile, "tempdir", str(blocked))
+    with pytest.warns(RuntimeWarning, match="compiles its kernels anew in this process"):
+        assert find() is None
+
+
+def test_a_folder_of_another_user_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _jit._private(tmp_path)
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1, raising=False)
+    assert not _jit._private(tmp_path)
+    monkeypatch.delattr(os, "getuid")
+    assert _jit._private(tmp_path)  # where users have no numbers, their temporary folders are their own
+
+
+def test_a_signature_of_another_length_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"its signature has 1 types"):
+        _jit.kernel(_jit.F8_IN)(lambda one, two: None)

@@ -14,6 +14,7 @@ from test_cli import run
 
 import fastml
 from fastml.report.markup import html_text, markdown_text
+from fastml.report.sentences import fit_sentences, table_sentences
 
 EVIL = [
     "<script>alert(1)</script>",
@@ -165,6 +166,34 @@ def test_a_singular_and_a_weighted_fit_have_pages() -> None:
     robust = weighted.ci("icc")
     assert f"{robust.low:.2f} to {robust.high:.2f}" in str(weighted.summary())
     assert weighted.report_html().count("<svg") == 4
+
+
+def test_sentences_of_rows_left_out_and_of_figures_that_are_not_there() -> None:
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(30), 8)
+    y = rng.normal(size=30)[group] + rng.normal(size=240)
+    full = fastml.fit({"s": group, "y": y}, "y", "s")
+    lost = fastml.fit({"s": group, "y": np.where(np.arange(240) < 3, np.nan, y)}, "y", "s")
+    one = fastml.fit({"s": group, "y": np.where(np.arange(240) < 1, np.nan, y)}, "y", "s")
+    assert "left out" not in str(full.summary())
+    assert "3 rows were left out for want of a score, a school or a weight." in str(lost.summary())
+    assert "1 row was left out" in str(one.summary())
+    plain = fit_sentences(full.to_dict(), full.naive.to_dict(), (8, 8), {})
+    assert "interval" not in plain["mean"] + plain["shares"]
+    assert "The observed means vary more" in plain["gap"]
+    naive = {**full.naive.to_dict(), "variance_of_means": 0.0}
+    assert "The observed means vary more" not in fit_sentences(full.to_dict(), naive, (8, 8), {})["gap"]
+
+
+def test_sentences_of_parts_without_a_result() -> None:
+    rows = [{"c": "a", "outcome": "y", "icc": None}, {"c": "b", "outcome": "y", "icc": None}]
+    missing = "2 of 2 parts have no result for y; the column status says why."
+    assert table_sentences(rows, ["c"]) == [missing]
+    rows[0]["icc"] = 0.25
+    assert table_sentences(rows, ["c"]) == [
+        "Of the variation in y, 25 % lies between schools in c a.",
+        missing.replace("2 of", "1 of"),
+    ]
 
 
 def test_summary_prints_table_intervals_and_sentences(fit: fastml.OneWayFit) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError
+from fastml.sources import Rows, column_names, open_source
 
 N = 900
 
@@ -229,3 +230,69 @@ def test_a_boundary_fit_is_a_result() -> None:
     assert fit.singular
     assert (fit.tau00, fit.icc, fit.reliability, fit.deff) == (0, 0, 0, 1)
     assert fit.to_dict()["se_tau00"] is None
+
+
+def test_column_names_of_every_kind(tmp_path: Path) -> None:
+    table = pa.table({"y": [1.0], "id": [1]})
+    pq.write_table(table, tmp_path / "t.parquet")
+
+    class Exported:
+        """Speaks Arrow's C interface, and no more."""
+
+        def __arrow_c_schema__(self) -> object:
+            return table.schema.__arrow_c_schema__()
+
+    for data in (tmp_path / "t.parquet", table, table.to_pandas(), pl.from_arrow(table), {"y": [1.0], "id": [1]},
+                 Exported()):  # fmt: skip
+        assert column_names(data)[1] == ["y", "id"], type(data)
+    assert column_names(3)[1] == []
+
+
+def test_polars_objects_are_refused_by_name() -> None:
+    objects = pl.DataFrame({"y": pl.Series([object(), object()], dtype=pl.Object), "id": [1, 2]})
+    with pytest.raises(FastmlError, match=r"column 'y' of the polars DataFrame holds Python objects"):
+        fastml.fit(objects, "y", "id")
+
+
+def test_a_polars_column_of_a_type_that_arrow_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame({"y": [1.0, 2.0], "id": [1, 2]})
+
+    class Stream:
+        """Fails for column id, as Polars does for a type that it can't export."""
+
+        __module__ = "polars"
+
+        def __init__(self, names: list[str]) -> None:
+            self.columns, self.schema = names, dict.fromkeys(names, pl.Float64)
+
+        def select(self, names: str | list[str]) -> Stream:
+            return Stream([names] if isinstance(names, str) else names)
+
+        def __arrow_c_stream__(self, requested: object = None) -> object:
+            if "id" in self.columns:
+                raise pa.ArrowNotImplementedError("no such type")
+            return frame.select(self.columns).__arrow_c_stream__(requested)
+
+    Stream.__name__ = "DataFrame"
+    with pytest.raises(FastmlError, match=r"column 'id' of the polars DataFrame can't be read: no such type"):
+        fastml.fit(Stream(["y", "id"]), "y", "id")
+
+
+def test_a_sparse_column_is_its_values() -> None:
+    dense = pd.DataFrame({"y": [0.0, 0.0, 3.0, 5.0, 0.0], "id": [1, 1, 2, 2, 2]})
+    sparse = dense.astype({"y": pd.SparseDtype(float, 0.0)})
+    assert fastml.fit(sparse, "y", "id").to_dict() == fastml.fit(dense, "y", "id").to_dict()
+
+
+def test_a_reader_without_a_close_is_read() -> None:
+    """A watcher may give any iterator; only generators are closed."""
+    batches = [pa.record_batch({"y": [1.0, 2.0, 4.0], "id": [1, 1, 2]})]
+    closed = []
+
+    def watch(given: object, size: int) -> object:
+        closed.append(size)
+        return iter(list(given))  # type: ignore[call-overload]
+
+    source = open_source(Rows(pa.Table.from_batches(batches), watch=watch), ["y", "id"])  # type: ignore[arg-type]
+    assert [batch.num_rows for batch in source.batches] == [3]
+    assert closed == [0]
