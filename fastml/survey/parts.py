@@ -83,7 +83,7 @@ class Cells:
     school : list of tuple, length C
         Labels that name the cell's school.
     v : ndarray, shape (C,)
-        NaN where the school has no weight.
+        NaN where the school has no weight, or another key of the cell is missing.
     used : ndarray of bool, shape (C,)
         Whether the cell's school is known and weighted, and any of its rows is.
     """
@@ -98,7 +98,9 @@ class Cells:
         self.v = v.of(labels, len(counts)) if isinstance(v, SchoolWeights) else v
         self._known = np.array([all(x is not None for x in label) for label in self.school], bool)
         self._weighted_rows = counts[:, 0] - counts[:, 1] - counts[:, 2]
-        self.used: Bools = self._known & (self._weighted_rows > 0) & ~np.isnan(self.v)
+        self.used: Bools = self._known & (self._weighted_rows > 0)
+        if self._joined:
+            self.used &= ~np.isnan(self.v)
 
     def parts(self, n_used: Mapping[str, Int64s], sampler: Callable[[Int64s], Sampler]) -> tuple[list[Part], int]:
         """Split the cells by their by-labels.
