@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
-import pytest
 from conftest import ROOT
-from foreign import ignore_foreign_warnings
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_python_blocks_print_what_the_text_blocks_after_them_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_python_blocks_print_what_the_text_blocks_after_them_say(tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(ROOT / "data")
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    ran = 0
-    for i, (kind, code) in enumerate(BLOCKS):
-        if kind != "python":
-            continue
-        with warnings.catch_warnings():
-            ignore_foreign_warnings()
-            exec(compile(code, f"README.md, block {i}", "exec"), names)
-        printed = capsys.readouterr().out
-        if i + 1 < len(BLOCKS) and BLOCKS[i + 1][0] == "text":
-            assert printed == BLOCKS[i + 1][1], code
-        ran += 1
-    assert ran >= 5
+    blocks = [
+        (code, after) for (kind, code), after in zip(BLOCKS, [*BLOCKS[1:], ("", "")], strict=True) if kind == "python"
+    ]
+    assert len(blocks) >= 5
+    (tmp_path / "blocks.json").write_text(json.dumps([code for code, _ in blocks]))
+    command = [sys.executable, str(ROOT / "tests" / "run_blocks.py"), "blocks.json", "printed.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for (code, (kind, text)), printed in zip(blocks, json.loads((tmp_path / "printed.json").read_text()), strict=True):
+        assert kind != "text" or printed == text, code
 
 
 def test_the_first_command_prints_the_table_that_follows() -> None:
