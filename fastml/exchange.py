@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.columns import as_floats, check_numeric
 from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
 from fastml.keys import check_key_type, encode_tile, sort_order
-from fastml.sources import arrow_numbers, open_source, schema_metadata
+from fastml.sources import open_source, schema_metadata
 from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
@@ -183,14 +184,14 @@ def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, grou
         if wrong.any():
             bad = int(np.argmax(wrong))
             raise ValueNotAllowedError(f"{name} is {values[bad]:g} in row {bad} (the first is 0); {remedy}")
-    labels = arrow_numbers(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
+    labels = as_arrow(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
     keys = encode_tile([labels])
     if len(keys.labels[0]) < len(size) or labels.null_count:
         raise ValueNotAllowedError("group has a label twice or a null one; a summary has one row per group")
     order = sort_order([labels])
     moments = np.column_stack([size, means, np.zeros(len(size)), np.where(size > 1, (size - 1) * sds**2, 0.0)])
     return {
-        "keys": pa.table({group_name: labels.take(arrow_numbers(order))}),
+        "keys": pa.table({group_name: labels.take(as_arrow(order))}),
         "by": (),
         "group": (group_name,),
         "outcomes": (outcome,),

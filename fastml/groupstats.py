@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.columns import repeat_tag
 from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError
 from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
@@ -19,7 +20,6 @@ from fastml.files import replace_file
 from fastml.merging import add
 from fastml.report.grids import Grid, statistics_grid
 from fastml.report.markup import GridFaces
-from fastml.sources import arrow_numbers
 from fastml.sources.readers import first_line
 
 __all__ = ["GroupStats", "Groups"]
@@ -166,7 +166,7 @@ class GroupStats(GridFaces):
         used = self.known() & (table[:, 0] > 0)
         labels = self.keys.select(self.group) if self.labelled else self.keys
         if not used.all():
-            labels = labels.take(arrow_numbers(np.flatnonzero(used)))
+            labels = labels.take(as_arrow(np.flatnonzero(used)))
             table = table[used]
         n, mean, residual, ss = table.T
         return Groups(labels, n.astype(np.int64), *(np.ascontiguousarray(part) for part in (mean, residual, ss)))
@@ -314,7 +314,7 @@ class GroupStats(GridFaces):
         )
         return replace(
             self,
-            keys=self.keys.take(arrow_numbers(kept)),
+            keys=self.keys.take(as_arrow(kept)),
             counts=self.counts[kept],
             moments=np.take(self.moments, kept, axis=1),
             weighted=None if self.weighted is None else np.take(self.weighted, kept, axis=1),

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_numpy
 from fastml.errors import ColumnTypeError
 from fastml.labels import (
     LabelTable,
     NumberTable,
     StringTable,
-    as_numpy,
     bits_of,
     from_bits,
     has_bits,

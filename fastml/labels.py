@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["LabelTable", "NumberTable", "StringTable", "as_arrow", "as_numpy", "bits_of", "from_bits", "has_bits",
+from fastml.arrays import as_arrow, as_numpy
+
+__all__ = ["LabelTable", "NumberTable", "StringTable", "bits_of", "from_bits", "has_bits",
            "plain_type", "take"]  # fmt: skip
 
 Codes = npt.NDArray[np.int32]
@@ -93,18 +95,6 @@ def take(labels: pa.Array, places: Int64s) -> pa.Array:
     if has_bits(labels.type) and not labels.null_count and not pa.types.is_boolean(labels.type):
         return from_bits(bits_of(labels)[places], labels.type)
     return labels.take(as_arrow(places))
-
-
-def as_arrow(numbers: npt.NDArray[Any]) -> pa.Array:
-    """Arrow array over the memory of a NumPy array; `pyarrow.array` would import pandas."""
-    dtype = pa.from_numpy_dtype(numbers.dtype)
-    return pa.Array.from_buffers(dtype, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
-
-
-def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
-    """Values of a numeric array over Arrow's memory, a null's being anything; NumPy's own way would import pandas."""
-    dtype = numbers.type.to_pandas_dtype()
-    return np.frombuffer(numbers.buffers()[1] or b"", dtype)[numbers.offset : numbers.offset + len(numbers)]
 
 
 def _missing_in(labels: pa.Array) -> npt.NDArray[np.bool_]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.errors import MergeError
 from fastml.keys import KeyTable, sort_order
-from fastml.sources import arrow_numbers
 from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
                 kernel.fold(weighted[i], codes, stats.weighted[i])
             kernel.fold(moments[i], codes, stats.moments[i])
     order = sort_order(labels_now)
-    take = arrow_numbers(order)
+    take = as_arrow(order)
     names = a.keys.column_names
     return replace(
         a,

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
 from fastml.gather import check_roles
@@ -23,7 +24,6 @@ from fastml.groupstats import GroupStats
 from fastml.keys import sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask
-from fastml.sources import arrow_numbers
 from fastml.tile import LARGEST_WEIGHT, SMALLEST_WEIGHT
 
 __all__ = ["Aggregate", "from_engine", "is_lazy", "sums_about"]
@@ -397,7 +397,7 @@ def _statistics(
         column = table[name].combine_chunks()
         labels.append(column.cast(plain_type(column.type)))
     order = sort_order(labels)
-    take = arrow_numbers(order)
+    take = as_arrow(order)
     keys = {name: column.take(take) for name, column in zip(asked.keys, labels, strict=True)}
     counts = np.zeros((table.num_rows, 3))
     for k, name in enumerate(["rows_", "no_weight_", "zero_weight_"] if asked.weighted else ["rows_"]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml import report
+from fastml.arrays import as_arrow
 from fastml.errors import ArgumentError, FastmlError
 from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
@@ -24,7 +25,6 @@ from fastml.naive import Naive, naive_answers
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
 from fastml.sizes import SizeTable
-from fastml.sources import arrow_numbers
 from fastml.varcomp import Optimum, VarianceComponents
 from fastml.weighted import fit_weighted
 
@@ -43,7 +43,7 @@ _FIGURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OneWayFit(FitInference, FitFaces):
     """The fitted one-way random-effects model Y_ij = gamma00 + u_0j + r_ij.
 
@@ -114,9 +114,9 @@ class OneWayFit(FitInference, FitFaces):
     df_method: str
     outcome: str
     group: tuple[str, ...]
-    stats: GroupStats = field(repr=False)
-    components: VarianceComponents = field(repr=False)
-    sizes: SizeTable = field(repr=False)
+    stats: GroupStats
+    components: VarianceComponents
+    sizes: SizeTable
     weighting: Weighting | None = None
 
     @property
@@ -258,7 +258,7 @@ class OneWayFit(FitInference, FitFaces):
                     "group", name, ["another name"], "the table of school means has a column of that name"
                 )
         # Arrow's own way from arrays to a table imports pandas.
-        table = pa.table({**labels, **{name: arrow_numbers(values) for name, values in figures.items()}})
+        table = pa.table({**labels, **{name: as_arrow(values) for name, values in figures.items()}})
         if sort is None:
             return table
         if sort not in table.column_names:
@@ -354,6 +354,9 @@ class OneWayFit(FitInference, FitFaces):
         """
         row = report.flat(self.to_dict())
         return report.csv_text([row], list(row))
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         return report.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())

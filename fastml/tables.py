@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from fastml import report
-from fastml.errors import RangeError
 from fastml.faces import TableFaces
 from fastml.files import replace_file
+from fastml.inference.distributions import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FitTable", "ResultTable", "fit_table"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResultTable(TableFaces):
     """A table of results.
 
@@ -41,6 +41,9 @@ class ResultTable(TableFaces):
 
     table: pa.Table
     by: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -130,7 +133,7 @@ class ResultTable(TableFaces):
         replace_file(path, lambda file: pq.write_table(self.table, file))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FitTable(ResultTable):
     """Fits of many cells: what `fit_by` gives.
 
@@ -163,8 +166,7 @@ class FitTable(ResultTable):
         """
         if level is None or level == 0.95:
             return 0.95, self._usual_limits
-        if not 0.0 < level < 1.0:
-            raise RangeError("level", level, "a number between 0 and 1")
+        check_level(level)
         return level, self._limits(level)
 
     @cached_property

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
 from fastml.keys import TileKeys, encode_rows
-from fastml.labels import as_arrow, take
+from fastml.labels import take
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Part", "Roles", "measure"]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from fastml.arrays import as_numpy
 from fastml.kernels import moments as kernel
-from fastml.labels import as_numpy
 
 Floats = npt.NDArray[np.float64]
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from tables import two_scales
 
 import fastml
 from fastml import FastmlError, GroupStats
+from fastml.kernels import profile
+from fastml.sizes import SizeTable
 
 
 def test_constant_groups_far_apart_are_not_called_constant_data() -> None:
@@ -33,3 +39,49 @@ def test_a_large_common_part_costs_the_random_effects_no_digit() -> None:
     near, far = (fastml.fit({"y": y + shift, "g": group}, "y", "g").groups()["u"] for shift in (0.0, 2.0**40))
     np.testing.assert_allclose(far, near, rtol=1e-12)
     assert abs(far.sum()) < 1e-14 * abs(far).sum()
+
+
+def score(table: SizeTable, theta: float) -> float:
+    """Derivative of the restricted deviance by log theta."""
+    terms = np.empty(profile.N_TERMS)
+    profile.profile_terms(theta, table.size, table.count, table.mean, table.ss, table.ssw, terms)
+    _, w1, w2, _, r, q2, *_ = terms
+    return theta * (w1 - (table.n_obs - 1) * q2 / r - w2 / w1)
+
+
+def minima(table: SizeTable, room: int = 8) -> np.ndarray:
+    """Thetas of the local minima that are found."""
+    optima = np.zeros((room, 2))
+    call = (table.size, table.count, table.mean, table.ss, table.ssw, float(table.n_obs - 1), True, optima)
+    found, _ = profile.find_optima(*call)
+    return optima[:found, 0]
+
+
+@pytest.mark.parametrize("side", ["above", "below"])
+@pytest.mark.parametrize("depth", [3e-4, 1e-3])
+@pytest.mark.parametrize("shift", [0.0, 0.08, 0.16])
+def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: float, shift: float) -> None:
+    """The score only just crosses zero twice: by bisection of the spread of the small groups, to where it touches."""
+    table = two_scales(4).table
+    # Sizes times a factor move the whole picture along the grid, and theta by as much the other way.
+    table = replace(table, size=table.size * np.array([1.0, math.exp(-shift)]))
+    grid = np.exp(np.arange(math.log(3e-3), math.log(3.0), 0.002))
+    extreme = np.min if side == "above" else np.max
+
+    def spread(factor: float) -> SizeTable:
+        return replace(table, ss=table.ss * np.array([factor, 1.0]))
+
+    def touch(factor: float) -> float:
+        """How far the score is from zero where it comes nearest: its dip above zero, or its hump below."""
+        u = grid[grid > 0.1] if side == "above" else grid[grid < 0.3]
+        return float(extreme([score(spread(factor), theta) for theta in u]))
+
+    low, high = (0.2, 0.4) if side == "above" else (1.4, 2.2)
+    wanted = -depth if side == "above" else depth
+    for _ in range(30):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if touch(middle) > wanted else (low, middle)
+    near = spread(0.5 * (low + high))
+    values = np.array([score(near, theta) for theta in grid])
+    crossings = grid[:-1][np.diff(np.sign(values)) != 0]
+    print(crossings, minima(near), touch(low))

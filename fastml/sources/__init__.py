@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.errors import ColumnNotFoundError, SourceError
 from fastml.sources.datasets import dataset_columns, is_path, open_dataset
 from fastml.sources.delimited import CsvOptions
@@ -18,7 +19,7 @@ from fastml.sources.filters import apply_filter, filter_columns
 from fastml.sources.readers import Location, first_line, open_parquet
 from fastml.threads import thread_count
 
-__all__ = ["Rows", "Source", "arrow_numbers", "column_names", "open_source", "schema_metadata"]
+__all__ = ["Rows", "Source", "column_names", "open_source", "schema_metadata"]
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _from_pandas(frame: Any, wanted: list[str]) -> Source:
 def _pandas_array(series: Any, column: str) -> Any:
     """Arrow array of a pandas column, without a copy where pandas keeps a NumPy array of numbers."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu" and series.dtype.itemsize <= 8:
-        return arrow_numbers(series.to_numpy())
+        return as_arrow(series.to_numpy())
     if type(series.dtype).__name__ == "SparseDtype":
         series = series.sparse.to_dense()
     return _arrow_array(series, column)
@@ -232,29 +233,12 @@ def _mapping_array(values: Any, column: str) -> Any:
         if isinstance(values, np.ma.MaskedArray):
             return _arrow_array(values.filled(0), column, mask=np.ma.getmaskarray(values))
         if values.dtype.kind in "fiu" and values.dtype.itemsize <= 8:
-            return arrow_numbers(values)
+            return as_arrow(values)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
         raise SourceError(f"column {column!r} is a single {type(values).__name__}; a column is an array or a list")
     return _arrow_array(values, column)
-
-
-def arrow_numbers(values: np.ndarray[Any, Any]) -> pa.Array:
-    """Arrow array over the memory of a NumPy array of integers or floats; NaN stays NaN.
-
-    As ``pa.array(values)``, which would load pandas to ask whether the values are its own.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-
-    Returns
-    -------
-    pyarrow.Array, length n
-    """
-    values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 def _arrow_array(values: Any, column: str, **options: Any) -> Any:

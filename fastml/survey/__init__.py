@@ -13,6 +13,7 @@ from fastml._version import __version__
 from fastml.designs import Columns, Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats import GroupStats
+from fastml.inference.distributions import check_level
 from fastml.intake import Reading
 from fastml.pushdown import is_lazy
 from fastml.scaling import UNWEIGHTED_WITHIN, check_options
@@ -161,8 +162,7 @@ def _choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing:
     folded = se.lower() if isinstance(se, str) else se
     if folded not in SES:
         raise ArgumentError("se", se, SES)
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0.0 < level < 1.0:
-        raise RangeError("level", level, "a number between 0 and 1, as 0.95")
+    check_level(level)
     codes = missing if isinstance(missing, Sequence) and not isinstance(missing, str) else [missing]
     codes = [] if missing is None else codes
     if not all(isinstance(code, int | float) for code in codes):

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
 from fastml.keys import KeyTable, encode_rows, plain_type, sort_order
-from fastml.labels import as_arrow
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.arrays import as_arrow
 from fastml.columns import as_floats, check_numeric
 from fastml.errors import ValueNotAllowedError
-from fastml.sources import Source, arrow_numbers, open_source
+from fastml.sources import Source, open_source
 from fastml.survey.roles import Roles
 
 __all__ = ["CleanRows", "check_codes", "open_rows"]
@@ -115,7 +116,7 @@ def _clean(source: Source, roles: Roles, codes: Floats, rows: CleanRows) -> Iter
             _clean_outcome(outcome, values, columns, codes, rows)
         if len(roles.group_weight) > 1:
             factors = [as_floats(batch.column(name)) for name in roles.group_weight]
-            columns[roles.group_weight_name] = arrow_numbers(np.prod(factors, axis=0))
+            columns[roles.group_weight_name] = as_arrow(np.prod(factors, axis=0))
         arrays = [columns[f.name].cast(f.type) if columns[f.name].type != f.type else columns[f.name]
                   for f in rows.schema]  # fmt: skip
         yield pa.RecordBatch.from_arrays(arrays, schema=rows.schema)
@@ -138,7 +139,7 @@ def _clean_outcome(outcome: str, values: list[str], columns: dict[str, Any], cod
         rows.partial[outcome] = rows.partial.get(outcome, 0) + int((some & ~every).sum())
         scores = [np.where(some, np.nan, score) for score in scores]
     for name, score in zip(values, scores, strict=True):
-        columns[name] = arrow_numbers(score)
+        columns[name] = as_arrow(score)
 
 
 def _largest_whole(score: Floats) -> float:

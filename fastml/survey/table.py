@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastml import report
-from fastml.errors import RangeError
-from fastml.inference.distributions import t_quantile
+from fastml.inference.distributions import check_level, t_quantile
 from fastml.report.sentences import table_sentences
 from fastml.survey.replication import FIGURES
 from fastml.tables import ResultTable
@@ -74,8 +73,7 @@ class SurveyTable(ResultTable):
             A pair for each row; NaN where the row has no result or no standard error.
         """
         level = self.provenance["level"] if level is None else level
-        if not 0.0 < level < 1.0:
-            raise RangeError("level", level, "a number between 0 and 1")
+        check_level(level)
         made = []
         for row in self.to_dict():
             half = math.nan

@@ -1,0 +1,41 @@
+"""Between NumPy arrays and Arrow arrays of the same memory; pyarrow's own ways would import pandas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = ["as_arrow", "as_numpy"]
+
+
+def as_arrow(numbers: npt.NDArray[Any]) -> pa.Array:
+    """Arrow array over the memory of a NumPy array of integers or floats; NaN stays NaN.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (n,)
+
+    Returns
+    -------
+    pyarrow.Array, length n
+    """
+    numbers = np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("="))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(numbers.dtype), len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
+    """Values of a numeric array over Arrow's memory, a null's being anything.
+
+    Parameters
+    ----------
+    numbers : pyarrow.Array, length n
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    dtype = numbers.type.to_pandas_dtype()
+    return np.frombuffer(numbers.buffers()[1] or b"", dtype)[numbers.offset : numbers.offset + len(numbers)]
