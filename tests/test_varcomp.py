@@ -63,9 +63,9 @@ def minima(table: SizeTable, room: int = 8) -> np.ndarray:
 def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: float, shift: float) -> None:
     """The score only just crosses zero twice: by bisection of the spread of the small groups, to where it touches."""
     table = two_scales(4).table
-    # Sizes times a factor move the whole picture along the grid, and theta by as much the other way.
+    # The grid begins at a share of the largest size: so the roots come to lie elsewhere between its points.
     table = replace(table, size=table.size * np.array([1.0, math.exp(-shift)]))
-    grid = np.exp(np.arange(math.log(3e-3), math.log(3.0), 0.002))
+    grid = np.exp(np.arange(math.log(5e-4), math.log(3.0), 0.004))
     extreme = np.min if side == "above" else np.max
 
     def spread(factor: float) -> SizeTable:
@@ -73,15 +73,22 @@ def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: fl
 
     def touch(factor: float) -> float:
         """How far the score is from zero where it comes nearest: its dip above zero, or its hump below."""
-        u = grid[grid > 0.1] if side == "above" else grid[grid < 0.3]
-        return float(extreme([score(spread(factor), theta) for theta in u]))
+        near = grid[grid > 0.05] if side == "above" else grid[grid < 0.05]
+        return float(extreme([score(spread(factor), theta) for theta in near]))
 
     low, high = (0.2, 0.4) if side == "above" else (1.4, 2.2)
     wanted = -depth if side == "above" else depth
-    for _ in range(30):
+    for _ in range(24):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if touch(middle) > wanted else (low, middle)
     near = spread(0.5 * (low + high))
     values = np.array([score(near, theta) for theta in grid])
-    crossings = grid[:-1][np.diff(np.sign(values)) != 0]
-    print(crossings, minima(near), touch(low))
+    rising = grid[:-1][(values[:-1] < 0.0) & (values[1:] >= 0.0)]
+    falling = grid[:-1][(values[:-1] > 0.0) & (values[1:] <= 0.0)]
+    (between,) = falling
+    assert 0.0 < np.abs(np.log(rising / between)).min() < 0.25 / 2.0  # the grid's step is 0.25
+    found = minima(near)
+    for root in rising:
+        assert np.any((root <= found) & (found < root * math.exp(0.004)))
+    assert len(minima(near, room=1)) == 1  # no more than there is room for
+    assert minima(near, room=1)[0] == found[0]
