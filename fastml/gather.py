@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
 # result doesn't depend on how the rows came, nor on the number of threads.
-TILE_ROWS = 1 << 21
+TILE_ROWS = 1 << 20
 
 
 def from_source(
