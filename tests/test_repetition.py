@@ -50,7 +50,7 @@ TILE_ROWS = 4096  # so that a small file has many tiles for the threads
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A national study of students, in school and in random order, with weights, plausible values and zones."""
     folder = tmp_path_factory.mktemp("rows")
-    n, schools = fewer(60_000, times=20, at_least=3_000), 240
+    n, schools = fewer(60_000, times=30, at_least=2_000), fewer(240, times=4, at_least=60)
     rng = np.random.default_rng(11)
     school = np.sort(rng.integers(0, schools, n))
     mean = rng.normal(500, 50, schools)[school]

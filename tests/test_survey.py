@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 import naive_survey
+import numba
 import numpy as np
 import pytest
 from surveys import FIGURES, PV, SMALL_PISA, compare, naive_timss, only, pisa, timss, together
@@ -176,7 +177,10 @@ REAL = {
 
 
 def test_real_files(assessments_folder: Path) -> None:
-    for record in json.loads((assessments_folder / "expected_survey.json").read_text()):
+    records = json.loads((assessments_folder / "expected_survey.json").read_text())
+    if numba.config.DISABLE_JIT:  # the files can't be smaller: one scaling of each
+        records = list({record["dataset"]: record for record in records[::-1]}.values())
+    for record in records:
         design, schools = REAL[record["dataset"]]
         table = fastml.fit_survey(
             assessments_folder / f"{record['dataset']}.parquet",
