@@ -13,16 +13,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.columns import check_numeric, repeat_tag
-from fastml.errors import ArgumentError, FastmlError, ValueNotAllowedError
+from fastml.errors import ArgumentError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import take
+from fastml.roles import Roles, check_roles
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
-from fastml.tile import Part, Roles, measure
+from fastml.tile import Part, measure
 from fastml.workspace import Spare, Workspace
 
-__all__ = ["check_roles", "from_source"]
+__all__ = ["from_source"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,49 +73,23 @@ def from_source(
     if tags is not None and not isinstance(tags, Mapping):
         raise ArgumentError("tags", tags, ["a mapping such as {'cycle': 2019}"])
     tags = dict(tags or {})
-    keys = [*by, *group]
     check_roles(outcomes, group, by, tags)
     for role, column in (("weights", weights), ("group_weights", group_weights)):
         if column is not None and not isinstance(column, str):
             raise ArgumentError(role, column, ["a column's name"])
-    source = open_source(data, [*keys, *outcomes, *(name for name in (weights, group_weights) if name)])
+    roles = Roles((*by, *group), tuple(outcomes), weights, group_weights)
+    source = open_source(data, roles.columns())
     for name in outcomes:
         check_numeric("outcome", source.schema.field(name))
     for role, column in (("weights", weights), ("group_weights", group_weights)):
         if column:
             check_numeric(role, source.schema.field(column))
-    for name in keys:
+    for name in roles.keys:
         check_key_type("by" if name in by else "group", source.schema.field(name))
-    roles = Roles(keys, list(outcomes), weights, group_weights)
     gather = _Gather(source, roles)
     with closing(source.batches):
         _Crew(_tiles(source), roles, gather).run(threads)
     return gather.finish(tuple(by), tuple(group), tags)
-
-
-def check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str], tags: Mapping[str, Any]) -> None:
-    """Refuse names that are none, and columns of two roles.
-
-    Raises
-    ------
-    FastmlError
-    """
-    for role, names in (("outcome", outcomes), ("group", group), ("by", by), ("tags", list(tags))):
-        for name in names:
-            if not isinstance(name, str):
-                raise ArgumentError(role, name, ["a column's name"], "rename the column to a string")
-        if len(set(names)) < len(names):
-            raise FastmlError(f"{role}={list(names)!r} names a column twice")
-    if not outcomes or not group:
-        raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
-    for first, second, shared in (
-        ("outcome", "group", set(outcomes) & set(group)),
-        ("outcome", "by", set(outcomes) & set(by)),
-        ("by", "group", set(by) & set(group)),
-        ("tags", "group", set(tags) & {*group, *by}),
-    ):
-        if shared:
-            raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
 
 
 def _tiles(source: Source) -> Iterator[list[pa.RecordBatch]]:
@@ -224,8 +199,7 @@ class _Gather:
         self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
         self._counts = np.zeros((0, 3))
         self._moments = np.zeros((len(roles.outcomes), 0, 4))
-        weighted = roles.weights or roles.group_weights
-        self._weighted = np.zeros((len(roles.outcomes), 0, 5)) if weighted else None
+        self._weighted = np.zeros((len(roles.outcomes), 0, 5)) if roles.weighted else None
         self._group_weight = np.empty(0) if roles.group_weights else None
 
     def add(self, part: Part) -> None:
@@ -288,7 +262,7 @@ class _Gather:
             keys=pa.table({name: keys[name] for name in (*by, *group)}),
             by=by,
             group=group,
-            outcomes=tuple(roles.outcomes),
+            outcomes=roles.outcomes,
             counts=counts,
             moments=moments,
             weighted=weighted,

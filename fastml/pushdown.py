@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,13 @@ import pyarrow as pa
 from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
-from fastml.gather import check_roles
 from fastml.groupstats import GroupStats
 from fastml.keys import sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask
-from fastml.tile import LARGEST_WEIGHT, SMALLEST_WEIGHT
+from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles, check_roles
 
-__all__ = ["Aggregate", "from_engine", "is_lazy", "sums_about"]
+__all__ = ["from_engine", "is_lazy", "sums_about"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,31 +51,6 @@ def is_lazy(data: Any) -> bool:
     bool
     """
     return (type(data).__module__.partition(".")[0], type(data).__name__) in _LAZY
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """What the engine is asked for.
-
-    Attributes
-    ----------
-    keys, outcomes : tuple of str
-    weights, group_weights : str or None
-    """
-
-    keys: tuple[str, ...]
-    outcomes: tuple[str, ...]
-    weights: str | None = None
-    group_weights: str | None = None
-
-    @property
-    def weighted(self) -> bool:
-        """Whether rows have weights, their own or their group's."""
-        return bool(self.weights or self.group_weights)
-
-    def columns(self) -> list[str]:
-        """All columns that are read."""
-        return [*self.keys, *self.outcomes, *(name for name in (self.weights, self.group_weights) if name)]
 
 
 def from_engine(
@@ -111,7 +85,7 @@ def from_engine(
     check_roles(outcomes, group, by, dict(tags or {}))
     if type(data).__module__.partition(".")[0] in ("dask", "dask_expr"):
         return from_dask(data, outcomes, group, by, weights, group_weights, tags)
-    asked = Aggregate((*by, *group), tuple(outcomes), weights, group_weights)
+    asked = Roles((*by, *group), tuple(outcomes), weights, group_weights)
     frame = _checked(data, asked)
     centres = _rough_means(frame, asked, data)
     table = _collected(sums_about(frame, asked, centres), data)
@@ -128,7 +102,7 @@ def _engine(data: Any) -> str:
     return type(data).__module__.partition(".")[0].lstrip("_")
 
 
-def _checked(data: Any, asked: Aggregate) -> Any:
+def _checked(data: Any, asked: Roles) -> Any:
     """Return the narwhals frame of the needed columns: numbers as doubles, NaN as null."""
     import narwhals as nw
 
@@ -158,7 +132,7 @@ def _checked(data: Any, asked: Aggregate) -> Any:
     return frame.select(*made)
 
 
-def _rough_means(frame: Any, asked: Aggregate, data: Any) -> list[float]:
+def _rough_means(frame: Any, asked: Roles, data: Any) -> list[float]:
     """Mean of some rows of each outcome, taken in the engine; 0 where there is none."""
     import narwhals as nw
 
@@ -171,7 +145,7 @@ def _rough_means(frame: Any, asked: Aggregate, data: Any) -> list[float]:
     return means
 
 
-def _marked(frame: Any, asked: Aggregate) -> Any:
+def _marked(frame: Any, asked: Roles) -> Any:
     """Add the columns w_ (the weight), no_weight_, zero_weight_ and bad_; empty the outcomes that don't count."""
     import narwhals as nw
 
@@ -203,14 +177,14 @@ def _flag(condition: Any) -> Any:
     return nw.when(condition).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
 
 
-def sums_about(frame: Any, asked: Aggregate, centres: Sequence[Any]) -> Any:
+def sums_about(frame: Any, asked: Roles, centres: Sequence[Any]) -> Any:
     """Return the lazy frame of the sums by cell.
 
     Parameters
     ----------
     frame : narwhals.LazyFrame
         As `_checked` returns it.
-    asked : Aggregate
+    asked : Roles
     centres : sequence of float or str
         For each outcome a number, or the column that holds one for each row.
 
@@ -246,7 +220,7 @@ def sums_about(frame: Any, asked: Aggregate, centres: Sequence[Any]) -> Any:
     return frame.group_by(*asked.keys).agg(*(nw.col(name).sum() for name in sums), *extremes)
 
 
-def _sums_about_own_means(frame: Any, asked: Aggregate, centres: Sequence[float]) -> Any:
+def _sums_about_own_means(frame: Any, asked: Roles, centres: Sequence[float]) -> Any:
     """Return the sums about each cell's own mean, which the engine computes and joins back, where no label is null."""
     import narwhals as nw
 
@@ -279,7 +253,7 @@ def _column(table: pa.Table, name: str) -> Floats:
     return np.array(as_floats(table[name].combine_chunks()))
 
 
-def _moments(table: pa.Table, asked: Aggregate, centres: Floats) -> tuple[Floats, Floats | None]:
+def _moments(table: pa.Table, asked: Roles, centres: Floats) -> tuple[Floats, Floats | None]:
     """Moments (p, C, 4) and weighted ones (p, C, 5) of sums about the centres (p, C)."""
     p, n_cells = len(asked.outcomes), table.num_rows
     moments = np.zeros((p, n_cells, 4))
@@ -318,7 +292,7 @@ def _any_far(moments: Floats, centres: Sequence[float]) -> bool:
     return bool(((n > 1.0) & (n * (mean - np.array(centres)[:, None]) ** 2 > FAR * ss)).any())
 
 
-def _put_in_place(table: pa.Table, again: pa.Table, asked: Aggregate, moments: Floats, weighted: Floats | None) -> None:
+def _put_in_place(table: pa.Table, again: pa.Table, asked: Roles, moments: Floats, weighted: Floats | None) -> None:
     """Put the second aggregate's moments in the place of the first's."""
     at = {label: row for row, label in enumerate(_labels(table, asked.keys))}
     rows = np.array([at[label] for label in _labels(again, asked.keys)], np.int64)
@@ -334,12 +308,12 @@ def _labels(table: pa.Table, keys: Sequence[str]) -> list[tuple[Any, ...]]:
     return list(zip(*(table[name].to_pylist() for name in keys), strict=True))
 
 
-def _place(table: pa.Table, asked: Aggregate, row: int) -> str:
+def _place(table: pa.Table, asked: Roles, row: int) -> str:
     label = ", ".join(str(table[name][row].as_py()) for name in asked.keys)
     return f"in {', '.join(asked.keys)} {label}"
 
 
-def _check_finite(table: pa.Table, asked: Aggregate, moments: Floats) -> None:
+def _check_finite(table: pa.Table, asked: Roles, moments: Floats) -> None:
     for i, name in enumerate(asked.outcomes):
         wrong = ~np.isfinite(moments[i]).all(axis=1)
         if wrong.any():
@@ -349,7 +323,7 @@ def _check_finite(table: pa.Table, asked: Aggregate, moments: Floats) -> None:
             )
 
 
-def _check_weights(table: pa.Table, asked: Aggregate) -> None:
+def _check_weights(table: pa.Table, asked: Roles) -> None:
     if not asked.weighted:
         return
     if asked.group_weights:
@@ -380,7 +354,7 @@ def _check_weights(table: pa.Table, asked: Aggregate) -> None:
         )
 
 
-def _nameless(table: pa.Table, asked: Aggregate) -> npt.NDArray[np.bool_]:
+def _nameless(table: pa.Table, asked: Roles) -> npt.NDArray[np.bool_]:
     """Whether a cell's labels aren't all known, shape (C,)."""
     nameless = np.zeros(table.num_rows, bool)
     for name in asked.keys:
@@ -389,7 +363,7 @@ def _nameless(table: pa.Table, asked: Aggregate) -> npt.NDArray[np.bool_]:
 
 
 def _statistics(
-    table: pa.Table, asked: Aggregate, by: tuple[str, ...], group: tuple[str, ...], moments: Floats,
+    table: pa.Table, asked: Roles, by: tuple[str, ...], group: tuple[str, ...], moments: Floats,
     weighted: Floats | None, tags: dict[str, Any],
 ) -> GroupStats:  # fmt: skip
     labels = []

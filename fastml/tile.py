@@ -15,25 +15,13 @@ from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
 from fastml.keys import TileKeys, encode_rows
 from fastml.labels import take
+from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.workspace import Spare, Workspace
 
-__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Part", "Roles", "measure"]
-
-# Weights outside of these, and products of them with squares, leave the range of doubles.
-SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
+__all__ = ["Part", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Names of the columns by what they are for."""
-
-    keys: list[str]
-    outcomes: list[str]
-    weights: str | None
-    group_weights: str | None
 
 
 @dataclass(frozen=True)
