@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError
+from fastml.sources import fastread
 from fastml.sources.filters import as_expression
 from fastml.sources.prefetch import in_order
 
@@ -151,6 +153,38 @@ class TestKinds:
         path.write_bytes(content)
         with pytest.raises(FastmlError, match=r"2\.parquet can't be read"):
             fastml.group_stats(tmp_path, "y", "id")
+
+    def test_what_the_user_said_of_reading_ahead_is_kept(
+        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name, usual = fastread._AHEAD
+        monkeypatch.setenv("FASTML_READER", "polars")
+        monkeypatch.setenv(name, "3")
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=500)
+        with fastread._bounded():
+            assert os.environ[name] == "3"
+        same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
+        assert os.environ[name] == "3"
+        monkeypatch.delenv(name)
+        with fastread._bounded():
+            assert os.environ[name] == usual
+        assert name not in os.environ
+
+    def test_a_page_header_of_another_form_is_left_to_pyarrow(self) -> None:
+        class Place:
+            def __init__(self, header: bytes) -> None:
+                self.header = header
+
+            def open(self) -> io.BytesIO:
+                return io.BytesIO(self.header)
+
+        class Chunk:
+            has_dictionary_page, data_page_offset = False, 0
+
+        # Three int32 of one or two bytes, then the next field: a struct (0x2c), or the checksum, an int32 more.
+        plain = b"\x15\x04\x15\x80\x01\x15\x02"
+        for header, checked in ((plain + b"\x2c", False), (plain + b"\x15", True), (b"\x25" + plain, True)):
+            assert fastread._has_checksum(Place(header), Chunk()) == checked  # type: ignore[arg-type]
 
     def test_polars_is_loaded_only_where_it_pays(self, table: pa.Table, tmp_path: Path) -> None:
         pq.write_table(table, tmp_path / "t.parquet")

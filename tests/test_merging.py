@@ -212,3 +212,16 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
         child.wait()
         child.stdout.close()
         assert path.read_bytes() in contents
+
+
+def test_a_list_of_statistics_is_fitted_as_their_sum() -> None:
+    parts = [gather(students(0.3, seed, n=400)) for seed in (1, 2)]
+    assert fastml.fit(parts).to_dict() == fastml.fit(parts[0] + parts[1]).to_dict()  # type: ignore[arg-type]
+
+
+def test_one_of_several_outcomes_has_to_be_chosen() -> None:
+    data = {"y": [1.0, 2.0, 4.0, 8.0], "z": [2.0, 1.0, 1.0, 0.0], "id": [1, 1, 2, 2]}
+    stats = fastml.group_stats(data, ["y", "z"], "id")
+    with pytest.raises(FastmlError, match="the statistics hold several: choose one"):
+        fastml.fit(stats)
+    assert fastml.fit(stats, "z").to_dict() == fastml.fit(data, "z", "id").to_dict()

@@ -44,6 +44,49 @@ def test_schools_that_the_file_lacks_are_dropped_and_counted() -> None:
     assert row["dropped_weights"] == (data["IDSCHOOL"] == 5017.0).sum()
 
 
+def test_a_school_whose_weight_is_missing_is_one_that_the_file_lacks() -> None:
+    students, schools = pisa()
+    some = {name: column.astype(float).copy() for name, column in schools.items()}
+    some["W_SCHGRNRABWT"][:3] = np.nan
+    without = {name: column[3:] for name, column in schools.items()}
+    rows = [only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=x)) for x in (some, without)]
+    assert rows[0] == rows[1]
+
+
+def test_a_school_weight_in_the_rows_that_varies_within_a_school() -> None:
+    students, schools = pisa()
+    in_rows = {**students, "W_SCHGRNRABWT": schools["W_SCHGRNRABWT"][(students["CNTSCHID"] - 1).astype(int)]}
+    in_rows["W_SCHGRNRABWT"][1] += 0.5
+    message = r"'W_SCHGRNRABWT' varies within a group: .* in row 1 .*CNTSCHID 1\.0\); a group has one weight"
+    with pytest.raises(fastml.FastmlError, match=message):
+        fastml.fit_survey(in_rows, "MATH", SMALL_PISA)
+
+
+def test_replicate_weights_matter_only_where_the_total_weight_is_above_zero() -> None:
+    students, schools = pisa()
+    students = {name: column.copy() for name, column in students.items()}
+    students["W_FSTUWT"][5] = 0.0
+    plain = only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools))
+    students["W_FSTURWT2"][5] = -1.0
+    assert only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools)) == plain
+    students["W_FSTURWT2"][6] = -1.0
+    with pytest.raises(
+        fastml.FastmlError, match=r"'W_FSTURWT2' has -1 in row 6 .* wherever the total weight is above 0"
+    ):
+        fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools)
+
+
+def test_rows_without_a_part_are_counted() -> None:
+    students, schools = pisa()
+    labels = students["CNT"].astype(object)
+    labels[:7] = None
+    table = fastml.fit_survey({**students, "CNT": labels}, "MATH", SMALL_PISA, by="CNT",
+                              school_data={"CNTSCHID": schools["CNTSCHID"], "W_SCHGRNRABWT": schools["W_SCHGRNRABWT"]})  # fmt: skip
+    assert [row["CNT"] for row in table.to_dict()] == ["TUR"]
+    assert table.provenance["rows_without_by"] == 7
+    assert "7 rows without CNT left out" in str(table)
+
+
 def test_school_ids_that_repeat_across_countries_need_the_country() -> None:
     a, b = timss(5, 40.0), timss(6, 792.0)
     data = together(a, b)

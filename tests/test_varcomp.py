@@ -12,7 +12,7 @@ from tables import two_scales
 import fastml
 from fastml import FastmlError, GroupStats
 from fastml.kernels import profile
-from fastml.sizes import SizeTable
+from fastml.sizes import SizeTable, check_groups
 
 
 def test_constant_groups_far_apart_are_not_called_constant_data() -> None:
@@ -92,3 +92,25 @@ def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: fl
         assert np.any((root <= found) & (found < root * math.exp(0.004)))
     assert len(minima(near, room=1)) == 1  # no more than there is room for
     assert minima(near, room=1)[0] == found[0]
+
+
+FINE = {"n_groups": 3, "n_obs": 9, "ssw": 6.0, "same_mean": False, "largest": 5.0, "spread": 2.0}
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"n_groups": 0, "n_obs": 0}, "there are no observations to fit"),
+    ({"n_groups": 1}, "there is one group only"),
+    ({"n_obs": 3}, "every one of the 3 groups has a single observation"),
+    ({"ssw": np.inf}, "too large for double precision"),
+    ({"largest": 1e300}, "too large for double precision"),
+    ({"ssw": 1e-310, "largest": 1e-150}, r"too small to square .*means up to 1e-150"),
+    ({"ssw": 1e-310}, r"too small to square .*sum of squares within groups 1e-310"),
+    ({"ssw": 0.0, "same_mean": True}, "the same value in every row"),
+    ({"ssw": 0.0}, "constant inside every group"),
+    ({"spread": 1e50}, "so much more between groups than within them"),
+    ({"spread": np.nan}, "so much more between groups than within them"),
+])  # fmt: skip
+def test_why_there_is_no_maximum(change: dict[str, float], message: str) -> None:
+    check_groups(**FINE)
+    with pytest.raises(FastmlError, match=message):
+        check_groups(**{**FINE, **change})
