@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.groupstats import GroupStats
+from fastml.matrices import scaled_inverse
 from fastml.scaling import WeightedGroups, check_weights, weighted_groups
 from fastml.sizes import SizeTable, check_groups
 from fastml.varcomp import VarianceComponents, estimate
@@ -173,18 +174,11 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
     # of a function of the estimates, comes out below 0 by rounding where the groups' scores don't vary.
     moved = np.full((3, len(v)), math.nan)
     for rows in [free] if vcov == "joint" else [[0], free[1:]]:
-        moved[rows] = _inverse(second[np.ix_(rows, rows)]) @ (scores[rows] * v)
+        moved[rows] = scaled_inverse(second[np.ix_(rows, rows)]) @ (scores[rows] * v)
     by_icc = (moved[1] - tau * moved[2]) / (1.0 + tau) ** 2
     factor = math.sqrt(len(v) / (len(v) - 1))
     gamma00, tau00, sigma2, icc = (factor * math.sqrt(x @ x) for x in (*moved, by_icc))
     return Sandwich(scale * gamma00, vc.sigma2 * tau00, vc.sigma2 * sigma2, icc)
-
-
-def _inverse(matrix: Floats) -> Floats:
-    """Inverse of a symmetric matrix whose diagonal may span many powers of ten."""
-    scale = np.sqrt(np.abs(np.diag(matrix)))
-    inverse: Floats = np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale)
-    return inverse
 
 
 def fit_weighted(

@@ -24,7 +24,7 @@ ORDER = [
     "pushdown", "partitions", "gather", "tile", "groupstats", "merging", "exchange", "columns", "keys",
     "workspace", "labels", "sources", "sources.datasets", "sources.delimited", "sources.fastread",
     "sources.readers", "sources.prefetch", "sources.filters", "sources.progress", "simulation", "files",
-    "report.markup", "report.grids", "report", "roles", "arrays", "threads", "errors", "_version", "kernels",
+    "report.markup", "report.grids", "report", "roles", "matrices", "arrays", "threads", "errors", "_version", "kernels",
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError
 from fastml.inference.distributions import t_tail
+from fastml.matrices import scaled_inverse
 from fastml.sizes import SizeTable
 from fastml.varcomp import Terms, VarianceComponents
 
@@ -199,13 +200,6 @@ def _restricted_information(m: _Moments) -> Floats:
     return 0.5 * (m.t - 2.0 * m.phi * m.q + m.phi**2 * np.outer(m.p, m.p))
 
 
-def _inverse(matrix: Floats) -> Floats:
-    """Inverse of a symmetric 2 x 2 matrix whose diagonal may span many powers of ten."""
-    scale = np.sqrt(np.diag(matrix))
-    inverse: Floats = np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale)
-    return inverse
-
-
 def standard_errors(vc: VarianceComponents) -> StandardErrors:
     """Standard errors of tau00, sigma2 and the icc from the observed information.
 
@@ -239,7 +233,7 @@ def expected_standard_errors(table: SizeTable, vc: VarianceComponents) -> Standa
     """
     if vc.singular or vc.method == "anova":
         return standard_errors(vc)
-    covariance = _inverse(expected_information(table, vc))
+    covariance = scaled_inverse(expected_information(table, vc))
     by_icc = np.array([1.0, -vc.theta]) / (1.0 + vc.theta) ** 2
     return StandardErrors(
         se_tau00=vc.sigma2 * math.sqrt(covariance[0, 0]),
@@ -289,7 +283,7 @@ def kenward_roger(table: SizeTable, vc: VarianceComponents) -> KenwardRoger:
         raise ArgumentError("df", "kenward-roger", [d for d in DF if d != "kenward-roger"],
                             f"it is defined for method='reml', not {vc.method!r}")  # fmt: skip
     m = _moments(table, vc.theta)
-    w = _inverse(_restricted_information(m))
+    w = scaled_inverse(_restricted_information(m))
     df = 2.0 / (m.phi**2 * float(m.p @ w @ m.p))
     variance = m.phi + 2.0 * m.phi**2 * float(np.sum(w * (m.q - m.phi * np.outer(m.p, m.p))))
     return KenwardRoger(se=table.unit * math.sqrt(vc.terms.r / vc.dof * variance), df=df)
