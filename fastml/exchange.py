@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from fastml.arrays import as_arrow
 from fastml.columns import as_floats, check_numeric
+from fastml.encoding import encode_tile
 from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
-from fastml.keys import check_key_type, encode_tile, sort_order
+from fastml.keys import check_key_type, sort_order
 from fastml.sources import open_source, schema_metadata
 from fastml.sources.readers import first_line
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.columns import check_numeric, repeat_tag
+from fastml.encoding import TileKeys
 from fastml.errors import ArgumentError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
@@ -30,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
 # result doesn't depend on how the rows came, nor on the number of threads.
 TILE_ROWS = 1 << 20
+
+_FIRST_ROOM, _GROWTH = 4096, 4
 
 
 def from_source(
@@ -198,6 +201,7 @@ class _Gather:
         self._roles = roles
         self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
         self._counts = np.zeros((0, 3))
+        self._counted = False
         self._moments = np.zeros((len(roles.outcomes), 0, 4))
         self._weighted = np.zeros((len(roles.outcomes), 0, 5)) if roles.weighted else None
         self._group_weight = np.empty(0) if roles.group_weights else None
@@ -206,30 +210,51 @@ class _Gather:
         """Fold one tile's statistics in."""
         from fastml.kernels import moments as kernel
 
-        into = self._table.codes_for(part.labels)
-        self._grow(len(self._table))
+        keys = part.keys
         if part.counts is not None:
-            self._counts[into] += part.counts
-        if part.group_weight is not None and self._group_weight is not None:
-            bad = kernel.same_in_group(into, part.group_weight, self._group_weight)
-            if bad >= 0:
-                label = ", ".join(str(labels[bad].as_py()) for labels in part.labels)
-                raise ValueNotAllowedError(
-                    f"group_weights column {self._roles.group_weights!r} varies within a group: "
-                    f"{float(self._group_weight[into[bad]])!r} and {float(part.group_weight[bad])!r} for "
-                    f"{', '.join(self._roles.keys)} {label}; a group has one weight"
-                )
-        for table, more in zip(self._moments, part.moments, strict=True):
-            kernel.fold(table, into, more)
+            self._learn(part)  # labels whose rows are all missing have no observations
+            into = keys.known()
+            some = part.counts.any(axis=1)
+            np.add.at(self._counts, into[some], part.counts[some])
+            self._counted = True
+            if part.group_weight is not None:
+                self._note_weights(into, part.group_weight, keys)
+        for i, more in enumerate(part.moments):
+            row = kernel.fold_raw(self._moments[i], keys.known(), more, 0)
+            if row < len(more):
+                self._learn(part)
+                kernel.fold_raw(self._moments[i], keys.known(), more, row)
         if self._weighted is not None:
             for table, more in zip(self._weighted, part.weighted, strict=True):
-                kernel.fold(table, into, more)
+                kernel.fold_raw(table, keys.known(), more, 0)
+
+    def _learn(self, part: Part) -> None:
+        """Give the tile's labels their codes, and make room for them."""
+        part.keys.table.learn(self._table, part.used())
+        self._grow(len(self._table))
+
+    def _note_weights(self, into: npt.NDArray[np.int32], weights: Floats, keys: TileKeys) -> None:
+        """Note the weights of groups (K,), NaN where unknown, which are the same in all tiles."""
+        from fastml.kernels import moments as kernel
+
+        known = ~np.isnan(weights)
+        places, weights = into[known], weights[known]
+        bad = kernel.same_in_group(places, weights, self._group_weight)
+        if bad >= 0:
+            assert self._group_weight is not None
+            place = np.flatnonzero(known)[bad : bad + 1]
+            label = ", ".join(str(labels[0].as_py()) for labels in keys.table.take(place))
+            raise ValueNotAllowedError(
+                f"group_weights column {self._roles.group_weights!r} varies within a group: "
+                f"{float(self._group_weight[places[bad]])!r} and {float(weights[bad])!r} for "
+                f"{', '.join(self._roles.keys)} {label}; a group has one weight"
+            )
 
     def _grow(self, n_cells: int) -> None:
         have = self._counts.shape[0]
         if n_cells <= have:
             return
-        room = max(64, n_cells, 2 * have)
+        room = max(_FIRST_ROOM, _GROWTH * n_cells)  # of zeros, which take no memory before they are written
         self._counts = _with_room(self._counts, 0, room)
         self._moments = _with_room(self._moments, 1, room)
         if self._weighted is not None:
@@ -246,18 +271,21 @@ class _Gather:
         order = sort_order(columns)
         keys = dict(zip(roles.keys, columns, strict=True))
         n_cells = len(order)
-        counts, moments = self._counts[:n_cells].copy(), self._moments[:, :n_cells]
-        weighted = None if self._weighted is None else self._weighted[:, :n_cells]
+        counts = np.zeros((n_cells, 3))
+        if self._counted:
+            counts += self._counts[:n_cells]
+        moments = self._finished(self._moments[:, :n_cells])
+        counts[:, 0] += moments[0, :, 0]
+        weighted = None if self._weighted is None else self._finished(self._weighted[:, :n_cells])
         group_weight = None if self._group_weight is None else self._group_weight[:n_cells]
-        if not np.array_equal(order, np.arange(n_cells)):
+        if not (np.diff(order) == 1).all():
             keys = {name: take(column, order) for name, column in keys.items()}
-            counts, moments = counts[order], np.take(moments, order, axis=1)
+            counts, moments = np.take(counts, order, axis=0), np.take(moments, order, axis=1)
             weighted = None if weighted is None else np.take(weighted, order, axis=1)
             group_weight = None if group_weight is None else group_weight[order]
         for tag, value in tags.items():
             keys[tag] = repeat_tag(tag, value, n_cells)
         group = (*tags, *group)
-        counts[:, 0] += moments[0, :, 0]
         return GroupStats(
             keys=pa.table({name: keys[name] for name in (*by, *group)}),
             by=by,
@@ -270,6 +298,16 @@ class _Gather:
             weights=roles.weights,
             group_weights=roles.group_weights,
         )
+
+    def _finished(self, tables: Floats) -> Floats:
+        """Finish the raw records of all outcomes, in place."""
+        from fastml.kernels import moments as kernel
+
+        for name, table in zip(self._roles.outcomes, tables, strict=True):
+            if kernel.finish(table) >= 0:
+                raise ValueNotAllowedError(f"outcome column {name!r} has values too large to square; "
+                                           "divide it by a constant")  # fmt: skip
+        return tables
 
 
 def _with_room(array: Floats, axis: int, room: int) -> Floats:

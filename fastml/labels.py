@@ -236,9 +236,6 @@ class StringTable:
 
     def __init__(self, dtype: pa.DataType) -> None:
         self._dtype = dtype
-        self._begin()
-
-    def _begin(self) -> None:
         self._count = 0
         self._slots = np.zeros(_FIRST_SLOTS, np.int32)
         room = _FIRST_SLOTS // _SLOTS_PER_LABEL
@@ -246,13 +243,6 @@ class StringTable:
         self._ends = np.zeros(room + 1, np.int64)
         self._data = np.empty(0, np.uint8)
         self._places = np.empty(_CHUNK + 1, np.int64)
-
-    def clear(self) -> None:
-        """Forget all labels; the memory is kept unless it was far too large."""
-        if len(self._slots) > max(16 * _SLOTS_PER_LABEL * self._count, _FIRST_SLOTS):
-            self._begin()
-        self._slots[:] = 0
-        self._count = 0
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
@@ -349,14 +339,14 @@ class LabelTable:
         self._table = _NumberLabels(dtype) if has_bits(dtype) else StringTable(dtype)
         self._null_at = -1  # labels known when null first came: its code
 
-    def codes_for(self, labels: pa.Array) -> Codes:
-        """Codes of labels (n,), of this table's type; new labels get new ones."""
+    def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
+        """Codes of labels (n,), of this table's type; new labels get new ones. An array may be given for them."""
         if pa.types.is_null(self._dtype):
             self._null_at = 0
             return np.zeros(len(labels), np.int32)
         missing = _missing_in(labels)
         if not len(missing):
-            return self._shifted(self._table.codes_for(labels))
+            return self._shifted(self._table.codes_for(labels, codes))
         known = self._table.codes_for(labels.take(as_arrow(np.flatnonzero(~missing))))
         if self._null_at < 0:
             self._null_at = len(self._table)

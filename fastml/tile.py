@@ -12,9 +12,8 @@ import pyarrow as pa
 
 from fastml.arrays import as_arrow
 from fastml.columns import as_floats
+from fastml.encoding import Encoder, TileKeys
 from fastml.errors import ValueNotAllowedError
-from fastml.keys import TileKeys, encode_rows
-from fastml.labels import take
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.workspace import Spare, Workspace
 
@@ -26,26 +25,40 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Part:
-    """The statistics of a tile: a record for each cell that has rows.
+    """The statistics of a tile: raw records, a table for each outcome.
 
     Attributes
     ----------
-    labels : tuple of pyarrow.Array, each of length K
-        The key columns of the cells.
-    counts : ndarray, shape (K, 3), or None
+    keys : TileKeys
+        Where rows are in runs, there is a record for each of the R runs, else one for each of the K labels, some of
+        which may have no row.
+    counts : ndarray, shape (R, 3) or (K, 3), or None
         Rows that the first outcome's moments leave out, rows without a weight, rows of weight zero; None where there
         is no such row.
-    moments, weighted : list of ndarray, shape (K, 4) and (K, 5)
-        Finished records, a table for each outcome; `weighted` is empty without weights.
+    moments, weighted : list of ndarray, shape (R, 4) or (K, 4), and (K, 5)
+        `weighted` is empty without weights.
     group_weight : ndarray, shape (K,), or None
         NaN where unknown.
     """
 
-    labels: tuple[pa.Array, ...]
+    keys: TileKeys
     counts: Floats | None
     moments: list[Floats]
     weighted: list[Floats]
     group_weight: Floats | None
+
+    def used(self) -> npt.NDArray[np.int64]:
+        """Codes of the labels that have rows, each once."""
+        if self.keys.starts is not None:
+            if self.keys.codes is None:
+                return np.arange(len(self.keys.table))
+            return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.table)))
+        n = self.moments[0][:, 0]
+        return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
+
+
+class _KeysMovedError(Exception):
+    """A key of the tile is outside of the range that was assumed."""
 
 
 def measure(
@@ -60,7 +73,7 @@ def measure(
     first_row : int
         Number of the tile's first row in the data, for messages.
     space : Workspace, optional
-        Memory to work in.
+        Memory to work in, and what was learnt of the keys; what is returned lies in it, until the next tile.
     spare : Spare, optional
         Where the tables of the part come from, and can be given back to.
 
@@ -73,22 +86,35 @@ def measure(
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
-    return _Tile(rows, roles, first_row, space or Workspace(), spare or Spare()).measure()
+    space = space or Workspace()
+    encoder = space.thing("encoder", lambda: Encoder(space))
+    columns = [rows.column(name) for name in roles.keys]
+    spare = spare or Spare()
+    try:
+        return _Tile(rows, encoder.encode(columns, by_row=roles.weighted), roles, first_row, space, spare).measure()
+    except _KeysMovedError:
+        return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space, spare).measure()
 
 
 class _Tile:
     """Rows with their keys encoded."""
 
-    def __init__(self, rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace, spare: Spare) -> None:
-        self._rows, self._roles, self._first_row, self._spare = rows, roles, first_row, spare
-        self._keys: TileKeys = encode_rows([rows.column(name) for name in roles.keys], space)
-        self._n_labels = len(self._keys.labels[0])
+    def __init__(
+        self, rows: pa.RecordBatch, keys: TileKeys, roles: Roles, first_row: int, space: Workspace, spare: Spare
+    ) -> None:
+        self._rows, self._keys, self._roles, self._first_row = rows, keys, roles, first_row
+        self._space, self._spare = space, spare
+        self._n_labels = len(keys.table)
+        self._n_records = self._n_labels if keys.starts is None else len(keys.starts) - 1
 
     def measure(self) -> Part:
         roles = self._roles
-        counts = np.zeros((self._n_labels, 3))
-        weight, group_weight = self._weights(counts)
-        missing = np.zeros((len(roles.outcomes), self._n_labels))
+        counts: Floats | None = None
+        weight = group_weight = None
+        if roles.weighted:
+            counts = np.zeros((self._n_labels, 3))
+            weight, group_weight = self._weights(counts)
+        missing = self._space.array("missing", self._n_records, np.float64)
         moments: list[Floats] = []
         weighted: list[Floats] = []
         for i, name in enumerate(roles.outcomes):
@@ -96,57 +122,52 @@ class _Tile:
             if weight is not None:
                 column = as_arrow(np.where(weight > 0.0, as_floats(column), np.nan))
                 weighted.append(self._weighted(name, column, weight))
-            moments.append(self._moments(name, column, missing[i]))
-        counts[:, 0] = missing[0]
-        seen = moments[0][:, 0] + missing[0] > 0.0
-        labels = self._keys.labels
-        if not seen.all():
-            places = np.flatnonzero(seen)
-            labels = tuple(take(column, places) for column in labels)
-            counts = counts[seen]
-            moments, weighted = ([self._kept(table, seen) for table in tables] for tables in (moments, weighted))
-            group_weight = None if group_weight is None else group_weight[seen]
-        return Part(labels, counts if counts.any() else None, moments, weighted, group_weight)
-
-    def _kept(self, table: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
-        kept = self._spare.table(int(np.count_nonzero(seen)), table.shape[1])
-        np.compress(seen, table, axis=0, out=kept)
-        self._spare.give(table)
-        return kept
+            moments.append(self._moments(name, column, missing))
+            if i == 0 and missing.any():
+                counts = np.zeros((self._n_records, 3)) if counts is None else counts
+                counts[:, 0] = missing
+        return Part(self._keys, counts, moments, weighted, group_weight)
 
     def _moments(self, name: str, column: pa.Array, missing: Floats) -> Floats:
         from fastml.kernels import moments as kernel
 
         keys = self._keys
         y, valid = _values(column)
+        if keys.starts is not None:
+            records = self._spare.table(self._n_records, kernel.N_FIELDS)
+            if kernel.sum_runs(keys.starts, y, valid, column.offset, records, missing) >= 0:
+                self._refuse_infinite(name, as_floats(column))
+            return records
 
         def fill(table: Floats) -> None:
             missing[:] = 0.0
-            if keys.starts is None:
-                kernel.accumulate_rows(keys.codes, y, valid, column.offset, table, missing)
-            else:
-                kernel.accumulate_runs(keys.starts, keys.codes, y, valid, column.offset, table, missing)
+            if keys.numbers is None:
+                kernel.add_rows(keys.codes, y, valid, column.offset, table, missing)
+            elif not kernel.add_keys(keys.numbers, keys.low, y, valid, column.offset, table, missing):
+                raise _KeysMovedError
 
-        return self._finished(name, column, fill, kernel.N_FIELDS)
+        return self._settled(name, column, fill, kernel.N_FIELDS)
 
     def _weighted(self, name: str, column: pa.Array, weight: Floats) -> Floats:
         from fastml.kernels import moments as kernel
 
         codes, y = self._keys.by_row(), np.asarray(column)
-        return self._finished(
+        return self._settled(
             name, column, lambda table: kernel.accumulate_weighted(codes, y, weight, table), kernel.N_WEIGHTED
         )
 
-    def _finished(self, name: str, column: pa.Array, fill: Callable[[Floats], Any], n_fields: int) -> Floats:
-        """Fill a table, again where digits would be lost, and finish it."""
+    def _settled(self, name: str, column: pa.Array, fill: Callable[[Floats], Any], n_fields: int) -> Floats:
+        """Fill a table, again where digits would be lost."""
         from fastml.kernels import moments as kernel
 
         table = self._spare.table(self._n_labels, n_fields)
+        table[:] = 0.0
         table[:, 1] = np.nan
         fill(table)
-        if kernel.recentre(table):
+        state = kernel.settle(table)
+        if state == kernel.AGAIN:
             fill(table)
-        if kernel.finish(table) >= 0:
+        elif state == kernel.NOT_FINITE:
             self._refuse_infinite(name, as_floats(column))
         return table
 
@@ -195,7 +216,7 @@ class _Tile:
         self._check_range("group_weights", name, by_row)
         known = np.full(self._n_labels, np.nan)
         nameless = np.zeros(self._n_labels, bool)
-        for labels in self._keys.labels:
+        for labels in self._keys.table.take():
             nameless |= np.asarray(labels.is_null())
         if nameless.any():
             # Rows without a label are dropped, and may come from several groups.
@@ -222,8 +243,8 @@ class _Tile:
 
     def _place(self, row: int) -> str:
         """Where a row of the tile is, in words."""
-        code = self._keys.code_at(row)
-        label = ", ".join(str(labels[code].as_py()) for labels in self._keys.labels)
+        place = np.array([self._keys.code_at(row)])
+        label = ", ".join(str(labels[0].as_py()) for labels in self._keys.table.take(place))
         return f"in row {self._first_row + row:,} (the first is 0; {', '.join(self._roles.keys)} {label})"
 
 

@@ -13,6 +13,8 @@ __all__ = ["Spare", "Workspace"]
 
 _T = TypeVar("_T")
 
+_LINE = 8  # doubles in a cache line
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -30,17 +32,16 @@ class Spare:
         self._free: list[Floats] = []
 
     def table(self, rows: int, columns: int) -> Floats:
-        """Return a table of zeros, shape (rows, columns)."""
+        """Return a table of anything, shape (rows, columns), from the start of a cache line: no record of 4 has two."""
         length = rows * columns
         try:
             held = self._free.pop()
         except IndexError:
             held = np.empty(0)
-        if held.size < length:
-            held = np.empty(length + length // 8)
-        table = held[:length].reshape(rows, columns)
-        table[:] = 0.0
-        return table
+        if held.size < length + _LINE:
+            held = np.empty(length + length // 8 + _LINE)
+        first = -held.ctypes.data % (8 * _LINE) // 8
+        return held[first : first + length].reshape(rows, columns)
 
     def give(self, table: Floats) -> None:
         """Take back a table of `table`; nobody may use it from now on."""

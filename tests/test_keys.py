@@ -13,7 +13,8 @@ import pytest
 
 from fastml import labels as label_tables
 from fastml.errors import ColumnTypeError
-from fastml.keys import KeyTable, check_key_type, encode_rows, encode_tile, plain_type, sort_order
+from fastml.encoding import Encoder, encode_rows, encode_tile
+from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import NumberTable
 
 DAY = dt.date(2019, 4, 1)

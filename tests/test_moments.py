@@ -36,6 +36,18 @@ def bitmap(keep: npt.NDArray[np.bool_], offset: int) -> npt.NDArray[np.uint8]:
     return np.packbits(np.concatenate([np.ones(offset, bool), keep]), bitorder="little")
 
 
+def sum_runs(
+    starts: npt.NDArray[np.int32], codes: npt.NDArray[np.int32], y: Floats, valid: npt.NDArray[np.uint8], offset: int,
+    n_groups: int,
+) -> tuple[Floats, Floats]:
+    """Raw records and missing rows of the groups (n_groups, ...) whose code each run has."""
+    runs, missing = np.full((len(codes), kernel.N_FIELDS), 7.0), np.full(len(codes), 7.0)
+    assert kernel.sum_runs(starts, y, valid, offset, runs, missing) == -1
+    table = np.zeros((n_groups, kernel.N_FIELDS))
+    assert kernel.fold_raw(table, codes, runs, 0) == len(codes)
+    return table, np.bincount(codes, missing, n_groups)
+
+
 def check(table: Floats, missing: Floats, codes: list[int], y: list[float | None]) -> None:
     twin = naive.groups(codes, y)
     for g in range(len(table)):
@@ -71,27 +83,54 @@ def test_rows_and_runs(shape: str, holes: str, offset: int) -> None:
     starts = np.array(naive.runs(codes.tolist()), np.int32)
     read_only(codes, y, valid, starts)
     values = [None if not k else v for v, k in zip(y.tolist(), keep.tolist(), strict=True)]
-    tables = []
-    for by_runs in (False, True):
-        table, missing = raw(n_groups), np.zeros(n_groups)
-        if by_runs:
-            kernel.accumulate_runs(starts, codes[starts[:-1]], y, valid, offset, table, missing)
-        else:
-            kernel.accumulate_rows(codes, y, valid, offset, table, missing)
-        assert not kernel.recentre(table)
+    table, missing = raw(n_groups), np.zeros(n_groups)
+    kernel.add_rows(codes, y, valid, offset, table, missing)
+    assert kernel.settle(table) == kernel.READY
+    by_runs, missing_by_runs = sum_runs(starts, codes[starts[:-1]], y, valid, offset, n_groups)
+    by_keys, missing_by_keys = raw(n_groups), np.zeros(n_groups)
+    keys = codes.astype(np.int64) - 2**40
+    assert kernel.add_keys(keys, -(2**40), y, valid, offset, by_keys, missing_by_keys)
+    assert by_keys.tobytes() == table.tobytes()
+    for table, missing in ((table, missing), (by_runs, missing_by_runs), (by_keys, missing_by_keys)):
         assert kernel.finish(table) == -1
         check(table, missing, codes.tolist(), values)
-        tables.append(table)
-    np.testing.assert_array_equal(tables[0][:, 0], tables[1][:, 0])
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 1023, 1024, 1025, 3000])
+def test_records_of_a_large_table_are_asked_for_ahead(n: int) -> None:
+    rng = np.random.default_rng(n)
+    n_groups = kernel._NEAR_RECORDS + 1
+    codes, y = rng.integers(0, n_groups, n).astype(np.int32), rng.normal(500.0, 80.0, n)
+    tables = [raw(n_groups), raw(n_groups)]
+    missing = np.zeros(n_groups)
+    kernel.add_rows(codes, y, np.empty(0, np.uint8), 0, tables[0], missing)
+    assert kernel.add_keys(codes.astype(np.int64) + 7, 7, y, np.empty(0, np.uint8), 0, tables[1], missing)
+    assert tables[0].tobytes() == tables[1].tobytes()
+    kernel.finish(tables[0])
+    seen = np.unique(codes)
+    places = np.zeros(n_groups, np.int64)
+    places[seen] = np.arange(len(seen))
+    check(tables[0][seen], missing[seen], places[codes].tolist(), y.tolist())
+
+
+@pytest.mark.parametrize("bad", [-1, 10, 2**63 - 1, -(2**63), -(2**63) + 5, 2**40])
+@pytest.mark.parametrize("place", [0, 1, 1023, 1024, 2999])
+def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, bad: int) -> None:
+    keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
+    keys[place] = bad
+    table, missing = np.zeros((12, 4)), np.zeros(12)
+    table[:, 1] = math.nan
+    assert not kernel.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, table[1:11], missing[1:11])
+    assert table[0, 0] == table[11, 0] == 0.0
+    assert table[:, 0].sum() == place // 1024 * 1024
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129, 1000])
 def test_a_run_of_any_length(length: int) -> None:
     rng = np.random.default_rng(length)
     y = rng.normal(500.0, 80.0, length)
-    table, missing = raw(1), np.zeros(1)
     starts, codes = np.array([0, length], np.int32), np.zeros(1, np.int32)
-    kernel.accumulate_runs(starts, codes, y, np.empty(0, np.uint8), 0, table, missing)
+    table, missing = sum_runs(starts, codes, y, np.empty(0, np.uint8), 0, 1)
     kernel.finish(table)
     check(table, missing, [0] * length, y.tolist())
 
@@ -105,7 +144,7 @@ def test_bitmaps_of_arrow_slices() -> None:
         table, missing = raw(5), np.zeros(5)
         valid = np.frombuffer(part.buffers()[0], np.uint8)
         mine = codes[first : first + length]
-        kernel.accumulate_rows(mine, as_numpy(part), valid, part.offset, table, missing)
+        kernel.add_rows(mine, as_numpy(part), valid, part.offset, table, missing)
         kernel.finish(table)
         check(table, missing, mine.tolist(), part.to_pylist())
 
@@ -114,26 +153,34 @@ def test_a_wild_first_value_is_recentred() -> None:
     y = np.concatenate([[501.0], np.random.default_rng(1).normal(500.0, 1e-3, 600)])
     codes, none = np.zeros(601, np.int32), np.empty(0, np.uint8)
     table, missing = raw(1), np.zeros(1)
-    kernel.accumulate_rows(codes[1:], y[1:], none, 0, table, missing)
-    assert not kernel.recentre(table)
+    kernel.add_rows(codes[1:], y[1:], none, 0, table, missing)
+    assert kernel.settle(table) == kernel.READY
     table = raw(1)
-    kernel.accumulate_rows(codes, y, none, 0, table, missing)  # sums of 600 about the first, which is far from them
-    assert kernel.recentre(table)
+    kernel.add_rows(codes, y, none, 0, table, missing)  # sums of 600 about the first, which is far from them
+    assert kernel.settle(table) == kernel.AGAIN
     assert table[0, 0] == 0.0
-    kernel.accumulate_rows(codes, y, none, 0, table, missing)
+    kernel.add_rows(codes, y, none, 0, table, missing)
     kernel.finish(table)
     check(table, missing, [0] * 601, y.tolist())
+    for hole in (False, True):
+        values = [*y.tolist(), *([None] if hole else [])]
+        with_hole = np.array([math.nan if v is None else v for v in values])
+        starts = np.array([0, len(values)], np.int32)
+        table, missing = sum_runs(starts, codes[:1], with_hole, none, 0, 1)
+        assert abs(table[0, 1] - 500.0) < 0.01
+        kernel.finish(table)
+        check(table, missing, [0] * len(values), values)
 
 
 def test_a_mean_keeps_more_digits_than_a_double() -> None:
     y = 1e12 + np.arange(1, 8) / 64.0
     table, missing = raw(1), np.zeros(1)
-    kernel.accumulate_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, table, missing)
+    kernel.add_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, table, missing)
     kernel.finish(table)
     check(table, missing, [0] * 7, y.tolist())
     third = np.array([1e15, 1e15, 1e15 + 1.0])
     table = raw(1)
-    kernel.accumulate_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, table, missing)
+    kernel.add_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, table, missing)
     kernel.finish(table)
     exact = Fraction(10**15) + Fraction(1, 3)
     assert abs(Fraction(table[0, 1]) + Fraction(table[0, 2]) - exact) < Fraction(1, 10**15)
@@ -143,9 +190,11 @@ def test_a_mean_keeps_more_digits_than_a_double() -> None:
 def test_what_is_not_finite_is_found(value: float) -> None:
     table, missing = raw(3), np.zeros(3)
     codes, y = np.array([0, 1, 1, 2], np.int32), np.array([1.0, 2.0, value, 3.0])
-    kernel.accumulate_rows(codes, y, np.empty(0, np.uint8), 0, table, missing)
-    kernel.recentre(table)
+    kernel.add_rows(codes, y, np.empty(0, np.uint8), 0, table, missing)
+    assert kernel.settle(table) == kernel.NOT_FINITE
     assert kernel.finish(table) == 1
+    starts = np.array([0, 1, 3, 4], np.int32)
+    assert kernel.sum_runs(starts, y, np.empty(0, np.uint8), 0, raw(3), missing) == 1
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (300,), (10, 11, 12, 400)])
@@ -156,10 +205,38 @@ def test_parts_fold_to_the_whole(cuts: tuple[int, ...]) -> None:
     places = np.array([5, 0, 3, 2], np.int32)
     for first, last in zip((0, *cuts), (*cuts, 600), strict=True):
         part = raw(4)
-        kernel.accumulate_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
+        kernel.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
         kernel.finish(part)
         kernel.fold(into, places, part)
     check(into, missing, places[codes].tolist(), y.tolist())
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-3, 1.0, 30.0, 1e3, 1e6, 1e9])
+@pytest.mark.parametrize("cuts", [(1,), (300,), (599,), (10, 11, 12, 400)])
+def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], gap: float) -> None:
+    rng = np.random.default_rng(8)
+    y, codes = rng.normal(500.0, 1.0, 600), rng.integers(0, 4, 600).astype(np.int32)
+    edges = (0, *cuts, 600)
+    for k, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+        y[first:last] += gap * k
+    into, missing = np.zeros((6, 4)), np.zeros(6)
+    places = np.array([5, 0, 3, 2], np.int32)
+    for first, last in zip(edges, edges[1:], strict=False):
+        part = raw(4)
+        kernel.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
+        assert kernel.fold_raw(into, places, part, 0) == 4
+    kernel.finish(into)
+    check(into, missing, places[codes].tolist(), y.tolist())
+
+
+def test_folding_stops_at_a_record_without_a_code() -> None:
+    part = np.array([[2.0, 5.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0], [1.0, 4.0, 0.0, 0.0], [1.0, 9.0, 0.0, 0.0]])
+    into = np.zeros((2, 4))
+    assert kernel.fold_raw(into, np.array([1, -1, -1, 0], np.int32), part, 0) == 2
+    assert into.tolist() == [[0.0] * 4, part[0].tolist()]
+    assert kernel.fold_raw(into, np.array([1, -1, 0, 0], np.int32), part, 2) == 4
+    kernel.finish(into)
+    assert into[0].tolist() == [2.0, 6.5, 0.0, 12.5]
 
 
 def test_weighted_rows() -> None:

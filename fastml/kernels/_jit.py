@@ -4,6 +4,9 @@ A kernel has exactly one signature, written at its definition; callers cast to i
 the cache, at its first call, so that a process loads only the kernels it uses. Arguments marked read-only
 (`F8_IN` and its kin) take Arrow's and pandas' buffers as they are.
 
+Places in arrays are unsigned in loops over rows: a signed one may count from the end, and to ask whether it does takes
+Numba half a dozen instructions each time, where LLVM can't tell that it never does.
+
 The cache is keyed by the content of all the files in this folder, so an edited kernel, or one that calls into an
 edited file, is never served stale, whatever the clock says. It lives beside the package; where that can't be
 written, in the user's cache folder; then in a temporary folder; then nowhere.

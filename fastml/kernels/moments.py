@@ -5,9 +5,10 @@ A table has one record per group: 4 doubles, 32 bytes, so that a shuffled row to
     raw        n (or sum of weights), shift (the first value seen; NaN: none yet), and about it the sums of d, d^2
     finished   n, mean (the nearest double), residual (the mean less that double), ss (about the mean)
 
-The `accumulate` kernels fill raw records and `finish` finishes them; `fold` adds finished ones. With the residual a
-mean has some thirty digits, so differences between means, and what merging makes of them, keep all that doubles
-allow. A weighted record has a fifth field, the sum of the squared weights.
+Tiles of rows make raw records, `fold_raw` adds them with a handful of operations each, and `finish` finishes the sums
+of all of them; `fold` adds finished ones. With the residual a mean has some thirty digits, so differences between
+means, and what merging makes of them, keep all that doubles allow. A weighted record has a fifth field, the sum of the
+squared weights.
 """
 
 from __future__ import annotations
@@ -15,21 +16,38 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.core import cgutils, types
+from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, TABLE_IN, TABLE_OUT, U1_IN, exact, inner, intrinsic, ir, kernel
+from fastml.kernels._jit import (
+    F8_IN,
+    F8_OUT,
+    I4_IN,
+    I8_IN,
+    TABLE_IN,
+    TABLE_OUT,
+    U1_IN,
+    exact,
+    inner,
+    intrinsic,
+    ir,
+    kernel,
+)
+from fastml.kernels.ahead import AHEAD, LINE, fetch, prefetch
 
-__all__ = ["N_FIELDS", "N_WEIGHTED", "accumulate_rows", "accumulate_runs", "accumulate_weighted", "count_weights",
-           "finish", "fold", "recentre", "same_in_group"]  # fmt: skip
+__all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "accumulate_weighted", "add_keys", "add_rows",
+           "count_weights", "finish", "fold", "fold_raw", "same_in_group", "settle", "sum_runs"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
 
+READY, AGAIN, NOT_FINITE = 0, 1, 2
+
 # Sums of squares this many times that about the mean lose three of the sixteen digits at most.
 MAX_CANCELLATION = 256.0
 
-_LINE = 8  # doubles in a cache line
-_AHEAD = 256  # doubles: the records of shuffled rows keep the processor from looking that far ahead itself
+_BLOCK = 1024  # keys that are looked through, then used while they are at hand
+_NEAR_RECORDS = 6_000  # 190 kB: about what the second-level cache has room for, beside rows on their way
+_RECORDS_AHEAD = 16  # rows: long enough for a record to come from the third-level cache
 
 _SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekker 1971)
 
@@ -91,109 +109,204 @@ def _all_valid(valid, start, stop):
     return True
 
 
-def _plain_add_value(table, group, value):
-    deviation = value - table[group, 1]
-    if deviation == deviation:
-        table[group, 0] += 1.0
-        table[group, 2] += deviation
-        table[group, 3] += deviation * deviation
-    return deviation
+def _plain_deviation(table, low, key, value):
+    return value - table[key - low, 1]
 
 
-@intrinsic(_plain_add_value)
-def _add_value(typing_context, table, group, value):
-    """Add [1, 0, d, d^2] to a record, unless d = value - shift is NaN, and return d.
-
-    One load and one store of 32 bytes; LLVM makes three of each from single fields.
-    """
+@intrinsic(_plain_deviation)
+def _deviation(typing_context, table, low, key, value):
+    """The value less the shift of the record at key - low."""
 
     def generate(context, builder, signature, args):
-        data, place, value = context.make_array(table)(context, builder, args[0]).data, args[1], args[2]
-        vector, index = ir.VectorType(ir.DoubleType(), N_FIELDS), ir.IntType(32)
-        start = builder.gep(data, [builder.mul(place, ir.Constant(place.type, N_FIELDS))])
-        pointer = builder.bitcast(start, vector.as_pointer())
+        start = _record(context, builder, table, args)
+        return builder.fsub(args[3], builder.load(builder.gep(start, [ir.IntType(32)(1)])))
+
+    return types.float64(table, types.uint64, types.uint64, types.float64), generate
+
+
+def _plain_add_deviation(table, low, key, deviation):
+    table[key - low, 0] += 1.0
+    table[key - low, 2] += deviation
+    table[key - low, 3] += deviation * deviation
+
+
+@intrinsic(_plain_add_deviation)
+def _add_deviation(typing_context, table, low, key, deviation):
+    """Add [1, 0, d, d^2] to the record at key - low.
+
+    One fused multiplication of a record in memory, [1, 0, 1, d] [1, 1, d, d], and one store of 32 bytes; LLVM makes
+    three loads and three stores of single fields.
+    """
+    vector, number = ir.VectorType(ir.DoubleType(), N_FIELDS), ir.IntType(32)
+
+    def places(*numbers):
+        return ir.Constant(ir.VectorType(number, N_FIELDS), list(numbers))
+
+    def generate(context, builder, signature, args):
+        pointer = builder.bitcast(_record(context, builder, table, args), vector.as_pointer())
+        nothing = ir.Constant(vector, ir.Undefined)
+        first = builder.insert_element(nothing, args[3], number(0))
+        deviations = builder.shuffle_vector(first, nothing, places(0, 0, 0, 0))
+        left = builder.shuffle_vector(ir.Constant(vector, [1.0, 0.0, 1.0, 1.0]), deviations, places(0, 1, 2, 7))
+        right = builder.shuffle_vector(ir.Constant(vector, [1.0, 1.0, 1.0, 1.0]), deviations, places(0, 1, 6, 7))
+        product = builder.fmul(left, right, flags=("contract",))
         record = builder.load(pointer, align=8)
-        deviation = builder.fsub(value, builder.extract_element(record, ir.Constant(index, 1)))
-        with builder.if_then(builder.fcmp_ordered("==", deviation, deviation), likely=True):
-            left, right = ir.Constant(vector, [1.0, 0.0, 1.0, 1.0]), ir.Constant(vector, [1.0, 0.0, 1.0, 1.0])
-            for field in (2, 3):
-                left = builder.insert_element(left, deviation, ir.Constant(index, field))
-            right = builder.insert_element(right, deviation, ir.Constant(index, 3))
-            builder.store(builder.fadd(record, builder.fmul(left, right)), pointer, align=8)
-        return deviation
+        builder.store(builder.fadd(record, product, flags=("contract",)), pointer, align=8)
+        return context.get_dummy_value()
 
-    return types.float64(table, types.uintp, types.float64), generate
+    return types.void(table, types.uint64, types.uint64, types.float64), generate
 
 
-def _plain_fetch(values, at):
+def _record(context, builder, table, args):
+    """Where a record begins, given (table, low, key): what doesn't change in a loop is added first."""
+    word = args[1].type
+    data = context.make_array(table)(context, builder, args[0]).data
+    base = builder.gep(data, [builder.mul(args[1], ir.Constant(word, -N_FIELDS))])
+    return builder.gep(base, [builder.mul(args[2], ir.Constant(word, N_FIELDS))])
+
+
+def _plain_fetch_record(table, low, key):
     pass
 
 
-@intrinsic(_plain_fetch)
-def _fetch(typing_context, values, at):
-    """Ask for the cache line of a value that will be read once, which may lie behind the end."""
+@intrinsic(_plain_fetch_record)
+def _fetch_record(typing_context, table, low, key):
+    """Ask for the record at key - low, to be kept in the first-level cache."""
 
     def generate(context, builder, signature, args):
-        start = builder.gep(context.make_array(values)(context, builder, args[0]).data, [args[1]])
-        pointer, number = builder.bitcast(start, ir.IntType(8).as_pointer()), ir.IntType(32)
-        shape = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
-        prefetch = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
-        builder.call(prefetch, [pointer, number(0), number(0), number(1)])
-        return context.get_dummy_value()
+        return prefetch(context, builder, _record(context, builder, table, args), 3)
 
-    return types.void(values, types.intp), generate
+    return types.void(table, types.uint64, types.uint64), generate
 
 
 @inner
-def _add_row(table, missing, group, value):
-    deviation = _add_value(table, np.uint64(group), value)
-    if deviation != deviation:
-        if value != value:
-            missing[group] += 1.0
-            return
-        # The record is new: its shift is NaN.
-        table[group, 0] = 1.0
-        table[group, 1] = value
+def _add_row(table, missing, low, key, value):
+    deviation = _deviation(table, low, key, value)
+    if deviation == deviation:
+        _add_deviation(table, low, key, deviation)
+    elif value != value:
+        missing[key - low] += 1.0
+    else:  # the record is new: its shift is NaN
+        table[key - low, 0] = 1.0
+        table[key - low, 1] = value
+
+
+@inner
+def _add_rows(keys, low, y, start, stop, far, table, missing):
+    """Add the rows from `start` to `stop`; the record of a key is at key - low.
+
+    Records that are `far` from the processor, in a table larger than the caches next to it, are asked for some rows
+    before their turn.
+    """
+    while start + np.uint64(LINE) <= stop:
+        fetch(y, start + np.uint64(AHEAD))
+        fetch(keys, start + np.uint64(AHEAD))
+        if far:
+            ahead = min(start + np.uint64(_RECORDS_AHEAD), stop - np.uint64(LINE))
+            for k in range(np.uint64(LINE)):
+                _fetch_record(table, low, np.uint64(keys[ahead + k]))
+        for k in range(np.uint64(LINE)):
+            _add_row(table, missing, low, np.uint64(keys[start + k]), y[start + k])
+        start += np.uint64(LINE)
+    while start < stop:
+        _add_row(table, missing, low, np.uint64(keys[start]), y[start])
+        start += np.uint64(1)
+
+
+@inner
+def _add_valid_rows(keys, low, y, start, stop, valid, offset, table, missing):
+    while start < stop:
+        key = np.uint64(keys[start])
+        if _is_valid(valid, np.uint64(offset) + start):
+            _add_row(table, missing, low, key, y[start])
+        else:
+            missing[key - low] += 1.0
+        start += np.uint64(1)
+
+
+@inner
+def _is_far(table):
+    return table.shape[0] > _NEAR_RECORDS
 
 
 @kernel(I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
-def accumulate_rows(codes, y, valid, offset, table, missing):
+def add_rows(codes, y, valid, offset, table, missing):
     """Add rows to raw records, and count missing ones per group.
 
     Missing are NaN, and rows whose bit of `valid` (Arrow's bitmap, from bit `offset` on; empty: all valid) is 0.
     """
-    if valid.shape[0] == 0:
-        for start in range(0, codes.shape[0], _LINE):
-            _fetch(y, start + _AHEAD)
-            for i in range(start, min(start + _LINE, codes.shape[0])):
-                _add_row(table, missing, codes[i], y[i])
+    first, stop = np.uint64(0), np.uint64(codes.shape[0])
+    if valid.shape[0] > 0:
+        _add_valid_rows(codes, first, y, first, stop, valid, offset, table, missing)
+    elif _is_far(table):
+        _add_rows(codes, first, y, first, stop, True, table, missing)
     else:
-        for i in range(codes.shape[0]):
-            if _is_valid(valid, offset + i):
-                _add_row(table, missing, codes[i], y[i])
-            else:
-                missing[codes[i]] += 1.0
+        _add_rows(codes, first, y, first, stop, False, table, missing)
 
 
 @inner
-def _sum_run(y, shift):
-    """Sums of d and d^2: one loop over a contiguous array, which vectorises."""
-    total = 0.0
-    squares = 0.0
-    for i in range(y.shape[0]):
-        deviation = y[i] - shift
+def _all_within(keys, low, start, stop, most):
+    """Whether all keys lie from `low` to `low` + `most`: neither difference then has its sign bit set."""
+    signs = low ^ low
+    for i in range(start, stop):
+        above = keys[i] - low
+        signs |= above | (most - above)
+    return signs >= 0
+
+
+@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def add_keys(keys, low, y, valid, offset, table, missing):
+    """As `add_rows`, where the record of a key is at key - low; stop before a block with a key that has none.
+
+    Returns whether all rows were added. So the range of the keys need not be known before they are read.
+    """
+    n, most, base = np.uint64(keys.shape[0]), table.shape[0] - 1, np.uint64(np.int64(low))
+    start = np.uint64(0)
+    while start < n:
+        stop = min(start + np.uint64(_BLOCK), n)
+        if not _all_within(keys, low, start, stop, most):
+            return False
+        if valid.shape[0] > 0:
+            _add_valid_rows(keys, base, y, start, stop, valid, offset, table, missing)
+        elif _is_far(table):
+            _add_rows(keys, base, y, start, stop, True, table, missing)
+        else:
+            _add_rows(keys, base, y, start, stop, False, table, missing)
+        start = stop
+    return True
+
+
+@inner
+def _sum_short(y, start, stop, shift, total, squares):
+    """Add d and d^2 of some values: one loop over a contiguous array, which vectorises."""
+    part = y[start:stop]
+    for i in range(part.shape[0]):
+        deviation = part[i] - shift
         total += deviation
         squares += deviation * deviation
     return total, squares
 
 
 @inner
-def _sum_run_valid(y, shift, valid, offset):
-    """Shift, sums and number of the values that aren't missing; a shift of NaN becomes the first of them."""
+def _sum_run(y, start, stop, shift):
+    """Sums of d and d^2."""
+    total = 0.0
+    squares = 0.0
+    while start + 64 <= stop:
+        for k in range(0, 64, LINE):
+            fetch(y, np.uint64(start + k + AHEAD))
+        total, squares = _sum_short(y, start, start + 64, shift, total, squares)
+        start += 64
+    return _sum_short(y, start, stop, shift, total, squares)
+
+
+@inner
+def _sum_run_valid(y, start, stop, shift, valid, offset):
+    """Number, shift and sums of the values that aren't missing; a shift of NaN becomes the first of them."""
     n = 0.0
     total = 0.0
     squares = 0.0
-    for i in range(y.shape[0]):
+    for i in range(start, stop):
         value = y[i]
         if value != value or (valid.shape[0] > 0 and not _is_valid(valid, offset + i)):
             continue
@@ -203,32 +316,48 @@ def _sum_run_valid(y, shift, valid, offset):
         n += 1.0
         total += deviation
         squares += deviation * deviation
-    return shift, n, total, squares
+    return n, shift, total, squares
 
 
-@kernel(I4_IN, I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
-def accumulate_runs(starts, codes, y, valid, offset, table, missing):
-    """As `accumulate_rows`, for runs: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``.
+@inner
+def _is_off(n, total, squares):
+    """Whether the shift is so far from the values that digits cancel in the sums about it."""
+    return squares > MAX_CANCELLATION * (squares - total * (total / n))
 
-    A run without missing values is summed in the same order whatever the other runs have, and null is as NaN, so that
-    the bits don't depend on which of the two a source has for a missing value.
+
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def sum_runs(starts, y, valid, offset, records, missing):
+    """Fill a raw record for each run: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``.
+
+    Missing values as in `add_rows`; their number goes to `missing` (R,). A run without missing values is summed in the
+    same order whatever the other runs have, and null is as NaN, so that the bits don't depend on which of the two a
+    source has for a missing value. The first value of a run may be a wild one; it is then summed again about its mean.
+    Returns the first run whose sums aren't finite, or -1.
     """
-    for r in range(codes.shape[0]):
-        group = codes[r]
-        run = y[starts[r] : starts[r + 1]]
-        n = np.float64(run.shape[0])
-        shift = table[group, 1]
-        if shift != shift:
-            shift = run[0]
-        total, squares = _sum_run(run, shift)
-        at = offset + starts[r]
-        if total != total or (valid.shape[0] > 0 and not _all_valid(valid, at, at + run.shape[0])):
-            shift, n, total, squares = _sum_run_valid(run, table[group, 1], valid, at)
-            missing[group] += run.shape[0] - n
-        table[group, 0] += n
-        table[group, 1] = shift
-        table[group, 2] += total
-        table[group, 3] += squares
+    bad = -1
+    for r in range(records.shape[0]):
+        start = starts[r]
+        stop = starts[r + 1]
+        n = np.float64(stop - start)
+        shift = y[start]
+        total, squares = _sum_run(y, start, stop, shift)
+        whole = total == total and (valid.shape[0] == 0 or _all_valid(valid, offset + start, offset + stop))
+        if not whole:
+            n, shift, total, squares = _sum_run_valid(y, start, stop, math.nan, valid, offset)
+        if _is_off(n, total, squares):
+            shift += total / n
+            if whole:
+                total, squares = _sum_run(y, start, stop, shift)
+            else:
+                n, shift, total, squares = _sum_run_valid(y, start, stop, shift, valid, offset)
+        records[r, 0] = n
+        records[r, 1] = shift
+        records[r, 2] = total
+        records[r, 3] = squares
+        missing[r] = stop - start - n
+        if bad < 0 and not math.isfinite(squares):
+            bad = r
+    return bad
 
 
 @kernel(I4_IN, F8_IN, F8_IN, TABLE_OUT)
@@ -239,7 +368,7 @@ def accumulate_weighted(codes, y, weights, table):
         weight = weights[i]
         if not weight > 0.0 or value != value:
             continue
-        group = codes[i]
+        group = np.uint64(codes[i])
         if table[group, 1] != table[group, 1]:
             table[group, 1] = value
         deviation = value - table[group, 1]
@@ -250,25 +379,29 @@ def accumulate_weighted(codes, y, weights, table):
 
 
 @kernel(TABLE_OUT)
-def recentre(table):
-    """Where a shift is far from its group's values, make the table ready to be filled again, and return True.
+def settle(table):
+    """Tell whether raw records are `READY`, have to be filled `AGAIN`, or are `NOT_FINITE`.
 
-    The first value of a group may be a wild one; digits would cancel in the sums about it. The new shifts are the
-    means, to rounding.
+    Where a shift is far from its group's values, as the first of them may be a wild one, the records are made ready to
+    be filled again, about the means.
     """
+    finite = True
+    off = False
     for g in range(table.shape[0]):
-        squares = table[g, 3]
-        if squares > MAX_CANCELLATION * (squares - table[g, 2] * (table[g, 2] / table[g, 0])):
-            break
-    else:
-        return False
+        n, total, squares = table[g, 0], table[g, 2], table[g, 3]
+        finite &= squares < math.inf
+        off |= _is_off(n, total, squares)
+    if not finite:
+        return NOT_FINITE
+    if not off:
+        return READY
     for g in range(table.shape[0]):
         if table[g, 0] > 0.0:
             table[g, 1] += table[g, 2] / table[g, 0]
         table[g, 0] = 0.0
         for field in range(2, table.shape[1]):
             table[g, field] = 0.0
-    return True
+    return AGAIN
 
 
 @kernel(TABLE_OUT)
@@ -291,32 +424,85 @@ def finish(table):
 
 
 @exact
-def _fold_one(into, g, part, k):
-    """Add record k of `part` to record g of `into`, both with observations."""
-    n_a = into[g, 0]
-    n_b = part[k, 0]
+def _joined(n_a, mean_a, residual_a, n_b, mean_b, residual_b):
+    """Number, mean, residual of two groups, and the sum of squares between them: Chan, Golub and LeVeque (1983)."""
     n = n_a + n_b
-    delta = (part[k, 1] - into[g, 1]) + (part[k, 2] - into[g, 2])
-    mean, residual = _two_sum(into[g, 1], delta * (n_b / n))
-    mean, residual = _two_sum(mean, residual + into[g, 2])
-    into[g, 0] = n
-    into[g, 1] = mean
-    into[g, 2] = residual
-    into[g, 3] += part[k, 3] + delta * delta * (n_a * n_b / n)
+    delta = (mean_b - mean_a) + (residual_b - residual_a)
+    mean, residual = _two_sum(mean_a, delta * (n_b / n))
+    mean, residual = _two_sum(mean, residual + residual_a)
+    return n, mean, residual, delta * delta * (n_a * n_b / n)
+
+
+@exact
+def _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b):
+    """Raw record of two, about the shift of the first."""
+    delta = shift_b - shift_a
+    step = n_b * delta
+    return n_a + n_b, total_a + (total_b + step), squares_a + (squares_b + delta * (2.0 * total_b + step))
+
+
+@exact
+def _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b):
+    """Raw record of two about their mean, for parts that lie far apart for what varies within them."""
+    mean_a, residual_a, ss_a = _finished(n_a, shift_a, total_a, squares_a)
+    mean_b, residual_b, ss_b = _finished(n_b, shift_b, total_b, squares_b)
+    n, mean, residual, between = _joined(n_a, mean_a, residual_a, n_b, mean_b, residual_b)
+    return n, mean, residual * n, max(ss_a, 0.0) + max(ss_b, 0.0) + between + residual * residual * n
+
+
+@kernel(TABLE_OUT, I4_IN, TABLE_IN, types.int64)
+def fold_raw(into, codes, part, row):
+    """Add raw records `part` (K, 4 or 5), from `row` on, to those of `into` at `codes` (K,), which may name one twice.
+
+    Records without observations are passed over, whatever their code. Returns the first of the others that has no
+    code, that is -1, or else K.
+    """
+    weighted = part.shape[1] == N_WEIGHTED
+    for k in range(np.uint64(row), np.uint64(part.shape[0])):
+        n_b = part[k, 0]
+        if n_b == 0.0:
+            continue
+        if codes[k] < 0:
+            return np.int64(k)
+        g = np.uint64(codes[k])
+        n_a, shift_a, total_a, squares_a = into[g, 0], into[g, 1], into[g, 2], into[g, 3]
+        shift_b, total_b, squares_b = part[k, 1], part[k, 2], part[k, 3]
+        if n_a == 0.0:
+            shift, n, total, squares = shift_b, n_b, total_b, squares_b
+        else:
+            shift = shift_a
+            n, total, squares = _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
+            if _is_off(n, total, squares):
+                n, shift, total, squares = _sum_apart(
+                    n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b
+                )
+        into[g, 0] = n
+        into[g, 1] = shift
+        into[g, 2] = total
+        into[g, 3] = squares
+        if weighted:
+            into[g, 4] += part[k, 4]
+    return part.shape[0]
 
 
 @kernel(TABLE_OUT, I4_IN, TABLE_IN)
 def fold(into, codes, part):
-    """Add finished records `part` (K, 4 or 5) to those of `into` at `codes` (K,): Chan, Golub and LeVeque (1983)."""
+    """Add finished records `part` (K, 4 or 5) to those of `into` at `codes` (K,)."""
     for k in range(part.shape[0]):
         if part[k, 0] == 0.0:
             continue
-        g = codes[k]
+        g = np.uint64(codes[k])
         if into[g, 0] == 0.0:
             for field in range(part.shape[1]):
                 into[g, field] = part[k, field]
             continue
-        _fold_one(into, g, part, k)
+        n, mean, residual, between = _joined(
+            into[g, 0], into[g, 1], into[g, 2], part[k, 0], part[k, 1], part[k, 2]
+        )  # fmt: skip
+        into[g, 0] = n
+        into[g, 1] = mean
+        into[g, 2] = residual
+        into[g, 3] += part[k, 3] + between
         for field in range(N_FIELDS, part.shape[1]):
             into[g, field] += part[k, field]
 
@@ -330,10 +516,11 @@ def count_weights(codes, weights, counts):
     bad = -1
     for i in range(weights.shape[0]):
         weight = weights[i]
+        group = np.uint64(codes[i])
         if weight != weight:
-            counts[codes[i], 1] += 1.0
+            counts[group, 1] += 1.0
         elif weight == 0.0:
-            counts[codes[i], 2] += 1.0
+            counts[group, 2] += 1.0
         elif bad < 0 and not (weight > 0.0 and math.isfinite(weight)):
             bad = i
     return bad
@@ -344,11 +531,12 @@ def same_in_group(codes, values, group_value):
     """Note each group's value in `group_value` (NaN: none yet); return the first row that differs from it, or -1."""
     for i in range(codes.shape[0]):
         value = values[i]
-        known = group_value[codes[i]]
+        group = np.uint64(codes[i])
+        known = group_value[group]
         if value != value:
             continue
         if known != known:
-            group_value[codes[i]] = value
+            group_value[group] = value
         elif known != value:
             return i
     return -1

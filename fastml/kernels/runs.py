@@ -6,6 +6,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels._jit import I4_IN, I4_OUT, I8_IN, inner, intrinsic, ir, kernel
+from fastml.kernels.ahead import AHEAD, LINE, fetch
 
 __all__ = ["find_runs_int32", "find_runs_int64"]
 
@@ -71,6 +72,8 @@ def _find_runs(keys, starts):
     while at + 64 <= n:
         if count > _SAMPLE and 4 * count > at:
             return -1  # the first rows are not clustered: give up before the room is full
+        for k in range(0, 64, LINE):
+            fetch(keys, np.uint64(at + k + AHEAD))
         if _are_all(keys[at : at + 64], keys[at - 1]):
             at += 64
             continue

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from fastml.arrays import as_arrow
 from fastml.columns import as_floats
+from fastml.encoding import encode_rows
 from fastml.errors import ValueNotAllowedError
-from fastml.keys import KeyTable, encode_rows, plain_type, sort_order
+from fastml.keys import KeyTable, plain_type, sort_order
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles
