@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,24 @@ __all__ = ["Part", "measure"]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
+# Outcomes that shuffled rows are added for together, and how many there must be that it pays.
+_TOGETHER = 5
+_TOGETHER_AT_LEAST = 3
+
+
+@dataclass(frozen=True)
+class Records:
+    """Raw records of an outcome: fields of a table that are `step` columns apart, from column `first` on.
+
+    Attributes
+    ----------
+    table : ndarray, shape (R, 4), (R, 5) if weighted, or (R, 16) or (R, 20) where outcomes lie side by side
+    """
+
+    table: Floats
+    first: int = 0
+    step: int = 1
+
 
 @dataclass(frozen=True)
 class Part:
@@ -35,7 +54,7 @@ class Part:
     counts : ndarray, shape (R, 3) or (K, 3), or None
         Rows that the first outcome's moments leave out, rows without a weight, rows of weight zero; None where there
         is no such row.
-    moments, weighted : list of ndarray, shape (R, 4) or (K, 4), and (K, 5)
+    moments, weighted : list of Records, of R or K groups
         `weighted` is empty without weights.
     group_weight : ndarray, shape (K,), or None
         NaN where unknown.
@@ -43,8 +62,8 @@ class Part:
 
     keys: TileKeys
     counts: Floats | None
-    moments: list[Floats]
-    weighted: list[Floats]
+    moments: list[Records]
+    weighted: list[Records]
     group_weight: Floats | None
 
     def used(self) -> npt.NDArray[np.int64]:
@@ -53,7 +72,7 @@ class Part:
             if self.keys.codes is None:
                 return np.arange(len(self.keys.table))
             return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.table)))
-        n = self.moments[0][:, 0]
+        n = self.moments[0].table[:, self.moments[0].first]
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
 
@@ -115,61 +134,99 @@ class _Tile:
             counts = np.zeros((self._n_labels, 3))
             weight, group_weight = self._weights(counts)
         missing = self._space.array("missing", self._n_records, np.float64)
-        moments: list[Floats] = []
-        weighted: list[Floats] = []
-        for i, name in enumerate(roles.outcomes):
-            column = self._rows.column(name)
+        moments: list[Records] = []
+        weighted: list[Records] = []
+        at_once = 1 if roles.weighted or self._keys.starts is not None else _TOGETHER
+        for first in range(0, len(roles.outcomes), at_once):
+            columns = {name: self._rows.column(name) for name in roles.outcomes[first : first + at_once]}
             if weight is not None:
-                column = as_arrow(np.where(weight > 0.0, as_floats(column), np.nan))
-                weighted.append(self._weighted(name, column, weight))
-            moments.append(self._moments(name, column, missing))
-            if i == 0 and missing.any():
-                counts = np.zeros((self._n_records, 3)) if counts is None else counts
-                counts[:, 0] = missing
+                columns = {k: as_arrow(np.where(weight > 0.0, as_floats(y), np.nan)) for k, y in columns.items()}
+                weighted += [self._weighted(name, column, weight) for name, column in columns.items()]
+            for found in self._moments(columns, missing):
+                if not moments and missing.any():
+                    counts = np.zeros((self._n_records, 3)) if counts is None else counts
+                    counts[:, 0] = missing
+                moments.append(found)
         return Part(self._keys, counts, moments, weighted, group_weight)
 
-    def _moments(self, name: str, column: pa.Array, missing: Floats) -> Floats:
-        from fastml.kernels import moments as kernel
+    def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[Records]:
+        """Records of some outcomes, side by side where that is faster; `missing` is of the first when it comes."""
+        values = [_values(column) for column in columns.values()]
+        if len(columns) < _TOGETHER_AT_LEAST or any(len(valid) for _, valid in values):
+            for (name, column), (y, valid) in zip(columns.items(), values, strict=True):
+                yield self._alone(name, column, y, valid, missing)
+            return
+        table = self._together([y for y, _ in values], missing)
+        for k, (name, column) in enumerate(columns.items()):
+            records = Records(table, k, 4) if k < 4 else Records(table, 4 * k, 1)
+            yield self._settled(name, column, records, partial(self._fill, *values[k], 0, missing))
+
+    def _together(self, y: list[Floats], missing: Floats) -> Floats:
+        from fastml.kernels import rows as kernel
 
         keys = self._keys
-        y, valid = _values(column)
-        if keys.starts is not None:
-            records = self._spare.table(self._n_records, kernel.N_FIELDS)
-            if kernel.sum_runs(keys.starts, y, valid, column.offset, records, missing) >= 0:
+        y = [*y, *y[-1:] * (4 - len(y))]  # three take the place of four
+        table = self._spare.table(self._n_labels, kernel.N_FOUR if len(y) == 4 else kernel.N_FIVE)
+        if len(y) == 4:
+            y.append(np.empty(0))
+        if keys.numbers is None:
+            kernel.add_rows_together(keys.codes, *y, table, missing)
+        elif not kernel.add_keys_together(keys.numbers, keys.low, *y, table, missing):
+            raise _KeysMovedError
+        return table
+
+    def _alone(self, name: str, column: pa.Array, y: Floats, valid: Bytes, missing: Floats) -> Records:
+        from fastml.kernels import runs as kernel
+
+        if self._keys.starts is not None:
+            table = self._spare.table(self._n_records, 4)
+            if kernel.sum_runs(self._keys.starts, y, valid, column.offset, table, missing) >= 0:
                 self._refuse_infinite(name, as_floats(column))
-            return records
+            return Records(table)
 
-        def fill(table: Floats) -> None:
-            missing[:] = 0.0
-            if keys.numbers is None:
-                kernel.add_rows(keys.codes, y, valid, column.offset, table, missing)
-            elif not kernel.add_keys(keys.numbers, keys.low, y, valid, column.offset, table, missing):
-                raise _KeysMovedError
+        table = self._spare.table(self._n_labels, 4)
+        fill = partial(self._fill, y, valid, column.offset, missing)
+        fill(table, fresh=True)
+        return self._settled(name, column, Records(table), fill)
 
-        return self._settled(name, column, fill, kernel.N_FIELDS)
+    def _fill(
+        self, y: Floats, valid: Bytes, offset: int, missing: Floats, table: Floats, *, fresh: bool = False
+    ) -> None:
+        """Add the rows to a table of records, which is made one of nothing before if it is to be `fresh`."""
+        from fastml.kernels import rows as kernel
 
-    def _weighted(self, name: str, column: pa.Array, weight: Floats) -> Floats:
+        keys = self._keys
+        missing[:] = 0.0
+        if keys.numbers is None:
+            kernel.add_rows(keys.codes, y, valid, offset, fresh, table, missing)
+        elif not kernel.add_keys(keys.numbers, keys.low, y, valid, offset, fresh, table, missing):
+            raise _KeysMovedError
+
+    def _weighted(self, name: str, column: pa.Array, weight: Floats) -> Records:
         from fastml.kernels import moments as kernel
 
         codes, y = self._keys.by_row(), np.asarray(column)
-        return self._settled(
-            name, column, lambda table: kernel.accumulate_weighted(codes, y, weight, table), kernel.N_WEIGHTED
-        )
-
-    def _settled(self, name: str, column: pa.Array, fill: Callable[[Floats], Any], n_fields: int) -> Floats:
-        """Fill a table, again where digits would be lost."""
-        from fastml.kernels import moments as kernel
-
-        table = self._spare.table(self._n_labels, n_fields)
+        table = self._spare.table(self._n_labels, kernel.N_WEIGHTED)
         table[:] = 0.0
         table[:, 1] = np.nan
+        fill = partial(kernel.accumulate_weighted, codes, y, weight)
         fill(table)
-        state = kernel.settle(table)
-        if state == kernel.AGAIN:
-            fill(table)
-        elif state == kernel.NOT_FINITE:
+        return self._settled(name, column, Records(table), fill)
+
+    def _settled(self, name: str, column: pa.Array, records: Records, fill: Callable[[Floats], Any]) -> Records:
+        """Records as they are, or filled again where digits would be lost."""
+        from fastml.kernels import moments as kernel
+
+        state = kernel.settle(records.table, records.first, records.step)
+        if state == kernel.NOT_FINITE:
             self._refuse_infinite(name, as_floats(column))
-        return table
+        if state == kernel.AGAIN:
+            if records.table.shape[1] > kernel.N_WEIGHTED:
+                alone = self._spare.table(self._n_labels, kernel.N_FIELDS)
+                alone[:] = records.table[:, records.first :: records.step][:, : kernel.N_FIELDS]
+                records = Records(alone)
+            fill(records.table)
+        return records
 
     def _weights(self, counts: Floats) -> tuple[Floats | None, Floats | None]:
         """Weights of the rows (1 where only groups have weights; NaN where any is missing) and of their groups."""

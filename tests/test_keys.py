@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from fastml import encoding
 from fastml import labels as label_tables
-from fastml.errors import ColumnTypeError
 from fastml.encoding import Encoder, encode_rows, encode_tile
+from fastml.errors import ColumnTypeError
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import NumberTable
+from fastml.workspace import Workspace
 
 DAY = dt.date(2019, 4, 1)
 NOON = dt.datetime(2019, 4, 1, 12)
@@ -244,6 +246,74 @@ def test_key_table_grows_over_tiles_of_combinations() -> None:
             assert twin.setdefault(row, code) == code
     assert {row: code for code, row in enumerate(zip(*(c.to_pylist() for c in table.labels()), strict=True))} == twin
     assert len(table) == len(twin)
+
+
+def _in_the_whole(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[int]:
+    """Codes in the whole of the rows of a tile, as the pass gets them: assumed first, exactly if that was wrong."""
+    keys = encoder.encode([column])
+    if (
+        keys.numbers is not None
+        and not ((keys.numbers >= keys.low) & (keys.numbers - keys.low < len(keys.table))).all()
+    ):
+        keys = encoder.encode([column], exact=True)
+    assert encoder.encode([column], by_row=True).starts is None
+    keys.table.learn(whole, np.unique(keys.by_row()).astype(np.int64))
+    return keys.table.known()[keys.by_row()].tolist()
+
+
+STREAMS: dict[str, Any] = {
+    "a range that moves": lambda i, r: pa.array(r.integers(50 * i, 50 * i + 90, 600)),
+    "a range that widens": lambda i, r: pa.array(r.integers(-10 * i, 90 + i, 600)),
+    "a range too wide in the end": lambda i, r: pa.array(r.integers(0, 10 ** (2 + 2 * i), 600)),
+    "whole floats": lambda i, r: pa.array(r.integers(0, 90 + i, 600) * 1.0),
+    "floats, whole and not": lambda i, r: pa.array(r.integers(0, 90, 600) / (1.0 + i % 2)),
+    "unbounded": lambda i, r: pa.array(np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 300)[r.integers(0, 300, 600)]),
+    "nulls now and then": (
+        lambda i, r: pa.array(r.integers(0, 90, 600), mask=(r.random(600) < 0.1) if i % 2 else np.zeros(600, bool))
+    ),
+    "strings": lambda i, r: pa.array([f"s{k}" for k in r.integers(0, 50 + 20 * i, 600)]),
+    "dictionaries": (
+        lambda i, r: pa.DictionaryArray.from_arrays(
+            pa.array(r.integers(0, 40, 600)), pa.array([f"s{k}" for k in r.permutation(100)[:40]])
+        )
+    ),
+    "dictionaries with nulls and doubles": (
+        lambda i, r: pa.DictionaryArray.from_arrays(
+            pa.array(r.integers(0, 5, 600), mask=r.random(600) < 0.1), pa.array(["a", "b", None, "a", f"s{i % 3}"])
+        )
+    ),
+    "clustered, then not": (
+        lambda i, r: pa.array(np.sort(x) if i % 2 else x) if (x := r.integers(0, 30, 600)) is not None else None
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+@pytest.mark.parametrize("stream", STREAMS)
+def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if forgetful:
+        monkeypatch.setattr(encoding, "_LABELS_FREE", 20)
+        monkeypatch.setattr(encoding, "_LABELS_PER_USED", 1)
+    make = STREAMS[stream]
+    rng = np.random.default_rng(5)
+    tiles = [make(i, rng) for i in range(7)]
+    whole, encoder = KeyTable([plain_type(tiles[0].type)]), Encoder(Workspace())
+    codes = [code for tile in tiles for code in _in_the_whole(encoder, whole, tile)]
+    labels = whole.labels()[0].to_pylist()
+    expected = [value for tile in tiles for value in decoded(tile)]
+    assert [labels[code] for code in codes] == expected
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:
+    labels = pa.array(["b", "a", "c"])
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0] * 100), labels)
+    encoder = Encoder(Workspace())
+    first = encoder.encode([column])
+    table = first.table
+    assert table.dictionary_codes(column.dictionary) is table.dictionary_codes(column.slice(7).dictionary)
+    other = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0] * 100), pa.array(["c", "b", "d"]))
+    assert encoder.encode([other]).by_row()[:3].tolist() == [2, 0, 3]
 
 
 def test_sort_order_is_by_value_and_nulls_last() -> None:

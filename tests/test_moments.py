@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import naive
@@ -14,6 +15,7 @@ import pytest
 
 from fastml.arrays import as_numpy
 from fastml.kernels import moments as kernel
+from fastml.kernels import rows, runs
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,14 +39,18 @@ def bitmap(keep: npt.NDArray[np.bool_], offset: int) -> npt.NDArray[np.uint8]:
 
 
 def sum_runs(
-    starts: npt.NDArray[np.int32], codes: npt.NDArray[np.int32], y: Floats, valid: npt.NDArray[np.uint8], offset: int,
+    starts: npt.NDArray[np.int32],
+    codes: npt.NDArray[np.int32],
+    y: Floats,
+    valid: npt.NDArray[np.uint8],
+    offset: int,
     n_groups: int,
 ) -> tuple[Floats, Floats]:
     """Raw records and missing rows of the groups (n_groups, ...) whose code each run has."""
-    runs, missing = np.full((len(codes), kernel.N_FIELDS), 7.0), np.full(len(codes), 7.0)
-    assert kernel.sum_runs(starts, y, valid, offset, runs, missing) == -1
+    records, missing = np.full((len(codes), kernel.N_FIELDS), 7.0), np.full(len(codes), 7.0)
+    assert runs.sum_runs(starts, y, valid, offset, records, missing) == -1
     table = np.zeros((n_groups, kernel.N_FIELDS))
-    assert kernel.fold_raw(table, codes, runs, 0) == len(codes)
+    assert kernel.fold_raw(table, codes, records, 0, 1, 0) == len(codes)
     return table, np.bincount(codes, missing, n_groups)
 
 
@@ -84,27 +90,27 @@ def test_rows_and_runs(shape: str, holes: str, offset: int) -> None:
     read_only(codes, y, valid, starts)
     values = [None if not k else v for v, k in zip(y.tolist(), keep.tolist(), strict=True)]
     table, missing = raw(n_groups), np.zeros(n_groups)
-    kernel.add_rows(codes, y, valid, offset, table, missing)
-    assert kernel.settle(table) == kernel.READY
+    rows.add_rows(codes, y, valid, offset, True, table, missing)
+    assert kernel.settle(table, 0, 1) == kernel.READY
     by_runs, missing_by_runs = sum_runs(starts, codes[starts[:-1]], y, valid, offset, n_groups)
     by_keys, missing_by_keys = raw(n_groups), np.zeros(n_groups)
     keys = codes.astype(np.int64) - 2**40
-    assert kernel.add_keys(keys, -(2**40), y, valid, offset, by_keys, missing_by_keys)
+    assert rows.add_keys(keys, -(2**40), y, valid, offset, True, by_keys, missing_by_keys)
     assert by_keys.tobytes() == table.tobytes()
-    for table, missing in ((table, missing), (by_runs, missing_by_runs), (by_keys, missing_by_keys)):
-        assert kernel.finish(table) == -1
-        check(table, missing, codes.tolist(), values)
+    for found, n_missing in ((table, missing), (by_runs, missing_by_runs), (by_keys, missing_by_keys)):
+        assert kernel.finish(found) == -1
+        check(found, n_missing, codes.tolist(), values)
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 1023, 1024, 1025, 3000])
 def test_records_of_a_large_table_are_asked_for_ahead(n: int) -> None:
     rng = np.random.default_rng(n)
-    n_groups = kernel._NEAR_RECORDS + 1
+    n_groups = rows._NEAR // kernel.N_FIELDS + 1
     codes, y = rng.integers(0, n_groups, n).astype(np.int32), rng.normal(500.0, 80.0, n)
     tables = [raw(n_groups), raw(n_groups)]
     missing = np.zeros(n_groups)
-    kernel.add_rows(codes, y, np.empty(0, np.uint8), 0, tables[0], missing)
-    assert kernel.add_keys(codes.astype(np.int64) + 7, 7, y, np.empty(0, np.uint8), 0, tables[1], missing)
+    rows.add_rows(codes, y, np.empty(0, np.uint8), 0, True, tables[0], missing)
+    assert rows.add_keys(codes.astype(np.int64) + 7, 7, y, np.empty(0, np.uint8), 0, True, tables[1], missing)
     assert tables[0].tobytes() == tables[1].tobytes()
     kernel.finish(tables[0])
     seen = np.unique(codes)
@@ -120,9 +126,58 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys[place] = bad
     table, missing = np.zeros((12, 4)), np.zeros(12)
     table[:, 1] = math.nan
-    assert not kernel.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, table[1:11], missing[1:11])
-    assert table[0, 0] == table[11, 0] == 0.0
+    fives = np.full((12, rows.N_FIVE), 7.0)
+    assert not rows.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, False, table[1:11], missing[1:11])
+    assert not rows.add_keys_together(keys, 0, y, y, y, y, y, fives[1:11], missing[1:11])
     assert table[:, 0].sum() == place // 1024 * 1024
+    assert not rows.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, True, table[1:11], missing[1:11])
+    assert table[0].tobytes() == table[11].tobytes() == raw(1).tobytes()
+    assert (fives[[0, 11]] == 7.0).all()
+
+
+@pytest.mark.parametrize("holes", ["none", "few", "many", "first", "wild"])
+@pytest.mark.parametrize("n_groups", [1, 9, 700])
+@pytest.mark.parametrize("n_outcomes", [4, 5])
+def test_outcomes_side_by_side_have_the_bits_of_each_alone(n_outcomes: int, n_groups: int, holes: str) -> None:
+    rng = np.random.default_rng(n_groups)
+    n = 2_500
+    codes = rng.integers(0, n_groups, n).astype(np.int32)
+    ys = [rng.normal(500.0, 80.0, n) for _ in range(n_outcomes)]
+    for y in ys[::2] if holes in ("few", "many") else []:
+        y[rng.random(n) < (0.01 if holes == "few" else 0.5)] = math.nan
+    if holes == "first":
+        ys[0][:], ys[-1][: n // 2] = math.nan, math.nan
+    if holes == "wild":
+        ys[1][0] = 1e9
+    read_only(codes, *ys)
+    fifth = ys[4] if n_outcomes == 5 else np.empty(0)
+    width, missing = rows.N_FIVE if n_outcomes == 5 else rows.N_FOUR, np.full(n_groups, 7.0)
+    by_codes, by_keys = np.full((n_groups, width), 7.0), np.full((n_groups, width), 7.0)
+    rows.add_rows_together(codes, *ys[:4], fifth, by_codes, missing)
+    keys_missing = np.full(n_groups, 7.0)
+    assert rows.add_keys_together(codes + np.int64(-40), -40, *ys[:4], fifth, by_keys, keys_missing)
+    assert by_codes.tobytes() == by_keys.tobytes()
+    assert missing.tobytes() == keys_missing.tobytes()
+    for k, y in enumerate(ys):
+        alone, mine = raw(n_groups), np.zeros(n_groups)
+        rows.add_rows(codes, y, np.empty(0, np.uint8), 0, True, alone, mine)
+        first, step = (k, 4) if k < 4 else (rows.N_FOUR, 1)
+        assert by_codes[:, first::step][:, :4].tobytes() == alone.tobytes()
+        assert k > 0 or missing.tobytes() == mine.tobytes()
+        into, into_alone, all_codes = (
+            np.zeros((n_groups, 4)),
+            np.zeros((n_groups, 4)),
+            np.arange(n_groups, dtype=np.int32),
+        )
+        again = by_codes.copy()
+        assert kernel.settle(again, first, step) == kernel.settle(alone, 0, 1)
+        assert kernel.fold_raw(into, all_codes, again, first, step, 0) == n_groups
+        assert kernel.fold_raw(into_alone, all_codes, alone, 0, 1, 0) == n_groups
+        assert into.tobytes() == into_alone.tobytes()
+        assert (
+            np.delete(again, [first + step * f for f in range(4)], axis=1).tobytes()
+            == np.delete(by_codes, [first + step * f for f in range(4)], axis=1).tobytes()
+        )
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129, 1000])
@@ -144,7 +199,7 @@ def test_bitmaps_of_arrow_slices() -> None:
         table, missing = raw(5), np.zeros(5)
         valid = np.frombuffer(part.buffers()[0], np.uint8)
         mine = codes[first : first + length]
-        kernel.add_rows(mine, as_numpy(part), valid, part.offset, table, missing)
+        rows.add_rows(mine, as_numpy(part), valid, part.offset, True, table, missing)
         kernel.finish(table)
         check(table, missing, mine.tolist(), part.to_pylist())
 
@@ -153,13 +208,13 @@ def test_a_wild_first_value_is_recentred() -> None:
     y = np.concatenate([[501.0], np.random.default_rng(1).normal(500.0, 1e-3, 600)])
     codes, none = np.zeros(601, np.int32), np.empty(0, np.uint8)
     table, missing = raw(1), np.zeros(1)
-    kernel.add_rows(codes[1:], y[1:], none, 0, table, missing)
-    assert kernel.settle(table) == kernel.READY
+    rows.add_rows(codes[1:], y[1:], none, 0, True, table, missing)
+    assert kernel.settle(table, 0, 1) == kernel.READY
     table = raw(1)
-    kernel.add_rows(codes, y, none, 0, table, missing)  # sums of 600 about the first, which is far from them
-    assert kernel.settle(table) == kernel.AGAIN
+    rows.add_rows(codes, y, none, 0, True, table, missing)  # sums of 600 about the first, which is far from them
+    assert kernel.settle(table, 0, 1) == kernel.AGAIN
     assert table[0, 0] == 0.0
-    kernel.add_rows(codes, y, none, 0, table, missing)
+    rows.add_rows(codes, y, none, 0, False, table, missing)
     kernel.finish(table)
     check(table, missing, [0] * 601, y.tolist())
     for hole in (False, True):
@@ -175,26 +230,34 @@ def test_a_wild_first_value_is_recentred() -> None:
 def test_a_mean_keeps_more_digits_than_a_double() -> None:
     y = 1e12 + np.arange(1, 8) / 64.0
     table, missing = raw(1), np.zeros(1)
-    kernel.add_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, table, missing)
+    rows.add_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, True, table, missing)
     kernel.finish(table)
     check(table, missing, [0] * 7, y.tolist())
     third = np.array([1e15, 1e15, 1e15 + 1.0])
     table = raw(1)
-    kernel.add_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, table, missing)
+    rows.add_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, True, table, missing)
     kernel.finish(table)
     exact = Fraction(10**15) + Fraction(1, 3)
     assert abs(Fraction(table[0, 1]) + Fraction(table[0, 2]) - exact) < Fraction(1, 10**15)
+
+
+@pytest.mark.parametrize("values", [[math.inf], [math.inf, math.inf], [-math.inf, math.nan, -math.inf]])
+def test_a_group_of_nothing_finite_is_found(values: list[float]) -> None:
+    table, missing, y = raw(1), np.zeros(1), np.array(values)
+    rows.add_rows(np.zeros(len(y), np.int32), y, np.empty(0, np.uint8), 0, True, table, missing)
+    assert kernel.settle(table, 0, 1) == kernel.NOT_FINITE
+    assert runs.sum_runs(np.array([0, len(y)], np.int32), y, np.empty(0, np.uint8), 0, raw(1), missing) == 0
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e200])
 def test_what_is_not_finite_is_found(value: float) -> None:
     table, missing = raw(3), np.zeros(3)
     codes, y = np.array([0, 1, 1, 2], np.int32), np.array([1.0, 2.0, value, 3.0])
-    kernel.add_rows(codes, y, np.empty(0, np.uint8), 0, table, missing)
-    assert kernel.settle(table) == kernel.NOT_FINITE
+    rows.add_rows(codes, y, np.empty(0, np.uint8), 0, True, table, missing)
+    assert kernel.settle(table, 0, 1) == kernel.NOT_FINITE
     assert kernel.finish(table) == 1
     starts = np.array([0, 1, 3, 4], np.int32)
-    assert kernel.sum_runs(starts, y, np.empty(0, np.uint8), 0, raw(3), missing) == 1
+    assert runs.sum_runs(starts, y, np.empty(0, np.uint8), 0, raw(3), missing) == 1
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (300,), (10, 11, 12, 400)])
@@ -205,7 +268,7 @@ def test_parts_fold_to_the_whole(cuts: tuple[int, ...]) -> None:
     places = np.array([5, 0, 3, 2], np.int32)
     for first, last in zip((0, *cuts), (*cuts, 600), strict=True):
         part = raw(4)
-        kernel.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
+        rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, True, part, np.zeros(4))
         kernel.finish(part)
         kernel.fold(into, places, part)
     check(into, missing, places[codes].tolist(), y.tolist())
@@ -217,14 +280,14 @@ def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], ga
     rng = np.random.default_rng(8)
     y, codes = rng.normal(500.0, 1.0, 600), rng.integers(0, 4, 600).astype(np.int32)
     edges = (0, *cuts, 600)
-    for k, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for k, (first, last) in enumerate(pairwise(edges)):
         y[first:last] += gap * k
     into, missing = np.zeros((6, 4)), np.zeros(6)
     places = np.array([5, 0, 3, 2], np.int32)
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         part = raw(4)
-        kernel.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
-        assert kernel.fold_raw(into, places, part, 0) == 4
+        rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, True, part, np.zeros(4))
+        assert kernel.fold_raw(into, places, part, 0, 1, 0) == 4
     kernel.finish(into)
     check(into, missing, places[codes].tolist(), y.tolist())
 
@@ -232,9 +295,9 @@ def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], ga
 def test_folding_stops_at_a_record_without_a_code() -> None:
     part = np.array([[2.0, 5.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0], [1.0, 4.0, 0.0, 0.0], [1.0, 9.0, 0.0, 0.0]])
     into = np.zeros((2, 4))
-    assert kernel.fold_raw(into, np.array([1, -1, -1, 0], np.int32), part, 0) == 2
+    assert kernel.fold_raw(into, np.array([1, -1, -1, 0], np.int32), part, 0, 1, 0) == 2
     assert into.tolist() == [[0.0] * 4, part[0].tolist()]
-    assert kernel.fold_raw(into, np.array([1, -1, 0, 0], np.int32), part, 2) == 4
+    assert kernel.fold_raw(into, np.array([1, -1, 0, 0], np.int32), part, 0, 1, 2) == 4
     kernel.finish(into)
     assert into[0].tolist() == [2.0, 6.5, 0.0, 12.5]
 

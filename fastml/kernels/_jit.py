@@ -32,7 +32,7 @@ from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
 __all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
-           "U1_OUT", "Kernel", "cache_folder", "exact", "inner", "intrinsic", "ir", "kernel"]  # fmt: skip
+           "U1_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner", "intrinsic", "ir", "kernel"]  # fmt: skip
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
 F8_OUT = types.Array(types.float64, 1, "C")
@@ -58,6 +58,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def inner(function: _F) -> _F:
     """Compile a function that only kernels call; it can't make arrays."""
     compiled: _F = numba.njit(**INNER_OPTIONS)(function)
+    return compiled
+
+
+def inlined(function: _F) -> _F:
+    """Compile as `inner`, never as a call: arrays are long arguments, and LLVM leaves long functions where they are."""
+    compiled: _F = numba.njit(**INNER_OPTIONS, forceinline=True)(function)
     return compiled
 
 

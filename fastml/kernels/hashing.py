@@ -133,14 +133,14 @@ def _gather(wrong, n, rows):
 def _second_slots(keys, rows, n, slots, places, labels, codes):
     """Try the slot after the first for n rows; keep the rows whose key isn't there either, and return their number."""
     mask = np.uint32(slots.shape[0] - 1)
-    count = 0
-    for j in range(n):
-        k = rows[j]
+    count = np.uint64(0)
+    for j in range(np.uint64(n)):
+        k = np.uint64(rows[j])
         code = slots[(places[k] + np.uint32(1)) & mask]
         codes[k] = code
-        rows[count] = k
-        count += 1 if (code == 0) | (labels[np.uint32(code)] != keys[k]) else 0
-    return count
+        rows[count] = np.int64(k)
+        count += np.uint64((code == 0) | (labels[np.uint32(code)] != keys[k]))
+    return np.int64(count)
 
 
 @inner
@@ -299,17 +299,17 @@ def _compare_words(words, label_words, codes, wrong):
 def _second_word_slots(words, rows, n, slots, places, label_words, codes):
     """As `_second_slots`, for pairs of words."""
     mask = np.uint32(slots.shape[0] - 1)
-    count = 0
-    for j in range(n):
-        k = rows[j]
+    count = np.uint64(0)
+    for j in range(np.uint64(n)):
+        k = np.uint64(rows[j])
         code = slots[(places[k] + np.uint32(1)) & mask]
         codes[k] = code
         at = np.uint64(2) * np.uint64(np.uint32(code))
-        second = words[np.uint64(2) * np.uint64(k) + _ONE]
-        other = (label_words[at] ^ words[np.uint64(2) * np.uint64(k)]) | (label_words[at + _ONE] ^ second)
-        rows[count] = k
-        count += 1 if (code == 0) | (other != 0) | (np.uint64(second) >= _LONG) else 0
-    return count
+        second = words[np.uint64(2) * k + _ONE]
+        other = (label_words[at] ^ words[np.uint64(2) * k]) | (label_words[at + _ONE] ^ second)
+        rows[count] = np.int64(k)
+        count += np.uint64((code == 0) | (other != 0) | (np.uint64(second) >= _LONG))
+    return np.int64(count)
 
 
 @inner

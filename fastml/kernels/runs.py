@@ -1,14 +1,18 @@
-"""Runs of equal keys: where rows are clustered, only the first row of a run needs a code."""
+"""Runs of equal keys: where rows are clustered, only the first row of a run needs a code, and a run is one sum."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_IN, I4_OUT, I8_IN, inner, intrinsic, ir, kernel
+from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch
+from fastml.kernels.bitmaps import all_valid, is_valid
+from fastml.kernels.moments import is_off
 
-__all__ = ["find_runs_int32", "find_runs_int64"]
+__all__ = ["find_runs_int32", "find_runs_int64", "sum_runs"]
 
 _SAMPLE = 4096
 
@@ -108,3 +112,81 @@ def find_runs_int64(keys, starts):
 def find_runs_int32(keys, starts):
     """As `find_runs_int64`, for codes."""
     return _find_runs(keys, starts)
+
+
+@inner
+def _sum_short(y, start, stop, shift, total, squares):
+    """Add d and d^2 of some values: one loop over a contiguous array, which vectorises."""
+    part = y[start:stop]
+    for i in range(part.shape[0]):
+        deviation = part[i] - shift
+        total += deviation
+        squares += deviation * deviation
+    return total, squares
+
+
+@inner
+def _sum_run(y, start, stop, shift):
+    """Sums of d and d^2."""
+    total = 0.0
+    squares = 0.0
+    while start + 64 <= stop:
+        for k in range(0, 64, LINE):
+            fetch(y, np.uint64(start + k + AHEAD))
+        total, squares = _sum_short(y, start, start + 64, shift, total, squares)
+        start += 64
+    return _sum_short(y, start, stop, shift, total, squares)
+
+
+@inner
+def _sum_run_valid(y, start, stop, shift, valid, offset):
+    """Number, shift and sums of the values that aren't missing; a shift of NaN becomes the first of them."""
+    n = 0.0
+    total = 0.0
+    squares = 0.0
+    for i in range(start, stop):
+        value = y[i]
+        if value != value or (valid.shape[0] > 0 and not is_valid(valid, offset + i)):
+            continue
+        if shift != shift:
+            shift = value
+        deviation = value - shift
+        n += 1.0
+        total += deviation
+        squares += deviation * deviation
+    return n, shift, total, squares
+
+
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def sum_runs(starts, y, valid, offset, records, missing):
+    """Fill a raw record for each run: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``.
+
+    Missing values as in `rows.add_rows`; their number goes to `missing` (R,). A run without missing values is summed in
+    the same order whatever the other runs have, and null is as NaN, so that the bits don't depend on which of the two
+    a source has for a missing value. The first value of a run may be a wild one; the run is then summed about its mean.
+    Returns the first run whose sums aren't finite, or -1.
+    """
+    bad = -1
+    for r in range(records.shape[0]):
+        start = starts[r]
+        stop = starts[r + 1]
+        n = np.float64(stop - start)
+        shift = y[start]
+        total, squares = _sum_run(y, start, stop, shift)
+        whole = total == total and (valid.shape[0] == 0 or all_valid(valid, offset + start, offset + stop))
+        if not whole:
+            n, shift, total, squares = _sum_run_valid(y, start, stop, math.nan, valid, offset)
+        if is_off(n, total, squares):
+            shift += total / n
+            if whole:
+                total, squares = _sum_run(y, start, stop, shift)
+            else:
+                n, shift, total, squares = _sum_run_valid(y, start, stop, shift, valid, offset)
+        records[r, 0] = n
+        records[r, 1] = shift
+        records[r, 2] = total
+        records[r, 3] = squares
+        missing[r] = stop - start - n
+        if bad < 0 and not math.isfinite(squares):
+            bad = r
+    return bad
