@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ __all__ = ["Encoder", "LocalLabels", "TileKeys", "encode_rows", "encode_tile"]
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Labels = tuple[pa.Array, ...]
+Keys = TypeVar("Keys", Codes, Int64s)
 
 # Rows are taken for clustered where the runs of equal keys are at most a so many-th of them.
 _ROWS_PER_RUN = 8
@@ -92,6 +94,12 @@ class _Fixed(LocalLabels):
 
     def take(self, places: Int64s | None = None) -> Labels:
         return self._labels if places is None else tuple(take(column, places) for column in self._labels)
+
+    def learn(self, whole: KeyTable, used: Int64s) -> None:
+        if len(used) < len(self):
+            super().learn(whole, used)
+        else:
+            self._known = whole.codes_for(self._labels)
 
 
 class _Range(LocalLabels):
@@ -196,6 +204,11 @@ class TileKeys:
             row = int(np.searchsorted(self.starts, row, side="right")) - 1
         return row if self.codes is None else int(self.codes[row])
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no code in the whole was asked for yet."""
+        return isinstance(self.table, _Fixed)
+
     def known(self) -> Codes:
         """Codes in the whole of the data, of the K labels or of the R runs; -1 where it was not asked yet."""
         known = self.table.known()
@@ -277,16 +290,15 @@ class Encoder:
                     return found
         if self._others is None or self._others.overgrown:
             self._others = _Others(plain_type(column.type))
-        codes, starts = self._any(column, self._others), None
-        if not by_row:
-            starts = self._runs(codes)
-        return TileKeys(self._others, codes if starts is None else codes[starts[:-1]], starts)
+        codes = self._any(column, self._others)
+        starts, codes = (None, codes) if by_row else self._runs(codes)
+        return TileKeys(self._others, codes, starts)
 
     def _bits(self, bits: Int64s, dtype: pa.DataType, by_row: bool, exact: bool) -> TileKeys | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
-        starts = None if by_row else self._runs(bits)
+        starts, firsts = (None, bits) if by_row else self._runs(bits)
         if starts is not None:
-            return TileKeys(_Fixed((from_bits(bits[starts[:-1]], dtype),)), None, starts)
+            return TileKeys(_Fixed((from_bits(firsts, dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
             found = self._own_codes(numbers, dtype, by_row, exact)
@@ -349,8 +361,7 @@ class Encoder:
             pairs *= width
             pairs += other_codes
             if column is columns[-1] and not by_row:
-                starts = self._runs(pairs)
-                pairs = pairs if starts is None else pairs[starts[:-1]]
+                starts, pairs = self._runs(pairs)
             codes, found = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
             first, second = np.divmod(as_numpy(found), width)
             combined = (*(take(label, first) for label in combined), take(other_labels, second))
@@ -386,14 +397,16 @@ class Encoder:
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)
 
-    def _runs(self, keys: Codes | Int64s) -> Codes | None:
-        """First row of each run of equal keys, and n; None where the runs are short."""
+    def _runs(self, keys: Keys) -> tuple[Codes | None, Keys]:
+        """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
         from fastml.kernels import runs
 
-        starts = self._space.array("starts", len(keys) // _ROWS_PER_RUN + 1, np.int32)
+        most = len(keys) // _ROWS_PER_RUN
+        starts = self._space.array("starts", most + 1, np.int32)
+        firsts = self._space.array(f"firsts {keys.dtype}", most, keys.dtype)
         find = runs.find_runs_int64 if keys.dtype == np.int64 else runs.find_runs_int32
-        count = find(keys, starts)
-        return starts[: count + 1] if count > 0 else None
+        count = find(keys, starts, firsts)
+        return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 
 
 def _most_values(n_rows: int, starts: Codes | None = None) -> int:

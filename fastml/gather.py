@@ -211,8 +211,9 @@ class _Gather:
         from fastml.kernels import moments as kernel
 
         keys = part.keys
+        if part.counts is not None or keys.is_fresh:  # labels whose rows are all missing have no observations
+            self._learn(part)
         if part.counts is not None:
-            self._learn(part)  # labels whose rows are all missing have no observations
             into = keys.known()
             some = part.counts.any(axis=1)
             np.add.at(self._counts, into[some], part.counts[some])
@@ -271,18 +272,17 @@ class _Gather:
         order = sort_order(columns)
         keys = dict(zip(roles.keys, columns, strict=True))
         n_cells = len(order)
-        counts = np.zeros((n_cells, 3))
-        if self._counted:
-            counts += self._counts[:n_cells]
+        counts = self._counts[:n_cells]
         moments = self._finished(self._moments[:, :n_cells])
-        counts[:, 0] += moments[0, :, 0]
         weighted = None if self._weighted is None else self._finished(self._weighted[:, :n_cells])
         group_weight = None if self._group_weight is None else self._group_weight[:n_cells]
         if not (np.diff(order) == 1).all():
             keys = {name: take(column, order) for name, column in keys.items()}
-            counts, moments = np.take(counts, order, axis=0), np.take(moments, order, axis=1)
+            moments = np.take(moments, order, axis=1)
+            counts = np.take(counts, order, axis=0) if self._counted else counts
             weighted = None if weighted is None else np.take(weighted, order, axis=1)
             group_weight = None if group_weight is None else group_weight[order]
+        counts[:, 0] += moments[0, :, 0]
         for tag, value in tags.items():
             keys[tag] = repeat_tag(tag, value, n_cells)
         group = (*tags, *group)

@@ -171,12 +171,13 @@ def test_runs(length: int, dtype: type) -> None:
     for p in (0.0, 0.05, 0.5, 1.0):
         keys = np.cumsum(rng.random(length) < p).astype(dtype)
         expected = naive.runs(keys.tolist())
-        starts = np.full(len(expected), -1, np.int32)
-        assert find(keys, starts) == len(expected) - 1
+        starts, firsts = np.full(len(expected), -1, np.int32), np.full(len(expected), -1, dtype)
+        assert find(keys, starts, firsts) == len(expected) - 1
         assert starts.tolist() == expected
+        assert firsts[:-1].tolist() == keys[expected[:-1]].tolist()
         if len(expected) > 2:
-            assert find(keys, starts[:-1]) == -1  # no room: given up
-    assert find(np.zeros(0, dtype), np.zeros(4, np.int32)) == -1
+            assert find(keys, starts[:-1], firsts) == -1  # no room: given up
+    assert find(np.zeros(0, dtype), np.zeros(4, np.int32), np.zeros(4, dtype)) == -1
 
 
 @pytest.mark.parametrize("where", [1, 62, 63, 64, 65, 66, 127, 128])
@@ -319,6 +320,20 @@ def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:
 def test_sort_order_is_by_value_and_nulls_last() -> None:
     order = sort_order([pa.array(["b", "a", None, "a"]), pa.array([1, 10, 3, 9])])
     assert order.tolist() == [3, 1, 0, 2]
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64])
+@pytest.mark.parametrize("span", [1, 3, 100])
+def test_sort_order_of_integers_of_any_range(span: int, dtype: type) -> None:
+    rng = np.random.default_rng(span)
+    info = np.iinfo(dtype)
+    for low in (info.min, 0, info.max - span * 100 if dtype is not np.int8 else 20):
+        values = (low + rng.permutation(span * 100)[:100]).astype(dtype) if dtype is not np.int8 else rng.permutation(
+            np.arange(-50, 50, dtype=dtype))  # fmt: skip
+        assert values[sort_order([pa.array(values)])].tolist() == sorted(values.tolist())
+    assert sort_order([pa.array([2, 1, 2, 1])]).tolist() == [1, 3, 0, 2]
+    extremes = pa.array([2**63 - 1, -(2**63), 0])
+    assert sort_order([extremes]).tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize("dtype", [pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.int8(), pa.int8())])

@@ -7,7 +7,20 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
+from fastml.kernels._jit import (
+    F8_IN,
+    F8_OUT,
+    I4_IN,
+    I4_OUT,
+    I8_IN,
+    I8_OUT,
+    TABLE_OUT,
+    U1_IN,
+    inner,
+    intrinsic,
+    ir,
+    kernel,
+)
 from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import is_off
@@ -65,12 +78,13 @@ def _are_all(keys, key):
 
 
 @inner
-def _find_runs(keys, starts):
+def _find_runs(keys, starts, firsts):
     n = keys.shape[0]
     room = starts.shape[0] - 1
     if n == 0 or room < 1:
         return -1
     starts[0] = 0
+    firsts[0] = keys[0]
     count = 1
     at = 1
     while at + 64 <= n:
@@ -85,7 +99,9 @@ def _find_runs(keys, starts):
         while changes != 0:
             if count == room:
                 return -1
-            starts[count] = at + _lowest_bit(changes)
+            row = np.uint64(at + _lowest_bit(changes))
+            starts[count] = np.int64(row)
+            firsts[count] = keys[row]
             count += 1
             changes &= changes - np.uint64(1)
         at += 64
@@ -94,24 +110,26 @@ def _find_runs(keys, starts):
             if count == room:
                 return -1
             starts[count] = i
+            firsts[count] = keys[i]
             count += 1
     starts[count] = n
     return count
 
 
-@kernel(I8_IN, I4_OUT)
-def find_runs_int64(keys, starts):
+@kernel(I8_IN, I4_OUT, I8_OUT)
+def find_runs_int64(keys, starts, firsts):
     """Note the first row of each run of equal keys in `starts`, then the number of rows; return the number of runs.
 
-    Returns -1 as soon as they don't fit, or where the first thousands are shorter than four rows each.
+    The key of each run goes to `firsts`: it is at hand now, and memory's later. Returns -1 as soon as the runs don't
+    fit, or where the first thousands are shorter than four rows each.
     """
-    return _find_runs(keys, starts)
+    return _find_runs(keys, starts, firsts)
 
 
-@kernel(I4_IN, I4_OUT)
-def find_runs_int32(keys, starts):
+@kernel(I4_IN, I4_OUT, I4_OUT)
+def find_runs_int32(keys, starts, firsts):
     """As `find_runs_int64`, for codes."""
-    return _find_runs(keys, starts)
+    return _find_runs(keys, starts, firsts)
 
 
 @inner
