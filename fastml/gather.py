@@ -32,8 +32,6 @@ Floats = npt.NDArray[np.float64]
 # result doesn't depend on how the rows came, nor on the number of threads.
 TILE_ROWS = 1 << 20
 
-_FIRST_ROOM, _GROWTH = 4096, 4
-
 
 def from_source(
     data: Any,
@@ -255,7 +253,7 @@ class _Gather:
         have = self._counts.shape[0]
         if n_cells <= have:
             return
-        room = max(_FIRST_ROOM, _GROWTH * n_cells)  # of zeros, which take no memory before they are written
+        room = n_cells if have == 0 else max(n_cells, 2 * have)  # rows are often all in one tile
         self._counts = _with_room(self._counts, 0, room)
         self._moments = _with_room(self._moments, 1, room)
         if self._weighted is not None:
@@ -276,7 +274,7 @@ class _Gather:
         moments = self._finished(self._moments[:, :n_cells])
         weighted = None if self._weighted is None else self._finished(self._weighted[:, :n_cells])
         group_weight = None if self._group_weight is None else self._group_weight[:n_cells]
-        if not (np.diff(order) == 1).all():
+        if not np.array_equal(order, np.arange(n_cells)):
             keys = {name: take(column, order) for name, column in keys.items()}
             moments = np.take(moments, order, axis=1)
             counts = np.take(counts, order, axis=0) if self._counted else counts

@@ -206,6 +206,8 @@ def _order(part: Int64s, n: Int64s) -> Int64s:
         for values in (n, part)
     ]
     order = np.argsort(short[0], kind="stable")
+    if not part.any():  # one part only
+        return order
     return order[np.argsort(short[1][order], kind="stable")]
 
 
