@@ -320,8 +320,8 @@ class Encoder:
             return TileKeys(held, None, None, numbers, held.low) if len(held) <= max(len(numbers), most) else None
         if _spread(numbers[:_SAMPLE]) > most:
             return None
-        codes = self._codes(len(numbers))
-        low, high = map(int, hashing.narrow(numbers, codes))
+        codes = self._codes(len(numbers)) if by_row else None
+        low, high = map(int, (numbers.min(), numbers.max()) if codes is None else hashing.narrow(numbers, codes))
         if held is not None and max(high, held.high) - min(low, held.low) < most:
             low, high = min(low, held.low), max(high, held.high)
         if high - low >= most:
@@ -329,7 +329,7 @@ class Encoder:
             return None
         if held is None or (low, high) != (held.low, held.high):
             held = self._range = _Range(low, high - low + 1, dtype)
-        if not by_row:
+        if codes is None:
             return TileKeys(held, None, None, numbers, low)
         codes -= np.int64(low).astype(np.int32)
         return TileKeys(held, codes)

@@ -133,11 +133,10 @@ def find_runs_int32(keys, starts, firsts):
 
 
 @inner
-def _sum_short(y, start, stop, shift, total, squares):
-    """Add d and d^2 of some values: one loop over a contiguous array, which vectorises."""
-    part = y[start:stop]
-    for i in range(part.shape[0]):
-        deviation = part[i] - shift
+def _sum_some(y, start, stop, shift, total, squares):
+    """Add d and d^2 of some values: a loop over a contiguous array, which vectorises."""
+    for i in range(start, stop):
+        deviation = y[i] - shift
         total += deviation
         squares += deviation * deviation
     return total, squares
@@ -146,14 +145,15 @@ def _sum_short(y, start, stop, shift, total, squares):
 @inner
 def _sum_run(y, start, stop, shift):
     """Sums of d and d^2."""
+    start, stop = np.uint64(start), np.uint64(stop)
     total = 0.0
     squares = 0.0
-    while start + 64 <= stop:
-        for k in range(0, 64, LINE):
-            fetch(y, np.uint64(start + k + AHEAD))
-        total, squares = _sum_short(y, start, start + 64, shift, total, squares)
-        start += 64
-    return _sum_short(y, start, stop, shift, total, squares)
+    while start + np.uint64(64) <= stop:
+        for k in range(np.uint64(0), np.uint64(64), np.uint64(LINE)):
+            fetch(y, start + k + np.uint64(AHEAD))
+        total, squares = _sum_some(y, start, start + np.uint64(64), shift, total, squares)
+        start += np.uint64(64)
+    return _sum_some(y, start, stop, shift, total, squares)
 
 
 @inner
