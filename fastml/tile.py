@@ -23,9 +23,11 @@ __all__ = ["Part", "measure"]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
-# Outcomes that shuffled rows are added for together, and how many there must be that it pays.
+# Outcomes that shuffled rows are added for together, how many there must be that it pays, and how few labels: the
+# records of more don't stay in the processor's caches, while those of a single outcome still may.
 _TOGETHER = 5
 _TOGETHER_AT_LEAST = 3
+_TOGETHER_LABELS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ class _Tile:
         missing = self._space.array("missing", self._n_records, np.float64)
         moments: list[Records] = []
         weighted: list[Records] = []
-        at_once = 1 if roles.weighted or self._keys.starts is not None else _TOGETHER
+        alone = roles.weighted or self._keys.starts is not None or self._n_labels > _TOGETHER_LABELS
+        at_once = 1 if alone else _TOGETHER
         for first in range(0, len(roles.outcomes), at_once):
             columns = {name: self._rows.column(name) for name in roles.outcomes[first : first + at_once]}
             if weight is not None:

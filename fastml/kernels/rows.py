@@ -263,17 +263,17 @@ def _add_all_together(keys, low, y0, y1, y2, y3, y4, start, stop, table, missing
 
 
 @inner
-def _seed(keys, low, y, table, width, shift_at):
+def _seed(keys, low, y, table):
     """Note the first value of most groups as their shift: going back over the first rows, the last write stays.
 
     A row that finds a new record takes the processor by surprise, which then forgets the rows it had begun. Few do so
     after this.
     """
-    flat, origin = table.reshape(table.size), _origin(low, width) + np.uint64(shift_at)
+    flat, origin = table.reshape(table.size), _origin(low, N_FIELDS) + np.uint64(1)
     row = np.uint64(min(_ROWS_EACH * table.shape[0], keys.shape[0]))
     while row > 0:
         row -= np.uint64(1)
-        flat[origin + np.uint64(keys[row]) * np.uint64(width)] = y[row]
+        flat[origin + np.uint64(keys[row]) * np.uint64(N_FIELDS)] = y[row]
 
 
 @inner
@@ -314,7 +314,7 @@ def add_rows(codes, y, valid, offset, fresh, table, missing):
     if fresh:
         _begin(table, missing)
         if valid.shape[0] == 0:
-            _seed(codes, first, y, table, N_FIELDS, 1)
+            _seed(codes, first, y, table)
     if valid.shape[0] > 0:
         _add_valid(codes, first, y, first, stop, valid, offset, table, missing)
     else:
@@ -334,7 +334,7 @@ def add_keys(keys, low, y, valid, offset, fresh, table, missing):
         if valid.shape[0] == 0:
             if not _all_early_within(keys, low, table):
                 return False
-            _seed(keys, base, y, table, N_FIELDS, 1)
+            _seed(keys, base, y, table)
     while start < n:
         stop = min(start + np.uint64(_BLOCK), n)
         if not _all_within(keys, low, start, stop, most):
@@ -349,14 +349,20 @@ def add_keys(keys, low, y, valid, offset, fresh, table, missing):
 
 @inner
 def _seed_together(keys, low, y0, y1, y2, y3, y4, table, missing):
-    width = table.shape[1]
+    """As `_seed`, for four outcomes or five."""
     _begin(table, missing)
-    _seed(keys, low, y0, table, width, 4)
-    _seed(keys, low, y1, table, width, 5)
-    _seed(keys, low, y2, table, width, 6)
-    _seed(keys, low, y3, table, width, 7)
-    if y4.shape[0] > 0:
-        _seed(keys, low, y4, table, width, N_FOUR + 1)
+    width = np.uint64(table.shape[1])
+    flat, origin = table.reshape(table.size), _origin(low, width)
+    row = np.uint64(min(_ROWS_EACH * table.shape[0], keys.shape[0]))
+    while row > 0:
+        row -= np.uint64(1)
+        place = origin + np.uint64(keys[row]) * width
+        flat[place + np.uint64(4)] = y0[row]
+        flat[place + np.uint64(5)] = y1[row]
+        flat[place + np.uint64(6)] = y2[row]
+        flat[place + np.uint64(7)] = y3[row]
+        if y4.shape[0] > 0:
+            flat[place + np.uint64(N_FOUR + 1)] = y4[row]
 
 
 @kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, TABLE_OUT, F8_OUT)

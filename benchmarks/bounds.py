@@ -1,0 +1,144 @@
+"""What bounds the pass over the rows: the kernels alone, without Python between them, beside a bare read of the bytes.
+
+python benchmarks/bounds.py [--rows 20] [--threads 2]        # millions of rows
+
+Every figure is the best of several rounds in which all cases take turns, all threads at work. "In cache" are the same
+65,536 rows over and over: what a row costs when memory costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+import rows as make
+
+from fastml.kernels import rows as rows_kernel
+from fastml.kernels import runs
+from fastml.workspace import Spare
+
+SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
+TILE = 1 << 20
+CACHED = 1 << 16
+NONE, NO_BITS = np.empty(0), np.empty(0, np.uint8)
+
+Work = Callable[[slice, "Thread"], Any]
+
+
+@numba.njit(numba.int64(numba.types.Array(numba.types.int64, 1, "C", readonly=True)), nogil=True)  # type: ignore[untyped-decorator]
+def add(values: Any) -> int:
+    total = 0
+    for i in range(values.shape[0]):
+        total += values[i]
+    return total
+
+
+class Thread:
+    """What a thread needs for itself: where runs and records go."""
+
+    def __init__(self) -> None:
+        self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
+        self.records, self.missing = Spare().table(TILE // 8, 20), np.empty(TILE // 8)
+
+    def table(self, schools: int, width: int) -> np.ndarray[Any, Any]:
+        return self.records.reshape(-1)[: schools * width].reshape(schools, width)
+
+
+def read(columns: list[np.ndarray[Any, Any]]) -> Work:
+    """The sums of the bytes of columns, as integers."""
+    words = [column.view(np.int64) for column in columns]
+    return lambda part, thread: [add(column[part]) for column in words]
+
+
+def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], schools: int) -> Work:
+    def work(part: slice, thread: Thread) -> None:
+        missing, some = thread.missing[:schools], [y[part] for y in outcomes]
+        if len(some) == 1:
+            rows_kernel.add_keys(keys[part], 0, *some, NO_BITS, 0, True, thread.table(schools, 4), missing)
+        else:
+            rows_kernel.add_keys_together(keys[part], 0, *some, thread.table(schools, rows_kernel.N_FIVE), missing)
+
+    return work
+
+
+def cached(keys: np.ndarray[Any, Any], y: np.ndarray[Any, Any], schools: int) -> Work:
+    """The same rows again and again, into the same records."""
+
+    def work(part: slice, thread: Thread) -> None:
+        some = slice(part.start % TILE, part.start % TILE + CACHED)
+        for k in range(TILE // CACHED):
+            table = thread.table(schools, 4)
+            rows_kernel.add_keys(keys[some], 0, y[some], NO_BITS, 0, k == 0, table, thread.missing[:schools])
+
+    return work
+
+
+def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) -> Work:
+    def work(part: slice, thread: Thread) -> None:
+        count = runs.find_runs_int64(keys[part], thread.starts, thread.firsts)
+        for y in outcomes:
+            runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.table(count, 4), thread.missing)
+
+    return work
+
+
+def measure(cases: dict[str, Work], n: int, threads: int, rounds: int) -> dict[str, float]:
+    """Nanoseconds of a row, on all threads together."""
+    spaces = [Thread() for _ in range(threads)]
+    best = dict.fromkeys(cases, float("inf"))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(rounds):
+            for name, work in cases.items():
+                parts = iter([slice(first, first + TILE) for first in range(0, n, TILE)])
+                begin = time.perf_counter()
+                list(pool.map(lambda thread, work=work, parts=parts: [work(part, thread) for part in parts], spaces))
+                best[name] = min(best[name], (time.perf_counter() - begin) / n * 1e9)
+    return best
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=float, default=20.0, help="millions")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=12)
+    args = parser.parse_args(arguments)
+    n = max(int(args.rows * 1e6), CACHED)
+    rng = np.random.default_rng(1)
+    ys = [rng.normal(500.0, 90.0, n) for _ in range(5)]
+    runs_of = np.asarray(make.pass_rows("clustered", n)["g"])
+    cases = {
+        "read of 16 bytes a row": read([runs_of, ys[0]]),
+        "read of 48 bytes a row": read([runs_of, *ys]),
+        "clustered, one outcome": clustered(runs_of, ys[:1]),
+        "clustered, five outcomes": clustered(runs_of, ys),
+    }
+    for schools in SCHOOLS:
+        keys = rng.integers(0, schools, n)
+        cases |= {
+            f"shuffled over {schools:,} schools": shuffled(keys, ys[:1], schools),
+            f"shuffled over {schools:,} schools, in cache": cached(keys, ys[0], schools),
+            f"shuffled over {schools:,} schools, five outcomes": shuffled(keys, ys, schools),
+        }
+    found = measure(cases, n, args.threads, args.rounds)
+    base = {size: found[f"read of {size} bytes a row"] for size in (16, 48)}
+    print(f"| kernels alone, {args.threads} threads | ns a row | M rows/s | of the read | against one outcome |\n"
+          "|---|---:|---:|---:|---:|")  # fmt: skip
+    for name, cost in found.items():
+        five = "five" in name or "48" in name
+        one = name.replace("48", "16").replace("five outcomes", "one outcome" if "clustered" in name else "")
+        against = f"{cost / found[one.strip(', ')]:.2f}" if five else ""
+        share = "" if "cache" in name else f"{base[48 if five else 16] / cost:.2f}"
+        print(f"| {name} | {cost:.2f} | {1e3 / cost:,.0f} | {share} | {against} |")
+
+
+if __name__ == "__main__":
+    main()
