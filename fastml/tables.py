@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastml import report
+from fastml.errors import FastmlError
 from fastml.faces import TableFaces
 from fastml.files import replace_file
 from fastml.inference.distributions import check_level
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fastml.groupstats import GroupStats
     from fastml.report.grids import Grid
 
-__all__ = ["FitTable", "ResultTable", "fit_table"]
+__all__ = ["FitTable", "ResultTable", "check_by", "fit_table"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -231,6 +232,25 @@ FIGURES: Mapping[str, pa.DataType] = {
     "singular": pa.bool_(),
     "method": pa.string(),
 }  # fmt: skip
+_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"))
+
+
+def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
+    """Refuse by-columns that would stand in the place of a column of the table, or it in theirs.
+
+    Parameters
+    ----------
+    by : iterable of str
+    columns : container of str
+        The table's own; those of a `FitTable` by default.
+
+    Raises
+    ------
+    FastmlError
+    """
+    for name in by:
+        if name in columns:
+            raise FastmlError(f"by column {name!r} has the name of a column of the table of results; rename it")
 
 
 def fit_table(

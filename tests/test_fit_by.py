@@ -109,6 +109,7 @@ def test_weighted_parts(frame: pd.DataFrame) -> None:
 def test_refusals(frame: pd.DataFrame) -> None:
     split = fastml.group_stats(frame, "math", "school", by="country")
     plain = fastml.group_stats(frame, "math", "school")
+    status = fastml.group_stats(frame.assign(status="public"), "math", "school", by="status")
     for call, message in (
         (lambda: fastml.fit_by(frame, "math", "school"), "name outcome, group and by"),
         (lambda: fastml.fit_by(plain), "the statistics are not split"),
@@ -116,6 +117,8 @@ def test_refusals(frame: pd.DataFrame) -> None:
         (lambda: fastml.fit_by(split, "read"), "the statistics hold no other"),
         (lambda: fastml.fit(split), "are split by country"),
         (lambda: fastml.fit_by(frame, "math", "school", by="school"), "is named as by and as group"),
+        (lambda: fastml.fit_by(frame.assign(t=1), "math", "school", by="t"), "by column 't' has the name of a column"),
+        (lambda: fastml.fit_by(status, by="status"), "by column 'status' has the name of a column of the table"),
     ):
         with pytest.raises(FastmlError, match=message):
             call()

@@ -265,6 +265,11 @@ def test_several_files(tmp_path: Path) -> None:
         (change(), {"group": "IDCLASS"}, "'IDCLASS' is not in"),
         (change(), {"by": "IDSCHOOL"}, "'IDSCHOOL' is named as by and as group"),
         (change(), {"by": "JKREP"}, "'JKREP' is named as by and as half"),
+        (
+            {**timss(), "mean": timss()["IDCNTRY"]},
+            {"by": "mean"},
+            "by column 'mean' has the name of a column of the table of results; rename",
+        ),
         (change(), {"outcome": "JKZONE", "missing": ()}, "'JKZONE' is named as zone and as outcome"),
         (change(), {"by": ["IDCNTRY", "IDCNTRY"]}, "by=.* must name one column or several different ones"),
         (change(), {"average": True}, "average=True is a mean over parts: name their column"),

@@ -24,7 +24,8 @@ from fastml.survey.parts import Part
 from fastml.survey.roles import Roles, find_roles
 from fastml.survey.rows import CleanRows, check_codes, open_rows
 from fastml.survey.schoolfile import SchoolWeights, read_school_weights
-from fastml.survey.table import SurveyTable, survey_table
+from fastml.survey.table import COLUMNS, SurveyTable, survey_table
+from fastml.tables import check_by
 from fastml.threads import thread_count
 
 __all__ = ["fit_survey"]
@@ -133,6 +134,7 @@ def fit_survey(
     school_source = replace(reading, filter=None, progress=False).rows(school_data)
     with_file, replicated = school_data is not None, choices.se == "replicate"
     roles = find_roles(source, outcomes, choices.design, by, group, with_file, replicated)
+    check_by(roles.by, COLUMNS)
     schools = read_school_weights(school_source, source, roles, choices.design) if with_file else None
     rows = open_rows(source, roles, choices.design.missing)
     parts, dropped_by = _gather(rows, roles, schools, choices, threads)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastml.report.grids import Grid
 
-__all__ = ["SurveyTable", "survey_table"]
+__all__ = ["COLUMNS", "SurveyTable", "survey_table"]
 
 
 class SurveyTable(ResultTable):
@@ -162,7 +162,7 @@ class SurveyTable(ResultTable):
 _SHOWN = ("mean", "gamma00", "tau00", "sigma2", "icc")
 _POOLED = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")
 _DROPPED = ("n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome")
-_COLUMNS: Mapping[str, pa.DataType] = {
+_TYPES: Mapping[str, pa.DataType] = {
     "outcome": pa.string(),
     "n_obs": pa.int64(),
     "n_groups": pa.int64(),
@@ -171,6 +171,8 @@ _COLUMNS: Mapping[str, pa.DataType] = {
     "status": pa.string(),
     "notes": pa.string(),
 }
+COLUMNS = frozenset((*_TYPES, "provenance"))
+"""What a by-column can't be called."""
 
 
 def survey_table(
@@ -193,7 +195,7 @@ def survey_table(
     """
     types = {name: t.value_type if pa.types.is_dictionary(t) else t for name, t in by_types.items()}
     metadata = {b"fastml": json.dumps(provenance, ensure_ascii=False).encode()}
-    schema = pa.schema({**types, **_COLUMNS}, metadata)
+    schema = pa.schema({**types, **_TYPES}, metadata)
     columns = [pa.array((_finite(row.get(name)) for row in rows), schema.field(name).type) for name in schema.names]
     return SurveyTable(pa.table(columns, schema=schema), tuple(by_types))
 
