@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fastml import report
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.files import replace_file
-from fastml.inference.distributions import check_level, f_quantile, t_quantile
+from fastml.inference.distributions import check_level, f_quantile, f_upper, t_quantile
 from fastml.power import detectable_shift, power_of_t
 from fastml.report.grids import Grid, plan_grid
 from fastml.report.markup import GridFaces
@@ -327,7 +327,7 @@ def _evaluate(
         n_eff=n_obs / deff,
         se=se,
         df=df,
-        margin=t_quantile(0.5 * (1.0 + level), df) * se,
+        margin=-t_quantile(0.5 * (1.0 - level), df) * se,
         detectable=detectable_shift(df, level, power) * se,
         difference=difference,
         power_at_difference=math.nan if math.isnan(difference) else power_of_t(abs(difference) / se, df, level),
@@ -344,10 +344,9 @@ def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: 
     if group_size == 1:
         return math.nan, math.nan
     ratio = 1.0 + group_size * icc / (1.0 - icc)
-    tail = 0.5 * (1.0 - level)
+    dfs, tail = (df, float(n_groups) * (group_size - 1.0)), 0.5 * (1.0 - level)
     limits = []
-    for p in (1.0 - tail, tail):
-        quantile = f_quantile(p, df, float(n_groups) * (group_size - 1.0))
+    for quantile in (f_upper(tail, *dfs), f_quantile(tail, *dfs)):
         theta = max(0.0, (ratio / quantile - 1.0) / group_size)
         limits.append(theta / (1.0 + theta))
     return limits[0], limits[1]

@@ -111,6 +111,19 @@ def test_icc_interval_is_the_one_of_a_sample_with_those_mean_squares() -> None:
     assert math.isnan(plan(0.3, 12, 1).icc_width)
 
 
+def test_a_level_next_to_one_takes_its_quantiles_from_the_tail() -> None:
+    level = 1.0 - 2.0**-45
+    made = plan(0.3, 2, 8, level=level, difference=1e14)
+    assert made.df == 1.0  # where t is Cauchy
+    cauchy = 1.0 / math.tan(math.pi * 2.0**-46)
+    assert made.margin == pytest.approx(cauchy * made.se, rel=1e-12)
+    # F(1, 14) is t(14) squared: twice its tail.
+    upper = float(mp.findroot(lambda t: 2**46 * mp.betainc(7, 0.5, 0, 14 / (14 + t * t), regularized=True) - 1, 30))
+    theta = 0.3 / 0.7
+    low = max(0.0, ((1.0 + 8.0 * theta) / upper**2 - 1.0) / 8.0)
+    assert made.icc_low == pytest.approx(low / (1.0 + low), rel=1e-12)
+
+
 def test_from_a_fit() -> None:
     group = np.repeat(np.arange(6), 5)
     rng = np.random.default_rng(0)

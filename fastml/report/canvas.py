@@ -90,7 +90,7 @@ def plain(name: object, longest: int = 40) -> str:
 
 def half_width(level: float) -> float:
     """Half the width of a normal interval, in standard errors."""
-    return NormalDist().inv_cdf(0.5 + 0.5 * level)
+    return -NormalDist().inv_cdf(0.5 - 0.5 * level)
 
 
 def density(x: Floats, centre: float, sd: float) -> Floats:

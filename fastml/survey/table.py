@@ -78,7 +78,7 @@ class SurveyTable(ResultTable):
         for row in self.to_dict():
             half = math.nan
             if row["se_icc"] is not None and row["df_icc"]:
-                half = t_quantile(0.5 + 0.5 * level, row["df_icc"]) * row["se_icc"]
+                half = -t_quantile(0.5 * (1.0 - level), row["df_icc"]) * row["se_icc"]
             icc = math.nan if row["icc"] is None else row["icc"]
             made.append((icc - half, icc + half))
         return level, made
