@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -320,40 +319,6 @@ class OneWayFit(FitInference, FitFaces):
         dict
         """
         return {name: _plain(getattr(self, name)) for name in _FIGURES}
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """The figures as one JSON object; null for what doesn't exist, never NaN.
-
-        Parameters
-        ----------
-        indent : int or None
-
-        Returns
-        -------
-        str
-        """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The figures as a data frame of one row; `dropped` by cause in columns ``dropped_CAUSE``.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        import pandas as pd
-
-        return pd.DataFrame([report.flat(self.to_dict())])
-
-    def to_csv(self) -> str:
-        """The same row as CSV text with a header.
-
-        Returns
-        -------
-        str
-        """
-        row = report.flat(self.to_dict())
-        return report.csv_text([row], list(row))
 
     def __repr__(self) -> str:
         return str(self)

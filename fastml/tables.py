@@ -16,7 +16,7 @@ import pyarrow as pa
 from fastml import report
 from fastml.errors import FastmlError
 from fastml.faces import TableFaces
-from fastml.files import replace_file
+from fastml.files import write_parquet
 from fastml.inference.distributions import check_level
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ class ResultTable(TableFaces):
         SourceError
             The file can't be written.
         """
-        import pyarrow.parquet as pq
-
-        replace_file(path, lambda file: pq.write_table(self.table, file))
+        write_parquet(self.table, path)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -17,7 +17,7 @@ ORDER = [
     "__main__", "cli", "commands", "planning_command", "delivery", "__init__", "api", "fitting", "survey",
     "survey.fits", "survey.jackknife", "survey.columns", "survey.parts", "survey.schoolfile", "survey.rows",
     "survey.roles", "designs", "survey.table", "tables", "results", "fit_inference", "planning", "power",
-    "faces", "report.page", "report.sentences", "plots", "report.canvas", "parts", "naive", "shrinkage",
+    "faces", "record", "report.page", "report.sentences", "plots", "report.canvas", "parts", "naive", "shrinkage",
     "inference.conventions", "inference.intervals", "inference.bootstrap", "inference.hypotheses",
     "inference.rlrt", "inference.draws", "inference.profiles", "inference", "inference.distributions",
     "survey.pooling", "survey.replication", "weighted", "scaling", "batch", "varcomp", "sizes", "intake",

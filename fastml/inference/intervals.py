@@ -328,7 +328,7 @@ class _Intervals:
         seed: int | np.random.Generator | None,
     ) -> None:
         check_level(level)
-        self.table, self.vc, self.level, self.df = table, vc, level, df
+        self.table, self.vc, self.level, self.df = table, vc, float(level), df
         self.errors: StandardErrors | None = None  # robust ones; else the observed information's
         self.mean_df = math.inf  # of gamma00's Wald interval
         self._draws, self._seed = draws, seed
