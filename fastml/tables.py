@@ -208,6 +208,8 @@ class FitTable(ResultTable):
         table = self.table
         for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
             values = pa.array([_finite(pair[k]) for pair in limits], pa.float64())
+            if name in table.column_names:  # of another level
+                table = table.drop_columns(name)
             table = table.add_column(table.schema.get_field_index("status"), name, values)
         return FitTable(table, self.by, self.stats)
 

@@ -175,6 +175,8 @@ def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, leve
         assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
         assert wide.table.column_names[-3:] == ["ci_low_icc", "ci_high_icc", "status"]
         assert "ci_high_icc" in str(wide).splitlines()[0]
+        again = table.with_intervals(0.5).with_intervals(used)
+        assert again.to_arrow().equals(wide.to_arrow())
     with pytest.raises(FastmlError, match="level"):
         table.icc_limits(1.0)
 
