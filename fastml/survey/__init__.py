@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
+from numbers import Real
 from typing import Any
 
 from fastml._version import __version__
@@ -165,9 +166,10 @@ def _choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing:
     if folded not in SES:
         raise ArgumentError("se", se, SES)
     check_level(level)
-    codes = missing if isinstance(missing, Sequence) and not isinstance(missing, str) else [missing]
-    codes = [] if missing is None else codes
-    if not all(isinstance(code, int | float) for code in codes):
+    codes: list[Any] = [] if missing is None else [missing]
+    if isinstance(missing, Iterable) and not isinstance(missing, str):
+        codes = list(missing)
+    if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
         raise RangeError("missing", missing, "a number or a list of numbers")
     chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
     return Choices(chosen, scaling, str(folded), vcov, float(level))
