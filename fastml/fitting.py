@@ -159,9 +159,11 @@ def fit_cells(
     Raises
     ------
     FastmlError
-        A `by` column has the name of a column of the table.
+        A `by` column has the name of a column of the table; no row is in any part.
     """
     check_by(stats.by)
+    if not stats.parts():
+        raise ModelError("there are no rows to fit; check the files, the filter and the by-columns")
     weighted = bool(stats.weights or stats.group_weights)
     if weighted or method == "anova" or df not in (None, "satterthwaite"):
         columns = _one_by_one(stats, outcomes, method, df, weighting)

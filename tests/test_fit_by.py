@@ -118,6 +118,8 @@ def test_refusals(frame: pd.DataFrame) -> None:
         (lambda: fastml.fit(split), "are split by country"),
         (lambda: fastml.fit_by(frame, "math", "school", by="school"), "is named as by and as group"),
         (lambda: fastml.fit_by(frame.assign(t=1), "math", "school", by="t"), "by column 't' has the name of a column"),
+        (lambda: fastml.fit_by(frame[:0], "math", "school", by="country"), "there are no rows to fit; check the files"),
+        (lambda: fastml.fit_by(frame, "math", "school", by="country", filter="math > 1e9"), "there are no rows to fit"),
         (lambda: fastml.fit_by(status, by="status"), "by column 'status' has the name of a column of the table"),
     ):
         with pytest.raises(FastmlError, match=message):
