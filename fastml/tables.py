@@ -174,7 +174,8 @@ class FitTable(ResultTable):
         return self._limits(0.95)
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
-        from fastml.inference.intervals import exact_theta, logit_limits
+        from fastml.inference.exact import exact_theta
+        from fastml.inference.intervals import logit_limits
         from fastml.sizes import reduce_sizes
 
         rows = self.to_dict()

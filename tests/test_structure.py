@@ -18,7 +18,7 @@ ORDER = [
     "survey.fits", "survey.jackknife", "survey.columns", "survey.parts", "survey.schoolfile", "survey.rows",
     "survey.roles", "designs", "survey.table", "tables", "results", "fit_inference", "planning", "power",
     "faces", "record", "report.page", "report.sentences", "plots", "report.canvas", "parts", "naive", "shrinkage",
-    "inference.conventions", "inference.intervals", "inference.bootstrap", "inference.hypotheses",
+    "inference.conventions", "inference.intervals", "inference.exact", "inference.bootstrap", "inference.hypotheses",
     "inference.rlrt", "inference.draws", "inference.profiles", "inference", "inference.distributions",
     "survey.pooling", "survey.replication", "weighted", "scaling", "batch", "varcomp", "sizes", "intake",
     "pushdown", "partitions", "gather", "tile", "groupstats", "merging", "exchange", "columns", "keys",
