@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import FastmlError, ModelError
+from fastml.inference.distributions import half_width
 from fastml.report import complement, percent, points, share, share_range
 from fastml.report.canvas import (
     BAND,
@@ -28,7 +29,6 @@ from fastml.report.canvas import (
     bins,
     column,
     density,
-    half_width,
     legend_above,
     plain,
     school_names,

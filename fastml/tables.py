@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastml.groupstats import GroupStats
     from fastml.report.grids import Grid
 
-__all__ = ["FitTable", "ResultTable", "check_by", "fit_table"]
+__all__ = ["FitTable", "ResultTable", "check_by", "fit_table", "or_null"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,7 +208,7 @@ class FitTable(ResultTable):
         _, limits = self.icc_limits(level)
         table = self.table
         for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
-            values = pa.array([_finite(pair[k]) for pair in limits], pa.float64())
+            values = pa.array([or_null(pair[k]) for pair in limits], pa.float64())
             if name in table.column_names:  # of another level
                 table = table.drop_columns(name)
             table = table.add_column(table.schema.get_field_index("status"), name, values)
@@ -283,8 +283,9 @@ def _column(values: Any, dtype: pa.DataType) -> pa.Array:
         finite = np.isfinite(values)
         valid = pa.py_buffer(np.packbits(finite, bitorder="little"))
         return pa.Array.from_buffers(dtype, len(values), [valid, pa.py_buffer(np.where(finite, values, 0.0))])
-    return pa.array(map(_finite, values), dtype)
+    return pa.array(map(or_null, values), dtype)
 
 
-def _finite(value: Any) -> Any:
+def or_null(value: Any) -> Any:
+    """The value, or None for a float that isn't finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,7 +14,7 @@ from fastml import report
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.report.sentences import table_sentences
 from fastml.survey.replication import FIGURES
-from fastml.tables import ResultTable
+from fastml.tables import ResultTable, or_null
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,9 +196,5 @@ def survey_table(
     types = {name: t.value_type if pa.types.is_dictionary(t) else t for name, t in by_types.items()}
     metadata = {b"fastml": json.dumps(provenance, ensure_ascii=False).encode()}
     schema = pa.schema({**types, **_TYPES}, metadata)
-    columns = [pa.array((_finite(row.get(name)) for row in rows), schema.field(name).type) for name in schema.names]
+    columns = [pa.array((or_null(row.get(name)) for row in rows), schema.field(name).type) for name in schema.names]
     return SurveyTable(pa.table(columns, schema=schema), tuple(by_types))
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
