@@ -532,6 +532,7 @@ FILES = [
     ("CSV with a number past doubles", lambda d: csv(d, CSV.replace("4", "1e999")), (ValueNotAllowedError, "outcome column 'y' has inf in row 2")),
     ("CSV with SAS' missing", lambda d: csv(d, CSV.replace("2,1", ".,1")), ONE_LOST),
     ("CSV no gzip", lambda d: fit(written(d / "t.csv.gz", CSV)), (SourceError, r"t\.csv\.gz is not a CSV file that can be read: zlib")),
+    ("options of CSV that are no mapping", lambda d: fit(written(d / "t.csv", CSV), csv_options=";"), (ArgumentError, "csv_options=';' is not one of .*a mapping such as")),
     ("an unknown option of CSV", lambda d: csv(d, CSV, sep=","), (ArgumentError, "csv_options='sep' is not one of 'delimiter'")),
     ("a delimiter of two", lambda d: csv(d, CSV, delimiter="::"), (FastmlError, "delimiter='::' is not one character")),
     ("a delimiter past ASCII", lambda d: csv(d, CSV, delimiter="é"), (FastmlError, "delimiter='é' is not one character")),
