@@ -9,7 +9,7 @@ import pdoc
 
 # fastml's public names, then the modules whose classes those inherit from, so that every method has its place.
 MODULES = ("fastml", "fastml.errors", "fastml.inference.intervals", "fastml.fit_inference", "fastml.faces",
-           "fastml.tables", "fastml.report.markup")  # fmt: skip
+           "fastml.record", "fastml.tables", "fastml.report.markup")  # fmt: skip
 
 
 def main(folder: Path) -> None:

@@ -12,7 +12,7 @@ from fastml.groupstats import GroupStats
 from fastml.intake import Reading, saved_statistics, statistics
 from fastml.results import OneWayFit
 from fastml.scaling import Weighting, check_options, check_weights
-from fastml.tables import FitTable
+from fastml.tables import FitTable, check_by
 
 __all__ = ["fit", "fit_by", "group_stats"]
 
@@ -292,6 +292,7 @@ def _split_statistics(
         return held
     if outcome is None or group is None or not _names(by):
         raise FastmlError("name outcome, group and by: fit_by(data, 'score', 'school', by='country')")
+    check_by(_names(by))  # before all rows are read
     return statistics(
         data, _names(outcome), _names(group), _names(by), weights=weights, group_weights=group_weights, reading=reading
     )

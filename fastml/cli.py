@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from fastml import commands, planning_command
+from fastml import commands, options, planning_command
 from fastml._version import __version__
-from fastml.commands import CsvDecimal, CsvDelimiter, CsvEncoding, Filter, Threads
 from fastml.delivery import Form, Format, Output, Quiet, check_output, deliver, show
 from fastml.errors import FastmlError
-
-if TYPE_CHECKING:
-    from fastml.results import OneWayFit
-    from fastml.tables import FitTable
 
 __all__ = ["main"]
 
@@ -36,17 +30,8 @@ app = typer.Typer(
 _USAGE_ERROR: Any = typer.BadParameter.__base__
 _CLICK_ERROR: Any = _USAGE_ERROR.__base__
 
-
 # What typer returns after Ctrl-C, as shells do: 128 and the signal's number.
 _INTERRUPTED = 130
-
-
-class Method(StrEnum):
-    """Estimation methods."""
-
-    reml = "reml"
-    ml = "ml"
-    anova = "anova"
 
 
 Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
@@ -68,61 +53,71 @@ def _options(
 
 @app.command()
 def fit(
-    files: Annotated[list[str], typer.Argument(metavar="FILE",
-                     help="Files or folders of students, globs, URIs; or files of saved statistics.")],
-    outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
-    group: Annotated[list[str] | None, typer.Option("--group", "-g",
-                     help="Column of school ids; give it again for each further column.")] = None,
-    by: Annotated[list[str] | None, typer.Option("--by",
-                  help="Column that splits the data (countries); a fit of each part.")] = None,
-    method: Annotated[Method | None, typer.Option(help="Estimation method; reml, or ml with weights.")] = None,
-    weights: Annotated[str | None, typer.Option(help="Column of student weights.")] = None,
-    group_weights: Annotated[str | None, typer.Option(help="Column of school weights.")] = None,
-    weights_are: Annotated[str, typer.Option(help="What student weights are: total or conditional.")] = "total",
-    weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
-    vcov: Annotated[str, typer.Option(help="Robust standard errors: joint or block.")] = "joint",
+    files: options.Files,
+    outcome: options.Outcomes = None,
+    group: options.Group = None,
+    by: options.By = None,
+    method: options.Method = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    weights_are: options.WeightsAre = "total",
+    weight_scaling: options.Scaling = "size",
+    vcov: options.Vcov = "joint",
     format: Form = Format.text,
     output: Output = None,
-    filter: Filter = None,
-    delimiter: CsvDelimiter = None,
-    encoding: CsvEncoding = "utf-8",
-    decimal: CsvDecimal = ".",
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
     level: Level = None,
     groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
                       help="Write the school means to a Parquet file too.")] = None,
-    threads: Threads = None,
+    threads: options.Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fit the model and print its table.
 
     Example: fastml fit scores.parquet -y score -g school
     """
-    from fastml import api
-
-    check_output(format, output)
+    check_output(format, output, files)
     if by and groups:
         raise FastmlError("--groups is of one fit; leave out --by, or fit one part with --filter")
-    options: Any = {
-        "method": None if method is None else method.value,
-        "weights": weights,
-        "group_weights": group_weights,
-        "weights_are": weights_are,
-        "weight_scaling": weight_scaling,
-        "vcov": vcov,
-        "filter": filter,
-        "csv_options": commands.csv_given(delimiter, encoding, decimal),
-        "threads": threads,
-        "progress": False if quiet else None,
-    }
-    data = files[0] if len(files) == 1 else files
-    result: OneWayFit | FitTable
-    if by:
-        result = api.fit_by(data, outcome, group or None, by=by, **options)
-    else:
-        result = one = api.fit(data, outcome, group or None, **options)
-        if groups:
-            one.write_groups(groups, 0.95 if level is None else level)
+    if groups:
+        check_output(Format.parquet, groups, files)
+        if output and output.resolve() == groups.resolve():
+            raise FastmlError(f"-o and --groups both name {output}; give each a file of its own")
+    result = _fitted(
+        files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
+        weight_scaling=weight_scaling, vcov=vcov,
+        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
+    if groups:
+        result.write_groups(groups, 0.95 if level is None else level)
     show(result if level is None else result.with_intervals(level), format, output)
+    _tell_gaps(result)
+
+
+def _fitted(
+    files: list[str],
+    outcomes: list[str] | None,
+    group: list[str] | None,
+    by: list[str] | None,
+    method: options.Method,
+    **others: Any,
+) -> Any:
+    """The fit of the call, or with --by the table of fits."""
+    from fastml import api
+
+    data, others = options.one_or_all(files), {"method": None if method is None else method.value, **others}
+    if by:
+        return api.fit_by(data, outcomes or None, group or None, by=by, **others)
+    if outcomes and len(outcomes) > 1:
+        raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
+    return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+
+
+def _tell_gaps(result: Any) -> None:
+    """End with status 3 where a part of a table has no result."""
     if not getattr(result, "complete", True):
         raise typer.Exit(3)
 
@@ -133,10 +128,10 @@ def survey(
     design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y",
                        help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
-    by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
+    by: options.By = None,
     group: Annotated[str | None, typer.Option("--group", "-g", help="Groups other than schools: IDCLASS.")] = None,
     school_file: Annotated[str | None, typer.Option(help="The school file, where it has the school weight.")] = None,
-    weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
+    weight_scaling: options.Scaling = "size",
     se: Annotated[str, typer.Option(help="Standard errors: replicate or sandwich.")] = "replicate",
     vcov: Annotated[str, typer.Option(help="The sandwich: joint or block.")] = "joint",
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
@@ -145,11 +140,11 @@ def survey(
                        help="Code of a missing answer, as 9; again for each further one.")] = None,
     format: Form = Format.text,
     output: Output = None,
-    filter: Filter = None,
-    delimiter: CsvDelimiter = None,
-    encoding: CsvEncoding = "utf-8",
-    decimal: CsvDecimal = ".",
-    threads: Threads = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    threads: options.Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Fit an assessment: plausible values, replicate weights.
@@ -158,78 +153,47 @@ def survey(
     """
     from fastml.survey import fit_survey
 
-    check_output(format, output)
+    check_output(format, output, [*files, school_file] if school_file else files)
     table = fit_survey(
-        files[0] if len(files) == 1 else files,
-        outcome,
-        design,
-        by=by,
-        group=group,
-        school_data=school_file,
-        weight_scaling=weight_scaling,
-        se=se,
-        vcov=vcov,
-        average=average,
-        level=level,
-        missing=missing or None,
-        filter=filter,
-        threads=threads,
-        csv_options=commands.csv_given(delimiter, encoding, decimal),
-        progress=False if quiet else None,
-    )
+        options.one_or_all(files), outcome, design, by=by, group=group, school_data=school_file,
+        weight_scaling=weight_scaling, se=se, vcov=vcov, average=average, level=level, missing=missing or None,
+        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
     show(table, format, output)
-    if not table.complete:
-        raise typer.Exit(3)
+    _tell_gaps(table)
 
 
 @app.command()
 def report(
-    files: Annotated[list[str], typer.Argument(metavar="FILE",
-                     help="Files or folders of students, globs, URIs; or files of saved statistics.")],
-    outcome: Annotated[str | None, typer.Option("--outcome", "-y", help="Column of scores.")] = None,
-    group: Annotated[list[str] | None, typer.Option("--group", "-g",
-                     help="Column of school ids; give it again for each further column.")] = None,
-    by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
-    method: Annotated[Method | None, typer.Option(help="Estimation method; reml, or ml with weights.")] = None,
-    weights: Annotated[str | None, typer.Option(help="Column of student weights.")] = None,
-    group_weights: Annotated[str | None, typer.Option(help="Column of school weights.")] = None,
-    weights_are: Annotated[str, typer.Option(help="What student weights are: total or conditional.")] = "total",
-    weight_scaling: Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")] = "size",
+    files: options.Files,
+    outcome: options.Outcomes = None,
+    group: options.Group = None,
+    by: options.By = None,
+    method: options.Method = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    weights_are: options.WeightsAre = "total",
+    weight_scaling: options.Scaling = "size",
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
     output: Output = None,
-    filter: Filter = None,
-    delimiter: CsvDelimiter = None,
-    encoding: CsvEncoding = "utf-8",
-    decimal: CsvDecimal = ".",
-    threads: Threads = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    threads: options.Threads = None,
     quiet: Quiet = False,
-) -> None:  # fmt: skip
+) -> None:
     """Fit the model and write a page of tables and pictures.
 
     Example: fastml report scores.csv -y score -g school -o report.html
     """
-    from fastml import api
-
-    options: Any = {
-        "method": None if method is None else method.value,
-        "weights": weights,
-        "group_weights": group_weights,
-        "weights_are": weights_are,
-        "weight_scaling": weight_scaling,
-        "filter": filter,
-        "csv_options": commands.csv_given(delimiter, encoding, decimal),
-        "threads": threads,
-        "progress": False if quiet else None,
-    }
-    data = files[0] if len(files) == 1 else files
-    result: OneWayFit | FitTable
-    if by:
-        result = api.fit_by(data, outcome, group or None, by=by, **options)
-    else:
-        result = api.fit(data, outcome, group or None, **options)
+    check_output(Format.html, output, files)
+    result = _fitted(
+        files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
+        weight_scaling=weight_scaling, **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
     deliver(result.report_html(title, ", ".join(Path(file).name for file in files)), output)
-    if not getattr(result, "complete", True):
-        raise typer.Exit(3)
+    _tell_gaps(result)
 
 
 for command in (commands.stats, commands.merge, commands.simulate, planning_command.plan, planning_command.warmup):
@@ -266,6 +230,8 @@ def _fail(message: str) -> None:
 
 def _say(message: str, colour: str) -> None:
     """A line on stderr, its first word in colour on a terminal (unless NO_COLOR is set)."""
+    if sys.stderr is None:
+        return  # closed: the status has to do
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
     name = "fastml:" if plain else f"\033[{colour}mfastml:\033[0m"
     sys.stderr.write(f"{name} {' '.join(message.split())}\n")

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fastml.delivery import Quiet
+from fastml import options
+from fastml.delivery import Format, Quiet, check_output
 from fastml.errors import FastmlError
 
-__all__ = ["CsvDecimal", "CsvDelimiter", "CsvEncoding", "Filter", "Threads", "csv_given", "merge", "simulate", "stats"]
-
-Filter = Annotated[str | None, typer.Option("--filter", help='Which rows: "cycle = 2019 and score is not null".')]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)]
-CsvDelimiter = Annotated[str | None, typer.Option("--delimiter", help="Of CSV files; found out by default.")]
-CsvEncoding = Annotated[str, typer.Option("--encoding", help="Of CSV files, such as latin-1.")]
-CsvDecimal = Annotated[str, typer.Option("--decimal", help="Decimal point of CSV files.")]
-
-
-def csv_given(delimiter: str | None, encoding: str, decimal: str) -> dict[str, Any]:
-    """Return the CSV options as the api takes them."""
-    return {"delimiter": delimiter, "encoding": encoding, "decimal": decimal}
+__all__ = ["merge", "simulate", "stats"]
 
 
 def stats(
@@ -32,14 +23,14 @@ def stats(
     by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="NAME=VALUE",
                    help="Constant key, e.g. cycle=2019: school ids start again every cycle.")] = None,
-    weights: Annotated[str | None, typer.Option(help="Column of student weights.")] = None,
-    group_weights: Annotated[str | None, typer.Option(help="Column of school weights.")] = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
     min_group_size: Annotated[int | None, typer.Option(help="Leave out groups of fewer rows.", min=1)] = None,
-    filter: Filter = None,
-    delimiter: CsvDelimiter = None,
-    encoding: CsvEncoding = "utf-8",
-    decimal: CsvDecimal = ".",
-    threads: Threads = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    threads: options.Threads = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Reduce rows to statistics that add and can be fitted; save them.
@@ -48,28 +39,26 @@ def stats(
     """
     from fastml import api
 
+    check_output(Format.parquet, output, files)
     made = api.group_stats(
-        files[0] if len(files) == 1 else files,
-        outcome,
-        group,
-        by=by,
-        weights=weights,
-        group_weights=group_weights,
-        tags=dict(map(_tag, tag or [])),
-        min_group_size=min_group_size,
-        filter=filter,
-        threads=threads,
-        csv_options=csv_given(delimiter, encoding, decimal),
-        progress=False if quiet else None,
-    )
+        options.one_or_all(files), outcome, group, by=by, weights=weights, group_weights=group_weights,
+        tags=_tags(tag or []), min_group_size=min_group_size,
+        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
     made.write(output)
 
 
-def _tag(text: str) -> tuple[str, int | str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign and value):
-        raise FastmlError(f"--tag {text!r} is not NAME=VALUE, such as cycle=2019")
-    return name, int(value) if value.removeprefix("-").isdecimal() else value
+def _tags(texts: list[str]) -> dict[str, int | str]:
+    tags: dict[str, int | str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise FastmlError(f"--tag {text!r} is not NAME=VALUE, such as cycle=2019")
+        if name in tags:
+            raise FastmlError(f"--tag gives {name!r} twice, as {tags[name]!r} and {value!r}")
+        # A number as one writes it; 007 is a name.
+        tags[name] = int(value) if re.fullmatch("0|-?[1-9][0-9]*", value) else value
+    return tags
 
 
 def merge(

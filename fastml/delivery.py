@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -51,10 +52,18 @@ class Result(Protocol):
     def write(self, path: Path) -> None: ...  # noqa: D102
 
 
-def check_output(format: Format, output: Path | None) -> None:
-    """Refuse a form that can't be printed, before any work is done."""
-    if format is Format.parquet and output is None:
-        raise FastmlError("--format parquet needs a file: name it with -o")
+def check_output(format: Format, output: Path | None, files: Sequence[str] = ()) -> None:
+    """Refuse a form that can't be printed, and to write over what is read, before any work is done."""
+    if output is None:
+        if format is Format.parquet:
+            raise FastmlError("--format parquet needs a file: name it with -o")
+        return
+    if output.is_file():
+        from fastml.sources.datasets import find_pieces
+
+        pieces = [piece for file in files if "://" not in file for piece in find_pieces(file)[1]]
+        if any(output.samefile(piece.location.path) for piece in pieces):
+            raise FastmlError(f"{output} is one of the files to read, and would be replaced; write to another")
 
 
 def show(result: Result, format: Format, output: Path | None) -> None:
@@ -78,6 +87,8 @@ def deliver(text: str, output: Path | None) -> None:
     if output is not None:
         replace_file(output, lambda file: file.write(text.encode(errors="backslashreplace")))
         return
+    if sys.stdout is None:
+        raise FastmlError("stdout is closed; name a file with -o")
     try:
         if hasattr(sys.stdout, "reconfigure"):
             # A terminal that can't show a letter of a school's name gets its number, rather than nothing.

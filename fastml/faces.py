@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 from collections.abc import Iterable
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastml import report
 from fastml.errors import ModelError
+from fastml.files import replace_file, write_parquet
+from fastml.inference.distributions import check_level
+from fastml.record import Record
 from fastml.report.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
 from fastml.report.markup import GridFaces, Summary, html_table, html_text
 from fastml.report.page import can_draw, draw, fit_page, table_page
@@ -42,13 +44,11 @@ class Pages(GridFaces):
         path : str or path
         title, source : str, optional
         """
-        from fastml.files import replace_file
-
         text = self.report_html(title, source)
         replace_file(path, lambda file: file.write(text.encode()))
 
 
-class FitFaces(Pages):
+class FitFaces(Pages, Record):
     """The faces of one fit."""
 
     if TYPE_CHECKING:
@@ -58,7 +58,6 @@ class FitFaces(Pages):
         weighting: Any
         ci: Any
 
-        def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
         def groups_arrow(self, level: float = 0.95, sort: str | None = None) -> pa.Table: ...  # noqa: D102
         def _sizes(self) -> tuple[int, int]: ...
 
@@ -89,31 +88,6 @@ class FitFaces(Pages):
         return fit_sentences(
             self.to_dict(), self.naive.to_dict(), self._sizes(), self._limits(level), self._chance(), level
         )
-
-    def to_arrow(self) -> pa.Table:
-        """Return the figures as an Arrow table of one row; null where a figure doesn't exist.
-
-        Returns
-        -------
-        pyarrow.Table
-        """
-        import pyarrow as pa
-
-        return pa.Table.from_pylist([report.flat(self.to_dict())])
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write that row to a Parquet file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-
-        Raises
-        ------
-        SourceError
-            The file can't be written.
-        """
-        _write(self.to_arrow(), path)
 
     def summary(self, level: float = 0.95) -> Summary:
         """Return the printed table, the confidence intervals, and in plain sentences what they mean.
@@ -151,7 +125,8 @@ class FitFaces(Pages):
         -------
         FitWithIntervals
         """
-        return FitWithIntervals(self, level)
+        check_level(level)
+        return FitWithIntervals(self, float(level))
 
     def write_groups(self, path: str | os.PathLike[str], level: float = 0.95) -> None:
         """Write the school means, `groups_arrow`, to a Parquet file, whole or not at all.
@@ -162,7 +137,7 @@ class FitFaces(Pages):
         level : float
             Of their intervals, between 0 and 1.
         """
-        _write(self.groups_arrow(level), path)
+        write_parquet(self.groups_arrow(level), path)
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the tables, the pictures, and what they mean for this data.
@@ -202,7 +177,7 @@ class FitFaces(Pages):
 
 
 @dataclass(frozen=True)
-class FitWithIntervals(GridFaces):
+class FitWithIntervals(Record):
     """A fit's faces with confidence intervals: the text is `OneWayFit.summary`.
 
     Attributes
@@ -222,7 +197,7 @@ class FitWithIntervals(GridFaces):
         return self.fit._grid(self.level)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures, then level, and ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
+        """Return the figures, then level, and ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
 
         Returns
         -------
@@ -234,48 +209,6 @@ class FitWithIntervals(GridFaces):
             for end, value in zip(("low", "high"), pair, strict=True)
         }
         return {**self.fit.to_dict(), "level": self.level, **limits}
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """The same as a JSON object.
-
-        Parameters
-        ----------
-        indent : int or None
-
-        Returns
-        -------
-        str
-        """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
-
-    def to_csv(self) -> str:
-        """The same as a row of CSV with a header.
-
-        Returns
-        -------
-        str
-        """
-        row = report.flat(self.to_dict())
-        return report.csv_text([row], list(row))
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write that row to a Parquet file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-        """
-        import pyarrow as pa
-
-        _write(pa.Table.from_pylist([report.flat(self.to_dict())]), path)
-
-
-def _write(table: pa.Table, path: str | os.PathLike[str]) -> None:
-    import pyarrow.parquet as pq
-
-    from fastml.files import replace_file
-
-    replace_file(path, lambda file: pq.write_table(table, file))
 
 
 def _with_words(grid: Grid, said: Iterable[str]) -> str:

@@ -6,11 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from fastml.errors import SourceError
 
-__all__ = ["replace_file"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["replace_file", "write_parquet"]
 
 
 def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], object]) -> None:
@@ -46,6 +49,26 @@ def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], objec
                 raise
     except OSError as error:
         raise SourceError(f"can't write to {target}: {error.strerror or error}") from None
+
+
+def write_parquet(table: pa.Table, path: str | os.PathLike[str], **options: bool) -> None:
+    """Write a table to a Parquet file, whole or not at all.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    path : str or path
+    **options
+        As `pyarrow.parquet.write_table` takes them.
+
+    Raises
+    ------
+    SourceError
+        The file can't be written.
+    """
+    import pyarrow.parquet as pq
+
+    replace_file(path, lambda file: pq.write_table(table, file, **options))
 
 
 def _umask() -> int:

@@ -14,7 +14,7 @@ from fastml.parts import fit_parts
 from fastml.results import OneWayFit
 from fastml.scaling import Weighting
 from fastml.sizes import SizeTable
-from fastml.tables import FIGURES, FitTable, fit_table
+from fastml.tables import FIGURES, FitTable, check_by, fit_table
 from fastml.varcomp import VarianceComponents
 from fastml.weighted import fit_weighted
 
@@ -155,7 +155,15 @@ def fit_cells(
     -------
     FitTable
         A row per part and outcome; one that can't be fitted says why in its status.
+
+    Raises
+    ------
+    FastmlError
+        A `by` column has the name of a column of the table; no row is in any part.
     """
+    check_by(stats.by)
+    if not stats.parts():
+        raise ModelError("there are no rows to fit; check the files, the filter and the by-columns")
     weighted = bool(stats.weights or stats.group_weights)
     if weighted or method == "anova" or df not in (None, "satterthwaite"):
         columns = _one_by_one(stats, outcomes, method, df, weighting)

@@ -16,7 +16,7 @@ from fastml.arrays import as_arrow
 from fastml.columns import repeat_tag
 from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError
 from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
-from fastml.files import replace_file
+from fastml.files import write_parquet
 from fastml.merging import add
 from fastml.report.grids import Grid, statistics_grid
 from fastml.report.markup import GridFaces
@@ -367,9 +367,7 @@ class GroupStats(GridFaces):
         SourceError
             The file can't be written.
         """
-        import pyarrow.parquet as pq
-
-        replace_file(path, lambda file: pq.write_table(self.to_arrow(), file, write_page_checksum=True))
+        write_parquet(self.to_arrow(), path, write_page_checksum=True)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> GroupStats:

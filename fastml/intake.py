@@ -10,6 +10,7 @@ from fastml.errors import FastmlError, MergeError, SourceError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
 from fastml.pushdown import from_engine, is_lazy
+from fastml.roles import check_names
 from fastml.sources import Rows
 from fastml.sources.datasets import find_pieces, is_path
 from fastml.sources.delimited import csv_options as checked_csv_options
@@ -172,6 +173,7 @@ def statistics(
     -------
     GroupStats
     """
+    check_names("by", by)
     constant = [name for name in by if isinstance(tags, Mapping) and name in tags]
     if constant:
         rest = [name for name in by if name not in constant]

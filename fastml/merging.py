@@ -64,8 +64,8 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
             if bad >= 0:
                 label = ", ".join(str(column[int(codes[bad])].as_py()) for column in labels_now)
                 raise MergeError(
-                    f"group {label} has group weight {group_weight[codes[bad]]!r} in one of the statistics and "
-                    f"{stats.group_weight[bad]!r} in the other; a group has one weight"
+                    f"group {label} has group weight {float(group_weight[codes[bad]])!r} in one of the statistics and "
+                    f"{float(stats.group_weight[bad])!r} in the other; a group has one weight"
                 )
         for i in range(p):
             if weighted is not None and stats.weighted is not None:

@@ -6,9 +6,7 @@ sizes vary with a coefficient of variation cv, 1 + icc ((1 + cv^2) n - 1) (Eldri
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -19,11 +17,10 @@ import numpy.typing as npt
 
 from fastml import report
 from fastml.errors import ArgumentError, ModelError, RangeError
-from fastml.files import replace_file
-from fastml.inference.distributions import check_level, f_quantile, t_quantile
+from fastml.inference.distributions import check_level, f_quantile, f_upper, t_quantile
 from fastml.power import detectable_shift, power_of_t
+from fastml.record import Record
 from fastml.report.grids import Grid, plan_grid
-from fastml.report.markup import GridFaces
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
 
@@ -35,7 +32,7 @@ MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
 
 
 @dataclass(frozen=True)
-class Plan(GridFaces):
+class Plan(Record):
     """What a clustered sample can tell.
 
     Attributes
@@ -105,42 +102,6 @@ class Plan(GridFaces):
             for name, value in vars(self).items()
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """Return the figures as a JSON object.
-
-        Parameters
-        ----------
-        indent : int or None
-
-        Returns
-        -------
-        str
-        """
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
-
-    def to_csv(self) -> str:
-        """Return the figures as a row of CSV with a header.
-
-        Returns
-        -------
-        str
-        """
-        row = self.to_dict()
-        return report.csv_text([row], list(row))
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write that row to a Parquet file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pa.Table.from_pylist([self.to_dict()])
-        replace_file(path, lambda file: pq.write_table(table, file))
-
     def _grid(self, level: float = 0.95) -> Grid:
         return plan_grid(self.to_dict())
 
@@ -204,12 +165,15 @@ def plan(
     93
     """
     _check(icc, sd, arms, size_cv, level, power, n_groups, group_size)
-    settings = (icc, sd, arms, size_cv, level, power, math.nan if difference is None else difference)
+    n_groups, group_size = (None if n is None else int(n) for n in (n_groups, group_size))
     targets = {"se": se, "margin": margin, "icc_width": icc_width}
     given = {name: value for name, value in targets.items() if value is not None}
     for name, value in {**given, **({} if difference is None else {"difference": difference})}.items():
         if not (isinstance(value, Real) and 0.0 < value < math.inf):
             raise RangeError(name, value, "a number above 0")
+    # Plain numbers, whatever kind was given: JSON knows no others.
+    settings = (float(icc), float(sd), int(arms), float(size_cv), float(level), float(power),
+                math.nan if difference is None else float(difference))  # fmt: skip
     if n_groups is not None and group_size is not None:
         if given:
             raise ArgumentError(next(iter(given)), next(iter(given.values())), ("None",),
@@ -327,7 +291,7 @@ def _evaluate(
         n_eff=n_obs / deff,
         se=se,
         df=df,
-        margin=t_quantile(0.5 * (1.0 + level), df) * se,
+        margin=-t_quantile(0.5 * (1.0 - level), df) * se,
         detectable=detectable_shift(df, level, power) * se,
         difference=difference,
         power_at_difference=math.nan if math.isnan(difference) else power_of_t(abs(difference) / se, df, level),
@@ -344,10 +308,9 @@ def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: 
     if group_size == 1:
         return math.nan, math.nan
     ratio = 1.0 + group_size * icc / (1.0 - icc)
-    tail = 0.5 * (1.0 - level)
+    dfs, tail = (df, float(n_groups) * (group_size - 1.0)), 0.5 * (1.0 - level)
     limits = []
-    for p in (1.0 - tail, tail):
-        quantile = f_quantile(p, df, float(n_groups) * (group_size - 1.0))
+    for quantile in (f_upper(tail, *dfs), f_quantile(tail, *dfs)):
         theta = max(0.0, (ratio / quantile - 1.0) / group_size)
         limits.append(theta / (1.0 + theta))
     return limits[0], limits[1]
@@ -358,10 +321,11 @@ def _smallest(reached: Callable[[int], bool], least: int, step: int) -> int | No
     if reached(least):
         return least
     low, high = 0, 1
+    last = (MAX_COUNT - least) // step
     while not reached(least + high * step):
-        low, high = high, 2 * high
-        if least + high * step > MAX_COUNT:
+        if high == last:
             return None
+        low, high = high, min(2 * high, last)
     while high - low > 1:
         middle = (low + high) // 2
         if reached(least + middle * step):

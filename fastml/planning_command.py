@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fastml.delivery import Form, Format, Output, Quiet, check_output, deliver, show
+from fastml.errors import FastmlError
 
 __all__ = ["plan", "warmup"]
 
@@ -35,6 +36,9 @@ def plan(
     from fastml.planning import plan as make_plan
 
     check_output(format, output)
+    if schools is None and cluster_size is None:
+        raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
+                          "or both of them")  # fmt: skip
     made = make_plan(
         icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power, difference=difference,
         se=se, margin=margin, icc_width=icc_width,

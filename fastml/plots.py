@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import FastmlError, ModelError
+from fastml.inference.distributions import half_width
 from fastml.report import complement, percent, points, share, share_range
 from fastml.report.canvas import (
     BAND,
@@ -28,7 +29,6 @@ from fastml.report.canvas import (
     bins,
     column,
     density,
-    half_width,
     legend_above,
     plain,
     school_names,
@@ -81,6 +81,7 @@ def caterpillar(
     >>> plots.caterpillar(m).get_ylabel()
     'Mean of score, score points'
     """
+    _check_fit(fit)
     table = fit.groups_arrow(level)
     shrunken = column(table, "eb_mean")
     order = np.argsort(shrunken, kind="stable")
@@ -121,6 +122,11 @@ def caterpillar(
     return ax
 
 
+def _check_fit(fit: Any) -> None:
+    if not hasattr(fit, "groups_arrow"):
+        raise FastmlError(f"a {type(fit).__name__} is not one fit; draw what fit gives, or a table of fits by icc_by")
+
+
 def _points(fit: OneWayFit, value: float) -> str:
     """Score points in a label, where there is room for some digits only."""
     shown = points({"tau00": fit.tau00, "sigma2": fit.sigma2}, value)
@@ -129,7 +135,7 @@ def _points(fit: OneWayFit, value: float) -> str:
 
 def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, sure: str) -> None:
     """Draw what 100,000 bars would be: by bins of equal count along the order of the shrunken means."""
-    edges = np.linspace(0, len(shrunken), BANDS + 1).astype(np.intp)
+    edges = np.linspace(0, len(shrunken), min(BANDS, len(shrunken)) + 1).astype(np.intp)
     x = 50.0 * (edges[1:] + edges[:-1]) / len(shrunken)
 
     def by_bin(values: Floats, q: float) -> Floats:
@@ -165,6 +171,7 @@ def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "me
     >>> [tick for tick in plots.school_distribution(m).get_legend_handles_labels()[1]][0]
     '3 observed school means'
     """
+    _check_fit(fit)
     kinds = {"mean": "observed", "eb_mean": "shrunken"}
     if of not in kinds:
         raise FastmlError(f"of={of!r} is not one of 'mean', 'eb_mean'")
@@ -218,6 +225,7 @@ def variance_shares(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     >>> [round(float(bar.get_width()), 2) for bar in plots.variance_shares(m).patches]
     [0.96, 0.04, 0.98, 0.02]
     """
+    _check_fit(fit)
     ax = axes_for(ax, 2.4)
     for y, value, parts in (
         (1.0, fit.icc, ("between schools (ICC)", "within schools")),
@@ -271,6 +279,7 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
     from fastml.inference.distributions import chi2_quantile
     from fastml.inference.profiles import relative_deviance
 
+    _check_fit(fit)
     if fit.weights or fit.group_weights or fit.optimum is None:
         kind = "a weighted fit" if fit.optimum is not None else "method 'anova'"
         raise ModelError(f"{kind} has no likelihood to profile; fit by 'reml' or 'ml' without weights")
@@ -348,6 +357,7 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     """
     from scipy.special import betaincinv, ndtr, ndtri
 
+    _check_fit(fit)
     ax = axes_for(ax, 3.6)
     table = fit.groups_arrow()
     z = np.sort((column(table, "mean") - fit.gamma00) / np.sqrt(fit.tau00 + column(table, "se_mean") ** 2))
@@ -395,6 +405,8 @@ def icc_by(table: ResultTable, ax: Axes | None = None, *, level: float | None = 
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['N', 'S']
     """
+    if not hasattr(table, "icc_limits"):
+        raise FastmlError(f"a {type(table).__name__} is no table of fits, as fit_by and fit_survey give them")
     sure, limits = table.icc_limits(level)
     rows = [{**row, "limits": pair} for row, pair in zip(table.shown(), limits, strict=True) if row["icc"] is not None]
     if not rows:

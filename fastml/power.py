@@ -42,7 +42,7 @@ def power_of_t(shift: float, df: float, level: float = 0.95) -> float:
 
     # Given the root of the denominator's chi-square over its df, T is normal. scipy's noncentral t is NaN far out.
     scale, weight = _chi_nodes(df)
-    critical = t_quantile(0.5 * (1.0 + level), df) * scale
+    critical = -t_quantile(0.5 * (1.0 - level), df) * scale
     return float(np.sum(weight * (ndtr(shift - critical) + ndtr(-shift - critical))))
 
 

@@ -25,7 +25,7 @@ from fastml.labels import plain_type
 from fastml.partitions import from_dask
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles, check_roles
 
-__all__ = ["from_engine", "is_lazy", "sums_about"]
+__all__ = ["from_engine", "is_lazy"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,8 +85,7 @@ def from_engine(
     check_roles(outcomes, group, by, dict(tags or {}))
     if type(data).__module__.partition(".")[0] in ("dask", "dask_expr"):
         return from_dask(data, outcomes, group, by, weights, group_weights, tags)
-    asked = Roles((*by, *group), tuple(outcomes), weights, group_weights)
-    frame = _checked(data, asked)
+    frame, asked = _checked(data, Roles((*by, *group), tuple(outcomes), weights, group_weights))
     centres = _rough_means(frame, asked, data)
     table = _collected(sums_about(frame, asked, centres), data)
     _check_weights(table, asked)
@@ -102,8 +101,18 @@ def _engine(data: Any) -> str:
     return type(data).__module__.partition(".")[0].lstrip("_")
 
 
-def _checked(data: Any, asked: Roles) -> Any:
-    """Return the narwhals frame of the needed columns: numbers as doubles, NaN as null."""
+def _inner_name(name: str) -> str:
+    """The name of the data's column here, where the columns of sums have names of their own, none of them so."""
+    return f"_{name}"
+
+
+def _own_name(name: str) -> str:
+    """The name that a column has in the data."""
+    return name.removeprefix("_")
+
+
+def _checked(data: Any, asked: Roles) -> tuple[Any, Roles]:
+    """Return the narwhals frame of the needed columns, and their names in it: numbers as doubles, NaN as null."""
     import narwhals as nw
 
     kind = f"the {_engine(data)} {type(data).__name__}"
@@ -128,8 +137,13 @@ def _checked(data: Any, asked: Roles) -> Any:
             column = column.cast(nw.Int8).cast(nw.Float64) if dtype == nw.Boolean else column.cast(nw.Float64)
             if dtype.is_float():
                 column = nw.when(~column.is_nan()).then(column)
-        made.append(column.alias(name))
-    return frame.select(*made)
+        made.append(column.alias(_inner_name(name)))
+    named = Roles(
+        tuple(map(_inner_name, asked.keys)),
+        tuple(map(_inner_name, asked.outcomes)),
+        *(name and _inner_name(name) for name in (asked.weights, asked.group_weights)),
+    )
+    return frame.select(*made), named
 
 
 def _rough_means(frame: Any, asked: Roles, data: Any) -> list[float]:
@@ -310,7 +324,7 @@ def _labels(table: pa.Table, keys: Sequence[str]) -> list[tuple[Any, ...]]:
 
 def _place(table: pa.Table, asked: Roles, row: int) -> str:
     label = ", ".join(str(table[name][row].as_py()) for name in asked.keys)
-    return f"in {', '.join(asked.keys)} {label}"
+    return f"in {', '.join(map(_own_name, asked.keys))} {label}"
 
 
 def _check_finite(table: pa.Table, asked: Roles, moments: Floats) -> None:
@@ -318,7 +332,7 @@ def _check_finite(table: pa.Table, asked: Roles, moments: Floats) -> None:
         wrong = ~np.isfinite(moments[i]).all(axis=1)
         if wrong.any():
             raise ValueNotAllowedError(
-                f"outcome column {name!r} has an infinite value, or one too large to square, "
+                f"outcome column {_own_name(name)!r} has an infinite value, or one too large to square, "
                 f"{_place(table, asked, int(np.argmax(wrong)))}; recode it to missing or drop the row"
             )
 
@@ -328,7 +342,7 @@ def _check_weights(table: pa.Table, asked: Roles) -> None:
         return
     if asked.group_weights:
         low, high = _column(table, "v_low_"), _column(table, "v_high_")
-        name = asked.group_weights
+        name = _own_name(asked.group_weights)
         wrong = ~np.isnan(low) & ~((low >= SMALLEST_WEIGHT) & (high <= LARGEST_WEIGHT))
         if wrong.any():
             bad = int(np.argmax(wrong))
@@ -348,7 +362,7 @@ def _check_weights(table: pa.Table, asked: Roles) -> None:
     wrong = _column(table, "bad_") > 0.0
     if wrong.any():
         raise ValueNotAllowedError(
-            f"weights column {asked.weights!r} has a negative or infinite weight "
+            f"weights column {_own_name(asked.weights or '')!r} has a negative or infinite weight "
             f"{_place(table, asked, int(np.argmax(wrong)))}; a weight is 0, or from {SMALLEST_WEIGHT:g} to "
             f"{LARGEST_WEIGHT:g}"
         )
@@ -372,7 +386,7 @@ def _statistics(
         labels.append(column.cast(plain_type(column.type)))
     order = sort_order(labels)
     take = as_arrow(order)
-    keys = {name: column.take(take) for name, column in zip(asked.keys, labels, strict=True)}
+    keys = {_own_name(name): column.take(take) for name, column in zip(asked.keys, labels, strict=True)}
     counts = np.zeros((table.num_rows, 3))
     for k, name in enumerate(["rows_", "no_weight_", "zero_weight_"] if asked.weighted else ["rows_"]):
         counts[:, k] = _column(table, name)
@@ -383,12 +397,12 @@ def _statistics(
         keys=pa.table(keys),
         by=by,
         group=group,
-        outcomes=asked.outcomes,
+        outcomes=tuple(map(_own_name, asked.outcomes)),
         counts=counts[order],
         moments=np.take(moments, order, axis=1),
         weighted=None if weighted is None else np.take(weighted, order, axis=1),
         group_weight=group_weight,
-        weights=asked.weights,
-        group_weights=asked.group_weights,
+        weights=asked.weights and _own_name(asked.weights),
+        group_weights=asked.group_weights and _own_name(asked.group_weights),
     )
     return stats.tagged(tags) if tags else stats

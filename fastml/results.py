@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from fastml.errors import ArgumentError, FastmlError
 from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
-from fastml.inference.distributions import check_level
+from fastml.inference.distributions import check_level, half_width
 from fastml.naive import Naive, naive_answers
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
@@ -232,7 +230,8 @@ class OneWayFit(FitInference, FitFaces):
             points. ``eb_se`` is the prediction error, which counts that gamma00 is estimated; ``cond_se`` is lme4's
             condVar under the root, which doesn't; ``u`` is lme4's ranef, how far eb_mean is from gamma00.
         """
-        z = _normal_quantile(level)
+        check_level(level)
+        z = half_width(level)
         groups, size = self.stats.groups(self.outcome), None
         if self.weighting is not None:
             groups, size, _ = self._weighted(self.weighting.scaling)
@@ -321,40 +320,6 @@ class OneWayFit(FitInference, FitFaces):
         """
         return {name: _plain(getattr(self, name)) for name in _FIGURES}
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """The figures as one JSON object; null for what doesn't exist, never NaN.
-
-        Parameters
-        ----------
-        indent : int or None
-
-        Returns
-        -------
-        str
-        """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The figures as a data frame of one row; `dropped` by cause in columns ``dropped_CAUSE``.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        import pandas as pd
-
-        return pd.DataFrame([report.flat(self.to_dict())])
-
-    def to_csv(self) -> str:
-        """The same row as CSV text with a header.
-
-        Returns
-        -------
-        str
-        """
-        row = report.flat(self.to_dict())
-        return report.csv_text([row], list(row))
-
     def __repr__(self) -> str:
         return str(self)
 
@@ -372,8 +337,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return value[0] if len(value) == 1 else list(value)
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _normal_quantile(level: float) -> float:
-    check_level(level)
-    return -NormalDist().inv_cdf(0.5 - 0.5 * float(level))

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError
 
-__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_roles"]
+__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_names", "check_roles"]
 
 # Weights outside of these, and products of them with squares, leave the range of doubles.
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
@@ -23,12 +23,23 @@ class Roles:
     keys, outcomes : tuple of str
         The keys are the by-columns, then the group's.
     weights, group_weights : str or None
+
+    Raises
+    ------
+    ArgumentError
+        A weight that is no column's name.
     """
 
     keys: tuple[str, ...]
     outcomes: tuple[str, ...]
     weights: str | None = None
     group_weights: str | None = None
+
+    def __post_init__(self) -> None:
+        for role, name in (("weights", self.weights), ("group_weights", self.group_weights)):
+            # An empty name, from a shell's variable that isn't set, must not mean "without weights".
+            if name is not None and not (isinstance(name, str) and name):
+                raise ArgumentError(role, name, ["a column's name"])
 
     @property
     def weighted(self) -> bool:
@@ -48,11 +59,7 @@ def check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str]
     FastmlError
     """
     for role, names in (("outcome", outcomes), ("group", group), ("by", by), ("tags", list(tags))):
-        for name in names:
-            if not isinstance(name, str):
-                raise ArgumentError(role, name, ["a column's name"], "rename the column to a string")
-        if len(set(names)) < len(names):
-            raise FastmlError(f"{role}={list(names)!r} names a column twice")
+        check_names(role, names)
     if not outcomes or not group:
         raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
     for first, second, shared in (
@@ -63,3 +70,17 @@ def check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str]
     ):
         if shared:
             raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
+
+
+def check_names(role: str, names: Sequence[Any]) -> None:
+    """Refuse names that are none, or stand twice.
+
+    Raises
+    ------
+    FastmlError
+    """
+    for name in names:
+        if not isinstance(name, str):
+            raise ArgumentError(role, name, ["a column's name"], "rename the column to a string")
+    if len(set(names)) < len(names):
+        raise FastmlError(f"{role}={list(names)!r} names a column twice")

@@ -208,10 +208,7 @@ def check_weights(weights: str | None, group_weights: str | None) -> None:
     ------
     FastmlError
     """
-    for role, name in (("weights", weights), ("group_weights", group_weights)):
-        if name is not None and not isinstance(name, str):
-            raise ArgumentError(role, name, ["a column's name"])
-    if weights and not group_weights:
+    if weights is not None and group_weights is None:
         raise FastmlError(
             f"weights={weights!r} needs group_weights too, the column of the school's own weight (SCHWGT in TIMSS, "
             "W_SCHGRNRABWT in PISA's school file): a two-level model weights schools and, within them, students"

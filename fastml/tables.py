@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from fastml import report
+from fastml.errors import FastmlError
 from fastml.faces import TableFaces
-from fastml.files import replace_file
+from fastml.files import write_parquet
 from fastml.inference.distributions import check_level
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fastml.groupstats import GroupStats
     from fastml.report.grids import Grid
 
-__all__ = ["FitTable", "ResultTable", "fit_table"]
+__all__ = ["FitTable", "ResultTable", "check_by", "fit_table", "or_null"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,9 +129,7 @@ class ResultTable(TableFaces):
         SourceError
             The file can't be written.
         """
-        import pyarrow.parquet as pq
-
-        replace_file(path, lambda file: pq.write_table(self.table, file))
+        write_parquet(self.table, path)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -175,7 +174,8 @@ class FitTable(ResultTable):
         return self._limits(0.95)
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
-        from fastml.inference.intervals import exact_theta, logit_limits
+        from fastml.inference.exact import exact_theta
+        from fastml.inference.intervals import logit_limits
         from fastml.sizes import reduce_sizes
 
         rows = self.to_dict()
@@ -208,7 +208,9 @@ class FitTable(ResultTable):
         _, limits = self.icc_limits(level)
         table = self.table
         for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
-            values = pa.array([_finite(pair[k]) for pair in limits], pa.float64())
+            values = pa.array([or_null(pair[k]) for pair in limits], pa.float64())
+            if name in table.column_names:  # of another level
+                table = table.drop_columns(name)
             table = table.add_column(table.schema.get_field_index("status"), name, values)
         return FitTable(table, self.by, self.stats)
 
@@ -231,6 +233,25 @@ FIGURES: Mapping[str, pa.DataType] = {
     "singular": pa.bool_(),
     "method": pa.string(),
 }  # fmt: skip
+_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"))
+
+
+def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
+    """Refuse by-columns that would stand in the place of a column of the table, or it in theirs.
+
+    Parameters
+    ----------
+    by : iterable of str
+    columns : container of str
+        The table's own; those of a `FitTable` by default.
+
+    Raises
+    ------
+    FastmlError
+    """
+    for name in by:
+        if name in columns:
+            raise FastmlError(f"by column {name!r} has the name of a column of the table of results; rename it")
 
 
 def fit_table(
@@ -262,8 +283,9 @@ def _column(values: Any, dtype: pa.DataType) -> pa.Array:
         finite = np.isfinite(values)
         valid = pa.py_buffer(np.packbits(finite, bitorder="little"))
         return pa.Array.from_buffers(dtype, len(values), [valid, pa.py_buffer(np.where(finite, values, 0.0))])
-    return pa.array(map(_finite, values), dtype)
+    return pa.array(map(or_null, values), dtype)
 
 
-def _finite(value: Any) -> Any:
+def or_null(value: Any) -> Any:
+    """The value, or None for a float that isn't finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

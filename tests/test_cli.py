@@ -92,6 +92,19 @@ BAD = {
     "unknown command": (["fitt"], "No such command 'fitt'"),
     "no file": (["fit"], "Missing argument"),
     "formula": (["fit", "LECTURE", "-y", "bsmmatxx ~ idschool"], "fits the null model 'y ~ 1 + (1 | g)' only"),
+    "two outcomes of one fit": (
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-y", "bsmmatxx", "-g", "idschool"],
+        "-y names 2 columns; a fit has one, and a table of fits, with --by, several",
+    ),
+    "an empty weight": (
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "--weights", ""],
+        "weights='' needs group_weights too",
+    ),
+    "output and groups in one file": (
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x", "--groups", "no/../no/x"],
+        "-o and --groups both name no/x; give each a file of its own",
+    ),
+    "a plan of nothing": (["plan", "--icc", "0.2"], "give --schools or --cluster-size with a target (--se, "),
     "output in no folder": (
         ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x"],
         "can't write to no/x",
@@ -231,6 +244,55 @@ def test_a_full_disk_is_one_line(call: list[object]) -> None:
         command = [sys.executable, "-m", "fastml", *map(str, call)]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "fastml: can't write to stdout: No space left on device\n")
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    rows = "y,g,c\n1,1,1\n2,1,1\n4,2,1\n8,2,1\n"
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    path = folder / "in.csv"
+    path.write_text(rows)
+    (tmp_path / "link").symlink_to(path)
+    call = ["-y", "y", "-g", "g"]
+    design = ["--design", "timss", "-y", "BSMMAT"]
+    for args, output in (
+        (["fit", path, *call, "-o"], path),
+        (["fit", path, *call, "--by", "c", "-o"], path),
+        (["fit", path, *call, "--groups"], path),
+        (["report", f"{folder}/*.csv", *call, "-o"], folder / ".." / "rows" / "in.csv"),
+        (["stats", folder, *call, "-o"], path),
+        (["fit", path, *call, "-o"], tmp_path / "link"),
+        (["survey", path, *design, "-o"], path),
+        (["survey", folder / "in.csv", *design, "--school-file", path, "-o"], path),
+    ):
+        done = run(*args, output)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"fastml: {output} is one of the files to read, and would be replaced; write to another\n"
+        assert path.read_text() == rows
+    assert run("report", folder, *call, "-o", folder / "r.html").returncode == 0  # beside it is no matter
+    assert run("report", folder, *call, "-o", folder / "r.html").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "said"), [(1, 2, "fastml: stdout is closed; name a file with -o\n"), (2, 2, "")]
+)
+def test_a_closed_stream_is_no_traceback(closed: int, status: int, said: str, call: list[object]) -> None:
+    args = [
+        sys.executable,
+        "-m",
+        "fastml",
+        *map(str, call if closed == 1 else ["fit", "no.parquet", "-y", "y", "-g", "g"]),
+    ]
+    shell = ["sh", "-c", f'"$@" {closed}>&-', "sh", *args]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", said)
+
+
+def test_a_table_of_several_outcomes(tmp_path: Path) -> None:
+    data = {"y": [1.0, 2.0, 4.0, 8.0], "z": [1.0, 3.0, 4.0, 9.0], "g": [1, 1, 2, 2], "c": [7, 7, 7, 7]}
+    pq.write_table(pa.table(data), tmp_path / "t.parquet")
+    done = run("fit", tmp_path / "t.parquet", "-y", "y", "-y", "z", "-g", "g", "--by", "c", "--format", "json")
+    assert json.loads(done.stdout) == fastml.fit_by(data, ["y", "z"], "g", by="c").to_dict()
 
 
 def test_a_terminal_that_lacks_a_letter(call: list[object]) -> None:

@@ -103,6 +103,14 @@ class TestStatsAndMerge:
         assert [row["cycle"] for row in rows] == [2019, 2023]
         assert [row["icc"] for row in rows] == pytest.approx(truth["icc"].tolist(), rel=1e-12)
 
+    def test_tags_are_as_they_are_written(self, days: Path, tmp_path: Path) -> None:
+        call = ["stats", days / "0.parquet", "-y", "score", "-g", "school", "-o", tmp_path / "t.s"]
+        tags = {"a": 2019, "b": -5, "c": 0, "d": "007", "e": "٣", "f": "x=y", "g": "-0"}
+        good(*call, *(word for name, value in tags.items() for word in ("--tag", f"{name}={value}")))
+        keys = fastml.GroupStats.read(tmp_path / "t.s").keys
+        assert {name: keys[name][0].as_py() for name in tags} == tags
+        assert "--tag gives 'a' twice, as 1 and '2'" in bad(*call, "--tag", "a=1", "--tag", "a=2")
+
     def test_small_groups_leave_with_a_record(self, days: Path, tmp_path: Path) -> None:
         good("stats", days, "-y", "score", "-g", "school", "--min-group-size", "80", "-o", tmp_path / "s")
         (note,) = fastml.GroupStats.read(tmp_path / "s").notes

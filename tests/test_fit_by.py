@@ -109,6 +109,7 @@ def test_weighted_parts(frame: pd.DataFrame) -> None:
 def test_refusals(frame: pd.DataFrame) -> None:
     split = fastml.group_stats(frame, "math", "school", by="country")
     plain = fastml.group_stats(frame, "math", "school")
+    status = fastml.group_stats(frame.assign(status="public"), "math", "school", by="status")
     for call, message in (
         (lambda: fastml.fit_by(frame, "math", "school"), "name outcome, group and by"),
         (lambda: fastml.fit_by(plain), "the statistics are not split"),
@@ -116,6 +117,10 @@ def test_refusals(frame: pd.DataFrame) -> None:
         (lambda: fastml.fit_by(split, "read"), "the statistics hold no other"),
         (lambda: fastml.fit(split), "are split by country"),
         (lambda: fastml.fit_by(frame, "math", "school", by="school"), "is named as by and as group"),
+        (lambda: fastml.fit_by(frame.assign(t=1), "math", "school", by="t"), "by column 't' has the name of a column"),
+        (lambda: fastml.fit_by(frame[:0], "math", "school", by="country"), "there are no rows to fit; check the files"),
+        (lambda: fastml.fit_by(frame, "math", "school", by="country", filter="math > 1e9"), "there are no rows to fit"),
+        (lambda: fastml.fit_by(status, by="status"), "by column 'status' has the name of a column of the table"),
     ):
         with pytest.raises(FastmlError, match=message):
             call()
@@ -172,6 +177,8 @@ def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, leve
         assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
         assert wide.table.column_names[-3:] == ["ci_low_icc", "ci_high_icc", "status"]
         assert "ci_high_icc" in str(wide).splitlines()[0]
+        again = table.with_intervals(0.5).with_intervals(used)
+        assert again.to_arrow().equals(wide.to_arrow())
     with pytest.raises(FastmlError, match="level"):
         table.icc_limits(1.0)
 

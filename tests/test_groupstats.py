@@ -185,7 +185,7 @@ def test_other_refusals_of_addition() -> None:
     with pytest.raises(FastmlError, match="without labels can't be added"):
         plain + plain
     c, d = (fastml.group_stats({"y": [1.0], "id": [1], "v": [v]}, "y", "id", group_weights="v") for v in (2.0, 3.0))
-    with pytest.raises(FastmlError, match=r"group 1 has group weight .*2\.0.* and .*3\.0.* in the other"):
+    with pytest.raises(FastmlError, match=r"group 1 has group weight 2\.0 in .* and 3\.0 in the other"):
         c + d
     with pytest.raises(TypeError):
         a + 1

@@ -326,6 +326,21 @@ def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
                 assert rows[2].low <= value <= rows[2].high
 
 
+@pytest.mark.parametrize("level", [5e-324, 1e-17, 1e-12, 1e-6])
+@pytest.mark.parametrize("theta", [0.0, 0.8])
+def test_a_profile_at_a_level_next_to_zero_is_the_estimate(theta: float, level: float) -> None:
+    groups = simulated(3, theta=0.8, groups=15)
+    table = groups.table if theta else dataclasses.replace(groups.table, mean=0.0 * groups.table.mean)
+    table = table if theta else dataclasses.replace(table, ss=1e-3 * table.ss)
+    vc = estimate(table, "reml")
+    assert vc.singular == (theta == 0.0)
+    for parameter, value in (("tau00", vc.tau00), ("sigma2", vc.sigma2), ("icc", vc.theta / (1.0 + vc.theta))):
+        made = interval(table, vc, parameter, level, "profile")
+        assert made.low <= value * (1.0 + 1e-12)
+        assert made.high >= value * (1.0 - 1e-12)
+        assert made.high - made.low == pytest.approx(0.0, abs=10.0 * level + 1e-7)  # rounding of a deviance of 0
+
+
 def test_what_follows_from_a_parameter_follows_in_its_interval() -> None:
     table = simulated(8, theta=0.5).table
     vc = estimate(table)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import count
+from pathlib import Path
 
 import mpmath as mp
 import numpy as np
+import pyarrow as pa
 import pytest
 from tables import grouped, simulated
 
@@ -100,6 +104,26 @@ def test_what_no_size_reaches() -> None:
     assert plan(0.2, n_groups=50, se=0.064).group_size > 100
 
 
+def test_the_search_goes_to_its_end() -> None:
+    # sd^2 deff/(25 J) with deff 5.8: for 0.0017 about 803 million schools, past the last power of 2 before the end.
+    found = plan(0.2, group_size=25, sd=100.0, se=0.0017).n_groups
+    assert found == math.ceil(1e4 * 5.8 / 25 / 0.0017**2)
+    last = plan(0.2, 10**9, 25, sd=100.0).se
+    assert plan(0.2, group_size=25, sd=100.0, se=last).n_groups == 10**9
+    assert plan(0.2, group_size=25, sd=100.0, arms=2, se=2.0 * last).n_groups == 10**9
+    with pytest.raises(ModelError, match="stays above"):
+        plan(0.2, group_size=25, sd=100.0, se=0.999 * last)
+
+
+def test_numbers_of_any_kind_are_plain_in_the_plan(tmp_path: Path) -> None:
+    made = plan(Fraction(1, 4), np.int64(50), np.int32(25), sd=100, arms=2.0, level=np.float32(0.5), difference=7)  # type: ignore[arg-type]
+    assert made == plan(0.25, 50, 25, sd=100.0, arms=2, level=0.5, difference=7.0)
+    assert json.loads(made.to_json()) == made.to_dict()
+    made.write(tmp_path / "plan.parquet")
+    single = plan(0.25, 50, 1)  # without an interval of the icc, and a difference
+    assert pa.concat_tables([made.to_arrow(), single.to_arrow()])["icc_low"].to_pylist() == [made.icc_low, None]
+
+
 def test_icc_interval_is_the_one_of_a_sample_with_those_mean_squares() -> None:
     made = plan(0.3, 12, 8)
     theta = 0.3 / 0.7
@@ -109,6 +133,19 @@ def test_icc_interval_is_the_one_of_a_sample_with_those_mean_squares() -> None:
     exact = interval(table, estimate(table), "icc")
     assert (made.icc_low, made.icc_high) == pytest.approx((exact.low, exact.high), rel=1e-11)
     assert math.isnan(plan(0.3, 12, 1).icc_width)
+
+
+def test_a_level_next_to_one_takes_its_quantiles_from_the_tail() -> None:
+    level = 1.0 - 2.0**-45
+    made = plan(0.3, 2, 8, level=level, difference=1e14)
+    assert made.df == 1.0  # where t is Cauchy
+    cauchy = 1.0 / math.tan(math.pi * 2.0**-46)
+    assert made.margin == pytest.approx(cauchy * made.se, rel=1e-12)
+    # F(1, 14) is t(14) squared: twice its tail.
+    upper = float(mp.findroot(lambda t: 2**46 * mp.betainc(7, 0.5, 0, 14 / (14 + t * t), regularized=True) - 1, 30))
+    theta = 0.3 / 0.7
+    low = max(0.0, ((1.0 + 8.0 * theta) / upper**2 - 1.0) / 8.0)
+    assert made.icc_low == pytest.approx(low / (1.0 + low), rel=1e-12)
 
 
 def test_from_a_fit() -> None:

@@ -60,7 +60,7 @@ def test_plan_in_every_form(tmp_path: Path) -> None:
     [
         (["--icc", 1.2, "--cluster-size", 25], "icc=1.2 can't be: it is a number from 0 to below 1"),
         (["--icc", 0.2, "--cluster-size", 25], "targets='none' can't be: it is exactly one of difference, se, margin"),
-        (["--icc", 0.2], "n_groups=None can't be: it is a number of schools; give it or group_size"),
+        (["--icc", 0.2], "give --schools or --cluster-size with a target"),
         (["--icc", 0.2, "--schools", 50, "--se", 0.06], "no group_size reaches se=0.06: it stays above 0.06325"),
         (["--icc", "x"], "Invalid value for '--icc'"),
         ([], "Missing option '--icc'"),

@@ -54,6 +54,24 @@ def assert_whole(ax: Axes) -> None:
     assert drawn.y1 < room.y1 + 1.0
 
 
+@pytest.mark.parametrize("max_bars", [0, 1, 19])
+def test_bands_of_fewer_schools_than_bands(max_bars: int, fit: fastml.OneWayFit) -> None:
+    ax = plots.caterpillar(fit, max_bars=max_bars)
+    (middle,) = [line for line in ax.lines if line.get_label() == "Shrunken mean, median"]
+    # A band for each of the 20 schools, in order.
+    assert np.array_equal(middle.get_ydata(), np.sort(fit.groups()["eb_mean"]))
+
+
+def test_results_of_another_kind_are_refused(fit: fastml.OneWayFit) -> None:
+    data = {"y": [1.0, 2.0, 4.0, 8.0], "g": [1, 1, 2, 2], "c": [7, 7, 7, 7]}
+    table = fastml.fit_by(data, "y", "g", by="c")
+    for draw in (plots.caterpillar, plots.school_distribution, plots.variance_shares, plots.icc_profile, plots.qq):
+        with pytest.raises(fastml.FastmlError, match=r"a FitTable is not one fit; draw what fit gives"):
+            draw(table)
+    with pytest.raises(fastml.FastmlError, match="a OneWayFit is no table of fits"):
+        plots.icc_by(fit)
+
+
 def test_caterpillar_has_a_bar_and_a_dot_for_every_school_in_order(fit: fastml.OneWayFit) -> None:
     ax = plots.caterpillar(fit)
     table = fit.groups().sort_values("eb_mean")

@@ -320,3 +320,24 @@ def test_no_engine_is_imported_for_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["rows_", "w_", "W_", "n0_", "m0_", "key0_", "bad_", "v_low_", "_w_"])
+@pytest.mark.parametrize("role", ["outcome", "group", "weights", "group_weights"])
+def test_columns_named_as_those_of_the_sums(role: str, name: str) -> None:
+    import duckdb
+    import polars as pl
+
+    data = {"y": [1.0, 2.0, 4.0, 8.0, 3.0, 5.0], "s": [1, 1, 2, 2, 3, 3], "w": [1.0, 2.0, 1.0, 2.0, 1.0, 3.0]}
+    data["v"] = [2.0, 2.0, 3.0, 3.0, 4.0, 4.0]
+    roles = {"outcome": "y", "group": "s", "weights": "w", "group_weights": "v"}
+    renamed = pa.table({name if column == roles[role] else column: values for column, values in data.items()})
+    call = roles | {role: name}
+    memory = fastml.fit(renamed, **call)
+    for lazy in (duckdb.from_arrow(renamed), pl.from_arrow(renamed).lazy()):
+        found = fastml.fit(lazy, **call)
+        assert (found.outcome, found.group, found.weights, found.group_weights) == (
+            memory.outcome, memory.group, memory.weights, memory.group_weights
+        )  # fmt: skip
+        for figure in ("gamma00", "tau00", "sigma2", "se_gamma00"):
+            assert math.isclose(getattr(found, figure), getattr(memory, figure), rel_tol=1e-10, abs_tol=1e-10)

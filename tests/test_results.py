@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import fastml
@@ -72,6 +75,32 @@ def test_one_row_frame_and_csv(fit: OneWayFit) -> None:
     values = dict(zip(header.split(","), row.split(","), strict=True))
     assert float(values["tau00"]) == fit.tau00
     assert rest == ""
+
+
+def test_every_fit_has_the_same_columns_of_the_same_types(boundary: OneWayFit) -> None:
+    data = {"y": [1.0, 9.0, 2.0, 8.0, 5.5, 7.0], "id": [1, 1, 2, 2, 3, 3], "w": [1.0] * 6}
+    weighted = fastml.fit({**data, "v": [2.0] * 6}, "y", "id", weights="w", group_weights="v")
+    assert boundary.to_arrow()["se_tau00"].to_pylist() == [None]
+    types = {field.name: field.type for field in fastml.fit(data, "y", "id").to_arrow().schema}
+    for other in (boundary, weighted):
+        found = {field.name: field.type for field in other.to_arrow().schema}
+        assert types.items() <= found.items()
+        assert set(found) - set(types) <= {"dropped_weights", "dropped_zero_weight"}
+    both = pa.concat_tables([boundary.to_arrow(), fastml.fit(data, "y", "id", method="anova").to_arrow()])
+    assert both["loglik"].to_pylist() == [boundary.loglik, None]
+
+
+@pytest.mark.parametrize("level", [np.float32(0.5), Fraction(1, 2)])
+def test_intervals_in_every_form_at_a_level_of_any_kind(fit: OneWayFit, level: Any, tmp_path: Path) -> None:
+    made = fit.with_intervals(level)
+    low, high = fit.ci("icc", 0.5)
+    assert json.loads(made.to_json()) == made.to_dict()
+    made.write(tmp_path / "fit.parquet")
+    for row in (made.to_dict(), made.to_frame().iloc[0], made.to_arrow().to_pylist()[0],
+                pq.read_table(tmp_path / "fit.parquet").to_pylist()[0]):  # fmt: skip
+        assert (row["level"], row["ci_low_icc"], row["ci_high_icc"]) == (0.5, low, high)
+    with pytest.raises(FastmlError, match="level=2 can't be"):
+        fit.with_intervals(2)
 
 
 def test_groups(fit: OneWayFit) -> None:

@@ -14,11 +14,11 @@ PACKAGE = ROOT / "fastml"
 
 # From the roof to the ground, as in the design: a module imports from those below it only.
 ORDER = [
-    "__main__", "cli", "commands", "planning_command", "delivery", "__init__", "api", "fitting", "survey",
+    "__main__", "cli", "commands", "planning_command", "options", "delivery", "__init__", "api", "fitting", "survey",
     "survey.fits", "survey.jackknife", "survey.columns", "survey.parts", "survey.schoolfile", "survey.rows",
     "survey.roles", "designs", "survey.table", "tables", "results", "fit_inference", "planning", "power",
-    "faces", "report.page", "report.sentences", "plots", "report.canvas", "parts", "naive", "shrinkage",
-    "inference.conventions", "inference.intervals", "inference.bootstrap", "inference.hypotheses",
+    "faces", "record", "report.page", "report.sentences", "plots", "report.canvas", "parts", "naive", "shrinkage",
+    "inference.conventions", "inference.intervals", "inference.exact", "inference.bootstrap", "inference.hypotheses",
     "inference.rlrt", "inference.draws", "inference.profiles", "inference", "inference.distributions",
     "survey.pooling", "survey.replication", "weighted", "scaling", "batch", "varcomp", "sizes", "intake",
     "pushdown", "partitions", "gather", "tile", "groupstats", "merging", "exchange", "encoding", "columns", "keys",

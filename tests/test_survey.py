@@ -10,6 +10,7 @@ from pathlib import Path
 import naive_survey
 import numba
 import numpy as np
+import pyarrow as pa
 import pytest
 from surveys import FIGURES, PV, SMALL_PISA, compare, naive_timss, only, pisa, timss, together
 
@@ -255,6 +256,19 @@ def test_a_sandwich_needs_no_zones() -> None:
         per_school = np.array([influence[data["IDSCHOOL"] == s].sum() for s in np.unique(data["IDSCHOOL"])]) / t.sum()
         true = math.sqrt(J / (J - 1) * np.sum((per_school - per_school.mean()) ** 2))
         assert math.isclose(row[f"se_{name}"], true, rel_tol=1e-10), name
+
+
+def test_a_level_next_to_one_takes_its_quantile_from_the_tail() -> None:
+    data = {name: column[np.isin(timss(9)["IDSCHOOL"], (5001, 5002))] for name, column in timss(9).items()}
+    table = fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", "timss", se="sandwich", level=1.0 - 2.0**-45)
+    row = only(table)
+    assert row["df_mean"] == 1.0  # where t is Cauchy
+    reach = row["se_mean"] / math.tan(math.pi * 2.0**-46)
+    assert math.isclose(row["ci_high_mean"] - row["mean"], reach, rel_tol=1e-11)
+    row = {**row, "icc": 0.5, "se_icc": 0.1, "df_icc": 1.0}
+    table = type(table)(pa.Table.from_pylist([row], metadata=table.table.schema.metadata), ())
+    ((low, high),) = table.icc_limits()[1]
+    assert math.isclose(high - low, 0.2 / math.tan(math.pi * 2.0**-46), rel_tol=1e-11)
 
 
 # Countries.

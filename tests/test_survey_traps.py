@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import naive_survey
 import numpy as np
@@ -51,6 +52,14 @@ def test_a_school_whose_weight_is_missing_is_one_that_the_file_lacks() -> None:
     without = {name: column[3:] for name, column in schools.items()}
     rows = [only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=x)) for x in (some, without)]
     assert rows[0] == rows[1]
+
+
+def test_rows_of_the_school_file_without_an_id_are_no_school() -> None:
+    students, schools = pisa()
+    truth = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools).to_dict()
+    ids, weights = schools["CNTSCHID"].tolist(), schools["W_SCHGRNRABWT"].tolist()
+    more = pa.table({"CNTSCHID": [None, *ids, None, None], "W_SCHGRNRABWT": [3.0, *weights, 5.0, -1.0]})
+    assert fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=more).to_dict() == truth
 
 
 def test_a_school_weight_in_the_rows_that_varies_within_a_school() -> None:
@@ -265,10 +274,16 @@ def test_several_files(tmp_path: Path) -> None:
         (change(), {"group": "IDCLASS"}, "'IDCLASS' is not in"),
         (change(), {"by": "IDSCHOOL"}, "'IDSCHOOL' is named as by and as group"),
         (change(), {"by": "JKREP"}, "'JKREP' is named as by and as half"),
+        (
+            {**timss(), "mean": timss()["IDCNTRY"]},
+            {"by": "mean"},
+            "by column 'mean' has the name of a column of the table of results; rename",
+        ),
         (change(), {"outcome": "JKZONE", "missing": ()}, "'JKZONE' is named as zone and as outcome"),
         (change(), {"by": ["IDCNTRY", "IDCNTRY"]}, "by=.* must name one column or several different ones"),
         (change(), {"average": True}, "average=True is a mean over parts: name their column"),
         (change(), {"missing": "9"}, "missing='9' can't be: it is a number or a list"),
+        (change(), {"missing": True}, "missing=True can't be: it is a number or a list"),
         (change(), {"threads": 0}, "threads=0 is not a number of threads"),
         (change(), {"filter": "IDSCHOOL >"}, "filter 'IDSCHOOL >' can't be read"),
     ],
@@ -351,6 +366,15 @@ def test_whole_numbers_that_end_at_nine_are_refused_until_it_is_said_what_they_a
     assert row["dropped_outcome"] == 2
     as_score = only(fastml.fit_survey(data, "BOOKS", "timss", missing=()))
     assert as_score["mean"] == pytest.approx(np.average(data["BOOKS"], weights=data["TOTWGT"]), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "kind", [np.int64, np.float32, lambda code: [np.int8(code)], lambda code: np.array([code]), lambda c: {c}]
+)
+def test_codes_of_any_kind_of_number(kind: Any) -> None:
+    data = {**timss(), "ITEM": np.arange(len(timss()["IDSCHOOL"])) % 10.0}
+    found = fastml.fit_survey(data, "ITEM", "timss", missing=kind(9)).to_dict()
+    assert found == fastml.fit_survey(data, "ITEM", "timss", missing=9).to_dict()
 
 
 def test_codes_in_the_middle_of_scores_are_scores() -> None:

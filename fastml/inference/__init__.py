@@ -25,7 +25,6 @@ __all__ = [
     "StandardErrors",
     "degrees_of_freedom",
     "expected_information",
-    "expected_standard_errors",
     "interior_errors",
     "interior_satterthwaite",
     "kenward_roger",
@@ -217,29 +216,6 @@ def standard_errors(vc: VarianceComponents) -> StandardErrors:
         return StandardErrors(math.nan, vc.sigma2 * math.sqrt(2.0 / vc.dof), math.nan)
     se_tau00, se_sigma2, se_icc = interior_errors(vc.terms, vc.theta, vc.dof, vc.method == "reml")
     return StandardErrors(float(vc.sigma2 * se_tau00), float(vc.sigma2 * se_sigma2), float(se_icc))
-
-
-def expected_standard_errors(table: SizeTable, vc: VarianceComponents) -> StandardErrors:
-    """Standard errors of tau00, sigma2 and the icc from the expected information, as SAS and HLM can print.
-
-    Parameters
-    ----------
-    table : SizeTable
-    vc : VarianceComponents
-
-    Returns
-    -------
-    StandardErrors
-    """
-    if vc.singular or vc.method == "anova":
-        return standard_errors(vc)
-    covariance = scaled_inverse(expected_information(table, vc))
-    by_icc = np.array([1.0, -vc.theta]) / (1.0 + vc.theta) ** 2
-    return StandardErrors(
-        se_tau00=vc.sigma2 * math.sqrt(covariance[0, 0]),
-        se_sigma2=vc.sigma2 * math.sqrt(covariance[1, 1]),
-        se_icc=math.sqrt(by_icc @ covariance @ by_icc),
-    )
 
 
 def _satterthwaite(vc: VarianceComponents) -> float:

@@ -193,8 +193,8 @@ def bca_limits(values: Floats, estimate: float, level: float, a: float) -> tuple
                          "use method='bootstrap' (percentile)")  # fmt: skip
     z0 = normal_quantile(below)
     limits = []
-    for p in (0.5 * (1.0 - level), 0.5 * (1.0 + level)):
-        z = z0 + normal_quantile(p)
+    reach = normal_quantile(0.5 * (1.0 - level))
+    for z in (z0 + reach, z0 - reach):
         shrink = 1.0 - a * z
         # Past its pole the correction has no meaning: the end of the draws is all there is to say.
         q = (1.0 - normal_tail(z0 + z / shrink)) if shrink > 0.0 else float(z > 0.0)

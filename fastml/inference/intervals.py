@@ -24,17 +24,15 @@ from fastml.inference.distributions import (
     check_level,
     chi2_quantile,
     chi2_upper,
-    f_quantile,
-    f_upper,
     normal_quantile,
-    root,
     t_quantile,
 )
+from fastml.inference.exact import exact_theta
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents, estimate
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "between_ratio", "exact_theta", "interval",
+__all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "interval",
            "intervals", "logit_limits", "robust_interval"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -59,7 +57,6 @@ PARAMETERS = tuple(DEFAULT_METHOD)
 _OF_THETA = ("theta", "icc", "deff", "deft", "n_eff", "reliability")
 _BASE = {"tau_sd": "tau00", "sigma": "sigma2"} | dict.fromkeys(_OF_THETA, "theta")
 
-CUT_AT_ZERO = "the group means differ less than chance alone would have them: both ends are cut at no variance"
 CUT_BELOW = "the lower end is cut at 0"
 NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exact' does"
 
@@ -88,69 +85,6 @@ class Interval:
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.low, self.high))
-
-
-def between_ratio(table: SizeTable, theta: float) -> tuple[float, float]:
-    """Weighted between-group mean square over the within one, and its derivative by theta.
-
-    Parameters
-    ----------
-    table : SizeTable
-    theta : float
-
-    Returns
-    -------
-    f, slope : float
-        f = [sum w (mean - gamma)^2/(J - 1)]/MSW, w = n/(1 + n theta), which is F(J - 1, N - J) at the true theta
-        whatever the sizes, and falls as theta grows (Wald 1940; Harville and Fenech 1985).
-    """
-    w = table.size / (1.0 + table.size * theta)
-    cw = table.count * w
-    gamma = float(np.sum(cw * table.mean) / np.sum(cw))
-    squares = w * (table.ss + table.count * (table.mean - gamma) ** 2)
-    msw = table.ssw / (table.n_obs - table.n_groups)
-    scale = 1.0 / ((table.n_groups - 1) * msw)
-    return scale * float(np.sum(squares)), -scale * float(np.sum(w * squares))
-
-
-def exact_theta(table: SizeTable, level: float) -> tuple[float, float, str]:
-    """Exact confidence interval of theta = tau00/sigma2 for groups of any sizes, both ends cut at 0.
-
-    Parameters
-    ----------
-    table : SizeTable
-    level : float
-
-    Returns
-    -------
-    low, high : float
-    note : str
-    """
-    df = float(table.n_groups - 1), float(table.n_obs - table.n_groups)
-    tail = 0.5 * (1.0 - level)
-    low = _theta_at(table, f_upper(tail, *df))
-    high = _theta_at(table, f_quantile(tail, *df))
-    return low, high, CUT_AT_ZERO if high == 0.0 else ""
-
-
-def _theta_at(table: SizeTable, quantile: float) -> float:
-    """Theta whose between ratio is `quantile`, or 0 where that is not reached."""
-    at_zero, _ = between_ratio(table, 0.0)
-    if at_zero <= quantile:
-        return 0.0
-    # w < 1/theta, so the ratio is below its own sum of squares about any centre, over theta.
-    centre = float(np.sum(table.count * table.mean) / table.n_groups)
-    spread = float(np.sum(table.ss + table.count * (table.mean - centre) ** 2))
-    msw = table.ssw / (table.n_obs - table.n_groups)
-    top = spread / ((table.n_groups - 1) * msw * quantile)
-
-    def excess(theta: float) -> tuple[float, float]:
-        # The inverse of the ratio is linear in theta for equal sizes and nearly so for others.
-        f, slope = between_ratio(table, theta)
-        return quantile / f - 1.0, -quantile * slope / f**2
-
-    # The bound may fall a rounding short of the root.
-    return root(excess, 0.0, top * (1.0 + 1e-12), 0.0)
 
 
 def interval(
@@ -328,7 +262,7 @@ class _Intervals:
         seed: int | np.random.Generator | None,
     ) -> None:
         check_level(level)
-        self.table, self.vc, self.level, self.df = table, vc, level, df
+        self.table, self.vc, self.level, self.df = table, vc, float(level), df
         self.errors: StandardErrors | None = None  # robust ones; else the observed information's
         self.mean_df = math.inf  # of gamma00's Wald interval
         self._draws, self._seed = draws, seed

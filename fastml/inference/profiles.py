@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ModelError
-from fastml.inference.distributions import chi2_upper, root
+from fastml.inference.distributions import chi2_quantile, chi2_upper, root
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
 
@@ -28,6 +28,9 @@ Floats = npt.NDArray[np.float64]
 _Edge = Callable[[Floats, Floats, Floats, Floats], Floats]
 
 _VALUE, _SLOPE, _GAMMA, _W1, _R = range(5)
+
+# A set within less of the minimum (a level of 1e-16) is, to rounding, the estimate.
+SMALLEST_DROP = 1e-32
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class ProfileSet:
         """
         low, high = piece
         # u = log(theta + shift), so that 0 is an ordinary end.
-        shift = 0.0 if low > 0.0 else 1.0 / (float(self.table.size[-1]) * math.sqrt(self.table.n_groups))
+        shift = 0.0 if low > 0.0 else min(high, 1.0 / (float(self.table.size[-1]) * math.sqrt(self.table.n_groups)))
         u_low, u_high = math.log(low + shift), math.log(high + shift)
         middle, half = 0.5 * (u_low + u_high), 0.5 * (u_high - u_low)
 
@@ -178,6 +181,8 @@ class ProfileSet:
                 side[np.abs(angle) < 0.5 * math.pi] = start
             left, mid, right = sign * value(wrapped, side)
             best = max(best, float(left), float(mid), float(right))
+            if not (math.isfinite(left) and math.isfinite(right)):
+                break  # next to theta = 0, whose log has no parabola
             bend = left - 2.0 * mid + right
             if not bend < 0.0:
                 break
@@ -258,7 +263,7 @@ def profile_set(table: SizeTable, vc: VarianceComponents, level: float) -> Profi
     if vc.optimum is None:
         raise ModelError("method='anova' has no likelihood to profile; use method='exact' or 'bootstrap'")
     restricted = vc.method == "reml"
-    drop = chi2_upper(1.0 - level, 1.0)
+    drop = max(SMALLEST_DROP, chi2_upper(1.0 - level, 1.0) if level > 0.5 else chi2_quantile(level, 1.0))
 
     def rows(*thetas: float) -> Floats:
         return _curve(table, np.array(thetas), vc.theta, vc.dof, restricted)

@@ -7,7 +7,6 @@ import math
 import re
 import warnings
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["BAND", "BLUE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "bins", "column",
-           "density", "half_width", "inline_svg", "legend_above", "plain", "school_names"]  # fmt: skip
+           "density", "inline_svg", "legend_above", "plain", "school_names"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,11 +85,6 @@ def plain(name: object, longest: int = 40) -> str:
     """A name as it is: cut where too long, and no dollar sign read as the start of a formula."""
     text = " ".join(str(name).split())
     return (text if len(text) <= longest else text[: longest - 1] + "…").replace("$", r"\$")
-
-
-def half_width(level: float) -> float:
-    """Half the width of a normal interval, in standard errors."""
-    return NormalDist().inv_cdf(0.5 + 0.5 * level)
 
 
 def density(x: Floats, centre: float, sd: float) -> Floats:

@@ -55,6 +55,8 @@ def csv_options(options: Mapping[str, Any] | CsvOptions | None) -> CsvOptions:
     """
     if options is None or isinstance(options, CsvOptions):
         return options or CsvOptions()
+    if not isinstance(options, Mapping):
+        raise ArgumentError("csv_options", options, ["a mapping such as {'delimiter': ';'}"])
     allowed = list(CsvOptions.__dataclass_fields__)
     for name in options:
         if name not in allowed:

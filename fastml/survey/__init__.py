@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
+from numbers import Real
 from typing import Any
 
 from fastml._version import __version__
@@ -24,7 +25,8 @@ from fastml.survey.parts import Part
 from fastml.survey.roles import Roles, find_roles
 from fastml.survey.rows import CleanRows, check_codes, open_rows
 from fastml.survey.schoolfile import SchoolWeights, read_school_weights
-from fastml.survey.table import SurveyTable, survey_table
+from fastml.survey.table import COLUMNS, SurveyTable, survey_table
+from fastml.tables import check_by
 from fastml.threads import thread_count
 
 __all__ = ["fit_survey"]
@@ -133,6 +135,7 @@ def fit_survey(
     school_source = replace(reading, filter=None, progress=False).rows(school_data)
     with_file, replicated = school_data is not None, choices.se == "replicate"
     roles = find_roles(source, outcomes, choices.design, by, group, with_file, replicated)
+    check_by(roles.by, COLUMNS)
     schools = read_school_weights(school_source, source, roles, choices.design) if with_file else None
     rows = open_rows(source, roles, choices.design.missing)
     parts, dropped_by = _gather(rows, roles, schools, choices, threads)
@@ -163,9 +166,10 @@ def _choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing:
     if folded not in SES:
         raise ArgumentError("se", se, SES)
     check_level(level)
-    codes = missing if isinstance(missing, Sequence) and not isinstance(missing, str) else [missing]
-    codes = [] if missing is None else codes
-    if not all(isinstance(code, int | float) for code in codes):
+    codes: list[Any] = [] if missing is None else [missing]
+    if isinstance(missing, Iterable) and not isinstance(missing, str):
+        codes = list(missing)
+    if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
         raise RangeError("missing", missing, "a number or a list of numbers")
     chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
     return Choices(chosen, scaling, str(folded), vcov, float(level))

@@ -151,7 +151,7 @@ def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, fl
 def _columns(name: str, pooled: Pooled, level: float) -> dict[str, float]:
     half = math.nan
     if pooled.df > 0.0 and not math.isnan(pooled.se):
-        half = t_quantile(0.5 + 0.5 * level, pooled.df) * pooled.se
+        half = -t_quantile(0.5 * (1.0 - level), pooled.df) * pooled.se
     return {
         name: pooled.estimate,
         f"se_{name}": pooled.se,

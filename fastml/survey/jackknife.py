@@ -32,19 +32,14 @@ def jackknife_parts(
 
     Parameters
     ----------
-    rows : CleanRows
-    roles : Roles
+    rows, roles, schools, threads
+        As in `fastml.survey.columns.column_parts`.
     design : Jackknife
-    schools : SchoolWeights or None
-        Where the school's weight isn't in the rows.
-    threads : int
 
     Returns
     -------
-    parts : list of Part
-        Sorted by label.
-    dropped_by : int
-        Rows without a by-label, which belong to no part.
+    parts, dropped_by
+        As there.
 
     Raises
     ------

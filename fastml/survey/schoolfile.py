@@ -103,8 +103,8 @@ def read_school_weights(school_data: Any, data: Any, roles: Roles, design: Desig
         product = np.prod([as_floats(batch.column(column)) for column in weights], axis=0)
         labels = zip(*(batch.column(k).to_pylist() for k in keys), strict=True)
         for label, value in zip(labels, product.tolist(), strict=True):
-            if value != value:
-                continue
+            if value != value or None in label:
+                continue  # no school's weight, or the weight of none
             if not 0.0 < value < float("inf"):
                 raise ValueNotAllowedError(
                     f"school weight {name!r} is {value:g} for {_words(keys, label)}; it must be a finite number above 0"

@@ -14,14 +14,14 @@ from fastml import report
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.report.sentences import table_sentences
 from fastml.survey.replication import FIGURES
-from fastml.tables import ResultTable
+from fastml.tables import ResultTable, or_null
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.report.grids import Grid
 
-__all__ = ["SurveyTable", "survey_table"]
+__all__ = ["COLUMNS", "SurveyTable", "survey_table"]
 
 
 class SurveyTable(ResultTable):
@@ -78,7 +78,7 @@ class SurveyTable(ResultTable):
         for row in self.to_dict():
             half = math.nan
             if row["se_icc"] is not None and row["df_icc"]:
-                half = t_quantile(0.5 + 0.5 * level, row["df_icc"]) * row["se_icc"]
+                half = -t_quantile(0.5 * (1.0 - level), row["df_icc"]) * row["se_icc"]
             icc = math.nan if row["icc"] is None else row["icc"]
             made.append((icc - half, icc + half))
         return level, made
@@ -162,7 +162,7 @@ class SurveyTable(ResultTable):
 _SHOWN = ("mean", "gamma00", "tau00", "sigma2", "icc")
 _POOLED = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")
 _DROPPED = ("n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome")
-_COLUMNS: Mapping[str, pa.DataType] = {
+_TYPES: Mapping[str, pa.DataType] = {
     "outcome": pa.string(),
     "n_obs": pa.int64(),
     "n_groups": pa.int64(),
@@ -171,6 +171,8 @@ _COLUMNS: Mapping[str, pa.DataType] = {
     "status": pa.string(),
     "notes": pa.string(),
 }
+COLUMNS = frozenset((*_TYPES, "provenance"))
+"""What a by-column can't be called."""
 
 
 def survey_table(
@@ -193,10 +195,6 @@ def survey_table(
     """
     types = {name: t.value_type if pa.types.is_dictionary(t) else t for name, t in by_types.items()}
     metadata = {b"fastml": json.dumps(provenance, ensure_ascii=False).encode()}
-    schema = pa.schema({**types, **_COLUMNS}, metadata)
-    columns = [pa.array((_finite(row.get(name)) for row in rows), schema.field(name).type) for name in schema.names]
+    schema = pa.schema({**types, **_TYPES}, metadata)
+    columns = [pa.array((or_null(row.get(name)) for row in rows), schema.field(name).type) for name in schema.names]
     return SurveyTable(pa.table(columns, schema=schema), tuple(by_types))
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
