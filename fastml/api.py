@@ -11,6 +11,7 @@ from fastml.fitting import fit_cells, fit_stats
 from fastml.groupstats import GroupStats
 from fastml.intake import Reading, saved_statistics, statistics
 from fastml.results import OneWayFit
+from fastml.roles import Roles
 from fastml.scaling import Weighting, check_options, check_weights
 from fastml.tables import FitTable, check_by
 
@@ -225,16 +226,8 @@ def group_stats(
     >>> (monday + tuesday).groups().n.tolist()
     [2, 3]
     """
-    stats = statistics(
-        data,
-        _names(outcome),
-        _names(group),
-        _names(by),
-        weights=weights,
-        group_weights=group_weights,
-        tags=tags,
-        reading=Reading(filter, threads, csv_options, progress),
-    )
+    roles = Roles(_names(outcome), _names(group), _names(by), weights, group_weights, tags)
+    stats = statistics(data, roles, Reading(filter, threads, csv_options, progress))
     return stats if min_group_size is None else stats.without_small(min_group_size)
 
 
@@ -269,9 +262,7 @@ def _statistics(
         raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
     if not isinstance(outcome, str):
         raise ArgumentError("outcome", outcome, ["one column's name"])
-    return statistics(
-        data, [outcome], _names(group), weights=weights, group_weights=group_weights, reading=reading
-    )  # fmt: skip
+    return statistics(data, Roles([outcome], _names(group), (), weights, group_weights), reading)
 
 
 def _split_statistics(
@@ -293,9 +284,7 @@ def _split_statistics(
     if outcome is None or group is None or not _names(by):
         raise FastmlError("name outcome, group and by: fit_by(data, 'score', 'school', by='country')")
     check_by(_names(by))  # before all rows are read
-    return statistics(
-        data, _names(outcome), _names(group), _names(by), weights=weights, group_weights=group_weights, reading=reading
-    )
+    return statistics(data, Roles(_names(outcome), _names(group), _names(by), weights, group_weights), reading)
 
 
 def _check_held(stats: GroupStats, group: Names | None, weights: str | None, group_weights: str | None) -> None:

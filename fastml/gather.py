@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from typing import Any
@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from fastml.columns import check_numeric, repeat_tag
 from fastml.encoding import TileKeys
-from fastml.errors import ArgumentError, ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import GroupStats
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import take
-from fastml.roles import Roles, check_roles
+from fastml.roles import Roles
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
 from fastml.tile import Part, measure
@@ -33,28 +33,14 @@ Floats = npt.NDArray[np.float64]
 TILE_ROWS = 1 << 20
 
 
-def from_source(
-    data: Any,
-    outcomes: Sequence[str],
-    group: Sequence[str],
-    by: Sequence[str] = (),
-    *,
-    weights: str | None = None,
-    group_weights: str | None = None,
-    tags: Mapping[str, Any] | None = None,
-    threads: int | None = None,
-) -> GroupStats:
+def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> GroupStats:
     """Read data once and gather its group statistics: source -> keys -> moments.
 
     Parameters
     ----------
     data : anything `fastml.sources.open_source` takes
-    outcomes, group, by : sequence of str
-        Columns.
-    weights, group_weights : str, optional
-        Columns of the rows' and the groups' weights.
-    tags : mapping, optional
-        Constant key columns to add in front of the group's, so that school 5007 of 2019 isn't school 5007 of 2023.
+    roles : Roles
+        By-columns that are tags are left to `fastml.intake.statistics`.
     threads : int, optional
         Threads to read with; else the environment variable FASTML_NUM_THREADS, else one for each processor, up to 8.
         The result is the same for any number, bit for bit.
@@ -71,26 +57,18 @@ def from_source(
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
     threads = thread_count(threads)
-    if tags is not None and not isinstance(tags, Mapping):
-        raise ArgumentError("tags", tags, ["a mapping such as {'cycle': 2019}"])
-    tags = dict(tags or {})
-    check_roles(outcomes, group, by, tags)
-    for role, column in (("weights", weights), ("group_weights", group_weights)):
-        if column is not None and not isinstance(column, str):
-            raise ArgumentError(role, column, ["a column's name"])
-    roles = Roles((*by, *group), tuple(outcomes), weights, group_weights)
     source = open_source(data, roles.columns())
-    for name in outcomes:
+    for name in roles.outcomes:
         check_numeric("outcome", source.schema.field(name))
-    for role, column in (("weights", weights), ("group_weights", group_weights)):
+    for role, column in (("weights", roles.weights), ("group_weights", roles.group_weights)):
         if column:
             check_numeric(role, source.schema.field(column))
     for name in roles.keys:
-        check_key_type("by" if name in by else "group", source.schema.field(name))
+        check_key_type("by" if name in roles.by else "group", source.schema.field(name))
     gather = _Gather(source, roles)
     with closing(source.batches):
         _Crew(_tiles(source), roles, gather).run(threads)
-    return gather.finish(tuple(by), tuple(group), tags)
+    return gather.finish()
 
 
 def _tiles(source: Source) -> Iterator[list[pa.RecordBatch]]:
@@ -263,7 +241,7 @@ class _Gather:
             grown[:have] = self._group_weight
             self._group_weight = grown
 
-    def finish(self, by: tuple[str, ...], group: tuple[str, ...], tags: Mapping[str, Any]) -> GroupStats:
+    def finish(self) -> GroupStats:
         """Sort the cells by label, and add the tags."""
         roles = self._roles
         columns = self._table.labels()
@@ -281,14 +259,14 @@ class _Gather:
             weighted = None if weighted is None else np.take(weighted, order, axis=1)
             group_weight = None if group_weight is None else group_weight[order]
         counts[:, 0] += moments[0, :, 0]
-        for tag, value in tags.items():
+        for tag, value in roles.constant.items():
             keys[tag] = repeat_tag(tag, value, n_cells)
-        group = (*tags, *group)
+        group = (*roles.constant, *roles.group)
         return GroupStats(
-            keys=pa.table({name: keys[name] for name in (*by, *group)}),
-            by=by,
+            keys=pa.table({name: keys[name] for name in (*roles.split, *group)}),
+            by=roles.split,
             group=group,
-            outcomes=roles.outcomes,
+            outcomes=tuple(roles.outcomes),
             counts=counts,
             moments=moments,
             weighted=weighted,

@@ -10,7 +10,7 @@ from fastml.errors import FastmlError, MergeError, SourceError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
 from fastml.pushdown import from_engine, is_lazy
-from fastml.roles import check_names
+from fastml.roles import Roles
 from fastml.sources import Rows
 from fastml.sources.datasets import find_pieces, is_path
 from fastml.sources.delimited import csv_options as checked_csv_options
@@ -149,45 +149,27 @@ def merge(files: Sequence[Any]) -> GroupStats:
     return found
 
 
-def statistics(
-    data: Any,
-    outcomes: Sequence[str],
-    group: Sequence[str],
-    by: Sequence[str] = (),
-    *,
-    weights: str | None = None,
-    group_weights: str | None = None,
-    tags: Mapping[str, Any] | None = None,
-    reading: Reading | None = None,
-) -> GroupStats:
+def statistics(data: Any, roles: Roles, reading: Reading | None = None) -> GroupStats:
     """Gather the group statistics of rows, wherever they are.
 
     Parameters
     ----------
     data : anything `fastml.sources.open_source` takes, or a lazy frame
-    outcomes, group, by, weights, group_weights, tags
-        As in `fastml.gather.from_source`; `by` may also name tags, which split the data then.
+    roles : Roles
     reading : Reading, optional
 
     Returns
     -------
     GroupStats
     """
-    check_names("by", by)
-    constant = [name for name in by if isinstance(tags, Mapping) and name in tags]
-    if constant:
-        rest = [name for name in by if name not in constant]
-        made = statistics(
-            data, outcomes, group, rest, weights=weights, group_weights=group_weights, tags=tags, reading=reading
-        )
-        return _split_by_tags(made, tuple(by))
     reading = reading or Reading()
-    roles: dict[str, Any] = {"weights": weights, "group_weights": group_weights, "tags": tags}
     if is_lazy(data):
         if reading.filter is not None:
             raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(data).__name__} itself")
-        return from_engine(data, outcomes, group, by, **roles)
-    return from_source(reading.rows(data), outcomes, group, by, **roles, threads=reading.threads)
+        found = from_engine(data, roles)
+    else:
+        found = from_source(reading.rows(data), roles, threads=reading.threads)
+    return found if found.by == tuple(roles.by) else _split_by_tags(found, tuple(roles.by))
 
 
 def _split_by_tags(stats: GroupStats, by: tuple[str, ...]) -> GroupStats:

@@ -6,12 +6,12 @@ would sum in a worse way, and narwhals is moving Dask out.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastml.errors import ColumnNotFoundError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
+from fastml.roles import Roles
 
 __all__ = ["from_dask"]
 
@@ -19,16 +19,13 @@ __all__ = ["from_dask"]
 FAN_IN = 8
 
 
-def from_dask(
-    data: Any, outcomes: Sequence[str], group: Sequence[str], by: Sequence[str], weights: str | None,
-    group_weights: str | None, tags: Mapping[str, Any] | None,
-) -> GroupStats:  # fmt: skip
+def from_dask(data: Any, roles: Roles) -> GroupStats:
     """Group statistics of a Dask DataFrame; fastml must be installed where its workers run.
 
     Parameters
     ----------
     data : dask.dataframe.DataFrame
-    outcomes, group, by, weights, group_weights, tags
+    roles : Roles
         As in `fastml.gather.from_source`.
 
     Returns
@@ -38,16 +35,12 @@ def from_dask(
     from dask.base import compute
     from dask.delayed import delayed
 
-    names = [*by, *group, *outcomes, *(name for name in (weights, group_weights) if name)]
+    names = list(dict.fromkeys(roles.columns()))
     for name in names:
         if name not in data.columns:
             raise ColumnNotFoundError(name, map(str, data.columns), "the Dask DataFrame")
-    options = {"weights": weights, "group_weights": group_weights, "tags": dict(tags or {}), "threads": 1}
     reduce_part = delayed(_partition_statistics, pure=True)
-    parts = [
-        reduce_part(part, list(outcomes), list(group), list(by), options)
-        for part in data[list(dict.fromkeys(names))].to_delayed()
-    ]
+    parts = [reduce_part(part, roles) for part in data[names].to_delayed()]
     add = delayed(_add_all, pure=True)
     while len(parts) > 1:
         parts = [add(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
@@ -55,10 +48,8 @@ def from_dask(
     return made
 
 
-def _partition_statistics(
-    part: Any, outcomes: list[str], group: list[str], by: list[str], options: dict[str, Any]
-) -> GroupStats:
-    return from_source(part, outcomes, group, by, **options)
+def _partition_statistics(part: Any, roles: Roles) -> GroupStats:
+    return from_source(part, roles, threads=1)
 
 
 def _add_all(parts: list[GroupStats]) -> GroupStats:

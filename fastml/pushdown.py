@@ -8,7 +8,7 @@ sums would lose digits, a second aggregate does the same about the cells' own me
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from fastml.groupstats import GroupStats
 from fastml.keys import sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask
-from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles, check_roles
+from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 
 __all__ = ["from_engine", "is_lazy"]
 
@@ -53,22 +53,13 @@ def is_lazy(data: Any) -> bool:
     return (type(data).__module__.partition(".")[0], type(data).__name__) in _LAZY
 
 
-def from_engine(
-    data: Any,
-    outcomes: Sequence[str],
-    group: Sequence[str],
-    by: Sequence[str] = (),
-    *,
-    weights: str | None = None,
-    group_weights: str | None = None,
-    tags: Mapping[str, Any] | None = None,
-) -> GroupStats:
+def from_engine(data: Any, roles: Roles) -> GroupStats:
     """Group statistics of a lazy frame, computed by its engine.
 
     Parameters
     ----------
     data : PySpark or Dask DataFrame, DuckDB relation, Polars LazyFrame or Ibis table
-    outcomes, group, by, weights, group_weights, tags
+    roles : Roles
         As in `fastml.gather.from_source`.
 
     Returns
@@ -82,10 +73,9 @@ def from_engine(
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
-    check_roles(outcomes, group, by, dict(tags or {}))
     if type(data).__module__.partition(".")[0] in ("dask", "dask_expr"):
-        return from_dask(data, outcomes, group, by, weights, group_weights, tags)
-    frame, asked = _checked(data, Roles((*by, *group), tuple(outcomes), weights, group_weights))
+        return from_dask(data, roles)
+    frame, asked = _checked(data, roles)
     centres = _rough_means(frame, asked, data)
     table = _collected(sums_about(frame, asked, centres), data)
     _check_weights(table, asked)
@@ -94,7 +84,8 @@ def from_engine(
     if _any_far(moments, centres):
         again = _collected(_sums_about_own_means(frame, asked, centres), data)
         _put_in_place(table, again, asked, moments, weighted)
-    return _statistics(table, asked, tuple(by), tuple(group), moments, weighted, dict(tags or {}))
+    stats = _statistics(table, asked, moments, weighted)
+    return stats.tagged(dict(roles.constant)) if roles.constant else stats
 
 
 def _engine(data: Any) -> str:
@@ -139,9 +130,11 @@ def _checked(data: Any, asked: Roles) -> tuple[Any, Roles]:
                 column = nw.when(~column.is_nan()).then(column)
         made.append(column.alias(_inner_name(name)))
     named = Roles(
-        tuple(map(_inner_name, asked.keys)),
         tuple(map(_inner_name, asked.outcomes)),
-        *(name and _inner_name(name) for name in (asked.weights, asked.group_weights)),
+        tuple(map(_inner_name, asked.group)),
+        tuple(map(_inner_name, asked.split)),
+        asked.weights and _inner_name(asked.weights),
+        asked.group_weights and _inner_name(asked.group_weights),
     )
     return frame.select(*made), named
 
@@ -249,7 +242,7 @@ def _sums_about_own_means(frame: Any, asked: Roles, centres: Sequence[float]) ->
     )
     joined = frame.join(means, how="inner", left_on=list(keys.values()), right_on=list(keys))
     names = [f"m{i}_" for i in range(len(centres))]
-    return sums_about(joined, replace(asked, keys=(*asked.keys, *names)), names)
+    return sums_about(joined, replace(asked, group=(*asked.group, *names)), names)
 
 
 def _collected(frame: Any, data: Any) -> pa.Table:
@@ -376,10 +369,7 @@ def _nameless(table: pa.Table, asked: Roles) -> npt.NDArray[np.bool_]:
     return nameless
 
 
-def _statistics(
-    table: pa.Table, asked: Roles, by: tuple[str, ...], group: tuple[str, ...], moments: Floats,
-    weighted: Floats | None, tags: dict[str, Any],
-) -> GroupStats:  # fmt: skip
+def _statistics(table: pa.Table, asked: Roles, moments: Floats, weighted: Floats | None) -> GroupStats:
     labels = []
     for name in asked.keys:
         column = table[name].combine_chunks()
@@ -393,10 +383,10 @@ def _statistics(
     group_weight = None
     if asked.group_weights:
         group_weight = np.where(_nameless(table, asked), np.nan, _column(table, "v_low_"))[order]
-    stats = GroupStats(
+    return GroupStats(
         keys=pa.table(keys),
-        by=by,
-        group=group,
+        by=tuple(map(_own_name, asked.by)),
+        group=tuple(map(_own_name, asked.group)),
         outcomes=tuple(map(_own_name, asked.outcomes)),
         counts=counts[order],
         moments=np.take(moments, order, axis=1),
@@ -405,4 +395,3 @@ def _statistics(
         weights=asked.weights and _own_name(asked.weights),
         group_weights=asked.group_weights and _own_name(asked.group_weights),
     )
-    return stats.tagged(tags) if tags else stats

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError
 
-__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_names", "check_roles"]
+__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_names"]
 
 # Weights outside of these, and products of them with squares, leave the range of doubles.
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
@@ -16,30 +16,66 @@ SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the columns that are read, by what they are for.
+    """What a call names, by what it is for.
 
     Attributes
     ----------
-    keys, outcomes : tuple of str
-        The keys are the by-columns, then the group's.
+    outcomes, group, by : sequence of str
+        Columns of scores, those that name a school, those that split the data; `by` may name tags too.
     weights, group_weights : str or None
+        Columns of the rows' and the groups' weights.
+    tags : mapping, or None
+        Constant key columns to add in front of the group's, so that school 5007 of 2019 isn't school 5007 of 2023.
 
     Raises
     ------
-    ArgumentError
-        A weight that is no column's name.
+    FastmlError
+        A name that is none, a column of two roles.
     """
 
-    keys: tuple[str, ...]
-    outcomes: tuple[str, ...]
+    outcomes: Sequence[str]
+    group: Sequence[str]
+    by: Sequence[str] = ()
     weights: str | None = None
     group_weights: str | None = None
+    tags: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for role, name in (("weights", self.weights), ("group_weights", self.group_weights)):
             # An empty name, from a shell's variable that isn't set, must not mean "without weights".
             if name is not None and not (isinstance(name, str) and name):
                 raise ArgumentError(role, name, ["a column's name"])
+        if self.tags is not None and not isinstance(self.tags, Mapping):
+            raise ArgumentError("tags", self.tags, ["a mapping such as {'cycle': 2019}"])
+        for role, names in (
+            ("by", self.by), ("outcome", self.outcomes), ("group", self.group), ("tags", list(self.constant))
+        ):  # fmt: skip
+            check_names(role, names)
+        if not self.outcomes or not self.group:
+            raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
+        for first, second, shared in (
+            ("outcome", "group", set(self.outcomes) & set(self.group)),
+            ("outcome", "by", set(self.outcomes) & set(self.by)),
+            ("by", "group", set(self.by) & set(self.group)),
+            ("tags", "group", set(self.constant) & set(self.group)),
+        ):
+            if shared:
+                raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
+
+    @property
+    def constant(self) -> Mapping[str, Any]:
+        """The tags, none being an empty mapping."""
+        return self.tags or {}
+
+    @property
+    def split(self) -> tuple[str, ...]:
+        """The by-columns that are read: those that are no tags."""
+        return tuple(name for name in self.by if name not in self.constant)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key columns that are read: the by-columns, then the group's."""
+        return (*self.split, *self.group)
 
     @property
     def weighted(self) -> bool:
@@ -49,27 +85,6 @@ class Roles:
     def columns(self) -> list[str]:
         """All columns that are read."""
         return [*self.keys, *self.outcomes, *(name for name in (self.weights, self.group_weights) if name)]
-
-
-def check_roles(outcomes: Sequence[str], group: Sequence[str], by: Sequence[str], tags: Mapping[str, Any]) -> None:
-    """Refuse names that are none, and columns of two roles.
-
-    Raises
-    ------
-    FastmlError
-    """
-    for role, names in (("outcome", outcomes), ("group", group), ("by", by), ("tags", list(tags))):
-        check_names(role, names)
-    if not outcomes or not group:
-        raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
-    for first, second, shared in (
-        ("outcome", "group", set(outcomes) & set(group)),
-        ("outcome", "by", set(outcomes) & set(by)),
-        ("by", "group", set(by) & set(group)),
-        ("tags", "group", set(tags) & {*group, *by}),
-    ):
-        if shared:
-            raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
 
 
 def check_names(role: str, names: Sequence[Any]) -> None:

@@ -13,6 +13,7 @@ from fastml.designs import Jackknife
 from fastml.errors import ValueNotAllowedError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
+from fastml.roles import Roles as ColumnRoles
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles
@@ -50,11 +51,13 @@ def jackknife_parts(
     assert roles.half is not None
     stats = from_source(
         pa.RecordBatchReader.from_batches(rows.schema, rows.batches),
-        roles.values,
-        [*roles.keys[len(roles.by) :], roles.zone, roles.half],
-        roles.by,
-        weights=roles.weight,
-        group_weights=roles.group_weight_name or None,
+        ColumnRoles(
+            roles.values,
+            [*roles.keys[len(roles.by) :], roles.zone, roles.half],
+            roles.by,
+            roles.weight,
+            roles.group_weight_name or None,
+        ),
         threads=threads,
     )
     v = stats.group_weight if schools is None else schools
