@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, fewer
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -43,6 +43,7 @@ def test_every_benchmark_runs_small() -> None:
 def test_the_peers_answer_alike_and_the_table_is_made(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     cases = ["clustered", "strings-shuffled", "composite", "dictionary", "fit-by", "batch", "five"]
+    cases = cases[: fewer(len(cases), times=4, at_least=1)]  # each case starts several processes, each of which fits
     command = [sys.executable, str(BENCHMARKS / "peers.py"), "--scale", "0.0005", "--rounds", "1", "--json",
                str(figures), *(word for case in cases for word in ("--case", case))]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

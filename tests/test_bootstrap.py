@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from conftest import fewer
 from tables import Grouped, close, simulated, two_scales
 
 from fastml.errors import ArgumentError, ModelError
@@ -45,11 +46,12 @@ def test_each_draw_is_fitted_as_a_sample_is(case: str, method: str) -> None:
         "balanced": (balanced(7, 4, 0.3), 0.2),
     }
     table, theta = made[case]
-    means, sss, ssws = samples(table, theta, 200, 9)
+    draws = fewer(200, times=5, at_least=40)
+    means, sss, ssws = samples(table, theta, draws, 9)
     vc = estimate(table, method)
-    out = np.empty((200, 3))
+    out = np.empty((draws, 3))
     _fit(table, vc, means, sss, ssws, out)
-    for b in range(200):
+    for b in range(draws):
         sample = dataclasses.replace(table, mean=means[b], ss=sss[b], ssw=float(ssws[b]), origin=0.0, unit=1.0)
         fit = estimate(sample, method)
         assert out[b, 0] == pytest.approx(fit.theta, rel=1e-12, abs=0 if fit.theta else 1e-300)
@@ -80,11 +82,12 @@ def test_unbalanced_draws_have_the_law_of_rows() -> None:
     groups = simulated(6, theta=0.5, groups=10, largest=12)
     table = groups.table
     vc = estimate(table)
-    draws = bootstrap(table, vc, 8000, 1)
+    drawn, simulated_rows = fewer(8000, times=10, at_least=800), fewer(3000, times=10, at_least=300)
+    draws = bootstrap(table, vc, drawn, 1)
     rng = np.random.default_rng(2)
     group = np.repeat(np.arange(groups.n.size), groups.n)
     rows = []
-    for _ in range(3000):
+    for _ in range(simulated_rows):
         y = math.sqrt(vc.tau00) * rng.normal(size=groups.n.size)[group] + math.sqrt(vc.sigma2) * rng.normal(
             size=group.size
         )
@@ -94,7 +97,7 @@ def test_unbalanced_draws_have_the_law_of_rows() -> None:
     slow = np.array(rows)
     for p in (0.25, 0.5, 0.75, 0.95):
         at = np.quantile(slow, p)
-        assert abs(np.mean(draws.theta <= at) - p) < 5 * math.sqrt(p * (1 - p) * (1 / 8000 + 1 / 3000))
+        assert abs(np.mean(draws.theta <= at) - p) < 5 * math.sqrt(p * (1 - p) * (1 / drawn + 1 / simulated_rows))
 
 
 def test_the_same_seed_gives_the_same_draws() -> None:

@@ -15,7 +15,7 @@ from tables import SETS, Grouped, close, from_file, grouped, reference, simulate
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference import mean_test, standard_errors
-from fastml.inference.bootstrap import bootstrap
+from fastml.inference.bootstrap import DRAWS, bootstrap
 from fastml.inference.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
 from fastml.inference.profiles import profile_set, relative_deviance
 from fastml.sizes import SizeTable
@@ -276,6 +276,7 @@ def test_profile_limits_lie_on_the_limit() -> None:
 def test_several_optima_are_several_pieces() -> None:
     """The set of theta is the one a fine grid shows; the interval is the piece around the global optimum."""
     seen = 0
+    grid = np.concatenate(([0.0], np.exp(np.linspace(math.log(1e-6), math.log(1e4), fewer(800, times=4, at_least=200)))))
     for seed in range(40):
         table = two_scales(seed).table
         for method in ("reml", "ml"):
@@ -283,10 +284,10 @@ def test_several_optima_are_several_pieces() -> None:
             assert vc.optimum is not None
             if vc.optimum.n_optima < 2:
                 continue
+            deviances = np.array([relative_deviance(table, vc, t) for t in grid])
             for level in (0.5, 0.9, 0.95, 0.99, 0.9999):
                 region = profile_set(table, vc, level)
-                grid = np.concatenate(([0.0], np.exp(np.linspace(math.log(1e-6), math.log(1e4), 800))))
-                inside = np.array([relative_deviance(table, vc, t) <= region.drop for t in grid])
+                inside = deviances <= region.drop
                 starts = np.flatnonzero(inside & ~np.concatenate(([False], inside[:-1])))
                 ends = np.flatnonzero(inside & ~np.concatenate((inside[1:], [False])))
                 for start, end in zip(starts, ends, strict=True):
@@ -306,7 +307,7 @@ def test_several_optima_are_several_pieces() -> None:
 
 def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
     table = simulated(3, theta=0.8, groups=15).table
-    draws = fewer(10_000, times=40, at_least=250)
+    draws = fewer(10_000, times=100, at_least=100)
     for fitted in ("reml", "ml", "anova"):
         vc = estimate(table, fitted)
         estimates = {"gamma00": vc.gamma00, "tau00": vc.tau00, "sigma2": vc.sigma2, "theta": vc.theta}
@@ -345,7 +346,7 @@ def test_what_follows_from_a_parameter_follows_in_its_interval() -> None:
     table = simulated(8, theta=0.5).table
     vc = estimate(table)
     for method in METHODS:
-        rows = dict(intervals(table, vc, method=method, seed=5))
+        rows = dict(intervals(table, vc, method=method, draws=fewer(DRAWS, times=100, at_least=100), seed=5))
         assert tuple(rows) == PARAMETERS
         assert rows["sigma"].high ** 2 == pytest.approx(rows["sigma2"].high, rel=1e-15)
         assert rows["tau_sd"].low ** 2 == pytest.approx(rows["tau00"].low, rel=1e-15)
@@ -438,12 +439,13 @@ def test_what_is_refused() -> None:
 
 
 def test_scaling_by_a_power_of_two_changes_no_digit() -> None:
+    draws = fewer(200, times=5, at_least=40)
     for power in (-498, 498, 31):
         for seed, theta in ((1, 0.3), (4, 0.0), (5, 40.0)):
             one, other = simulated(seed, theta), simulated(seed, theta, y_unit=math.ldexp(1.0, power))
             for method in ("exact", "profile", "profile-ml", "bootstrap", "bca"):
-                a = dict(intervals(one.table, estimate(one.table), method=method, seed=2, draws=200))
-                b = dict(intervals(other.table, estimate(other.table), method=method, seed=2, draws=200))
+                a = dict(intervals(one.table, estimate(one.table), method=method, seed=2, draws=draws))
+                b = dict(intervals(other.table, estimate(other.table), method=method, seed=2, draws=draws))
                 for parameter in ("theta", "icc", "deff", "reliability"):
                     assert a[parameter] == b[parameter]
                 for parameter in ("tau_sd", "sigma"):
