@@ -10,6 +10,10 @@ import pyarrow as pa
 
 __all__ = ["as_arrow", "as_numpy"]
 
+# `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
+_NUMBERS = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split()
+_DTYPES = {pa.from_numpy_dtype(np.dtype(code)): np.dtype(code) for code in _NUMBERS}
+
 
 def as_arrow(numbers: npt.NDArray[Any]) -> pa.Array:
     """Arrow array over the memory of a NumPy array of integers or floats; NaN stays NaN.
@@ -37,5 +41,5 @@ def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
     -------
     ndarray, shape (n,)
     """
-    dtype = numbers.type.to_pandas_dtype()
+    dtype = _DTYPES.get(numbers.type) or numbers.type.to_pandas_dtype()
     return np.frombuffer(numbers.buffers()[1] or b"", dtype)[numbers.offset : numbers.offset + len(numbers)]

@@ -143,8 +143,12 @@ class TestKinds:
             yield next(frames)
             raise pl.exceptions.ComputeError("no")
 
-        monkeypatch.setattr(pl.LazyFrame, "collect_batches", failing)
-        same(fastml.group_stats(tmp_path, "y", "id"), truth)
+        def ending(self, **options):  # as Polars before 1.37 did at a damaged page
+            yield next(iter(original(self, **options)))
+
+        for broken in (failing, ending):
+            monkeypatch.setattr(pl.LazyFrame, "collect_batches", broken)
+            same(fastml.group_stats(tmp_path, "y", "id"), truth)
         monkeypatch.undo()
         monkeypatch.setenv("FASTML_READER", "polars")
         path = tmp_path / "2.parquet"

@@ -276,7 +276,9 @@ def test_profile_limits_lie_on_the_limit() -> None:
 def test_several_optima_are_several_pieces() -> None:
     """The set of theta is the one a fine grid shows; the interval is the piece around the global optimum."""
     seen = 0
-    grid = np.concatenate(([0.0], np.exp(np.linspace(math.log(1e-6), math.log(1e4), fewer(800, times=4, at_least=200)))))
+    grid = np.concatenate(
+        ([0.0], np.exp(np.linspace(math.log(1e-6), math.log(1e4), fewer(800, times=4, at_least=200))))
+    )
     for seed in range(40):
         table = two_scales(seed).table
         for method in ("reml", "ml"):

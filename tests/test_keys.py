@@ -74,6 +74,9 @@ def column(name: str, n: int, order: str, nulls: bool, seed: int = 0) -> pa.Arra
     rows = [values[i] for i in at]
     if nulls:
         rows = [None if drop else value for value, drop in zip(rows, rng.random(n) < 0.2, strict=True)]
+    if pa.types.is_dictionary(dtype):  # pyarrow before 23 makes none with unsigned indices of rows
+        made = pa.array(rows, dtype.value_type).dictionary_encode()
+        return pa.DictionaryArray.from_arrays(made.indices.cast(dtype.index_type), made.dictionary)
     return pa.array(rows, dtype)
 
 

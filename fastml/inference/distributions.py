@@ -68,9 +68,15 @@ def t_quantile(p: float, df: float) -> float:
     >>> round(t_quantile(0.975, 19.0), 6)
     2.093024
     """
-    from scipy.special import stdtrit
+    from scipy.special import betainccinv, betaincinv
 
-    return normal_quantile(p) if math.isinf(df) else float(stdtrit(df, p))
+    if math.isinf(df):
+        return normal_quantile(p)
+    # By the beta law of df/(df + t^2), or of its complement: SciPy's own quantile has 11 digits before 1.17.
+    tails = 2.0 * min(p, 1.0 - p)
+    x = float(betaincinv(0.5 * df, 0.5, tails))
+    y = float(betainccinv(0.5, 0.5 * df, tails)) if x > 0.5 else 1.0 - x
+    return math.copysign(math.sqrt(df * y / (1.0 - y if x > 0.5 else x)), p - 0.5)
 
 
 def t_tail(t: float, df: float) -> float:
