@@ -8,11 +8,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["as_arrow", "as_numpy"]
+__all__ = ["as_arrow", "as_numpy", "numpy_type"]
 
-# `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
+# pyarrow's `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
 _NUMBERS = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split()
 _DTYPES = {pa.from_numpy_dtype(np.dtype(code)): np.dtype(code) for code in _NUMBERS}
+
+
+def numpy_type(dtype: pa.DataType) -> np.dtype[Any]:
+    """NumPy's type of Arrow's integers or floats.
+
+    Parameters
+    ----------
+    dtype : pyarrow.DataType
+
+    Returns
+    -------
+    numpy.dtype
+    """
+    return _DTYPES[dtype]
 
 
 def as_arrow(numbers: npt.NDArray[Any]) -> pa.Array:
@@ -41,5 +55,5 @@ def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
     -------
     ndarray, shape (n,)
     """
-    dtype = _DTYPES.get(numbers.type) or numbers.type.to_pandas_dtype()
-    return np.frombuffer(numbers.buffers()[1] or b"", dtype)[numbers.offset : numbers.offset + len(numbers)]
+    values = np.frombuffer(numbers.buffers()[1] or b"", numpy_type(numbers.type))
+    return values[numbers.offset : numbers.offset + len(numbers)]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow, as_numpy
+from fastml.arrays import as_arrow, as_numpy, numpy_type
 
 __all__ = ["LabelTable", "NumberTable", "StringTable", "bits_of", "from_bits", "has_bits",
            "plain_type", "take"]  # fmt: skip
@@ -82,11 +82,9 @@ def from_bits(bits: Int64s, dtype: pa.DataType) -> pa.Array:
         return as_arrow(bits).cast(dtype)
     # NumPy's casts, since Arrow's would import pyarrow.compute, which takes 20 ms.
     if pa.types.is_floating(dtype):
-        return as_arrow(bits.view(np.float64).astype(dtype.to_pandas_dtype(), copy=False))
+        return as_arrow(bits.view(np.float64).astype(numpy_type(dtype), copy=False))
     if pa.types.is_integer(dtype):
-        return as_arrow(
-            bits.view(np.uint64) if dtype == pa.uint64() else bits.astype(dtype.to_pandas_dtype(), copy=False)
-        )
+        return as_arrow(bits.view(np.uint64) if dtype == pa.uint64() else bits.astype(numpy_type(dtype), copy=False))
     return as_arrow(bits.astype(np.int32) if dtype.bit_width == 32 else bits).view(dtype)
 
 

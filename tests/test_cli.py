@@ -20,10 +20,6 @@ import typer
 import fastml
 from fastml import __main__, cli
 
-loads_pandas = pytest.mark.skipif(
-    int(pa.__version__.partition(".")[0]) < 23, reason="pyarrow before 23 imports pandas to name NumPy's types"
-)
-
 
 def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-m", "fastml", *map(str, args)]
@@ -148,7 +144,6 @@ def test_a_reader_that_leaves_is_no_error(call: list[object]) -> None:
     assert process.wait() == 0
 
 
-@loads_pandas
 def test_the_command_loads_no_pandas(call: list[object]) -> None:
     program = (
         "import sys; sys.argv[0] = 'fastml'\n"
@@ -160,7 +155,6 @@ def test_the_command_loads_no_pandas(call: list[object]) -> None:
     assert done.stderr == "[]\n"
 
 
-@loads_pandas
 def test_the_report_loads_no_pandas(lecture_file: Path, tmp_path: Path) -> None:
     program = "import sys; from fastml.cli import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
     words = ["report", str(lecture_file), "-y", "bsmmatxx", "-g", "idschool", "-o", str(tmp_path / "r.html")]

@@ -7,13 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 # What a plain fit of a file takes: each kernel more costs some 2 ms, pyarrow.compute 20 ms.
 MOST_KERNELS = 9
 UNNEEDED = ["pandas", "pyarrow.compute", "pyarrow.dataset", "scipy.stats", "polars", "rich", "matplotlib", "narwhals"]
-NAMES_TYPES_ALONE = int(pa.__version__.partition(".")[0]) >= 23  # before, pyarrow imports pandas to name NumPy's types
 
 PROGRAM = """
 import json, sys
@@ -40,5 +38,4 @@ def test_few_kernels_are_loaded(loaded: tuple[list[str], list[str]]) -> None:
 
 
 def test_nothing_is_imported_that_a_fit_does_not_need(loaded: tuple[list[str], list[str]]) -> None:
-    unneeded = [name for name in UNNEEDED if NAMES_TYPES_ALONE or name not in ("pandas", "pyarrow.compute")]
-    assert [name for name in unneeded if name in loaded[1]] == []
+    assert [name for name in UNNEEDED if name in loaded[1]] == []
