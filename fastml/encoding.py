@@ -7,9 +7,7 @@ its rows are counted as dropped when all is read.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -19,13 +17,13 @@ import pyarrow as pa
 from fastml.arrays import as_numpy
 from fastml.keys import KeyTable
 from fastml.labels import LabelTable, NumberTable, bits_of, from_bits, has_bits, plain_type, take
+from fastml.tilekeys import Fixed, Labels, Numbers, Others, Range, TileKeys, plain_labels
 from fastml.workspace import Workspace
 
-__all__ = ["Encoder", "LocalLabels", "TileKeys", "encode_rows", "encode_tile"]
+__all__ = ["Encoder", "encode_rows", "encode_tile"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Labels = tuple[pa.Array, ...]
 Keys = TypeVar("Keys", Codes, Int64s)
 
 # Rows are taken for clustered where the runs of equal keys are at most a so many-th of them.
@@ -37,182 +35,6 @@ _VALUES_FREE = 1024
 
 # Rows that tell, before all are read, whether integers can't be their own codes.
 _SAMPLE = 64
-
-# Labels are forgotten once there are more than so many, and so many times those that the last tile had.
-_LABELS_FREE = 1 << 15
-_LABELS_PER_USED = 4
-
-
-class LocalLabels(ABC):
-    """The labels that the codes of a tile stand for, and the codes they have in the whole."""
-
-    def __init__(self) -> None:
-        self._known = np.empty(0, np.int32)
-        self.overgrown = False  # most labels are of tiles long gone
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def take(self, places: Int64s | None = None) -> Labels:
-        """Labels by code, or those of some codes: an array per key column."""
-
-    def known(self) -> Codes:
-        """Codes in the whole, -1 where it was not asked for them yet, shape (K,)."""
-        if len(self._known) < len(self):
-            known = np.full(max(len(self), 2 * len(self._known)), -1, np.int32)
-            known[: len(self._known)] = self._known
-            self._known = known
-        return self._known[: len(self)]
-
-    def learn(self, whole: KeyTable, used: Int64s) -> None:
-        """Ask for the codes of the labels that a tile uses; new labels get new ones.
-
-        Parameters
-        ----------
-        whole : KeyTable
-            The same each time.
-        used : ndarray of int, shape (U,)
-            Their codes here, in any order, each once.
-        """
-        known = self.known()
-        new = used[known[used] < 0]
-        if len(new):
-            known[new] = whole.codes_for(self.take(new if len(new) < len(self) else None))
-        self.overgrown = len(self) > max(_LABELS_FREE, _LABELS_PER_USED * len(used))
-
-
-class _Fixed(LocalLabels):
-    """The labels of one tile."""
-
-    def __init__(self, labels: Labels) -> None:
-        super().__init__()
-        self._labels = labels
-
-    def __len__(self) -> int:
-        return len(self._labels[0])
-
-    def take(self, places: Int64s | None = None) -> Labels:
-        return self._labels if places is None else tuple(take(column, places) for column in self._labels)
-
-    def learn(self, whole: KeyTable, used: Int64s) -> None:
-        if len(used) < len(self):
-            super().learn(whole, used)
-        else:
-            self._known = whole.codes_for(self._labels)
-
-
-class _Range(LocalLabels):
-    """Whole numbers from `low` on, each its own code."""
-
-    def __init__(self, low: int, size: int, dtype: pa.DataType) -> None:
-        super().__init__()
-        self.low, self._size, self._dtype = low, size, dtype
-
-    def __len__(self) -> int:
-        return self._size
-
-    @property
-    def high(self) -> int:
-        return self.low + self._size - 1
-
-    def take(self, places: Int64s | None = None) -> Labels:
-        found = (np.arange(self._size) if places is None else places) + np.int64(self.low)
-        if pa.types.is_floating(self._dtype):
-            found = found.astype(np.float64).view(np.int64)
-        return (from_bits(found, self._dtype),)
-
-
-class _Numbers(LocalLabels):
-    """64-bit labels by a hash table."""
-
-    def __init__(self, dtype: pa.DataType) -> None:
-        super().__init__()
-        self.table, self._dtype = NumberTable(hashed=True), dtype
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def take(self, places: Int64s | None = None) -> Labels:
-        bits = self.table.bits()
-        return (from_bits(bits.copy() if places is None else bits[places], self._dtype),)
-
-
-class _Others(LocalLabels):
-    """Labels of any type, null among them, and the dictionary that was seen last."""
-
-    def __init__(self, dtype: pa.DataType) -> None:
-        super().__init__()
-        self.table = LabelTable(dtype)
-        self._dictionary: pa.Array | None = None
-        self._codes = np.empty(0, np.int32)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def take(self, places: Int64s | None = None) -> Labels:
-        labels = self.table.labels()
-        return (labels if places is None else take(labels, places),)
-
-    def dictionary_codes(self, dictionary: pa.Array) -> Codes:
-        """Codes of a dictionary's labels (K,); it may hold a label twice, hold null, or hold labels without rows."""
-        if self._dictionary is None or not _same_memory(dictionary, self._dictionary):
-            self._codes = self.table.codes_for(_plain(dictionary))
-            self._dictionary = dictionary  # held, so that no other comes to lie there
-        return self._codes
-
-
-@dataclass(frozen=True)
-class TileKeys:
-    """The keys of a tile of rows.
-
-    Attributes
-    ----------
-    table : LocalLabels
-        Its label at k is the combination that code k stands for; it may have no row.
-    codes : ndarray of int32, shape (n,) or (R,), or None
-        Which of the labels a row has, or a run of rows. None: row i has `numbers`[i] - `low`, or run r has r.
-    starts : ndarray of int32, shape (R + 1,), or None
-        First row of each run of rows with one label, and n; None where rows are not clustered.
-    numbers : ndarray of int64, shape (n,), or None
-        Code of each row, plus `low`. It is assumed, not known, that none is outside of the table.
-    """
-
-    table: LocalLabels
-    codes: Codes | None
-    starts: Codes | None = None
-    numbers: Int64s | None = None
-    low: int = 0
-
-    @property
-    def labels(self) -> Labels:
-        """The labels by code, an array per key column."""
-        return self.table.take()
-
-    def by_row(self) -> Codes:
-        """Return the code of each row, shape (n,)."""
-        if self.numbers is not None:
-            return (self.numbers - np.int64(self.low)).astype(np.int32)
-        codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
-        return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
-
-    def code_at(self, row: int) -> int:
-        """Return the code of one row."""
-        if self.numbers is not None:
-            return int(self.numbers[row]) - self.low
-        if self.starts is not None:
-            row = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return row if self.codes is None else int(self.codes[row])
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether no code in the whole was asked for yet."""
-        return isinstance(self.table, _Fixed)
-
-    def known(self) -> Codes:
-        """Codes in the whole of the data, of the K labels or of the R runs; -1 where it was not asked yet."""
-        known = self.table.known()
-        return known if self.starts is None or self.codes is None else known[self.codes]
 
 
 def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
@@ -228,8 +50,8 @@ def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
     TileKeys
     """
     table = KeyTable([plain_type(column.type) for column in columns])
-    codes = table.codes_for([_plain(column) for column in columns])
-    return TileKeys(_Fixed(table.labels()), codes)
+    codes = table.codes_for([plain_labels(column) for column in columns])
+    return TileKeys(Fixed(table.labels()), codes)
 
 
 def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
@@ -258,10 +80,10 @@ class Encoder:
 
     def __init__(self, space: Workspace) -> None:
         self._space = space
-        self._range: _Range | None = None
+        self._range: Range | None = None
         self._hashes = False  # whole numbers, but of too wide a range
-        self._numbers: _Numbers | None = None
-        self._others: _Others | None = None
+        self._numbers: Numbers | None = None
+        self._others: Others | None = None
 
     def encode(self, columns: Sequence[pa.Array], *, by_row: bool = False, exact: bool = False) -> TileKeys:
         """Encode a tile of rows, in runs where they are clustered.
@@ -283,13 +105,13 @@ class Encoder:
             return self._combination(columns, by_row)
         column = columns[0]
         if not pa.types.is_dictionary(column.type):
-            column = _plain(column)
+            column = plain_labels(column)
             if has_bits(column.type) and not column.null_count:
                 found = self._bits(bits_of(column), column.type, by_row, exact)
                 if found is not None:
                     return found
         if self._others is None or self._others.overgrown:
-            self._others = _Others(plain_type(column.type))
+            self._others = Others(plain_type(column.type))
         codes = self._any(column, self._others)
         starts, codes = (None, codes) if by_row else self._runs(codes)
         return TileKeys(self._others, codes, starts)
@@ -298,7 +120,7 @@ class Encoder:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
         starts, firsts = (None, bits) if by_row else self._runs(bits)
         if starts is not None:
-            return TileKeys(_Fixed((from_bits(firsts, dtype),)), None, starts)
+            return TileKeys(Fixed((from_bits(firsts, dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
             found = self._own_codes(numbers, dtype, by_row, exact)
@@ -307,7 +129,7 @@ class Encoder:
         if pa.types.is_floating(dtype):
             return None
         if self._numbers is None or self._numbers.overgrown:
-            self._numbers = _Numbers(dtype)
+            self._numbers = Numbers(dtype)
         codes = self._numbers.table.codes_for(bits, self._codes(len(bits)))
         return TileKeys(self._numbers, codes)
 
@@ -328,13 +150,13 @@ class Encoder:
             self._hashes = True
             return None
         if held is None or (low, high) != (held.low, held.high):
-            held = self._range = _Range(low, high - low + 1, dtype)
+            held = self._range = Range(low, high - low + 1, dtype)
         if codes is None:
             return TileKeys(held, None, None, numbers, low)
         codes -= np.int64(low).astype(np.int32)
         return TileKeys(held, codes)
 
-    def _any(self, column: pa.Array, table: _Others) -> Codes:
+    def _any(self, column: pa.Array, table: Others) -> Codes:
         """Codes (n,) of labels of any type."""
         if not pa.types.is_dictionary(column.type):
             return table.table.codes_for(column, None if column.null_count else self._codes(len(column)))
@@ -365,15 +187,15 @@ class Encoder:
             codes, found = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
             first, second = np.divmod(as_numpy(found), width)
             combined = (*(take(label, first) for label in combined), take(other_labels, second))
-        return TileKeys(_Fixed(combined), codes, starts)
+        return TileKeys(Fixed(combined), codes, starts)
 
     def _column(self, column: pa.Array) -> tuple[Codes, pa.Array]:
         """Codes (n,) and labels (K) of one column, which aren't kept."""
         if not pa.types.is_dictionary(column.type):
-            column = _plain(column)
+            column = plain_labels(column)
             if has_bits(column.type) and not column.null_count:
                 return self._fresh(bits_of(column), column.type, _most_values(len(column)))
-        table = _Others(plain_type(column.type))
+        table = Others(plain_type(column.type))
         return self._any(column, table), table.take()[0]
 
     def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> tuple[Codes, pa.Array]:
@@ -386,7 +208,7 @@ class Encoder:
             low, high = map(int, hashing.narrow(keys, codes))
             if high - low < most:
                 codes -= np.int64(low).astype(np.int32)
-                return codes, _Range(low, high - low + 1, dtype).take()[0]
+                return codes, Range(low, high - low + 1, dtype).take()[0]
         if pa.types.is_floating(dtype):
             table = LabelTable(dtype)
             return table.codes_for(from_bits(bits, dtype)), table.labels()
@@ -425,23 +247,3 @@ def _whole(bits: Int64s) -> Int64s | None:
         return None
     integers = numbers.astype(np.int64)
     return integers if np.array_equal(integers, numbers) else None
-
-
-def _same_memory(a: pa.Array, b: pa.Array) -> bool:
-    """Whether two arrays of one type are the same part of the same buffers."""
-    if (a.offset, len(a)) != (b.offset, len(b)):
-        return False
-    places = [[None if buffer is None else buffer.address for buffer in array.buffers()] for array in (a, b)]
-    return places[0] == places[1]
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    """Decode dictionaries, views and run ends."""
-    if pa.types.is_run_end_encoded(column.type):
-        import pyarrow.compute as pc
-
-        column = pc.run_end_decode(column)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    dtype = plain_type(column.type)
-    return column if column.type == dtype else column.cast(dtype)

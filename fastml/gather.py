@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.columns import check_numeric, repeat_tag
-from fastml.encoding import TileKeys
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats import GroupStats
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
@@ -22,6 +21,7 @@ from fastml.roles import Roles
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
 from fastml.tile import Part, measure
+from fastml.tilekeys import TileKeys
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["from_source"]

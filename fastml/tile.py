@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from fastml.arrays import as_arrow
 from fastml.columns import as_floats
-from fastml.encoding import Encoder, TileKeys
+from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.tilekeys import TileKeys
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["Part", "measure"]

@@ -16,12 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from commandline import run_here
 
 import fastml
 from fastml import __main__, cli
 
 
 def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command, in a process of its own where that is what the test is about: its environment, its folder."""
+    if not options:
+        return run_here(*args)
     command = [sys.executable, "-W", "error", "-m", "fastml", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
@@ -172,7 +176,7 @@ COMMANDS = ("fit", "survey", "report", "stats", "merge", "simulate", "plan", "wa
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_has_an_example_on_one_line_and_quiet(command: str) -> None:
-    text = run(command, "--help").stdout
+    text = run(command, "--help", cwd=None).stdout  # which program it is called by is the process's
     (example,) = re.findall(r"^  Example: (fastml .*)$", text, re.MULTILINE)
     assert example.split()[1] == command
     assert len(example) < 68

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from commandline import run_here
 
 import fastml
 
@@ -29,14 +30,14 @@ def run(*args: object, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*args), capture_output=True, text=True, check=False, **options)
 
 
-def good(*args: object, **options: Any) -> str:
-    done = run(*args, **options)
+def good(*args: object) -> str:
+    done = run_here(*args)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
-def bad(*args: object, **options: Any) -> str:
-    done = run(*args, **options)
+def bad(*args: object) -> str:
+    done = run_here(*args)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("fastml: ")
     assert done.stderr.count("\n") == 1

@@ -264,3 +264,37 @@ def test_no_more_parts_than_threads_are_alive(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(gather._Gather, "add", added)
     fastml.group_stats(rows("integers, shuffled", 9000), "y", "id", threads=3)
     assert most <= 3
+
+
+@pytest.mark.parametrize("holes", ["none", "nan", "null", "wild"])
+@pytest.mark.parametrize("ids", ["integers", "strings", "moving"])
+@pytest.mark.parametrize("n_outcomes", [2, 3, 4, 5, 6, 10])
+def test_outcomes_together_have_the_bits_of_each_alone(
+    n_outcomes: int, ids: str, holes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "TILE_ROWS", 700)
+    rng = np.random.default_rng(n_outcomes)
+    n = 2_000
+    keys = rng.integers(0, 40, n)
+    if ids == "moving":
+        keys[1_500:] += 1_000  # the range that the second tile assumed does not hold for the third
+    columns: dict[str, Any] = {"id": [f"school {k}" for k in keys] if ids == "strings" else keys}
+    for k in range(n_outcomes):
+        y = rng.normal(500.0, 80.0, n) + 10.0 * k * (keys % 7)
+        if holes == "wild" and k % 3 == 1:
+            y[keys == 3] *= 1e12
+            y[np.flatnonzero(keys == 3)[0]] = -1e6
+        if holes == "nan" and k % 2 == 0:
+            y[rng.random(n) < 0.1] = math.nan
+        missing = rng.random(n) < 0.1 if holes == "null" and k == n_outcomes - 1 else np.zeros(n, bool)
+        columns[f"y{k}"] = pa.array(y, mask=missing)
+    table = pa.table(columns)
+    names = [f"y{k}" for k in range(n_outcomes)]
+    together = fastml.group_stats(table, names, "id", threads=2)
+    for k, name in enumerate(names):
+        alone = fastml.group_stats(table, name, "id", threads=1)
+        assert together.moments[k].tobytes() == alone.moments[0].tobytes()
+        assert k > 0 or together.counts.tobytes() == alone.counts.tobytes()
+    bad = table.set_column(2, "y1", pa.array(np.where(np.arange(n) == 1_900, math.inf, 1.0)))
+    with pytest.raises(fastml.FastmlError, match=r"outcome column 'y1' has inf in row 1,900"):
+        fastml.group_stats(bad, names, "id")

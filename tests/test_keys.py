@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastml import encoding
 from fastml import labels as label_tables
+from fastml import tilekeys
 from fastml.encoding import Encoder, encode_rows, encode_tile
 from fastml.errors import ColumnTypeError
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
@@ -296,8 +296,8 @@ STREAMS: dict[str, Any] = {
 @pytest.mark.parametrize("stream", STREAMS)
 def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if forgetful:
-        monkeypatch.setattr(encoding, "_LABELS_FREE", 20)
-        monkeypatch.setattr(encoding, "_LABELS_PER_USED", 1)
+        monkeypatch.setattr(tilekeys, "_LABELS_FREE", 20)
+        monkeypatch.setattr(tilekeys, "_LABELS_PER_USED", 1)
     make = STREAMS[stream]
     rng = np.random.default_rng(5)
     tiles = [make(i, rng) for i in range(7)]
