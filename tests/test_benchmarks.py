@@ -35,7 +35,7 @@ def test_every_benchmark_runs_small() -> None:
     pytest.importorskip("pytest_benchmark")
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(BENCHMARKS / "pytest.ini"), "--rootdir", str(BENCHMARKS),
                str(BENCHMARKS), "--benchmark-disable", "-p", "no:cacheprovider"]  # fmt: skip
-    environment = {**os.environ, "FASTML_BENCH_SCALE": "0.001"}
+    environment = {**os.environ, "FASTML_BENCH_SCALE": "0.001", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
