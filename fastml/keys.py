@@ -13,13 +13,10 @@ from fastml.arrays import as_numpy
 from fastml.errors import ColumnTypeError
 from fastml.labels import LabelTable, NumberTable, plain_type, take
 
-__all__ = ["KeyTable", "check_key_type", "plain_type", "sort_order"]
+__all__ = ["KeyTable", "check_key_type", "integer_order", "plain_type", "sort_order"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-
-# Integers are sorted by places where their range has at most so many for each.
-_PLACES_EACH = 4
 
 
 def check_key_type(role: str, field: pa.Field) -> None:
@@ -97,7 +94,7 @@ def sort_order(labels: Sequence[pa.Array]) -> Int64s:
         if pa.types.is_signed_integer(numbers.type) and not numbers.null_count:
             # Files are often sorted; and NumPy sorts integers several times as fast.
             values = as_numpy(numbers)
-            return np.arange(len(values)) if (values[1:] >= values[:-1]).all() else _order(values)
+            return np.arange(len(values)) if (values[1:] >= values[:-1]).all() else integer_order(values)
     # Late: importing it takes 20 ms.
     import pyarrow.compute as pc
 
@@ -109,13 +106,19 @@ def sort_order(labels: Sequence[pa.Array]) -> Int64s:
     return as_numpy(order).view(np.int64)
 
 
-def _order(values: npt.NDArray[np.signedinteger[Any]]) -> Int64s:
-    """Order that sorts integers: by a place for each value where their range is modest and each is there once."""
-    low, high = int(values.min()), int(values.max())
-    if high - low < _PLACES_EACH * len(values):
-        places = np.full(high - low + 1, -1)
-        places[values.astype(np.int64) - low] = np.arange(len(values))
-        order = places[places >= 0]
-        if len(order) == len(values):
-            return order
+def integer_order(values: npt.NDArray[np.signedinteger[Any]]) -> Int64s:
+    """Stable order that sorts integers. NumPy's sort is many times as fast on short ones, where their range allows.
+
+    Parameters
+    ----------
+    values : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    if len(values):
+        low = int(values.min())
+        if int(values.max()) - low < 2**16:
+            return np.argsort((values.astype(np.int64) - low).astype(np.uint16), kind="stable")
     return np.argsort(values, kind="stable")

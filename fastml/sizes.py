@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ModelError
+from fastml.keys import integer_order
 
 __all__ = ["SizeTable", "SizeTables", "check_groups", "check_part", "gather_sizes", "reduce_sizes"]
 
@@ -200,15 +201,9 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
 
 
 def _order(part: Int64s, n: Int64s) -> Int64s:
-    """Order of the groups by part, in it by size. NumPy's stable sort is many times as fast on short integers."""
-    short = [
-        values.astype(np.uint16) if values.size and values.min() >= 0 and values.max() < 2**16 else values
-        for values in (n, part)
-    ]
-    order = np.argsort(short[0], kind="stable")
-    if not part.any():  # one part only
-        return order
-    return order[np.argsort(short[1][order], kind="stable")]
+    """Order of the groups by part, in it by size."""
+    order = integer_order(n)
+    return order[integer_order(part[order])] if part.any() else order
 
 
 def _reduced(reduce: np.ufunc, values: npt.NDArray[Any], starts: Int64s) -> npt.NDArray[Any]:
