@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import fewer
 
 import fastml
 
@@ -100,9 +101,13 @@ def variants(table: pa.Table, rng: np.random.Generator) -> dict[str, object]:
 def test_other_forms_of_the_same_data(reference_folder: Path, name: str) -> None:
     truth = record(reference_folder, name)
     rng = np.random.default_rng(20241)
-    forms = variants(data(reference_folder, name), rng)
-    for table in forms.values():
+    forms = list(variants(data(reference_folder, name), rng).values())
+    # Interpreted, every form has its turn with some of the sets.
+    some = fewer(len(forms), times=len(forms), at_least=1)
+    first = SETS.index(name)
+    for k in range(first, first + some):
         for method in ("reml", "ml"):
+            table = forms[k % len(forms)]
             check(fastml.fit(table, "y", "group", method=method), truth[method.upper()])
 
 
