@@ -58,7 +58,7 @@ def engines() -> Iterator[OPEN]:
         base = ibis.duckdb.connect()
         duck = duckdb.connect()
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
             Client(cluster),
         ):
             yield {
