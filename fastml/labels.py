@@ -31,9 +31,6 @@ _SLOTS_FREE = 1 << 16
 _SLOTS_PER_LABEL = 4
 _FIRST_SLOTS = 4096
 
-# Strings coded at a time: the places where they begin, made 64 bits wide, stay in the processor's own cache.
-_CHUNK = 1 << 14
-
 
 def plain_type(dtype: pa.DataType) -> pa.DataType:
     """Type of the labels of a key column: dictionaries, views and extensions are replaced by what they hold."""
@@ -240,33 +237,26 @@ class StringTable:
         self._words = np.empty(2 * room + 2, np.int64)  # from place 2 on, as the kernels have them
         self._ends = np.zeros(room + 1, np.int64)
         self._data = np.empty(0, np.uint8)
-        self._places = np.empty(_CHUNK + 1, np.int64)
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
-        data, ends = _bytes_of(labels)
-        codes = np.empty(len(labels), np.int32) if codes is None else codes
-        used = int(self._ends[self._count])
-        if used + len(data) > len(self._data):
-            # Memory that is never written is never taken.
-            self._data = _grown(self._data, used, used + len(data) + len(self._data))
-        first = int(ends[0])
-        for row in range(0, len(labels), _CHUNK):
-            part = ends[row : row + _CHUNK + 1]
-            places = np.subtract(part, first, out=self._places[: len(part)])
-            self._encode(data, places, codes[row : row + _CHUNK])
-        return codes
-
-    def _encode(self, data: Bytes, ends: Int64s, codes: Codes) -> None:
         from fastml.kernels import hashing
 
+        data, ends = _bytes_of(labels)
+        codes = np.empty(len(labels), np.int32) if codes is None else codes
+        used, more = int(self._ends[self._count]), int(ends[-1]) - int(ends[0])
+        if used + more > len(self._data):
+            # Memory that is never written is never taken.
+            self._data = _grown(self._data, used, used + more + len(self._data))
+        encode = hashing.encode_strings if ends.dtype == np.int32 else hashing.encode_large_strings
         row = 0
         while row < len(codes):
-            row, self._count = hashing.encode_strings(
+            row, self._count = encode(
                 data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
             )
             if row < len(codes):
                 self._grow()
+        return codes
 
     def _grow(self) -> None:
         from fastml.kernels import hashing
@@ -309,7 +299,7 @@ def _has_ends(dtype: pa.DataType) -> bool:
 
 
 def _bytes_of(labels: pa.Array) -> tuple[Bytes, npt.NDArray[Any]]:
-    """Bytes of the labels, and where each begins and the last ends (n + 1); the bytes are those from the first on."""
+    """Bytes that hold the labels, and where in them each begins and the last ends (n + 1)."""
     dtype, buffers = labels.type, labels.buffers()
     data = np.frombuffer(buffers[-1] or b"", np.uint8)
     ends: npt.NDArray[Any]
@@ -317,10 +307,9 @@ def _bytes_of(labels: pa.Array) -> tuple[Bytes, npt.NDArray[Any]]:
         short = pa.types.is_string(dtype) or pa.types.is_binary(dtype)
         ends = np.frombuffer(buffers[1] or bytes(8), np.int32 if short else np.int64)
         ends = ends[labels.offset : labels.offset + len(labels) + 1]
-        return data[int(ends[0]) : int(ends[-1])], ends
+        return data, ends
     width = dtype.bit_width // 8
-    data = data[labels.offset * width : (labels.offset + len(labels)) * width]
-    return data, np.arange(len(labels) + 1) * width
+    return data, np.arange(labels.offset, labels.offset + len(labels) + 1) * width
 
 
 class LabelTable:

@@ -17,10 +17,11 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inner, intrinsic, ir, kernel
+from fastml.kernels._jit import I4_IN, I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inlined, inner, intrinsic, ir, kernel
 from fastml.kernels.runs import _lowest_bit
 
-__all__ = ["encode_direct", "encode_int64", "encode_strings", "narrow", "rehash_int64", "rehash_strings"]
+__all__ = ["encode_direct", "encode_int64", "encode_large_strings", "encode_strings", "narrow", "rehash_int64",
+           "rehash_strings"]  # fmt: skip
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -267,7 +268,7 @@ def _pack(data, ends, words):
     Up to 15 bytes they are the string itself and its length, from 16 on a hash of it.
     """
     for i in range(ends.shape[0] - 1):
-        at = ends[i]
+        at = np.int64(ends[i])
         length = ends[i + 1] - at
         if length < 16 and at + 16 <= data.shape[0]:
             row = np.uint64(length)
@@ -343,20 +344,12 @@ def _changes(words, data, ends, wrong):
     return count
 
 
-@kernel(U1_IN, I8_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
-def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, count, codes):
-    """Give each string ``data[ends[i]:ends[i + 1]]`` from `row` on its dense code; return the row and the labels.
-
-    Where strings stand in runs, only the first of a run is looked up. The two words of a label settle the equality
-    of strings up to 15 bytes; longer ones are compared byte by byte where the words agree. `label_data` must have room
-    for all bytes of the strings; label_ends[c] is where the bytes of code c begin.
-    """
+@inlined
+def _encode_strings(
+    data, ends, row, slots, label_words, label_ends, label_data, count, codes, words, places, wrong, rows
+):
     shift = _bit_shift(slots.shape[0])
     mask = np.uint64(slots.shape[0] - 1)
-    words = np.empty(2 * _BLOCK, np.int64)
-    places = np.empty(_BLOCK, np.uint32)
-    wrong = np.zeros(_BLOCK, np.uint8)
-    rows = np.empty(_BLOCK, np.int64)
     for block in range(row, codes.shape[0], _BLOCK):
         end = min(block + _BLOCK, codes.shape[0])
         mine, into = ends[block : end + 1], codes[block:end]
@@ -380,7 +373,7 @@ def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, 
             if in_runs:
                 into[filled:k] = code
                 filled = k
-            start = mine[k]
+            start = np.int64(mine[k])
             length = mine[k + 1] - start
             first = words[2 * k]
             second = words[2 * k + 1]
@@ -416,6 +409,31 @@ def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, 
             into[filled:] = code
         _less_one(into)
     return codes.shape[0], count
+
+
+@kernel(U1_IN, I4_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
+def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, count, codes):
+    """Give each string ``data[ends[i]:ends[i + 1]]`` from `row` on its dense code; return the row and the labels.
+
+    Where strings stand in runs, only the first of a run is looked up. The two words of a label settle the equality
+    of strings up to 15 bytes; longer ones are compared byte by byte where the words agree. `label_data` must have room
+    for all bytes of the strings; label_ends[c] is where the bytes of code c begin.
+    """
+    words, places = np.empty(2 * _BLOCK, np.int64), np.empty(_BLOCK, np.uint32)
+    wrong, rows = np.zeros(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
+    return _encode_strings(
+        data, ends, row, slots, label_words, label_ends, label_data, count, codes, words, places, wrong, rows
+    )
+
+
+@kernel(U1_IN, I8_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
+def encode_large_strings(data, ends, row, slots, label_words, label_ends, label_data, count, codes):
+    """As `encode_strings`, for places of 64 bits."""
+    words, places = np.empty(2 * _BLOCK, np.int64), np.empty(_BLOCK, np.uint32)
+    wrong, rows = np.zeros(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
+    return _encode_strings(
+        data, ends, row, slots, label_words, label_ends, label_data, count, codes, words, places, wrong, rows
+    )
 
 
 @kernel(I8_IN, types.int64, I4_OUT)
