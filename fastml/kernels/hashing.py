@@ -262,28 +262,48 @@ def _fold_words(first, second):
 
 
 @inner
-def _pack(data, ends, words):
-    """Fill `words` (n, 2) flat with two words for each string ``data[ends[i]:ends[i + 1]]``.
-
-    Up to 15 bytes they are the string itself and its length, from 16 on a hash of it.
-    """
-    for i in range(ends.shape[0] - 1):
-        at = np.int64(ends[i])
-        length = ends[i + 1] - at
-        if length < 16 and at + 16 <= data.shape[0]:
-            row = np.uint64(length)
-            first = _word(data, at) & _FIRST_BYTES[row]
-            second = (_word(data, at + 8) & _LAST_BYTES[row]) | (row << _TOP)
-        else:
-            first, second = _pack_apart(data, at, length)
-        words[2 * i] = np.int64(first)
-        words[2 * i + 1] = np.int64(second)
+def _note(data, at, length, first_mask, last_mask, shift, k, words, places):
+    """Note the two words of a string of up to 15 bytes, and its first slot."""
+    first = _word(data, at) & first_mask
+    second = (_word(data, at + 8) & last_mask) | (np.uint64(length) << _TOP)
+    words[np.uint64(2) * k] = np.int64(first)
+    words[np.uint64(2) * k + _ONE] = np.int64(second)
+    places[k] = np.uint32(_mix(_fold_words(first, second)) >> shift)
 
 
 @inner
-def _word_homes(words, shift, places, n):
-    for k in range(n):
-        places[k] = np.uint32(_mix(_fold_words(words[2 * k], words[2 * k + 1])) >> shift)
+def _are_of_length(ends, length):
+    different = length ^ length
+    for k in range(ends.shape[0] - 1):
+        different |= (ends[k + 1] - ends[k]) ^ length
+    return different == 0
+
+
+@inner
+def _pack(data, ends, shift, words, places):
+    """Fill `words` (n, 2) flat with two words for each string ``data[ends[i]:ends[i + 1]]``, `places` with first slots.
+
+    Up to 15 bytes they are the string itself and its length, from 16 on a hash of it. Ids are often of one length:
+    then nothing has to be asked of each.
+    """
+    n = ends.shape[0] - 1
+    begin, length = np.int64(ends[0]), np.int64(ends[1]) - np.int64(ends[0])
+    if length < 16 and ends[n] + 16 <= data.shape[0] and _are_of_length(ends, ends[1] - ends[0]):
+        first_mask, last_mask = _FIRST_BYTES[np.uint64(length)], _LAST_BYTES[np.uint64(length)]
+        for k in range(np.uint64(n)):
+            _note(data, begin + np.int64(k) * length, length, first_mask, last_mask, shift, k, words, places)
+        return
+    for k in range(np.uint64(n)):
+        at = np.int64(ends[k])
+        length = ends[k + _ONE] - at
+        if length < 16 and at + 16 <= data.shape[0]:
+            row = np.uint64(length)
+            _note(data, at, length, _FIRST_BYTES[row], _LAST_BYTES[row], shift, k, words, places)
+        else:
+            first, second = _pack_apart(data, at, length)
+            words[np.uint64(2) * k] = np.int64(first)
+            words[np.uint64(2) * k + _ONE] = np.int64(second)
+            places[k] = np.uint32(_mix(_fold_words(first, second)) >> shift)
 
 
 @inner
@@ -354,12 +374,11 @@ def _encode_strings(
         end = min(block + _BLOCK, codes.shape[0])
         mine, into = ends[block : end + 1], codes[block:end]
         n = end - block
-        _pack(data, mine, words)
+        _pack(data, mine, shift, words, places)
         in_runs = _are_in_runs(words, n) and _changes(words, data, mine, wrong) * _ROWS_PER_RUN <= n
         if in_runs:
             n_left = _gather(wrong, n, rows)
         else:
-            _word_homes(words, shift, places, n)
             _slot_contents(slots, places, into)
             _compare_words(words, label_words, into, wrong)
             if count == 0:
@@ -377,7 +396,7 @@ def _encode_strings(
             length = mine[k + 1] - start
             first = words[2 * k]
             second = words[2 * k + 1]
-            at = _mix(_fold_words(first, second)) >> shift
+            at = np.uint64(places[k])
             while True:
                 code = slots[at]
                 place = np.int64(2) * np.int64(code)
