@@ -3,7 +3,8 @@
 python benchmarks/bounds.py [--rows 20] [--threads 2]        # millions of rows
 
 Every figure is the best of several rounds in which all cases take turns, all threads at work. "In cache" are the same
-65,536 rows over and over: what a row costs when memory costs nothing.
+65,536 rows over and over: what a row costs when memory costs nothing. "The pass" is `fastml.group_stats`, with all that
+is Python: what it takes longer than its kernels.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 
 import numba
 import numpy as np
+import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent))
 import rows as make
 
+import fastml
 from fastml.kernels import rows as rows_kernel
 from fastml.kernels import runs
+from fastml.labels import NumberTable, StringTable
 from fastml.workspace import Spare
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
@@ -48,6 +52,8 @@ class Thread:
     def __init__(self) -> None:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
         self.records, self.missing = Spare().table(TILE // 8, 20), np.empty(TILE // 8)
+        self.codes = np.empty(TILE, np.int32)
+        self.numbers, self.strings = NumberTable(hashed=True), StringTable(pa.string())
 
     def table(self, schools: int, width: int) -> np.ndarray[Any, Any]:
         return self.records.reshape(-1)[: schools * width].reshape(schools, width)
@@ -91,8 +97,21 @@ def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) 
     return work
 
 
-def measure(cases: dict[str, Work], n: int, threads: int, rounds: int) -> dict[str, float]:
-    """Nanoseconds of a row, on all threads together."""
+def hashed(keys: np.ndarray[Any, Any] | pa.Array, y: np.ndarray[Any, Any] | None) -> Work:
+    """Codes of labels that are known from the second tile on, and, with an outcome, the sums by code."""
+
+    def work(part: slice, thread: Thread) -> None:
+        table = thread.numbers if isinstance(keys, np.ndarray) else thread.strings
+        codes = table.codes_for(keys[part], thread.codes[: min(part.stop, len(keys)) - part.start])
+        if y is not None:
+            n = len(table)
+            rows_kernel.add_rows(codes, y[part], NO_BITS, 0, True, thread.table(n, 4), thread.missing[:n])
+
+    return work
+
+
+def measure(cases: dict[str, Work | pa.Table], n: int, threads: int, rounds: int) -> dict[str, float]:
+    """Nanoseconds of a row, on all threads together; of the pass over a table where that is the case."""
     spaces = [Thread() for _ in range(threads)]
     best = dict.fromkeys(cases, float("inf"))
     with ThreadPoolExecutor(threads) as pool:
@@ -100,7 +119,10 @@ def measure(cases: dict[str, Work], n: int, threads: int, rounds: int) -> dict[s
             for name, work in cases.items():
                 parts = iter([slice(first, first + TILE) for first in range(0, n, TILE)])
                 begin = time.perf_counter()
-                list(pool.map(lambda thread, work=work, parts=parts: [work(part, thread) for part in parts], spaces))
+                if isinstance(work, pa.Table):
+                    fastml.group_stats(work, work.column_names[1:], "g", threads=threads)
+                else:
+                    list(pool.map(lambda space, work=work, parts=parts: [work(part, space) for part in parts], spaces))
                 best[name] = min(best[name], (time.perf_counter() - begin) / n * 1e9)
     return best
 
@@ -114,12 +136,24 @@ def main(arguments: list[str] | None = None) -> None:
     n = max(int(args.rows * 1e6), CACHED)
     rng = np.random.default_rng(1)
     ys = [rng.normal(500.0, 90.0, n) for _ in range(5)]
-    runs_of = np.asarray(make.pass_rows("clustered", n)["g"])
-    cases = {
+    outcomes = {f"y{k}": y for k, y in enumerate(ys)}
+    kinds = "clustered", "shuffled", "unbounded", "strings"
+    passes = {kind: make.pass_rows(kind, n).combine_chunks() for kind in kinds}
+    runs_of, wide, names = (passes[kind]["g"].chunk(0) for kind in ("clustered", "unbounded", "strings"))
+    runs_of, wide = np.asarray(runs_of), np.asarray(wide)
+    cases: dict[str, Work | pa.Table] = {
         "read of 16 bytes a row": read([runs_of, ys[0]]),
         "read of 48 bytes a row": read([runs_of, *ys]),
         "clustered, one outcome": clustered(runs_of, ys[:1]),
+        "clustered, one outcome, the pass": passes["clustered"],
         "clustered, five outcomes": clustered(runs_of, ys),
+        "clustered, five outcomes, the pass": pa.table({"g": runs_of, **outcomes}),
+        "hashed integers, codes only": hashed(wide, None),
+        "hashed integers, one outcome": hashed(wide, ys[0]),
+        "hashed integers, one outcome, the pass": passes["unbounded"],
+        "strings of 12 characters, codes only": hashed(names, None),
+        "strings of 12 characters, one outcome": hashed(names, ys[0]),
+        "strings of 12 characters, one outcome, the pass": passes["strings"],
     }
     for schools in SCHOOLS:
         keys = rng.integers(0, schools, n)
@@ -128,15 +162,17 @@ def main(arguments: list[str] | None = None) -> None:
             f"shuffled over {schools:,} schools, in cache": cached(keys, ys[0], schools),
             f"shuffled over {schools:,} schools, five outcomes": shuffled(keys, ys, schools),
         }
+    cases["shuffled over 20,000 schools, the pass"] = passes["shuffled"]
     found = measure(cases, n, args.threads, args.rounds)
     base = {size: found[f"read of {size} bytes a row"] for size in (16, 48)}
-    print(f"| kernels alone, {args.threads} threads | ns a row | M rows/s | of the read | against one outcome |\n"
-          "|---|---:|---:|---:|---:|")  # fmt: skip
+    print(f"| {args.threads} threads | ns a row | M rows/s | of the read | against one outcome |")
+    print("|---|---:|---:|---:|---:|")
     for name, cost in found.items():
         five = "five" in name or "48" in name
         one = name.replace("48", "16").replace("five outcomes", "one outcome" if "clustered" in name else "")
         against = f"{cost / found[one.strip(', ')]:.2f}" if five else ""
-        share = "" if "cache" in name else f"{base[48 if five else 16] / cost:.2f}"
+        no_read = any(word in name for word in ("cache", "only", "strings"))
+        share = "" if no_read else f"{base[48 if five else 16] / cost:.2f}"
         print(f"| {name} | {cost:.2f} | {1e3 / cost:,.0f} | {share} | {against} |")
 
 

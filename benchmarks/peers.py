@@ -58,7 +58,7 @@ class Peer:
         self.seconds: list[float] = []
         self.answer: list[float] | None = None
         ours = name.startswith("fastml") or name in ("read", "a loop of fastml fit")
-        # -P: nobody shall import this folder's coverage.py for the package of that name, as numba would.
+        # -P: nobody shall import a file of this folder for a package of its name.
         command = [sys.executable if ours else settings.python, "-P", str(HERE / "contestants.py"), name, str(file),
                    str(settings.threads)]  # fmt: skip
         if name == "lmer":

@@ -1,16 +1,12 @@
 """How often the intervals cover: a simulation over numbers of schools, their sizes and intraclass correlations.
 
-    python benchmarks/coverage.py [--exact 10000] [--others 1000] [--bootstrap 300] [--processes 2] [-o FILE]
+    python benchmarks/interval_coverage.py [--exact 10000] [--others 1000] [--bootstrap 300] [--processes 2] [-o FILE]
 
 Samples are drawn as the sufficient statistics themselves, by distinct size: normal means, chi-square sums of
 squares. Every figure comes from the public interval functions. Some minutes; the seed is fixed.
 """
 
 from __future__ import annotations
-
-if __name__ == "coverage":
-    # Scripts in this folder have it on their path, where numba looks for the coverage package, and does without.
-    raise ImportError("this is a benchmark, not the coverage package")
 
 import argparse
 import math
@@ -120,7 +116,7 @@ def report(cells: list[tuple[int, str, float]], results: list[dict[str, float]],
         f"errors at 95 %: {100 * math.sqrt(0.0475 / args.exact):.2f}, {100 * math.sqrt(0.0475 / args.others):.2f} and "
         f"{100 * math.sqrt(0.0475 / args.bootstrap):.2f} points. At icc = 0 the exact interval covers 97.5 %, since "
         "its lower end is cut. A method that gives no interval at the boundary (wald, bca) misses there. "
-        "Made by `python benchmarks/coverage.py`.",
+        "Made by `python benchmarks/interval_coverage.py`.",
         "",
         "## icc",
         "",
