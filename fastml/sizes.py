@@ -150,45 +150,51 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     SizeTables
     """
     n_groups = np.bincount(part, minlength=n_parts)
+    edges = np.concatenate(([0], np.cumsum(n_groups)))
     # Groups by part and size: sums of runs are pairwise, those of `bincount` lose digits with many.
     order = _order(part, n)
-    of_part, ordered_n, ordered_mean = part[order], n[order], mean[order]
-    part_starts = np.flatnonzero(np.diff(of_part, prepend=-1))
-    present = of_part[part_starts]
+    ordered_n, deviation = n[order], mean[order]
+    present = n_groups > 0
+    part_starts = edges[:-1][present]
 
     def by_part(reduce: np.ufunc, values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
         found = np.full(n_parts, empty, values.dtype)
         found[present] = _reduced(reduce, values, part_starts)
         return found
 
+    def range_by_part() -> tuple[Floats, Floats]:
+        return by_part(np.minimum, deviation, np.inf), by_part(np.maximum, deviation, -np.inf)
+
     n_obs = by_part(np.add, ordered_n, 0)
     ssw = by_part(np.add, ss[order], 0.0)
     # What overflows is refused by `check_part`.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        origin = by_part(np.add, ordered_mean, 0.0) / n_groups
+        origin = by_part(np.add, deviation, 0.0) / n_groups
         exponent = np.frexp(ssw / (n_obs - n_groups))[1] // 2
         unit = np.ldexp(1.0, exponent)
-        deviation = ((ordered_mean - origin[of_part]) + residual[order]) / unit[of_part]
-        largest = by_part(np.maximum, np.abs(ordered_mean), 0.0)
-        spread = by_part(np.maximum, np.abs(deviation), 0.0)
-        low, high = by_part(np.minimum, deviation, np.inf), by_part(np.maximum, deviation, -np.inf)
+        largest = _largest(*range_by_part())
+        deviation -= np.repeat(origin, n_groups)
+        deviation += residual[order]
+        deviation /= np.repeat(unit, n_groups)
+        low, high = range_by_part()
+        spread = _largest(low, high)
     if not np.all(spread < LARGEST_SPREAD):
         deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
-    first = np.ones(len(order), bool)
-    first[1:] = (of_part[1:] != of_part[:-1]) | (ordered_n[1:] != ordered_n[:-1])
-    row = np.cumsum(first) - 1
+    first = np.diff(ordered_n, prepend=0) != 0
+    first[part_starts] = True
     starts = np.flatnonzero(first)
-    count = np.diff(starts, append=len(order)).astype(np.float64)
+    count = np.diff(starts, append=len(order))
     size_mean = _reduced(np.add, deviation, starts) / count
-    centred = deviation - size_mean[row]
+    deviation -= np.repeat(size_mean, count)
     # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
-    correction = _reduced(np.add, centred, starts) / count
+    correction = _reduced(np.add, deviation, starts) / count
+    deviation -= np.repeat(correction, count)
     return SizeTables(
-        offsets=np.searchsorted(of_part[starts], np.arange(n_parts + 1)),
+        offsets=np.searchsorted(starts, edges),
         size=ordered_n[starts].astype(np.float64),
-        count=count,
+        count=count.astype(np.float64),
         mean=size_mean + correction,
-        ss=_reduced(np.add, (centred - correction[row]) ** 2, starts),
+        ss=_reduced(np.add, deviation**2, starts),
         ssw=np.ldexp(ssw, -2 * exponent),
         origin=origin,
         unit=unit,
@@ -209,6 +215,12 @@ def _order(part: Int64s, n: Int64s) -> Int64s:
 def _reduced(reduce: np.ufunc, values: npt.NDArray[Any], starts: Int64s) -> npt.NDArray[Any]:
     """Reduce each run of values (J,), the runs beginning at `starts`."""
     found: npt.NDArray[Any] = reduce.reduceat(values, starts) if len(starts) else values[:0]
+    return found
+
+
+def _largest(low: Floats, high: Floats) -> Floats:
+    """Largest absolute value between each of two limits; 0 where there is no value, as `low` is above `high`."""
+    found: Floats = np.maximum(np.maximum(-low, high), 0.0)
     return found
 
 
