@@ -169,10 +169,8 @@ def test_interrupted(students: Path, tmp_path: Path, threads: int) -> None:
     process = start(SLOW_PASS, students, "-y", "y", "-g", "id", "--threads", threads, "--format", "json", "-o", output)
     assert process.stdout is not None
     seen = [process.stdout.readline() for _ in range(3)]
-    begin = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - begin < 10  # of some 25 s
+    _, err = process.communicate(timeout=12)  # of some 25 s
     assert seen == 3 * ["a tile\n"]
     assert process.returncode == 130
     assert err == "fastml: interrupted\n"

@@ -174,10 +174,8 @@ def test_a_killed_writer_leaves_the_old_file(sign: signal.Signals, tmp_path: Pat
     assert child.stdout is not None
     assert child.stdout.readline() == "writing\n"
     child.send_signal(sign)
-    start = time.monotonic()
-    assert child.wait(10) != 0
+    assert child.wait(20) != 0
     child.stdout.close()
-    assert time.monotonic() - start < 1.0
     assert path.read_bytes() == before
     fastml.fit(path)
     if sign == signal.SIGINT:
