@@ -87,12 +87,10 @@ def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
         head = _decoded(location, options)
         delimiter = options.delimiter or _likely_delimiter(head)
         parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-        read = {"encoding": options.encoding, "block_size": BLOCK}
         convert = {"strings_can_be_null": True, "null_values": _NULLS, "decimal_point": options.decimal}
         names = pacsv.open_csv(
-            io.BytesIO(head.encode()), read_options=pacsv.ReadOptions(block_size=len(head.encode()) + 1),
-            parse_options=parse,
-        ).schema.names  # fmt: skip
+            io.BytesIO(head.encode()), read_options=_reading(block_size=len(head.encode()) + 1), parse_options=parse
+        ).schema.names
         found = _types(location, options, [name for name in names if name in wanted], names, parse, convert)
     except FileNotFoundError:
         raise SourceError(f"{location.name} does not exist") from None
@@ -108,9 +106,11 @@ def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
             try:
                 with location.open() as source:
                     reader = pacsv.open_csv(
-                        _uncompressed(location, source), read_options=pacsv.ReadOptions(**read), parse_options=parse,
+                        _uncompressed(location, source),
+                        read_options=_reading(encoding=options.encoding, block_size=BLOCK),
+                        parse_options=parse,
                         convert_options=pacsv.ConvertOptions(include_columns=columns, column_types=types, **convert),
-                    )  # fmt: skip
+                    )
                     before = 0
                     for batch in reader:
                         at = source.tell()
@@ -126,6 +126,17 @@ def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
 
     schema = pa.schema([(name, found.get(name, pa.null())) for name in names])
     return File(location, schema, size, 0, jobs)
+
+
+def _reading(**options: Any) -> Any:
+    """Arrow's options for reading text on the thread that asks for it.
+
+    Its own threads read ahead, and are no faster where ours overlap; but what they still have in hand when reading
+    fails can keep the process from ending, or abort it then.
+    """
+    import pyarrow.csv as pacsv
+
+    return pacsv.ReadOptions(use_threads=False, **options)
 
 
 def _encoding_message(location: Location, options: CsvOptions) -> str:
@@ -171,7 +182,7 @@ def _types(
     ask = [name for name in wanted if name not in told and names.count(name) == 1]
     seen: dict[str, set[pa.DataType]] = {name: set() for name in ask}
     for i, sample in enumerate(_samples(location)) if ask else ():
-        read = pacsv.ReadOptions(encoding=options.encoding, column_names=names if i else None)
+        read = _reading(encoding=options.encoding, column_names=names if i else None)
         try:
             table = pacsv.read_csv(
                 io.BytesIO(sample), read_options=read, parse_options=parse,
