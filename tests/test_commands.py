@@ -221,7 +221,7 @@ def slowly(*args):
     job = read(*args)
     def wait():
         os.write(1, b"a row group\\n")
-        time.sleep(0.2)
+        time.sleep(float(os.environ["PAUSE"]))
         yield from job()
     return wait
 fastml.sources.readers._row_group_job = slowly
@@ -233,7 +233,7 @@ main()
 
 @pytest.fixture
 def long(tmp_path: Path) -> Path:
-    """A file that takes `SLOW` a minute and more."""
+    """A file of 600 row groups, each of which takes `SLOW` a pause."""
     pq.write_table(fastml.simulate(students=60_000, schools=100), tmp_path / "long.parquet", row_group_size=100)
     return tmp_path / "long.parquet"
 
@@ -244,8 +244,9 @@ def test_interrupt_stops_and_leaves_nothing(long: Path, tmp_path: Path) -> None:
                  ["fit", long, "-y", "score", "-g", "school", "-o", target, "--format", "json"]):  # fmt: skip
         target.write_text("old")
         child = subprocess.Popen(
-            [sys.executable, "-c", SLOW, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            [sys.executable, "-c", SLOW, *map(str, args)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PAUSE": "0.2"},
+        )  # fmt: skip
         assert child.stdout is not None
         assert child.stdout.readline() == "a row group\n"
         child.send_signal(signal.SIGINT)
@@ -274,7 +275,7 @@ def test_interrupted_simulation_leaves_whole_files_only(tmp_path: Path) -> None:
 
 def test_progress_is_silent_in_a_pipe(long: Path) -> None:
     call = [sys.executable, "-c", SLOW, "fit", str(long), "-y", "score", "-g", "school", "--threads", "8"]
-    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    done = subprocess.run(call, capture_output=True, text=True, check=True, env={**os.environ, "PAUSE": "0.02"})
     assert done.stderr == ""
     assert "ICC" in done.stdout
 
@@ -283,7 +284,10 @@ def test_progress_is_silent_in_a_pipe(long: Path) -> None:
 def test_progress_is_shown_on_a_terminal(quiet: bool, long: Path) -> None:
     call = [sys.executable, "-c", SLOW, "fit", str(long), "-y", "score", "-g", "school", "--threads", "8"]
     ours, theirs = pty.openpty()
-    child = subprocess.Popen([*call, *(["-q"] if quiet else [])], stdout=subprocess.PIPE, stderr=theirs, text=True)
+    child = subprocess.Popen(
+        [*call, *(["-q"] if quiet else [])],
+        stdout=subprocess.PIPE, stderr=theirs, text=True, env={**os.environ, "PAUSE": "0.02"},
+    )  # fmt: skip
     os.close(theirs)
     shown = b""
     while child.poll() is None or select.select([ours], [], [], 0)[0]:
