@@ -15,12 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import fewer
 
 import fastml
 from fastml import FastmlError, GroupStats
 from fastml.intake import merge
 
-PIECES = 50
+PIECES = fewer(50, times=5, at_least=10)
 
 
 def students(icc: float, seed: int = 4, n: int = 20_000, schools: int = 80) -> pa.Table:
