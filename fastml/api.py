@@ -22,7 +22,7 @@ Names = str | Sequence[str]
 METHODS = ("reml", "ml", "anova")
 
 _NAME = r"(?:`([^`]+)`|([^\W\d][\w.]*))"
-_FORMULA = re.compile(rf"\s*{_NAME}\s*~\s*1\s*\+\s*\(\s*1\s*\|\s*{_NAME}\s*\)\s*")
+_FORMULA = re.compile(rf"\s*{_NAME}\s*~\s*(?:1\s*\+\s*)?\(\s*1\s*\|\s*{_NAME}\s*\)\s*")
 
 
 def fit(
@@ -53,8 +53,8 @@ def fit(
         DuckDB relation, Polars LazyFrame or Ibis table is aggregated by its engine, and never collected. Rows whose
         outcome or group is null or NaN are dropped and counted.
     outcome : str
-        Column of scores, or the formula ``"y ~ 1 + (1 | g)"`` in place of both names. Not needed for statistics of
-        one outcome.
+        Column of scores, or the formula ``"y ~ 1 + (1 | g)"``, with or without its ``1 +``, in place of both names.
+        Not needed for statistics of one outcome.
     group : str or list of str
         Column of school ids; several columns together name a school.
     method : {"reml", "ml", "anova"}, optional

@@ -220,7 +220,7 @@ def test_a_reader_that_fails_midway() -> None:
 
 def test_formula() -> None:
     plain = fastml.fit(ONE, "y", "id").to_dict()
-    for formula in ("y ~ 1 + (1 | id)", "y~1+(1|id)", " y  ~ 1 + ( 1 | `id` ) "):
+    for formula in ("y ~ 1 + (1 | id)", "y~1+(1|id)", " y  ~ 1 + ( 1 | `id` ) ", "y ~ (1 | id)"):
         assert fastml.fit(ONE, formula).to_dict() == plain
     assert fastml.fit({"a b": ONE["y"], "id": ONE["id"]}, "`a b` ~ 1 + (1 | id)").outcome == "a b"
 
