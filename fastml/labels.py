@@ -145,8 +145,7 @@ class NumberTable:
         if len(bits) == 0:
             return codes
         if not self._hashed:
-            low, high = hashing.narrow(bits, codes)
-            self._cover(int(low), int(high), len(bits))
+            self._cover(int(bits.min()), int(bits.max()), len(bits))
         row = 0
         while row < len(bits):
             if self._hashed:
