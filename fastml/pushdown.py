@@ -20,7 +20,7 @@ from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
-from fastml.keys import sort_order
+from fastml.keys import check_key_type, sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
@@ -373,6 +373,7 @@ def _statistics(table: pa.Table, asked: Roles, moments: Floats, weighted: Floats
     labels = []
     for name in asked.keys:
         column = table[name].combine_chunks()
+        check_key_type("by" if name in asked.by else "group", pa.field(_own_name(name), column.type))
         labels.append(column.cast(plain_type(column.type)))
     order = sort_order(labels)
     take = as_arrow(order)

@@ -134,8 +134,13 @@ def simulate_files(
         paths = [Path(path) / f"part-{i:0{digits}d}.parquet" for i in range(files)]
         try:
             Path(path).mkdir(parents=True, exist_ok=True)
+            others = sorted(found.name for found in Path(path).glob("part-*.parquet") if found not in paths)
         except OSError as error:
             raise SourceError(f"can't write to {path}: {error.strerror or error}") from None
+        if others:
+            raise SourceError(
+                f"folder {path} holds {others[0]}, which would be read with the {files} new files; remove it first"
+            )
     rest = _Rows(_batches(plan))
     ends = [plan.students * (i + 1) // files for i in range(files)]
     schema = next(_batches(_plan(1, 1, 0.0, 1.0, 1.0, outcomes, weights, order, seed))).schema

@@ -242,6 +242,33 @@ class TestKinds:
         stats = fastml.group_stats(path, "id", "y", csv_options={"types": {"y": "string"}})
         assert stats.keys["y"].type == pa.string()
 
+    @pytest.mark.parametrize(("ids", "dtype"), [
+        (["10000000000000000001", "10000000000000000002", "5"], pa.uint64()),
+        (["100000000000000000000001", "100000000000000000000002", "5"], pa.string()),
+        (["-10000000000000000001", "-10000000000000000002", "5"], pa.string()),
+        (["9007199254740993", "9007199254740992", "5.0"], pa.string()),
+        (["9007199254740993", "9007199254740992", "5"], pa.int64()),
+        (["1e300", "2e300", "5"], pa.float64()),
+    ])  # fmt: skip
+    def test_long_csv_ids_keep_their_digits(self, ids: list[str], dtype: pa.DataType, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        path.write_text("id,y\n" + "".join(f"{name},{k}\n{name},{k * k + 2}\n" for k, name in enumerate(ids)))
+        stats = fastml.group_stats(path, "y", "id")
+        assert (stats.keys["id"].type, stats.keys.num_rows) == (dtype, 3)
+        told = fastml.group_stats(path, "y", "id", csv_options={"types": {"id": "string"}})
+        assert fastml.fit(stats).icc == fastml.fit(told).icc
+
+    def test_utf_16_beyond_the_first_sample(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("fastml.sources.delimited.START", 3_001)
+        monkeypatch.setattr("fastml.sources.delimited.SAMPLE", 501)
+        text = "id,y,é\n" + "".join(f"S{i % 30:02d},{i % 97 + i % 30},xx\n" for i in range(3_000))
+        truth = None
+        for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"):
+            (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+            found = fastml.group_stats(tmp_path / "t.csv", "y", "id", csv_options={"encoding": encoding})
+            truth = truth or found
+            same(found, truth)
+
     def test_csv_refusals(self, tmp_path: Path) -> None:
         path = tmp_path / "t.csv"
         path.write_text("")
@@ -345,6 +372,12 @@ class TestMany:
         same(one, fastml.group_stats(kept, "y", "id"))
         by_glob = fastml.group_stats(f"{tmp_path}/d/cycle=*/country=TUR/*.parquet", "y", "id", by="cycle")
         assert set(by_glob.keys["cycle"].to_pylist()) == {2019, 2023}
+        # What a shell makes of a glob is a list; folders of a folder are named as its files are.
+        files = sorted((tmp_path / "d").glob("cycle=*/country=*/*.parquet"))
+        for data in (files, sorted((tmp_path / "d").glob("cycle=*")), f"{tmp_path}/d/cycle=*"):
+            same(fastml.group_stats(data, "y", "id", by=["cycle", "country"]), found)
+        (single,) = (path for path in files if "cycle=2019/country=TUR" in path.as_posix())
+        same(fastml.group_stats(single, "y", "id", filter="cycle = 2019 and country = 'TUR'"), one)
         (tmp_path / "d" / "cycle=__HIVE_DEFAULT_PARTITION__").mkdir()
         (tmp_path / "d" / "cycle=__HIVE_DEFAULT_PARTITION__" / "country=TUR").mkdir()
         pq.write_table(table.select(["y", "id"]).slice(0, 9),
@@ -460,6 +493,46 @@ class TestFilters:
                 fastml.fit(table, "y", "id", filter=text)
         with pytest.raises(FastmlError, match="is not one of 'a pyarrow expression'"):
             fastml.fit(table, "y", "id", filter=3)
+
+    def test_long_lists(self, table: pa.Table) -> None:
+        data = {"y": [1.0, 2.0, 4.0, 7.0, 9.0, 3.0], "id": [1, 1, 2, 2, 2, 3], "k": [1, 2, 3, 4, None, 6],
+                "t": ["a", "b", "a", None, "b", "c"]}  # fmt: skip
+        numbers, texts = ", ".join(map(str, range(3, 50_000))), ", ".join(f"'{c}'" for c in "bdefghijklmnopqrstuvwxyz")
+        for text, n in ((f"k in ({numbers})", 3), (f"k not in ({numbers})", 2), (f"not k in ({numbers})", 2),
+                        (f"t in ({texts})", 2), (f"t not in ({texts})", 3)):  # fmt: skip
+            assert int(fastml.group_stats(data, "y", "id", filter=text).counts[:, 0].sum()) == n, text[:30]
+        # Arrow ends the process at some ten thousand of them.
+        for text in (" or ".join(["k = 1"] * 1001), "k in (" + ", ".join(["k"] * 1000) + ")"):
+            with pytest.raises(FastmlError, match="more than 1,000 comparisons; use IN for a list"):
+                fastml.fit(data, "y", "id", filter=text)
+        assert fastml.group_stats(data, "y", "id", filter=" or ".join(["k = 1"] * 1000)).counts[:, 0].sum() == 1
+
+    @pytest.mark.parametrize(("text", "n"), [
+        ("k < 9999999999999999999999", 2), ("k > -" + "9" * 400, 2), ("k < " + "9" * 5000, 2), ("u > 9223372036854775808", 1),
+        ("k in (1, 99999999999999999999)", 1),
+    ])  # fmt: skip
+    def test_numbers_beyond_64_bits(self, text: str, n: int) -> None:
+        data = {"y": [1.0, 2.0], "id": [1, 2], "k": [1, 2], "u": np.array([2**63 + 1, 0], np.uint64)}
+        assert int(fastml.group_stats(data, "y", "id", filter=text).counts[:, 0].sum()) == n
+
+    def test_names_and_text_of_every_kind(self, tmp_path: Path) -> None:
+        names = ["my col", "id-country", "a'b", 'a"b', "1st", "a)b"]
+        table = pa.table({"id": [1, 1, 2], "y": [1.0, 2.0, 4.0], **{name: [3, 3, 4] for name in names}})
+        (tmp_path / "t.csv").write_text(csv_text(table))
+        for name in names:
+            condition = f'"{name.replace(chr(34), 2 * chr(34))}" = 3'
+            for data in (table, tmp_path / "t.csv"):
+                assert fastml.group_stats(data, "y", "id", filter=condition).keys.num_rows == 1
+        with pytest.raises(FastmlError, match="half a character"):
+            fastml.fit(table, "y", "id", filter="id = '\udcff'")
+        with pytest.raises(FastmlError, match=r"can't be applied: Function 'equal'"):
+            fastml.fit(tmp_path / "t.csv", "y", "id", filter="'my col' = 3")
+
+    def test_decimals_want_a_point(self) -> None:
+        table = pa.table({"y": [1.0, 2.0], "id": [1, 2], "k": pa.array([1, 2], pa.int32()).cast(pa.decimal128(18, 0))})
+        with pytest.raises(FastmlError, match=r"write the number with a point, as 1\.0"):
+            fastml.fit(table, "y", "id", filter="k = 1")
+        assert fastml.group_stats(table, "y", "id", filter="k = 1.0").keys.num_rows == 1
 
     def test_nan_in_parquet_is_missing_too(self, tmp_path: Path) -> None:
         pq.write_table(pa.table({"y": [1.0, np.nan], "id": [1, 2]}), tmp_path / "t.parquet")

@@ -290,6 +290,14 @@ def test_types_of_columns(engine: str, engines: OPEN, tmp_path: Path) -> None:
             assert_agree(fastml.group_stats(frame, outcome, group), fastml.group_stats(table, outcome, group))
 
 
+def test_an_interval_is_no_label() -> None:
+    import duckdb
+
+    rows = duckdb.sql("select to_days(i::int // 2) span, 1.0 * i y from range(6) t(i)")
+    with pytest.raises(FastmlError, match="group column 'span' has type month_day_nano_interval; use a column of"):
+        fastml.fit(rows, "y", "span")
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_schools_of_one_value(engine: str, engines: OPEN, tmp_path: Path) -> None:
     table = pa.table({"y": [0.1, 0.1, 0.1, 7.7, 7.7, 3.3, 3.3, 3.3], "id": [1, 1, 1, 2, 2, 3, 3, 3]})

@@ -100,3 +100,10 @@ def test_refusals_of_files(tmp_path: Path) -> None:
     with pytest.raises(FastmlError, match="can't write to"):
         fastml.simulate_files(tmp_path / "no" / "x.parquet", students=10, schools=2)
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
+    fastml.simulate_files(tmp_path / "many", students=10, schools=2, files=3)
+    fastml.simulate_files(tmp_path / "many", students=12, schools=2, files=3)
+    with pytest.raises(
+        FastmlError, match=r"many holds part-2\.parquet, which would be read with the 2 new files; remove"
+    ):
+        fastml.simulate_files(tmp_path / "many", students=10, schools=2, files=2)
+    assert fastml.fit(tmp_path / "many", "score", "school").n_obs == 12

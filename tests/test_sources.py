@@ -225,6 +225,11 @@ def test_formula() -> None:
     assert fastml.fit({"a b": ONE["y"], "id": ONE["id"]}, "`a b` ~ 1 + (1 | id)").outcome == "a b"
 
 
+def test_a_name_that_is_no_text() -> None:
+    with pytest.raises(FastmlError, match="a name of a column of the dict of arrays is no text"):
+        fastml.fit({"\udcff": ONE["id"], "y": ONE["y"]}, "y", "\udcff")
+
+
 def test_a_boundary_fit_is_a_result() -> None:
     fit = fastml.fit({"y": [1.0, 9.0, 2.0, 8.0], "id": [1, 1, 2, 2]}, "y", "id")
     assert fit.singular

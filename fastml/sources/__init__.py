@@ -255,7 +255,10 @@ def _table(names: list[str], arrays: list[Any], source: str) -> pa.Table:
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name!r} has {length:,}" for name, length in lengths.items())
         raise SourceError(f"the columns of {source} differ in length: {shown} rows")
-    return pa.table(dict(zip(names, arrays, strict=True)))
+    try:
+        return pa.table(dict(zip(names, arrays, strict=True)))
+    except UnicodeEncodeError:
+        raise SourceError(f"a name of a column of {source} is no text: {', '.join(map(ascii, names))}") from None
 
 
 def _from_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:

@@ -131,16 +131,19 @@ def _from_local(text: str) -> list[Piece]:
         relative = [PurePosixPath(p.relative_to(path).as_posix()) for p in files]
         return _folder_pieces(text, [(str(p), rel) for p, rel in zip(files, relative, strict=True)], None)
     if _WILD.search(text) and not path.exists():
-        found = sorted(p for p in glob.glob(text, recursive=True) if Path(p).is_file())  # noqa: PTH207  # absolute too
-        if not found:
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # absolute too
+        found = [path for path in matches if Path(path).is_file()]
+        if found:
+            return [_piece(Location(path)) for path in found]
+        if not matches:
             raise SourceError(f"no file matches {text}")
-        return [_piece(Location(p), PurePosixPath(Path(p).as_posix())) for p in found]
+        return [piece for folder in matches for piece in _from_local(folder)]
     if not path.exists():
         raise SourceError(f"file {text} does not exist")
     if path.is_fifo() or path.is_socket():
         # It can be read once only, and from its beginning; opening it would wait for a writer for ever.
         raise SourceError(f"file {text} is a pipe; write its content to a file first")
-    return [_piece(Location(text), None)]
+    return [_piece(Location(text))]
 
 
 def _short(text: str) -> str:
@@ -157,7 +160,7 @@ def _from_uri(uri: str) -> list[Piece]:
         filesystem, path = fs.FileSystem.from_uri(plain)
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.File:
-            return [_piece(Location(path, filesystem, uri), None)]
+            return [_piece(Location(path, filesystem, uri))]
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=True)) if info.type else []
     except (pa.ArrowException, OSError) as error:
         known = "file, s3, gs, abfs and hdfs URIs can be read"
@@ -171,14 +174,14 @@ def _from_uri(uri: str) -> list[Piece]:
     files = [p for p in files if fnmatch.fnmatchcase(p, pattern) and p.count("/") == pattern.count("/")]
     if not files:
         raise SourceError(f"no file matches {uri}")
-    return [_piece(Location(p, filesystem, f"{scheme}://{p}"), PurePosixPath(p)) for p in files]
+    return [_piece(Location(p, filesystem, f"{scheme}://{p}")) for p in files]
 
 
 def _folder_pieces(
     shown: str, files: list[tuple[str, PurePosixPath]], filesystem: Any, scheme: str = ""
 ) -> list[Piece]:
     pieces = [
-        _piece(Location(path, filesystem, f"{scheme}://{path}" if scheme else ""), relative)
+        _piece(Location(path, filesystem, f"{scheme}://{path}" if scheme else ""))
         for path, relative in files
         if not any(part.startswith((".", "_")) for part in relative.parts) and _ending(path) in _FORMATS
     ]
@@ -201,7 +204,8 @@ def _ending(path: str) -> str:
     return parts[-1] if len(parts) > 1 else ""
 
 
-def _piece(location: Location, relative: PurePosixPath | None) -> Piece:
+def _piece(location: Location) -> Piece:
+    """Return the file with its kind, and the columns of one value that its folders name: ``cycle=2019``."""
     kind = _FORMATS.get(_ending(location.path))
     if kind is None:
         try:
@@ -214,7 +218,7 @@ def _piece(location: Location, relative: PurePosixPath | None) -> Piece:
                 f"{location.name} is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS .sav"
             )
     partition: dict[str, str | None] = {}
-    for part in relative.parts[:-1] if relative else ():
+    for part in Path(location.path).parts[:-1]:
         name, sign, value = part.partition("=")
         if sign and name:
             partition[unquote(name)] = None if value == _NO_VALUE else unquote(value)
@@ -291,11 +295,7 @@ def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list
 
 def _open(piece: Piece, csv: CsvOptions, wanted: list[str], expression: Any) -> File:
     if piece.format == "csv":
-        named = set(wanted)
-        if expression is not None:
-            # The header isn't known yet: any name that the condition holds.
-            named |= set(re.findall(r"[^\W\d][\w.]*", str(expression)))
-        return open_csv(piece.location, csv, named)
+        return open_csv(piece.location, csv, wanted, expression)
     return {"parquet": open_parquet, "ipc": open_ipc, "sav": open_sav}[piece.format](piece.location)
 
 

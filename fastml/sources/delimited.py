@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import io
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from fastml.arrays import as_numpy
 from fastml.errors import ArgumentError, FastmlError, SourceError
+from fastml.sources.filters import filter_columns
 from fastml.sources.readers import File, Job, Location, first_line
 
 __all__ = ["CsvOptions", "csv_options", "open_csv"]
@@ -23,6 +28,8 @@ BLOCK = 4 << 20
 # pyarrow's, and the "." of SAS and Stata.
 _NULLS = ["", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA",
           "NULL", "NaN", "n/a", "nan", "null"]  # fmt: skip
+
+_WHOLE = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,8 @@ def csv_options(options: Mapping[str, Any] | CsvOptions | None) -> CsvOptions:
     return made
 
 
-def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
-    """Open a file of delimited text, perhaps compressed; types are found out for the wanted columns only."""
+def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], expression: Any = None) -> File:
+    """Open delimited text, perhaps compressed; types are found out for the columns that are wanted or filtered by."""
     import pyarrow.csv as pacsv
 
     try:
@@ -91,7 +98,8 @@ def open_csv(location: Location, options: CsvOptions, wanted: set[str]) -> File:
         names = pacsv.open_csv(
             io.BytesIO(head.encode()), read_options=_reading(block_size=len(head.encode()) + 1), parse_options=parse
         ).schema.names
-        found = _types(location, options, [name for name in names if name in wanted], names, parse, convert)
+        asked = {*wanted, *(filter_columns(expression, names) if expression is not None else ())}
+        found = _types(location, options, [name for name in names if name in asked], names, parse, convert)
     except FileNotFoundError:
         raise SourceError(f"{location.name} does not exist") from None
     except UnicodeError:
@@ -181,13 +189,18 @@ def _types(
     # pyarrow can't say which of two columns of a name it means: that is refused once the schema is known.
     ask = [name for name in wanted if name not in told and names.count(name) == 1]
     seen: dict[str, set[pa.DataType]] = {name: set() for name in ask}
-    for i, sample in enumerate(_samples(location)) if ask else ():
-        read = _reading(encoding=options.encoding, column_names=names if i else None)
+    for i, sample in enumerate(_samples(location, options.encoding)) if ask else ():
+
+        def table_of(columns: list[str], types: dict[str, pa.DataType], i: int = i, sample: bytes = sample) -> pa.Table:
+            return pacsv.read_csv(
+                io.BytesIO(sample),
+                read_options=_reading(encoding=options.encoding, column_names=names if i else None),
+                parse_options=parse,
+                convert_options=pacsv.ConvertOptions(include_columns=columns, column_types=types, **convert),
+            )
+
         try:
-            table = pacsv.read_csv(
-                io.BytesIO(sample), read_options=read, parse_options=parse,
-                convert_options=pacsv.ConvertOptions(include_columns=ask, **convert),
-            )  # fmt: skip
+            table = table_of(ask, {})
         except (pa.ArrowException, UnicodeError):
             if i == 0:
                 raise
@@ -196,17 +209,39 @@ def _types(
             dtype = table.schema.field(name).type
             if pa.types.is_binary(dtype):
                 raise UnicodeError  # what pyarrow makes of text that isn't UTF-8
+            if pa.types.is_floating(dtype) and _has_long(table[name]):
+                dtype = _long_type(table_of([name], {name: pa.string()})[name])
             seen[name].add(dtype)
     return {**{name: _common(kinds) for name, kinds in seen.items()}, **told}
 
 
-def _samples(location: Location) -> Iterator[bytes]:
-    """Beginning of the file, then whole lines from evenly spread places."""
+def _has_long(numbers: pa.ChunkedArray) -> bool:
+    """Whether doubles include some so large that they don't hold every whole number."""
+    values = np.concatenate([np.empty(0), *(as_numpy(chunk.drop_null()) for chunk in numbers.chunks)])
+    return bool((np.abs(values) >= 2.0**53).any())
+
+
+def _long_type(texts: pa.ChunkedArray) -> pa.DataType:
+    """Type that keeps every digit of numbers of which some are large: ids of 17 digits and more."""
+    written = [text.strip() for text in texts.to_pylist() if text]
+    whole = [text for text in written if _WHOLE.fullmatch(text)]
+    if len(whole) == len(written):
+        fits = all(text[0] != "-" and len(text) <= 20 and int(text) < 2**64 for text in whole)
+        return pa.uint64() if fits else pa.string()
+    return pa.string() if any(abs(float(text)) >= 2.0**53 for text in whole) else pa.float64()
+
+
+def _samples(location: Location, encoding: str) -> Iterator[bytes]:
+    """Beginning of the file, then whole lines from evenly spread places, where a line's end is one byte."""
     size = location.size()
     with location.open() as source:
         stream = _uncompressed(location, source)
         start = bytes(stream.read(START))
         whole = len(start) < START
+        if not whole and "\n".encode(encoding) != b"\n":  # UTF-16 and its kin
+            text = codecs.getincrementaldecoder(encoding)().decode(start)
+            yield text[: text.rfind("\n") + 1].encode(encoding)
+            return
         yield start if whole else start[: start.rfind(b"\n") + 1]
         if whole or stream is not source:
             return
@@ -222,6 +257,8 @@ def _common(kinds: set[pa.DataType]) -> pa.DataType:
         return pa.null()
     if len(kinds) == 1:
         return kinds.pop()
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+    if all(map(pa.types.is_integer, kinds)):
+        return pa.uint64()
+    if kinds == {pa.int64(), pa.float64()}:
         return pa.float64()
     return pa.string()

@@ -37,6 +37,10 @@ _COMPARISONS = {
     "=": "__eq__", "==": "__eq__", "!=": "__ne__", "<>": "__ne__",
     "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__",
 }  # fmt: skip
+# Arrow works a long chain of comparisons off one inside the other, and ends the process where the stack does.
+_MOST_COMPARISONS = 1_000
+# A list of so many values is looked up in a table; of fewer, Parquet's statistics can tell which rows it leaves out.
+_MANY_VALUES = 20
 _KEYWORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "BETWEEN", "TRUE", "FALSE"}
 
 
@@ -67,7 +71,11 @@ def as_expression(condition: Any) -> pc.Expression:
         return condition
     if not isinstance(condition, str):
         raise ArgumentError("filter", condition, ["a pyarrow expression", "text such as 'cycle = 2019'"])
-    return _Parser(condition).parse()
+    try:
+        return _Parser(condition).parse()
+    except UnicodeEncodeError:
+        shown = condition.encode(errors="backslashreplace").decode()
+        raise FilterError(shown, None, "it holds characters that are half a character") from None
 
 
 class _Parser:
@@ -76,11 +84,11 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._tokens: list[tuple[str, str, int]] = []
-        at = 0
-        while text[at:].strip():
+        at, end = 0, len(text.rstrip())
+        while at < end:
             match = _TOKEN.match(text, at)
             if match is None:
-                raise self._error(at + len(text[at:]) - len(text[at:].lstrip()))
+                raise self._error(end - len(text[at:end].lstrip()))
             kind = match.lastgroup or ""
             value, start = match[kind], match.start(kind)
             if kind == "word" and value.upper() in _KEYWORDS:
@@ -88,6 +96,7 @@ class _Parser:
             self._tokens.append((kind, value, start))
             at = match.end()
         self._at = 0
+        self._comparisons = 0
 
     def parse(self) -> pc.Expression:
         try:
@@ -131,11 +140,19 @@ class _Parser:
     def _negated(self) -> pc.Expression:
         return ~self._negated() if self._take("NOT") else self._predicate()
 
+    def _count(self, comparisons: int) -> None:
+        self._comparisons += comparisons
+        if self._comparisons > _MOST_COMPARISONS:
+            raise FilterError(
+                self._text, None, f"it has more than {_MOST_COMPARISONS:,} comparisons; use IN for a list of values"
+            )
+
     def _predicate(self) -> pc.Expression:
         if self._take("("):
             expression = self._either()
             self._need(")")
             return expression
+        self._count(1)
         left = self._value()
         if self._take("IS"):
             negated = self._take("NOT")
@@ -156,18 +173,28 @@ class _Parser:
         return ~expression if negated else expression
 
     def _is_in(self, left: pc.Expression) -> pc.Expression:
+        import pyarrow.compute as pc
+
         self._need("(")
-        values = [self._value()]
+        values = [self._operand()]
         while self._take(","):
-            values.append(self._value())
+            values.append(self._operand())
         self._need(")")
-        # A balanced tree of comparisons: null stays null, as in SQL, and Parquet's statistics can decide it.
-        terms = [left == value for value in values]
+        if len(values) > _MANY_VALUES and (table := _lookup_table(values)) is not None:
+            # Null stays null, as in SQL.
+            return pc.if_else(left.is_valid(), left.isin(table), pa.scalar(None, pa.bool_()))
+        self._count(len(values))
+        # A balanced tree of comparisons: null stays null here too, and Parquet's statistics can decide it.
+        terms = [left == _as_operand(value) for value in values]
         while len(terms) > 1:
             terms = [terms[i] | terms[i + 1] if i + 1 < len(terms) else terms[i] for i in range(0, len(terms), 2)]
         return terms[0]
 
     def _value(self) -> pc.Expression:
+        return _as_operand(self._operand())
+
+    def _operand(self) -> int | float | str | bool | pc.Expression:
+        """Return the next value: a plain one, or a column."""
         import pyarrow.compute as pc
 
         if self._at == len(self._tokens):
@@ -175,17 +202,41 @@ class _Parser:
         kind, value, _ = self._tokens[self._at]
         self._at += 1
         if kind == "number":
-            return pc.scalar(int(value) if re.fullmatch(r"[+-]?\d+", value) else float(value))
+            return _number(value)
         if kind == "text":
-            return pc.scalar(value[1:-1].replace("''", "'"))
+            return value[1:-1].replace("''", "'")
         if kind == "quoted":
             return pc.field(value[1:-1].replace('""', '"') if value[0] == '"' else value[1:-1])
         if kind == "word":
             return pc.field(value)
         if kind == "keyword" and value in ("TRUE", "FALSE"):
-            return pc.scalar(value == "TRUE")
+            return value == "TRUE"
         self._at -= 1
         raise self._error()
+
+
+def _as_operand(value: int | float | str | bool | pc.Expression) -> pc.Expression:
+    import pyarrow.compute as pc
+
+    if isinstance(value, pc.Expression):
+        return value
+    return pc.scalar(pa.scalar(value, pa.uint64()) if isinstance(value, int) and value >= 2**63 else value)
+
+
+def _number(text: str) -> int | float:
+    """Return a whole number of up to 64 bits, else a double, which is beyond all of those where the number is."""
+    if re.fullmatch(r"[+-]?0*\d{1,20}", text) and -(2**63) <= int(text) < 2**64:
+        return int(text)
+    return float(text)
+
+
+def _lookup_table(values: list[Any]) -> pa.Array | None:
+    """Values of one kind as an Arrow array: whole numbers of 64 bits, or text; None for others."""
+    if all(isinstance(value, str) for value in values):
+        return pa.array(values, pa.string())
+    if all(type(value) is int and -(2**63) <= value < 2**63 for value in values):
+        return pa.array(values, pa.int64())
+    return None
 
 
 def filter_columns(expression: pc.Expression, names: Iterable[str]) -> list[str]:
@@ -245,4 +296,6 @@ def apply_filter(batch: pa.RecordBatch, expression: pc.Expression, columns: list
         reason = str(error).strip().splitlines()[0].rstrip(".")
         if unknown := re.match(r"No match for FieldRef\.Name\((.*)\) in ", reason):
             reason = f"there is no column {unknown[1]!r}"
+        elif reason.startswith("Precision is not great enough"):
+            reason = "a column of decimals is compared with a whole number; write the number with a point, as 1.0"
         raise FilterError(str(expression), None, reason) from None
