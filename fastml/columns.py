@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ColumnTypeError, FastmlError
+from fastml.errors import WORD, ColumnTypeError, FastmlError
 
 __all__ = ["as_floats", "check_numeric", "repeat_tag"]
 
 Floats = npt.NDArray[np.float64]
+
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
 
 def check_numeric(role: str, field: pa.Field) -> None:
@@ -32,8 +35,12 @@ def check_numeric(role: str, field: pa.Field) -> None:
     text = pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype)
     remedy = "it must be numeric"
     if text:
-        remedy += ", and digits in strings are not taken for numbers: convert the column first"
-        remedy += " (numbers of a CSV file with decimal commas: csv_options={'decimal': ','}, or --decimal ,)"
+        word = (field.metadata or {}).get(WORD, b"").decode()
+        if word and not _DECIMAL_COMMA.fullmatch(word):
+            remedy += f", and holds the text {word!r}: recode such texts to empty or NA, which are missing"
+        else:
+            remedy += ", and digits in strings are not taken for numbers: convert the column first"
+            remedy += " (numbers of a CSV file with decimal commas: csv_options={'decimal': ','}, or --decimal ,)"
     elif pa.types.is_dictionary(dtype):
         remedy += ": decode the categories to numbers first"
     raise ColumnTypeError(role, field.name, dtype, remedy)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "WORD",
     "ArgumentError",
     "ColumnNotFoundError",
     "ColumnTypeError",
@@ -18,6 +19,9 @@ __all__ = [
     "SourceError",
     "ValueNotAllowedError",
 ]
+
+# Key of a field's metadata: a text of the column that is no number, for a message that refuses the column.
+WORD = b"fastml.word"
 
 
 class FastmlError(ValueError):

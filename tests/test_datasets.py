@@ -269,6 +269,16 @@ class TestKinds:
             truth = truth or found
             same(found, truth)
 
+    def test_a_word_among_csv_numbers_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        for word, message in (("absent", "holds the text 'absent': recode such texts"), ("2,5", "decimal commas")):
+            path.write_text(f'id,y\n1,2\n1,NA\n2,"{word}"\n2,later\n')
+            with pytest.raises(FastmlError, match=f"outcome column 'y' has type string; .*{message}"):
+                fastml.fit(path, "y", "id")
+            with pytest.raises(FastmlError, match=message):
+                fastml.group_stats([path], "y", "id")
+        assert fastml.group_stats(path, "id", "y").keys["y"].type == pa.string()
+
     def test_csv_refusals(self, tmp_path: Path) -> None:
         path = tmp_path / "t.csv"
         path.write_text("")

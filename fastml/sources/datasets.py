@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from fastml.errors import ColumnNotFoundError, SourceError
+from fastml.errors import WORD, ColumnNotFoundError, SourceError
 from fastml.sources.delimited import CsvOptions, open_csv
 from fastml.sources.fastread import fast_batches, is_fast
 from fastml.sources.filters import apply_filter, filter_columns
@@ -320,13 +320,14 @@ def _unify(
     fields = []
     for name in columns:
         common: pa.DataType | None = None
-        before = ""
+        before, word = "", b""
         for file, piece in zip(files, pieces, strict=True):
             count = file.schema.names.count(name)
             if count > 1:
                 raise SourceError(f"column {name!r} stands {count} times in {file.location.name}; rename all but one")
             if count:
-                dtype = file.schema.field(name).type
+                found = file.schema.field(name)
+                dtype, word = found.type, word or (found.metadata or {}).get(WORD, b"")
             elif name in piece.partition:
                 dtype = partition_types[name]
             else:
@@ -338,7 +339,7 @@ def _unify(
                     "write one of them anew"
                 )
             common, before = unified, before or file.location.name
-        fields.append(pa.field(name, common))
+        fields.append(pa.field(name, common, metadata={WORD: word} if word else None))
     return pa.schema(fields)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastml.arrays import as_numpy
-from fastml.errors import ArgumentError, FastmlError, SourceError
+from fastml.errors import WORD, ArgumentError, FastmlError, SourceError
 from fastml.sources.filters import filter_columns
 from fastml.sources.readers import File, Job, Location, first_line
 
@@ -110,7 +110,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
 
     def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
         def read_all() -> Iterator[tuple[pa.RecordBatch, int]]:
-            types = {name: found[name] for name in columns}
+            types = {name: found[name].type for name in columns}
             try:
                 with location.open() as source:
                     reader = pacsv.open_csv(
@@ -132,7 +132,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
 
         yield read_all
 
-    schema = pa.schema([(name, found.get(name, pa.null())) for name in names])
+    schema = pa.schema([found.get(name, pa.field(name, pa.null())) for name in names])
     return File(location, schema, size, 0, jobs)
 
 
@@ -176,8 +176,8 @@ def _likely_delimiter(head: str) -> str:
 
 def _types(
     location: Location, options: CsvOptions, wanted: list[str], names: list[str], parse: Any, convert: dict[str, Any]
-) -> dict[str, pa.DataType]:
-    """Types of the wanted columns: those told, and what all of the samples have in common."""
+) -> dict[str, pa.Field]:
+    """Fields of the wanted columns: types that were told, or what all of the samples have in common."""
     import pyarrow.csv as pacsv
 
     told: dict[str, pa.DataType] = {}
@@ -189,6 +189,7 @@ def _types(
     # pyarrow can't say which of two columns of a name it means: that is refused once the schema is known.
     ask = [name for name in wanted if name not in told and names.count(name) == 1]
     seen: dict[str, set[pa.DataType]] = {name: set() for name in ask}
+    words: dict[str, str] = {}
     for i, sample in enumerate(_samples(location, options.encoding)) if ask else ():
 
         def table_of(columns: list[str], types: dict[str, pa.DataType], i: int = i, sample: bytes = sample) -> pa.Table:
@@ -211,8 +212,24 @@ def _types(
                 raise UnicodeError  # what pyarrow makes of text that isn't UTF-8
             if pa.types.is_floating(dtype) and _has_long(table[name]):
                 dtype = _long_type(table_of([name], {name: pa.string()})[name])
+            elif pa.types.is_string(dtype) and name not in words:
+                words.update((name, word) for word in _first_word(table[name]))
             seen[name].add(dtype)
-    return {**{name: _common(kinds) for name, kinds in seen.items()}, **told}
+    types = {**{name: _common(kinds) for name, kinds in seen.items()}, **told}
+    return {
+        name: pa.field(name, dtype, metadata={WORD: words[name]} if name in words else None)
+        for name, dtype in types.items()
+    }
+
+
+def _first_word(texts: pa.ChunkedArray) -> Iterator[str]:
+    """Yield the first text that is no number, for messages."""
+    for text in texts.to_pylist():
+        try:
+            float(text or 0)
+        except ValueError:
+            yield text
+            return
 
 
 def _has_long(numbers: pa.ChunkedArray) -> bool:
