@@ -519,7 +519,7 @@ class TestFilters:
 
     @pytest.mark.parametrize(("text", "n"), [
         ("k < 9999999999999999999999", 2), ("k > -" + "9" * 400, 2), ("k < " + "9" * 5000, 2), ("u > 9223372036854775808", 1),
-        ("k in (1, 99999999999999999999)", 1),
+        ("k in (1, 99999999999999999999)", 1), ("k = " + "0" * 5000 + "1", 1),
     ])  # fmt: skip
     def test_numbers_beyond_64_bits(self, text: str, n: int) -> None:
         data = {"y": [1.0, 2.0], "id": [1, 2], "k": [1, 2], "u": np.array([2**63 + 1, 0], np.uint64)}

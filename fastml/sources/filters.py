@@ -225,7 +225,7 @@ def _as_operand(value: int | float | str | bool | pc.Expression) -> pc.Expressio
 
 def _number(text: str) -> int | float:
     """Return a whole number of up to 64 bits, else a double, which is beyond all of those where the number is."""
-    if re.fullmatch(r"[+-]?0*\d{1,20}", text) and -(2**63) <= int(text) < 2**64:
+    if re.fullmatch(r"[+-]?\d{1,40}", text) and -(2**63) <= int(text) < 2**64:
         return int(text)
     return float(text)
 
