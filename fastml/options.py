@@ -35,7 +35,9 @@ Scaling = Annotated[str, typer.Option(help="size, effective, none, gk or group-o
 Vcov = Annotated[str, typer.Option(help="Robust standard errors: joint or block.")]
 Filter = Annotated[str | None, typer.Option("--filter", help='Which rows: "cycle = 2019 and score is not null".')]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)]
-CsvDelimiter = Annotated[str | None, typer.Option("--delimiter", help="Of CSV files; found out by default.")]
+CsvDelimiter = Annotated[
+    str | None, typer.Option("--delimiter", help=r"Of CSV files, \t for a tab; found out by default.")
+]
 CsvEncoding = Annotated[str, typer.Option("--encoding", help="Of CSV files, such as latin-1.")]
 CsvDecimal = Annotated[str, typer.Option("--decimal", help="Decimal point of CSV files.")]
 
@@ -49,9 +51,10 @@ def reading(
     filter: str | None, delimiter: str | None, encoding: str, decimal: str, threads: int | None, quiet: bool
 ) -> dict[str, Any]:
     """Return the options of reading as the api takes them."""
+    tab = delimiter == r"\t"  # what a shell makes of it is two characters
     return {
         "filter": filter,
-        "csv_options": {"delimiter": delimiter, "encoding": encoding, "decimal": decimal},
+        "csv_options": {"delimiter": "\t" if tab else delimiter, "encoding": encoding, "decimal": decimal},
         "threads": threads,
         "progress": False if quiet else None,
     }

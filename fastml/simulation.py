@@ -66,7 +66,7 @@ def simulate(
     weights : bool
         Add ``student_weight`` (total) and ``school_weight``.
     order : {"school", "random"}
-        Students school by school, as real files have them, or shuffled.
+        Students school by school, as real files have them, or shuffled (other draws, too).
     seed : int
         The same seed and arguments give the same rows.
 

@@ -130,6 +130,8 @@ class TestStatsAndMerge:
         call = ["-y", "score", "-g", "school", "--filter", "`zyklüs` = 2019", "--encoding", "latin-1", "--decimal", ","]
         assert figures(path, *call) == wanted
         assert figures(path, *call, "--delimiter", ";") == wanted
+        (tmp_path / "t.txt").write_bytes(path.read_bytes().replace(b";", b"\t"))
+        assert figures(tmp_path / "t.txt", *call, "--delimiter", r"\t") == wanted
         good("stats", path, *call, "-o", tmp_path / "csv.s")
         assert figures(tmp_path / "csv.s") == wanted
 
