@@ -262,10 +262,14 @@ def _fold_words(first, second):
 
 
 @inner
-def _note(data, at, length, first_mask, last_mask, shift, k, words, places):
-    """Note the two words of a string of up to 15 bytes, and its first slot."""
-    first = _word(data, at) & first_mask
-    second = (_word(data, at + 8) & last_mask) | (np.uint64(length) << _TOP)
+def _short_words(data, at, length, first_mask, last_mask):
+    """Two words for a string of up to 15 bytes: itself and its length."""
+    return _word(data, at) & first_mask, (_word(data, at + 8) & last_mask) | (np.uint64(length) << _TOP)
+
+
+@inner
+def _note(first, second, shift, k, words, places):
+    """Note the two words of string k, and its first slot."""
     words[np.uint64(2) * k] = np.int64(first)
     words[np.uint64(2) * k + _ONE] = np.int64(second)
     places[k] = np.uint32(_mix(_fold_words(first, second)) >> shift)
@@ -291,19 +295,18 @@ def _pack(data, ends, shift, words, places):
     if length < 16 and ends[n] + 16 <= data.shape[0] and _are_of_length(ends, ends[1] - ends[0]):
         first_mask, last_mask = _FIRST_BYTES[np.uint64(length)], _LAST_BYTES[np.uint64(length)]
         for k in range(np.uint64(n)):
-            _note(data, begin + np.int64(k) * length, length, first_mask, last_mask, shift, k, words, places)
+            first, second = _short_words(data, begin + np.int64(k) * length, length, first_mask, last_mask)
+            _note(first, second, shift, k, words, places)
         return
     for k in range(np.uint64(n)):
         at = np.int64(ends[k])
         length = ends[k + _ONE] - at
         if length < 16 and at + 16 <= data.shape[0]:
             row = np.uint64(length)
-            _note(data, at, length, _FIRST_BYTES[row], _LAST_BYTES[row], shift, k, words, places)
+            first, second = _short_words(data, at, length, _FIRST_BYTES[row], _LAST_BYTES[row])
         else:
             first, second = _pack_apart(data, at, length)
-            words[np.uint64(2) * k] = np.int64(first)
-            words[np.uint64(2) * k + _ONE] = np.int64(second)
-            places[k] = np.uint32(_mix(_fold_words(first, second)) >> shift)
+        _note(first, second, shift, k, words, places)
 
 
 @inner
