@@ -212,8 +212,8 @@ def _types(
                 raise UnicodeError  # what pyarrow makes of text that isn't UTF-8
             if pa.types.is_floating(dtype) and _has_long(table[name]):
                 dtype = _long_type(table_of([name], {name: pa.string()})[name])
-            elif pa.types.is_string(dtype) and name not in words:
-                words.update((name, word) for word in _first_word(table[name]))
+            elif pa.types.is_string(dtype) and name not in words and (word := _first_word(table[name])):
+                words[name] = word
             seen[name].add(dtype)
     types = {**{name: _common(kinds) for name, kinds in seen.items()}, **told}
     return {
@@ -222,14 +222,14 @@ def _types(
     }
 
 
-def _first_word(texts: pa.ChunkedArray) -> Iterator[str]:
-    """Yield the first text that is no number, for messages."""
+def _first_word(texts: pa.ChunkedArray) -> str:
+    """Return the first text that is no number, for messages; empty where there is none."""
     for text in texts.to_pylist():
         try:
             float(text or 0)
         except ValueError:
-            yield text
-            return
+            return str(text)
+    return ""
 
 
 def _has_long(numbers: pa.ChunkedArray) -> bool:
