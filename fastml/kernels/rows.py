@@ -93,6 +93,26 @@ def _add_deviation(typing_context, table, origin, place, deviation):
     return types.void(table, types.uint64, types.uint64, types.float64), generate
 
 
+def _plain_begin_record(table, origin, place, value):
+    table.reshape(-1)[int(origin + place) :][:2] = 1.0, value
+
+
+@intrinsic(_plain_begin_record)
+def _begin_record(typing_context, table, origin, place, value):
+    """Make a record of nothing one of a value.
+
+    It is here for what it is not: another view of the table, even where it is seldom made, costs each row two stores.
+    """
+
+    def generate(context, builder, signature, args):
+        start = _place(context, builder, table, args)
+        builder.store(ir.Constant(ir.DoubleType(), 1.0), start)
+        builder.store(args[3], builder.gep(start, [_NUMBER(1)]))
+        return context.get_dummy_value()
+
+    return types.void(table, types.uint64, types.uint64, types.float64), generate
+
+
 def _plain_add_four(table, origin, place, y0, y1, y2, y3, row):
     four = table.reshape(-1)[int(origin + place) :][:N_FOUR].reshape(N_FIELDS, 4)
     deviations = np.array([y0[row], y1[row], y2[row], y3[row]]) - four[1]
@@ -151,10 +171,7 @@ def _add_value(table, origin, place, value):
         return True
     if value != value:
         return False
-    # The record is new: its shift is NaN.
-    flat = table.reshape(table.size)
-    flat[origin + place] = 1.0
-    flat[origin + place + np.uint64(1)] = value
+    _begin_record(table, origin, place, value)  # it is new: its shift is NaN
     return True
 
 
