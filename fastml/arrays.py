@@ -13,6 +13,8 @@ __all__ = ["as_arrow", "as_numpy", "numpy_type"]
 # pyarrow's `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
 _NUMBERS = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split()
 _DTYPES = {pa.from_numpy_dtype(np.dtype(code)): np.dtype(code) for code in _NUMBERS}
+# pyarrow's `from_numpy_dtype` asks for a type's name, which takes longer than all else here.
+_ARROW_TYPES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
 def numpy_type(dtype: pa.DataType) -> np.dtype[Any]:
@@ -40,8 +42,10 @@ def as_arrow(numbers: npt.NDArray[Any]) -> pa.Array:
     -------
     pyarrow.Array, length n
     """
-    numbers = np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("="))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(numbers.dtype), len(numbers), [None, pa.py_buffer(numbers)])
+    if numbers.dtype not in _ARROW_TYPES:
+        numbers = numbers.astype(numbers.dtype.newbyteorder("="))
+    numbers = np.ascontiguousarray(numbers)
+    return pa.Array.from_buffers(_ARROW_TYPES[numbers.dtype], len(numbers), [None, pa.py_buffer(numbers)])
 
 
 def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:

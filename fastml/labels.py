@@ -142,10 +142,6 @@ class NumberTable:
         from fastml.kernels import hashing
 
         codes = np.empty(len(bits), np.int32) if codes is None else codes
-        if len(bits) == 0:
-            return codes
-        if not self._hashed:
-            self._cover(int(bits.min()), int(bits.max()), len(bits))
         row = 0
         while row < len(bits):
             if self._hashed:
@@ -155,8 +151,16 @@ class NumberTable:
                     bits, row, self._low, self._slots, self._labels, self._count, codes
                 )
             if row < len(bits):
-                self._grow()
+                self._make_room(bits, row)
         return codes
+
+    def _make_room(self, bits: Int64s, row: int) -> None:
+        """Make room for the labels from `row` on, the first of which found none."""
+        if len(self._slots) and self._count + 1 == len(self._labels):
+            self._grow(len(bits) - row)
+        else:
+            rest = bits[row:]
+            self._cover(int(rest.min()), int(rest.max()), len(bits))
 
     def _cover(self, low: int, high: int, n: int) -> None:
         """Make slots for the numbers from low to high, or hash from now on."""
@@ -164,8 +168,6 @@ class NumberTable:
         if have:
             low, high = min(low, self._low), max(high, self._low + have - 1)
         length = high - low + 1
-        if length == have:
-            return
         if length > _SLOTS_FREE + _SLOTS_EACH * (self._count + n):
             self._hashed = True
             self._rehash(_power_of_two(_SLOTS_PER_LABEL * self._count + _FIRST_SLOTS))
@@ -179,8 +181,12 @@ class NumberTable:
         slots[self._low - low : self._low - low + have] = self._slots
         self._slots, self._low = slots, low
 
-    def _grow(self) -> None:
-        room = min(max(1024, 2 * (len(self._labels) - 1)), MAX_LABELS)
+    def _grow(self, n: int) -> None:
+        """Make room for more labels, n at most."""
+        have = len(self._labels) - 1
+        # Where there are slots for a range, there is room for all; memory that is never written is never taken.
+        likely = 0 if self._hashed else min(self._count + n, len(self._slots))
+        room = min(max(1024, 2 * have, likely), MAX_LABELS)
         if self._count >= room:
             raise OverflowError("more than 2,147,483,646 groups")
         if self._hashed:
@@ -200,6 +206,10 @@ class NumberTable:
         """Labels by code."""
         return self._labels[1 : self._count + 1]
 
+    def order(self) -> Codes | None:
+        """Codes of the labels as they rise, which the slots of a range are in; None where labels are hashed."""
+        return None if self._hashed else self._slots[self._slots > 0] - np.int32(1)
+
     def __len__(self) -> int:
         return self._count
 
@@ -217,6 +227,9 @@ class _NumberLabels:
             # -0.0 + 0.0 is 0.0: one label.
             bits = (bits.view(np.float64) + 0.0).view(np.int64)
         return self._table.codes_for(bits, codes)
+
+    def order(self) -> Codes | None:
+        return self._table.order() if pa.types.is_signed_integer(self._dtype) else None
 
     def labels(self) -> pa.Array:
         return from_bits(self._table.bits(), self._dtype)
@@ -355,6 +368,10 @@ class LabelTable:
         if at < 0:
             return known
         return pa.concat_arrays([known.slice(0, at), pa.nulls(1, known.type), known.slice(at)])
+
+    def order(self) -> Codes | None:
+        """Codes of the labels as they rise, where that is known without a sort."""
+        return self._table.order() if isinstance(self._table, _NumberLabels) and self._null_at < 0 else None
 
     def __len__(self) -> int:
         return len(self._table) + (self._null_at >= 0)

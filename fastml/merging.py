@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastml.arrays import as_arrow
 from fastml.errors import MergeError
-from fastml.keys import KeyTable, sort_order
+from fastml.keys import KeyTable
 from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
             if weighted is not None and stats.weighted is not None:
                 kernel.fold(weighted[i], codes, stats.weighted[i])
             kernel.fold(moments[i], codes, stats.moments[i])
-    order = sort_order(labels_now)
+    order = table.order()
     take = as_arrow(order)
     names = a.keys.column_names
     return replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError
@@ -67,17 +68,17 @@ class Roles:
         """The tags, none being an empty mapping."""
         return self.tags or {}
 
-    @property
+    @cached_property
     def split(self) -> tuple[str, ...]:
         """The by-columns that are read: those that are no tags."""
         return tuple(name for name in self.by if name not in self.constant)
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The key columns that are read: the by-columns, then the group's."""
         return (*self.split, *self.group)
 
-    @property
+    @cached_property
     def weighted(self) -> bool:
         """Whether rows have weights, their own or their group's."""
         return bool(self.weights or self.group_weights)

@@ -40,7 +40,7 @@ class Spare:
             held = np.empty(0)
         if held.size < length + _LINE:
             held = np.empty(length + length // 8 + _LINE)
-        first = -held.ctypes.data % (8 * _LINE) // 8
+        first = -held.__array_interface__["data"][0] % (8 * _LINE) // 8
         return held[first : first + length].reshape(rows, columns)
 
     def give(self, table: Floats) -> None:

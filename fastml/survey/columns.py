@@ -13,7 +13,7 @@ from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.encoding import encode_rows
 from fastml.errors import ValueNotAllowedError
-from fastml.keys import KeyTable, plain_type, sort_order
+from fastml.keys import KeyTable, plain_type
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles
@@ -61,7 +61,7 @@ def column_parts(
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
             gather.add(batch.slice(start, _ROWS_AT_A_TIME))
     columns = gather.table.labels()
-    order = sort_order(columns) if len(gather.table) else np.empty(0, np.int64)
+    order = gather.table.order() if len(gather.table) else np.empty(0, np.int64)
     take = as_arrow(order)
     labels = {name: column.take(take).to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
     cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
