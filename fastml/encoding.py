@@ -20,21 +20,25 @@ from fastml.labels import LabelTable, NumberTable, bits_of, from_bits, has_bits,
 from fastml.tilekeys import Fixed, Labels, Numbers, Others, Range, TileKeys, plain_labels
 from fastml.workspace import Workspace
 
-__all__ = ["Encoder", "encode_rows", "encode_tile"]
+__all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Keys = TypeVar("Keys", Codes, Int64s)
 
-# Rows are taken for clustered where the runs of equal keys are at most a so many-th of them.
-_ROWS_PER_RUN = 8
-
 # Integers are their own codes where they have a so many-th as many values as there are rows, or so many anyway.
 _ROWS_PER_VALUE = 8
 _VALUES_FREE = 1024
 
-# Rows that tell, before all are read, whether integers can't be their own codes.
+# Rows that tell, before all are read, whether integers can't be their own codes, and rows that tell their range: wider
+# by a so many-th on both sides, it holds the others nearly always where rows are shuffled.
 _SAMPLE = 64
+_RANGE_SAMPLE = 1 << 16
+_MARGIN = 64
+
+# Rows that tell whether the others are clustered, as they are where there are that many of them for each run.
+_FIRST_ROWS = 4096
+_FIRST_ROWS_PER_RUN = 16
 
 
 def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
@@ -69,6 +73,24 @@ def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
     return Encoder(Workspace()).encode(columns)
 
 
+def are_clustered(columns: Sequence[pa.Array]) -> bool:
+    """Whether rows seem to lie in runs, as far as the first ones of a single column of 64 bits tell.
+
+    Parameters
+    ----------
+    columns : sequence of pyarrow.Array, each of length n
+
+    Returns
+    -------
+    bool
+    """
+    first = columns[0].slice(0, _FIRST_ROWS)
+    if len(columns) > 1 or not _are_bits(first.type) or first.null_count:
+        return False
+    bits = bits_of(first)
+    return bool(np.count_nonzero(bits[1:] != bits[:-1]) * _FIRST_ROWS_PER_RUN <= len(bits))
+
+
 class Encoder:
     """Encodes tile after tile of the same key columns, for one thread.
 
@@ -84,6 +106,8 @@ class Encoder:
         self._hashes = False  # whole numbers, but of too wide a range
         self._numbers: Numbers | None = None
         self._others: Others | None = None
+        self._type: pa.DataType | None = None  # of the tile before
+        self._is_plain = False  # whether labels of that type are 64 bits as they are
 
     def encode(self, columns: Sequence[pa.Array], *, by_row: bool = False, exact: bool = False) -> TileKeys:
         """Encode a tile of rows, in runs where they are clustered.
@@ -104,17 +128,39 @@ class Encoder:
         if len(columns) > 1:
             return self._combination(columns, by_row)
         column = columns[0]
-        if not pa.types.is_dictionary(column.type):
+        if column.type != self._type:
+            self._type = column.type
+            self._is_plain = _are_bits(column.type)
+        if not (self._is_plain or pa.types.is_dictionary(column.type)):
             column = plain_labels(column)
-            if has_bits(column.type) and not column.null_count:
-                found = self._bits(bits_of(column), column.type, by_row, exact)
-                if found is not None:
-                    return found
+        if (self._is_plain or has_bits(column.type)) and not column.null_count:
+            found = self._bits(bits_of(column), column.type, by_row, exact)
+            if found is not None:
+                return found
         if self._others is None or self._others.overgrown:
             self._others = Others(plain_type(column.type))
         codes = self._any(column, self._others)
         starts, codes = (None, codes) if by_row else self._runs(codes)
         return TileKeys(self._others, codes, starts)
+
+    def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> TileKeys | None:
+        """Encode several tiles of rows in runs, each of which ends with its tile.
+
+        Parameters
+        ----------
+        columns : sequence of pyarrow.Array, each of length n
+        tile_rows : int
+
+        Returns
+        -------
+        TileKeys or None
+            None where it isn't one column of 64 bits without nulls, clustered in every tile.
+        """
+        column = columns[0]
+        if len(columns) > 1 or not _are_bits(column.type) or column.null_count:
+            return None
+        starts, firsts = self._runs(bits_of(column), tile_rows)
+        return None if starts is None else TileKeys(Fixed((from_bits(firsts, column.type),)), None, starts)
 
     def _bits(self, bits: Int64s, dtype: pa.DataType, by_row: bool, exact: bool) -> TileKeys | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
@@ -143,7 +189,12 @@ class Encoder:
         if _spread(numbers[:_SAMPLE]) > most:
             return None
         codes = self._codes(len(numbers)) if by_row else None
-        low, high = map(int, (numbers.min(), numbers.max()) if codes is None else hashing.narrow(numbers, codes))
+        if codes is not None:
+            low, high = map(int, hashing.narrow(numbers, codes))
+        elif exact:
+            low, high = int(numbers.min()), int(numbers.max())
+        else:
+            low, high = _likely_range(numbers, most)
         if held is not None and max(high, held.high) - min(low, held.low) < most:
             low, high = min(low, held.low), max(high, held.high)
         if high - low >= most:
@@ -219,21 +270,37 @@ class Encoder:
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)
 
-    def _runs(self, keys: Keys) -> tuple[Codes | None, Keys]:
+    def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
         """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
         from fastml.kernels import runs
 
-        most = len(keys) // _ROWS_PER_RUN
+        most = len(keys) // runs.ROWS_PER_RUN
         starts = self._space.array("starts", most + 1, np.int32)
-        firsts = self._space.array(f"firsts {keys.dtype}", most, keys.dtype)
-        find = runs.find_runs_int64 if keys.dtype == np.int64 else runs.find_runs_int32
-        count = find(keys, starts, firsts)
+        wide = keys.itemsize == 8
+        firsts = self._space.array("long firsts" if wide else "short firsts", most, keys.dtype)
+        find = runs.find_runs_int64 if wide else runs.find_runs_int32
+        count = find(keys, tile_rows or max(len(keys), 1), starts, firsts)
         return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 
 
 def _most_values(n_rows: int, starts: Codes | None = None) -> int:
     """Values that a range of integers may have to be their own codes: each makes a record, seen or not."""
     return max(n_rows // _ROWS_PER_VALUE if starts is None else 2 * len(starts), _VALUES_FREE)
+
+
+def _are_bits(dtype: pa.DataType) -> bool:
+    """Whether labels of a type are 64 bits as they are, or can be made such."""
+    return has_bits(dtype) and plain_type(dtype) == dtype
+
+
+def _likely_range(numbers: Int64s, most: int) -> tuple[int, int]:
+    """Range that holds all numbers if it is of up to `most` of them, as far as the first rows tell."""
+    some = numbers[:_RANGE_SAMPLE]
+    low, high = int(some.min()), int(some.max())
+    if len(some) == len(numbers):
+        return low, high
+    margin = max(0, min((high - low) // _MARGIN + 1, (most - 1 - (high - low)) // 2))
+    return max(low - margin, -(2**63)), min(high + margin, 2**63 - 1)
 
 
 def _spread(keys: Int64s) -> int:

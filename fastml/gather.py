@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.columns import check_numeric, repeat_tag
-from fastml.errors import ValueNotAllowedError
+from fastml.encoding import are_clustered
+from fastml.errors import FastmlError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
-from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
+from fastml.keys import KeyTable, check_key_type, plain_type
 from fastml.labels import take
 from fastml.roles import Roles
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
-from fastml.tile import Part, measure
+from fastml.tile import Part, measure, measure_runs
 from fastml.tilekeys import TileKeys
+from fastml.tiles import Stretch, Tiles
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["from_source"]
@@ -31,6 +32,12 @@ Floats = npt.NDArray[np.float64]
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
 # result doesn't depend on how the rows came, nor on the number of threads.
 TILE_ROWS = 1 << 20
+
+# Tiles that a thread takes at a time where all of them take but a few calls.
+_TILES_AT_ONCE = 4
+
+# Groups, and their records of all outcomes, that there is room for from the start where there are several tiles.
+_CELLS, _RECORDS = 1 << 15, 1 << 17
 
 
 def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> GroupStats:
@@ -67,26 +74,8 @@ def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> Group
         check_key_type("by" if name in roles.by else "group", source.schema.field(name))
     gather = _Gather(source, roles)
     with closing(source.batches):
-        _Crew(_tiles(source), roles, gather).run(threads)
+        _Crew(source, roles, gather).run(threads)
     return gather.finish()
-
-
-def _tiles(source: Source) -> Iterator[list[pa.RecordBatch]]:
-    """Cut the stream into tiles of TILE_ROWS rows, each in as many pieces as it takes from batches."""
-    held: list[pa.RecordBatch] = []
-    room = TILE_ROWS
-    for batch in source.batches:
-        at = 0
-        while batch.num_rows - at >= room:
-            held.append(batch.slice(at, room))
-            at += room
-            yield held
-            held, room = [], TILE_ROWS
-        if at < batch.num_rows:
-            held.append(batch.slice(at))
-            room -= batch.num_rows - at
-    if held:
-        yield held
 
 
 class _Crew:
@@ -95,68 +84,101 @@ class _Crew:
     So there are never more parts than threads, and the order of additions is that of the tiles.
     """
 
-    def __init__(self, tiles: Iterator[list[pa.RecordBatch]], roles: Roles, gather: _Gather) -> None:
-        self._tiles, self._roles, self._gather = tiles, roles, gather
+    def __init__(self, source: Source, roles: Roles, gather: _Gather) -> None:
+        self._tiles, self._roles, self._gather = Tiles(source.batches, TILE_ROWS), roles, gather
+        self._no_copies = not roles.weighted and all(_is_wide(field.type) for field in source.schema)
+        self._at_once = 1
+        self._second: Stretch | None = None  # taken before the threads start
         self._reading = threading.Lock()
         self._turn = threading.Condition()
-        self._folded = 0  # tiles so far: whose index it is may fold
-        self._taken = 0
+        self._taken = 1  # stretches so far, the first being the calling thread's
+        self._folded = 0  # whose number it is may fold
         self._failure: BaseException | None = None
         self._space, self._spare = Workspace(), Spare()
 
     def run(self, threads: int) -> None:
         """Work all tiles off on so many threads, this one among them."""
-        first = next(self._tiles, None)
-        second = next(self._tiles, None) if threads > 1 else None
-        begun = [tile for tile in (first, second) if tile is not None]
-        self._tiles = chain(begun, self._tiles)
-        helpers = [threading.Thread(target=self._work, name="fastml") for _ in range(threads - 1 if second else 0)]
-        for helper in helpers:
+        batch = self._tiles.first_batch()
+        if batch is not None and self._no_copies and are_clustered([batch.column(name) for name in self._roles.keys]):
+            self._at_once = _TILES_AT_ONCE
+        first = self._tiles.take(self._at_once, threads)
+        self._second = self._tiles.take(self._at_once, threads) if threads > 1 else None
+        helpers = threads - 1 if self._second and self._second.pieces else 0
+        crew = [threading.Thread(target=self._work, args=(helpers + 1,), name="fastml") for _ in range(helpers)]
+        for helper in crew:
             helper.start()
         try:
-            self._work()
+            if helpers and not self._roles.weighted:
+                self._gather.reserve()  # nobody folds before this thread has
+            self._work(helpers + 1, first)
         except BaseException as error:  # an interrupt, anywhere
             self._stop(error)
-        for helper in helpers:
+        for helper in crew:
             helper.join()
         if self._failure is not None:
             raise self._failure
 
-    def _measure(self, tile: list[pa.RecordBatch], index: int) -> Part:
-        """Statistics of a tile, whose rows nobody holds from then on; nor its pieces, once they are copied."""
-        rows = tile[0] if len(tile) == 1 else pa.concat_batches(tile)
-        tile.clear()
-        return measure(rows, self._roles, index * TILE_ROWS, self._space, self._spare)
+    def _parts(self, stretch: Stretch) -> Iterator[Part]:
+        """Statistics of the tiles of a stretch: of all at once, where that is as good as of one after another.
 
-    def _work(self) -> None:
+        Nobody holds the rows of a single tile once they are measured; nor its pieces, once they are copied.
+        """
+        if not stretch.pieces:
+            return
+        if sum(piece.num_rows for piece in stretch.pieces) <= TILE_ROWS:
+            yield self._measure(stretch.pieces, stretch.first_row)
+            return
+        rows = stretch.pieces[0]
+        try:
+            part = measure_runs(rows, TILE_ROWS, self._roles, stretch.first_row, self._space, self._spare)
+        except FastmlError:  # that of the first tile is the one to tell
+            part = None
+        if part is not None:
+            yield part
+            return
+        for first in range(0, rows.num_rows, TILE_ROWS):
+            yield self._measure([rows.slice(first, TILE_ROWS)], stretch.first_row + first)
+
+    def _measure(self, pieces: list[pa.RecordBatch], first_row: int) -> Part:
+        rows = pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+        pieces.clear()
+        return measure(rows, self._roles, first_row, self._space, self._spare)
+
+    def _work(self, threads: int, first: Stretch | None = None) -> None:
+        stretch, number, at_once = first, 0, self._at_once
         while self._failure is None:
-            part: Part | BaseException | None = None
+            error: BaseException | None = None
+            part: Part | None = None
             try:
-                with self._reading:
-                    index = self._taken
-                    self._taken += 1
-                    tile = next(self._tiles, None)
-                if tile is not None:
-                    part = self._measure(tile, index)
-            except BaseException as error:
-                part = error
-            with self._turn:
-                while self._folded < index and self._failure is None:
-                    self._turn.wait()
-            if self._failure is not None:
-                return
-            if isinstance(part, Part):
-                try:
+                if stretch is None:
+                    with self._reading:
+                        number = self._taken
+                        self._taken += 1
+                        stretch, self._second = self._second or self._tiles.take(at_once, threads), None
+                for part in self._parts(stretch):
+                    if not self._wait_for(number):
+                        return
                     self._fold(part)
-                except BaseException as error:
-                    part = error
-            if not isinstance(part, Part):
+                    at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
+                stretch = None
+            except BaseException as raised:
+                error = raised
+            if not self._wait_for(number):
+                return
+            if error is not None or part is None:
                 # The end, or the first error in the order of the rows.
-                self._stop(part)
+                self._stop(error)
                 return
             with self._turn:
                 self._folded += 1
                 self._turn.notify_all()
+
+    def _wait_for(self, number: int) -> bool:
+        """Wait for the turn of a stretch; False where all is over."""
+        with self._turn:
+            while self._folded < number and self._failure is None:
+                self._turn.wait()
+        return self._failure is None
 
     def _fold(self, part: Part) -> None:
         self._gather.add(part)
@@ -170,14 +192,18 @@ class _Crew:
             self._turn.notify_all()
 
 
+def _is_wide(dtype: pa.DataType) -> bool:
+    """Whether the kernels take values of a type as they are."""
+    return bool(pa.types.is_primitive(dtype) and dtype.bit_width == 64)
+
+
 class _Gather:
     """Folds the statistics of tiles into growing tables."""
 
     def __init__(self, source: Source, roles: Roles) -> None:
         self._roles = roles
         self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
-        self._counts = np.zeros((0, 3))
-        self._counted = False
+        self._counts: Floats | None = None  # none until a tile has such rows
         self._moments = np.zeros((len(roles.outcomes), 0, 4))
         self._weighted = np.zeros((len(roles.outcomes), 0, 5)) if roles.weighted else None
         self._group_weight = np.empty(0) if roles.group_weights else None
@@ -192,8 +218,9 @@ class _Gather:
         if part.counts is not None:
             into = keys.known()
             some = part.counts.any(axis=1)
+            if self._counts is None:
+                self._counts = np.zeros((self._moments.shape[1], 3))
             np.add.at(self._counts, into[some], part.counts[some])
-            self._counted = True
             if part.group_weight is not None:
                 self._note_weights(into, part.group_weight, keys)
         for i, more in enumerate(part.moments):
@@ -227,12 +254,18 @@ class _Gather:
                 f"{', '.join(self._roles.keys)} {label}; a group has one weight"
             )
 
+    def reserve(self) -> None:
+        """Make room for the groups of most data before threads work: new pages cost ten times as much once they do."""
+        p = len(self._moments)
+        self._moments = np.full((p, min(_CELLS, _RECORDS // p), 4), 0.0)  # written, unlike zeros
+
     def _grow(self, n_cells: int) -> None:
-        have = self._counts.shape[0]
+        have = self._moments.shape[1]
         if n_cells <= have:
             return
         room = n_cells if have == 0 else max(n_cells, 2 * have)  # rows are often all in one tile
-        self._counts = _with_room(self._counts, 0, room)
+        if self._counts is not None:
+            self._counts = _with_room(self._counts, 0, room)
         self._moments = _with_room(self._moments, 1, room)
         if self._weighted is not None:
             self._weighted = _with_room(self._weighted, 1, room)
@@ -245,20 +278,14 @@ class _Gather:
         """Sort the cells by label, and add the tags."""
         roles = self._roles
         columns = self._table.labels()
-        order = sort_order(columns)
+        order = self._table.order()
         keys = dict(zip(roles.keys, columns, strict=True))
         n_cells = len(order)
-        counts = self._counts[:n_cells]
-        moments = self._finished(self._moments[:, :n_cells])
-        weighted = None if self._weighted is None else self._finished(self._weighted[:, :n_cells])
-        group_weight = None if self._group_weight is None else self._group_weight[:n_cells]
+        counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)
+        moments = self._finished(self._moments, order)
+        counts[:, 0] += moments[0, :, 0]
         if not np.array_equal(order, np.arange(n_cells)):
             keys = {name: take(column, order) for name, column in keys.items()}
-            moments = np.take(moments, order, axis=1)
-            counts = np.take(counts, order, axis=0) if self._counted else counts
-            weighted = None if weighted is None else np.take(weighted, order, axis=1)
-            group_weight = None if group_weight is None else group_weight[order]
-        counts[:, 0] += moments[0, :, 0]
         for tag, value in roles.constant.items():
             keys[tag] = repeat_tag(tag, value, n_cells)
         group = (*roles.constant, *roles.group)
@@ -269,21 +296,22 @@ class _Gather:
             outcomes=tuple(roles.outcomes),
             counts=counts,
             moments=moments,
-            weighted=weighted,
-            group_weight=group_weight,
+            weighted=None if self._weighted is None else self._finished(self._weighted, order),
+            group_weight=None if self._group_weight is None else self._group_weight[order],
             weights=roles.weights,
             group_weights=roles.group_weights,
         )
 
-    def _finished(self, tables: Floats) -> Floats:
-        """Finish the raw records of all outcomes, in place."""
+    def _finished(self, tables: Floats, order: npt.NDArray[np.int64]) -> Floats:
+        """Finish the raw records of all outcomes, sorted."""
         from fastml.kernels import moments as kernel
 
-        for name, table in zip(self._roles.outcomes, tables, strict=True):
-            if kernel.finish(table) >= 0:
+        finished = np.empty((len(tables), len(order), tables.shape[2]))
+        for name, raw, into in zip(self._roles.outcomes, tables, finished, strict=True):
+            if kernel.finish(raw, order, into) >= 0:
                 raise ValueNotAllowedError(f"outcome column {name!r} has values too large to square; "
                                            "divide it by a constant")  # fmt: skip
-        return tables
+        return finished
 
 
 def _with_room(array: Floats, axis: int, room: int) -> Floats:

@@ -19,7 +19,7 @@ from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.tilekeys import TileKeys
 from fastml.workspace import Spare, Workspace
 
-__all__ = ["Part", "measure"]
+__all__ = ["Part", "measure", "measure_runs"]
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
@@ -109,13 +109,46 @@ def measure(
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
     space = space or Workspace()
-    encoder = space.thing("encoder", lambda: Encoder(space))
+    encoder = _encoder(space)
     columns = [rows.column(name) for name in roles.keys]
     spare = spare or Spare()
     try:
         return _Tile(rows, encoder.encode(columns, by_row=roles.weighted), roles, first_row, space, spare).measure()
     except _KeysMovedError:
         return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space, spare).measure()
+
+
+def measure_runs(
+    rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: int, space: Workspace, spare: Spare
+) -> Part | None:
+    """Compute the statistics of several tiles at once, for what is done once for all of them is most of it.
+
+    Parameters
+    ----------
+    rows : pyarrow.RecordBatch
+    tile_rows : int
+        Rows of a tile: where one ends, so does a run, and the records are those of `measure`.
+    roles : Roles
+        Without weights.
+    first_row, space, spare
+        As in `measure`.
+
+    Returns
+    -------
+    Part or None
+        None where the rows of a tile aren't clustered, or their runs are not found by a single column's bits.
+
+    Raises
+    ------
+    ValueNotAllowedError
+        An infinite outcome, but not that of the first tile.
+    """
+    keys = _encoder(space).encode_runs([rows.column(name) for name in roles.keys], tile_rows)
+    return None if keys is None else _Tile(rows, keys, roles, first_row, space, spare).measure()
+
+
+def _encoder(space: Workspace) -> Encoder:
+    return space.thing("encoder", lambda: Encoder(space))
 
 
 class _Tile:
@@ -311,11 +344,11 @@ class _Tile:
 
 def _values(column: pa.Array) -> tuple[Floats, Bytes]:
     """Values of a numeric column (n,), cast to doubles, and its validity bitmap, empty where nothing is null."""
-    if pa.types.is_null(column.type):
-        return np.full(len(column), np.nan), np.empty(0, np.uint8)
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.uint8())
     if not pa.types.is_float64(column.type):
+        if pa.types.is_null(column.type):
+            return np.full(len(column), np.nan), np.empty(0, np.uint8)
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.uint8())
         column = column.cast(pa.float64(), safe=False)
     bitmap, data = column.buffers()
     values = np.frombuffer(data or b"", np.float64)[column.offset : column.offset + len(column)]

@@ -195,6 +195,11 @@ class TileKeys:
         """Whether no code in the whole was asked for yet."""
         return isinstance(self.table, Fixed)
 
+    @property
+    def are_runs(self) -> bool:
+        """Whether there is a label for each run of rows."""
+        return self.starts is not None and self.codes is None
+
     def known(self) -> Codes:
         """Codes in the whole of the data, of the K labels or of the R runs; -1 where it was not asked yet."""
         known = self.table.known()

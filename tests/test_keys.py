@@ -171,16 +171,38 @@ def test_runs(length: int, dtype: type) -> None:
 
     find = runs.find_runs_int64 if dtype is np.int64 else runs.find_runs_int32
     rng = np.random.default_rng(length)
-    for p in (0.0, 0.05, 0.5, 1.0):
+    for p in (0.0, 0.02, 0.05, 0.5, 1.0):
         keys = np.cumsum(rng.random(length) < p).astype(dtype)
         expected = naive.runs(keys.tolist())
         starts, firsts = np.full(len(expected), -1, np.int32), np.full(len(expected), -1, dtype)
-        assert find(keys, starts, firsts) == len(expected) - 1
+        if len(expected) - 1 > length // runs.ROWS_PER_RUN:
+            assert find(keys, length, starts, firsts) == -1
+            continue
+        assert find(keys, length, starts, firsts) == len(expected) - 1
         assert starts.tolist() == expected
         assert firsts[:-1].tolist() == keys[expected[:-1]].tolist()
-        if len(expected) > 2:
-            assert find(keys, starts[:-1], firsts) == -1  # no room: given up
-    assert find(np.zeros(0, dtype), np.zeros(4, np.int32), np.zeros(4, dtype)) == -1
+    assert find(np.zeros(7, dtype), 7, np.zeros(4, np.int32), np.zeros(4, dtype)) == -1
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+def test_runs_end_with_their_tiles(dtype: type) -> None:
+    from fastml.kernels import runs
+
+    find = runs.find_runs_int64 if dtype is np.int64 else runs.find_runs_int32
+    keys = np.repeat(np.arange(40), np.random.default_rng(4).integers(10, 90, 40)).astype(dtype)
+    for tile_rows in (64, 100, 128, 333, len(keys), 5000):
+        starts, firsts = np.full(len(keys) // 8 + 1, -1, np.int32), np.full(len(keys) // 8, -1, dtype)
+        expected = []
+        for first in range(0, len(keys), tile_rows):
+            expected += [first + start for start in naive.runs(keys[first : first + tile_rows].tolist())[:-1]]
+        if len(keys) % tile_rows < runs.ROWS_PER_RUN and tile_rows < len(keys):
+            assert find(keys, tile_rows, starts, firsts) == -1  # the last tile has no room for a run
+            continue
+        assert find(keys, tile_rows, starts, firsts) == len(expected)
+        assert starts[: len(expected) + 1].tolist() == [*expected, len(keys)]
+        assert firsts[: len(expected)].tolist() == keys[expected].tolist()
+    keys[200:300] = np.arange(100)  # one tile that isn't clustered
+    assert find(keys, 100, starts, firsts) == -1
 
 
 @pytest.mark.parametrize("where", [1, 62, 63, 64, 65, 66, 127, 128])

@@ -54,6 +54,11 @@ def sum_runs(
     return table, np.bincount(codes, missing, n_groups)
 
 
+def finish(table: Floats) -> int:
+    """Finish records where they lie."""
+    return int(kernel.finish(table, np.arange(len(table)), table))
+
+
 def check(table: Floats, missing: Floats, codes: list[int], y: list[float | None]) -> None:
     twin = naive.groups(codes, y)
     for g in range(len(table)):
@@ -98,7 +103,7 @@ def test_rows_and_runs(shape: str, holes: str, offset: int) -> None:
     assert rows.add_keys(keys, -(2**40), y, valid, offset, True, by_keys, missing_by_keys)
     assert by_keys.tobytes() == table.tobytes()
     for found, n_missing in ((table, missing), (by_runs, missing_by_runs), (by_keys, missing_by_keys)):
-        assert kernel.finish(found) == -1
+        assert finish(found) == -1
         check(found, n_missing, codes.tolist(), values)
 
 
@@ -112,7 +117,7 @@ def test_records_of_a_large_table_are_asked_for_ahead(n: int) -> None:
     rows.add_rows(codes, y, np.empty(0, np.uint8), 0, True, tables[0], missing)
     assert rows.add_keys(codes.astype(np.int64) + 7, 7, y, np.empty(0, np.uint8), 0, True, tables[1], missing)
     assert tables[0].tobytes() == tables[1].tobytes()
-    kernel.finish(tables[0])
+    finish(tables[0])
     seen = np.unique(codes)
     places = np.zeros(n_groups, np.int64)
     places[seen] = np.arange(len(seen))
@@ -186,7 +191,7 @@ def test_a_run_of_any_length(length: int) -> None:
     y = rng.normal(500.0, 80.0, length)
     starts, codes = np.array([0, length], np.int32), np.zeros(1, np.int32)
     table, missing = sum_runs(starts, codes, y, np.empty(0, np.uint8), 0, 1)
-    kernel.finish(table)
+    finish(table)
     check(table, missing, [0] * length, y.tolist())
 
 
@@ -200,7 +205,7 @@ def test_bitmaps_of_arrow_slices() -> None:
         valid = np.frombuffer(part.buffers()[0], np.uint8)
         mine = codes[first : first + length]
         rows.add_rows(mine, as_numpy(part), valid, part.offset, True, table, missing)
-        kernel.finish(table)
+        finish(table)
         check(table, missing, mine.tolist(), part.to_pylist())
 
 
@@ -215,7 +220,7 @@ def test_a_wild_first_value_is_recentred() -> None:
     assert kernel.settle(table, 0, 1) == kernel.AGAIN
     assert table[0, 0] == 0.0
     rows.add_rows(codes, y, none, 0, False, table, missing)
-    kernel.finish(table)
+    finish(table)
     check(table, missing, [0] * 601, y.tolist())
     for hole in (False, True):
         values = [*y.tolist(), *([None] if hole else [])]
@@ -223,7 +228,7 @@ def test_a_wild_first_value_is_recentred() -> None:
         starts = np.array([0, len(values)], np.int32)
         table, missing = sum_runs(starts, codes[:1], with_hole, none, 0, 1)
         assert abs(table[0, 1] - 500.0) < 0.01
-        kernel.finish(table)
+        finish(table)
         check(table, missing, [0] * len(values), values)
 
 
@@ -231,12 +236,12 @@ def test_a_mean_keeps_more_digits_than_a_double() -> None:
     y = 1e12 + np.arange(1, 8) / 64.0
     table, missing = raw(1), np.zeros(1)
     rows.add_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, True, table, missing)
-    kernel.finish(table)
+    finish(table)
     check(table, missing, [0] * 7, y.tolist())
     third = np.array([1e15, 1e15, 1e15 + 1.0])
     table = raw(1)
     rows.add_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, True, table, missing)
-    kernel.finish(table)
+    finish(table)
     exact = Fraction(10**15) + Fraction(1, 3)
     assert abs(Fraction(table[0, 1]) + Fraction(table[0, 2]) - exact) < Fraction(1, 10**15)
 
@@ -255,7 +260,7 @@ def test_what_is_not_finite_is_found(value: float) -> None:
     codes, y = np.array([0, 1, 1, 2], np.int32), np.array([1.0, 2.0, value, 3.0])
     rows.add_rows(codes, y, np.empty(0, np.uint8), 0, True, table, missing)
     assert kernel.settle(table, 0, 1) == kernel.NOT_FINITE
-    assert kernel.finish(table) == 1
+    assert finish(table) == 1
     starts = np.array([0, 1, 3, 4], np.int32)
     assert runs.sum_runs(starts, y, np.empty(0, np.uint8), 0, raw(3), missing) == 1
 
@@ -269,7 +274,7 @@ def test_parts_fold_to_the_whole(cuts: tuple[int, ...]) -> None:
     for first, last in zip((0, *cuts), (*cuts, 600), strict=True):
         part = raw(4)
         rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, True, part, np.zeros(4))
-        kernel.finish(part)
+        finish(part)
         kernel.fold(into, places, part)
     check(into, missing, places[codes].tolist(), y.tolist())
 
@@ -288,7 +293,7 @@ def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], ga
         part = raw(4)
         rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, True, part, np.zeros(4))
         assert kernel.fold_raw(into, places, part, 0, 1, 0) == 4
-    kernel.finish(into)
+    finish(into)
     check(into, missing, places[codes].tolist(), y.tolist())
 
 
@@ -298,7 +303,7 @@ def test_folding_stops_at_a_record_without_a_code() -> None:
     assert kernel.fold_raw(into, np.array([1, -1, -1, 0], np.int32), part, 0, 1, 0) == 2
     assert into.tolist() == [[0.0] * 4, part[0].tolist()]
     assert kernel.fold_raw(into, np.array([1, -1, 0, 0], np.int32), part, 0, 1, 2) == 4
-    kernel.finish(into)
+    finish(into)
     assert into[0].tolist() == [2.0, 6.5, 0.0, 12.5]
 
 
@@ -309,7 +314,7 @@ def test_weighted_rows() -> None:
     y[::17] = math.nan
     table = raw(3, kernel.N_WEIGHTED)
     kernel.accumulate_weighted(codes, y, weights, table)
-    kernel.finish(table)
+    finish(table)
     for g in range(3):
         twin = naive.weighted(y[codes == g].tolist(), weights[codes == g].tolist())
         expected = [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]
@@ -332,3 +337,18 @@ def test_one_value_a_group() -> None:
     assert kernel.same_in_group(codes, np.array([2.0, 3.0, math.nan, 3.0, 3.0]), known) == -1
     assert known.tolist() == [2.0, 3.0]
     assert kernel.same_in_group(codes, np.array([2.0, 3.0, 2.0, 4.0, 3.0]), known) == 3
+
+
+@pytest.mark.parametrize("fields", [kernel.N_FIELDS, kernel.N_WEIGHTED])
+def test_records_are_finished_in_any_order(fields: int) -> None:
+    rng = np.random.default_rng(fields)
+    table = np.abs(rng.normal(50.0, 9.0, (100, fields)))
+    table[:, 3] += table[:, 2] ** 2
+    table[7, 0], table[7, 1] = 0.0, math.nan
+    order = rng.permutation(100)[:60]
+    order[3] = 7
+    some = np.full((60, fields), 7.0)
+    assert kernel.finish(table, order, some) == -1
+    finish(table)
+    assert some.tobytes() == table[order].tobytes()
+    assert table[7, :4].tolist() == [0.0, 0.0, 0.0, 0.0]

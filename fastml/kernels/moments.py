@@ -18,7 +18,8 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, TABLE_IN, TABLE_OUT, exact, inner, kernel
+from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, exact, inner, kernel
+from fastml.kernels.ahead import fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "accumulate_weighted", "count_weights", "finish",
            "fold", "fold_raw", "is_off", "same_in_group", "settle"]  # fmt: skip
@@ -30,6 +31,8 @@ READY, AGAIN, NOT_FINITE = 0, 1, 2
 
 # Sums of squares this many times that about the mean lose three of the sixteen digits at most.
 MAX_CANCELLATION = 256.0
+
+_RECORDS_AHEAD = 16  # another processor may hold them
 
 _SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekker 1971)
 
@@ -121,22 +124,28 @@ def settle(table, first, step):
     return AGAIN
 
 
-@kernel(TABLE_OUT)
-def finish(table):
-    """Finish raw records in place; return the first group whose values aren't finite, or -1."""
+@kernel(TABLE_IN, I8_IN, TABLE_OUT)
+def finish(raw, order, finished):
+    """Finish the raw records (C, 4 or 5) at `order` (K,) into `finished` (K, ...).
+
+    Returns the first of these whose values aren't finite, or -1.
+    """
     bad = -1
-    for g in range(table.shape[0]):
-        if table[g, 0] > 0.0:
-            total = table[g, 2]
-            if not (math.isfinite(table[g, 1]) and math.isfinite(total) and math.isfinite(table[g, 3])):
-                bad = g if bad < 0 else bad
-                continue
-            mean, residual, ss = _finished(table[g, 0], table[g, 1], total, table[g, 3])
-            table[g, 1] = mean
-            table[g, 2] = residual
-            table[g, 3] = max(ss, 0.0)
-        else:
-            table[g, 1] = 0.0
+    flat, last = raw.reshape(raw.size), order.shape[0] - 1
+    for k in range(np.uint64(order.shape[0])):
+        fetch(flat, np.uint64(order[min(np.int64(k) + _RECORDS_AHEAD, last)] * raw.shape[1]))
+        g = np.uint64(order[k])
+        n, shift, total, squares = raw[g, 0], raw[g, 1], raw[g, 2], raw[g, 3]
+        if bad < 0 and not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)) and n > 0.0:
+            bad = int(k)
+        mean, residual, ss = _finished(n, shift, total, squares)
+        some = n > 0.0
+        finished[k, 0] = n
+        finished[k, 1] = mean if some else 0.0
+        finished[k, 2] = residual if some else 0.0
+        finished[k, 3] = max(ss, 0.0) if some else 0.0
+        for field in range(N_FIELDS, raw.shape[1]):
+            finished[k, field] = raw[g, field]
     return bad
 
 

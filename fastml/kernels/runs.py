@@ -25,9 +25,10 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import is_off
 
-__all__ = ["find_runs_int32", "find_runs_int64", "sum_runs"]
+__all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "sum_runs"]
 
 _SAMPLE = 4096
+ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
 
 
 def _plain_changes(keys, at):
@@ -78,12 +79,12 @@ def _are_all(keys, key):
 
 
 @inner
-def _find_runs(keys, starts, firsts):
+def _find_runs(keys, first, starts, firsts, room):
+    """Note the runs of a tile, whose first row has the number `first`; return how many, or -1 for more than `room`."""
     n = keys.shape[0]
-    room = starts.shape[0] - 1
-    if n == 0 or room < 1:
+    if room < 1:
         return -1
-    starts[0] = 0
+    starts[0] = first
     firsts[0] = keys[0]
     count = 1
     at = 1
@@ -100,7 +101,7 @@ def _find_runs(keys, starts, firsts):
             if count == room:
                 return -1
             row = np.uint64(at + _lowest_bit(changes))
-            starts[count] = np.int64(row)
+            starts[count] = first + np.int64(row)
             firsts[count] = keys[row]
             count += 1
             changes &= changes - np.uint64(1)
@@ -109,27 +110,40 @@ def _find_runs(keys, starts, firsts):
         if keys[i] != keys[i - 1]:
             if count == room:
                 return -1
-            starts[count] = i
+            starts[count] = first + i
             firsts[count] = keys[i]
             count += 1
-    starts[count] = n
     return count
 
 
-@kernel(I8_IN, I4_OUT, I8_OUT)
-def find_runs_int64(keys, starts, firsts):
+@inner
+def _find_in_tiles(keys, tile_rows, starts, firsts):
+    count = 0
+    for first in range(0, keys.shape[0], tile_rows):
+        tile = keys[first : first + tile_rows]
+        more = _find_runs(tile, first, starts[count:], firsts[count:], tile.shape[0] // ROWS_PER_RUN)
+        if more < 0:
+            return -1
+        count += more
+    starts[count] = keys.shape[0]
+    return count
+
+
+@kernel(I8_IN, types.int64, I4_OUT, I8_OUT)
+def find_runs_int64(keys, tile_rows, starts, firsts):
     """Note the first row of each run of equal keys in `starts`, then the number of rows; return the number of runs.
 
-    The key of each run goes to `firsts`: it is at hand now, and memory's later. Returns -1 as soon as the runs don't
-    fit, or where the first thousands are shorter than four rows each.
+    The key of each run goes to `firsts`: it is at hand now, and memory's later. A run ends where a tile of `tile_rows`
+    ends. Returns -1 as soon as a tile has fewer than `ROWS_PER_RUN` rows for each, the number that there has to be room
+    for, or where its first thousands are shorter than four rows each.
     """
-    return _find_runs(keys, starts, firsts)
+    return _find_in_tiles(keys, tile_rows, starts, firsts)
 
 
-@kernel(I4_IN, I4_OUT, I4_OUT)
-def find_runs_int32(keys, starts, firsts):
+@kernel(I4_IN, types.int64, I4_OUT, I4_OUT)
+def find_runs_int32(keys, tile_rows, starts, firsts):
     """As `find_runs_int64`, for codes."""
-    return _find_runs(keys, starts, firsts)
+    return _find_in_tiles(keys, tile_rows, starts, firsts)
 
 
 @inner

@@ -1,0 +1,120 @@
+"""How the stream is cut: tiles of a fixed length, and stretches of several, whose statistics have the tiles' bits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fastml
+from fastml import gather
+from fastml.tiles import Tiles
+
+TILE = 100
+
+
+def batches(*lengths: int) -> list[pa.RecordBatch]:
+    ends = np.cumsum(lengths)
+    return [pa.record_batch({"row": np.arange(end - n, end)}) for n, end in zip(lengths, ends, strict=True)]
+
+
+def cut(given: list[pa.RecordBatch], most: int, threads: int) -> list[list[int]]:
+    """Lengths of the pieces of each stretch; the rows are all there, in order."""
+    tiles, found, seen = Tiles(iter(given), TILE), [], []
+    assert tiles.first_batch() is (next((batch for batch in given if batch.num_rows), None))
+    while (stretch := tiles.take(most, threads)).pieces:
+        assert stretch.first_row == len(seen)
+        found.append([piece.num_rows for piece in stretch.pieces])
+        seen += [row for piece in stretch.pieces for row in piece["row"].to_pylist()]
+    assert seen == list(range(sum(batch.num_rows for batch in given)))
+    assert not tiles.take().pieces
+    return found
+
+
+def test_tiles_are_counted_from_the_start_of_the_stream() -> None:
+    assert cut(batches(250), 1, 2) == [[100], [100], [50]]
+    assert cut(batches(30, 0, 250, 20), 1, 2) == [[30, 70], [100], [80, 20]]
+    assert cut(batches(100, 100), 4, 1) == [[100], [100]]
+    assert cut(batches(0, 0), 1, 1) == []
+    assert cut([], 1, 1) == []
+
+
+def test_stretches_are_of_one_length_for_all_threads_and_shorter_in_the_end() -> None:
+    assert cut(batches(1950), 4, 2) == [[400]] * 4 + [[100]] * 3 + [[50]]
+    assert cut(batches(1950), 4, 1) == [[400]] * 4 + [[200], [100], [50]]
+    assert cut(batches(1950), 1, 2) == [[100]] * 19 + [[50]]
+    # What is cut from two batches is a tile: one copy of what is on the edge.
+    assert cut(batches(50, 1200), 4, 2)[:3] == [[50, 50], [400], [400]]
+
+
+def clustered(kind: str) -> pa.Table:
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(20, 60, 150)
+    ids = np.repeat(rng.permutation(50)[rng.integers(0, 50, 150)], sizes)
+    n = len(ids)
+    y, z = rng.normal(500.0, 80.0, n) + ids, rng.normal(0.0, 1.0, n)
+    missing = np.zeros(n, bool)
+    if "one tile shuffled" in kind:
+        ids[2 * TILE : 3 * TILE] = np.arange(TILE) % 50
+    if "nan" in kind:
+        y[rng.random(n) < 0.1] = math.nan
+    if "null" in kind:
+        missing = rng.random(n) < 0.1
+    if "wild" in kind:
+        y[:: 7 * TILE] = 1e9
+    if "floats" in kind:
+        ids = ids + 5000.0
+    if "halves" in kind:
+        ids = ids / 2.0
+    key = pa.array(ids, pa.int32()) if "int32" in kind else pa.array(ids)
+    if "strings" in kind:
+        key = pa.array([f"s{label}" for label in ids.tolist()])
+    if "key nulls" in kind:
+        key = pa.array(ids, mask=rng.random(n) < 0.01)
+    return pa.table({"id": key, "y": pa.array(y, mask=missing), "z": z})
+
+
+TOGETHER = ["plain", "nan", "null", "wild", "floats", "halves"]
+SOME = ["one tile shuffled", "key nulls"]
+APART = ["strings", "int32"]
+
+
+@pytest.mark.parametrize("kind", TOGETHER + SOME + APART)
+def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = clustered(kind)
+    monkeypatch.setattr(gather, "TILE_ROWS", TILE)
+    together = 0
+
+    def counted(*args: Any) -> Any:
+        nonlocal together
+        part = measure_runs(*args)
+        together += part is not None
+        return part
+
+    measure_runs = gather.measure_runs
+    monkeypatch.setattr(gather, "measure_runs", counted)
+    bytes_of = set()
+    for at_once in (1, 2, 4):
+        monkeypatch.setattr(gather, "_TILES_AT_ONCE", at_once)
+        for threads in (1, 2, 3, 8):
+            for copied in (table, pa.Table.from_batches(table.to_batches(130))):
+                stats = fastml.group_stats(copied, ["y", "z"], "id", threads=threads)
+                bytes_of.add((stats.moments.tobytes(), stats.counts.tobytes(), str(stats.keys.to_pydict())))
+    assert len(bytes_of) == 1
+    if kind in TOGETHER:
+        assert together > 50
+    assert together > 0 or kind in APART
+    assert together == 0 or kind not in APART
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_of_several_errors_in_a_stretch_the_first_tile_s_is_told(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "TILE_ROWS", TILE)
+    table = clustered("plain")
+    y, z = (np.array(table[name]).copy() for name in "yz")
+    y[350], z[250] = math.inf, -math.inf
+    with pytest.raises(fastml.FastmlError, match=r"^outcome column 'z' has -inf in row 250 \(the first is 0; id \d+\)"):
+        fastml.group_stats({"id": table["id"], "y": y, "z": z}, ["y", "z"], "id", threads=threads)
