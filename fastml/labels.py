@@ -110,6 +110,17 @@ def _grown(array: npt.NDArray[Any], used: int, length: int) -> npt.NDArray[Any]:
     return new
 
 
+def _more_room(count: int, row: int, n: int, most: int) -> int:
+    """Room for labels once `count` of them, seen in `row` of n rows, fill what there was: for all, if most were new.
+
+    Memory that is never written is never taken; but slots are, so it's up to sixteen times as much.
+    """
+    if count >= most:
+        raise OverflowError(f"more than {most:,} groups")
+    likely = min(16 * count, count + n - row) if 2 * count > row else 0
+    return min(max(1024, 2 * count, likely), most)
+
+
 class NumberTable:
     """Codes of 64-bit labels: by a slot for each number of their range while that is modest, else by hashing.
 
@@ -156,11 +167,15 @@ class NumberTable:
 
     def _make_room(self, bits: Int64s, row: int) -> None:
         """Make room for the labels from `row` on, the first of which found none."""
-        if len(self._slots) and self._count + 1 == len(self._labels):
-            self._grow(len(bits) - row)
-        else:
+        if not len(self._slots) or self._count + 1 < len(self._labels):
             rest = bits[row:]
             self._cover(int(rest.min()), int(rest.max()), len(bits))
+            return
+        room = _more_room(self._count, row, len(bits), MAX_LABELS)
+        if self._hashed:
+            self._rehash(_power_of_two(_SLOTS_PER_LABEL * room))
+        else:
+            self._labels = _grown(self._labels, self._count + 1, room + 1)
 
     def _cover(self, low: int, high: int, n: int) -> None:
         """Make slots for the numbers from low to high, or hash from now on."""
@@ -181,19 +196,6 @@ class NumberTable:
         slots[self._low - low : self._low - low + have] = self._slots
         self._slots, self._low = slots, low
 
-    def _grow(self, n: int) -> None:
-        """Make room for more labels, n at most."""
-        have = len(self._labels) - 1
-        # Where there are slots for a range, there is room for all; memory that is never written is never taken.
-        likely = 0 if self._hashed else min(self._count + n, len(self._slots))
-        room = min(max(1024, 2 * have, likely), MAX_LABELS)
-        if self._count >= room:
-            raise OverflowError("more than 2,147,483,646 groups")
-        if self._hashed:
-            self._rehash(_power_of_two(_SLOTS_PER_LABEL * room))
-        else:
-            self._labels = _grown(self._labels, self._count + 1, room + 1)
-
     def _rehash(self, n_slots: int) -> None:
         from fastml.kernels import hashing
 
@@ -206,9 +208,9 @@ class NumberTable:
         """Labels by code."""
         return self._labels[1 : self._count + 1]
 
-    def order(self) -> Codes | None:
-        """Codes of the labels as they rise, which the slots of a range are in; None where labels are hashed."""
-        return None if self._hashed else self._slots[self._slots > 0] - np.int32(1)
+    def order(self) -> Int64s:
+        """Codes of the labels as they rise: the slots of a range are in that order."""
+        return np.argsort(self.bits()) if self._hashed else self._slots[self._slots > 0].astype(np.int64) - 1
 
     def __len__(self) -> int:
         return self._count
@@ -228,7 +230,7 @@ class _NumberLabels:
             bits = (bits.view(np.float64) + 0.0).view(np.int64)
         return self._table.codes_for(bits, codes)
 
-    def order(self) -> Codes | None:
+    def order(self) -> Int64s | None:
         return self._table.order() if pa.types.is_signed_integer(self._dtype) else None
 
     def labels(self) -> pa.Array:
@@ -267,16 +269,14 @@ class StringTable:
                 data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
             )
             if row < len(codes):
-                self._grow()
+                self._make_room(_more_room(self._count, row, len(codes), MAX_LABELS // 2))
         return codes
 
-    def _grow(self) -> None:
+    def _make_room(self, room: int) -> None:
         from fastml.kernels import hashing
 
-        n_slots = 2 * len(self._slots)
+        n_slots = _power_of_two(_SLOTS_PER_LABEL * room)
         room = n_slots // _SLOTS_PER_LABEL
-        if room > MAX_LABELS // 2:
-            raise OverflowError("more than 1,073,741,824 groups")
         self._words = _grown(self._words, 2 * self._count + 2, 2 * room + 2)
         self._ends = _grown(self._ends, self._count + 1, room + 1)
         self._slots = np.zeros(n_slots, np.int32)
@@ -369,8 +369,8 @@ class LabelTable:
             return known
         return pa.concat_arrays([known.slice(0, at), pa.nulls(1, known.type), known.slice(at)])
 
-    def order(self) -> Codes | None:
-        """Codes of the labels as they rise, where that is known without a sort."""
+    def order(self) -> Int64s | None:
+        """Codes of the labels as they rise, where they are integers: each is there once, so any sort will do."""
         return self._table.order() if isinstance(self._table, _NumberLabels) and self._null_at < 0 else None
 
     def __len__(self) -> int:

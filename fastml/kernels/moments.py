@@ -186,7 +186,9 @@ def fold_raw(into, codes, part, first, step, row):
     n_at, shift_at = np.uint64(first), np.uint64(first + step)
     total_at, squares_at = np.uint64(first + 2 * step), np.uint64(first + 3 * step)
     weighted = into.shape[1] == N_WEIGHTED
+    flat, last = into.reshape(into.size), part.shape[0] - 1
     for k in range(np.uint64(row), np.uint64(part.shape[0])):
+        fetch(flat, np.uint64(max(codes[min(np.int64(k) + _RECORDS_AHEAD, last)], 0) * into.shape[1]))
         n_b = part[k, n_at]
         if n_b == 0.0:
             continue
