@@ -18,7 +18,7 @@ from fastml.arrays import as_numpy
 from fastml.keys import KeyTable
 from fastml.labels import LabelTable, NumberTable, bits_of, from_bits, has_bits, plain_type, take
 from fastml.tilekeys import Fixed, Labels, Numbers, Others, Range, TileKeys, plain_labels
-from fastml.workspace import Workspace
+from fastml.workspace import Spare, Workspace
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
@@ -70,7 +70,7 @@ def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
     -------
     TileKeys
     """
-    return Encoder(Workspace()).encode(columns)
+    return Encoder(Workspace(Spare())).encode(columns)
 
 
 def are_clustered(columns: Sequence[pa.Array]) -> bool:

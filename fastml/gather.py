@@ -23,7 +23,7 @@ from fastml.threads import thread_count
 from fastml.tile import Part, measure, measure_runs
 from fastml.tilekeys import TileKeys
 from fastml.tiles import Stretch, Tiles
-from fastml.workspace import Spare, Workspace
+from fastml.workspace import SPARE, Workspace
 
 __all__ = ["from_source"]
 
@@ -94,7 +94,7 @@ class _Crew:
         self._taken = 1  # stretches so far, the first being the calling thread's
         self._folded = 0  # whose number it is may fold
         self._failure: BaseException | None = None
-        self._space, self._spare = Workspace(), Spare()
+        self._space = Workspace(SPARE)
 
     def run(self, threads: int) -> None:
         """Work all tiles off on so many threads, this one among them."""
@@ -104,7 +104,7 @@ class _Crew:
         first = self._tiles.take(self._at_once, threads)
         self._second = self._tiles.take(self._at_once, threads) if threads > 1 else None
         helpers = threads - 1 if self._second and self._second.pieces else 0
-        crew = [threading.Thread(target=self._work, args=(helpers + 1,), name="fastml") for _ in range(helpers)]
+        crew = [threading.Thread(target=self._help, args=(helpers + 1,), name="fastml") for _ in range(helpers)]
         for helper in crew:
             helper.start()
         try:
@@ -117,6 +117,11 @@ class _Crew:
             helper.join()
         if self._failure is not None:
             raise self._failure
+        self._space.release()
+
+    def _help(self, threads: int) -> None:
+        self._work(threads)
+        self._space.release()
 
     def _parts(self, stretch: Stretch) -> Iterator[Part]:
         """Statistics of the tiles of a stretch: of all at once, where that is as good as of one after another.
@@ -130,7 +135,7 @@ class _Crew:
             return
         rows = stretch.pieces[0]
         try:
-            part = measure_runs(rows, TILE_ROWS, self._roles, stretch.first_row, self._space, self._spare)
+            part = measure_runs(rows, TILE_ROWS, self._roles, stretch.first_row, self._space)
         except FastmlError:  # that of the first tile is the one to tell
             part = None
         if part is not None:
@@ -142,7 +147,7 @@ class _Crew:
     def _measure(self, pieces: list[pa.RecordBatch], first_row: int) -> Part:
         rows = pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
         pieces.clear()
-        return measure(rows, self._roles, first_row, self._space, self._spare)
+        return measure(rows, self._roles, first_row, self._space)
 
     def _work(self, threads: int, first: Stretch | None = None) -> None:
         stretch, number, at_once = first, 0, self._at_once
@@ -183,7 +188,7 @@ class _Crew:
     def _fold(self, part: Part) -> None:
         self._gather.add(part)
         for table in {id(records.table): records.table for records in (*part.moments, *part.weighted)}.values():
-            self._spare.give(table)
+            SPARE.give(table)
 
     def _stop(self, error: BaseException | None) -> None:
         with self._turn:
@@ -257,7 +262,9 @@ class _Gather:
     def reserve(self) -> None:
         """Make room for the groups of most data before threads work: new pages cost ten times as much once they do."""
         p = len(self._moments)
-        self._moments = np.full((p, min(_CELLS, _RECORDS // p), 4), 0.0)  # written, unlike zeros
+        room = min(_CELLS, _RECORDS // p)
+        self._moments = SPARE.table(p * room, 4).reshape(p, room, 4)
+        self._moments[:] = 0.0
 
     def _grow(self, n_cells: int) -> None:
         have = self._moments.shape[1]
@@ -283,6 +290,7 @@ class _Gather:
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)
         moments = self._finished(self._moments, order)
+        SPARE.give(self._moments)
         counts[:, 0] += moments[0, :, 0]
         if not np.array_equal(order, np.arange(n_cells)):
             keys = {name: take(column, order) for name, column in keys.items()}

@@ -83,9 +83,7 @@ class _KeysMovedError(Exception):
     """A key of the tile is outside of the range that was assumed."""
 
 
-def measure(
-    rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace | None = None, spare: Spare | None = None
-) -> Part:
+def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace | None = None) -> Part:
     """Compute the statistics of a tile of rows.
 
     Parameters
@@ -95,9 +93,8 @@ def measure(
     first_row : int
         Number of the tile's first row in the data, for messages.
     space : Workspace, optional
-        Memory to work in, and what was learnt of the keys; what is returned lies in it, until the next tile.
-    spare : Spare, optional
-        Where the tables of the part come from, and can be given back to.
+        Memory to work in, and what was learnt of the keys; what is returned lies in it, until the next tile. The
+        tables of the part come from its spare memory, and can be given back to it.
 
     Returns
     -------
@@ -108,19 +105,16 @@ def measure(
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
-    space = space or Workspace()
+    space = space or Workspace(Spare())
     encoder = _encoder(space)
     columns = [rows.column(name) for name in roles.keys]
-    spare = spare or Spare()
     try:
-        return _Tile(rows, encoder.encode(columns, by_row=roles.weighted), roles, first_row, space, spare).measure()
+        return _Tile(rows, encoder.encode(columns, by_row=roles.weighted), roles, first_row, space).measure()
     except _KeysMovedError:
-        return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space, spare).measure()
+        return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space).measure()
 
 
-def measure_runs(
-    rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: int, space: Workspace, spare: Spare
-) -> Part | None:
+def measure_runs(rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: int, space: Workspace) -> Part | None:
     """Compute the statistics of several tiles at once, for what is done once for all of them is most of it.
 
     Parameters
@@ -130,7 +124,7 @@ def measure_runs(
         Rows of a tile: where one ends, so does a run, and the records are those of `measure`.
     roles : Roles
         Without weights.
-    first_row, space, spare
+    first_row, space
         As in `measure`.
 
     Returns
@@ -144,7 +138,7 @@ def measure_runs(
         An infinite outcome, but not that of the first tile.
     """
     keys = _encoder(space).encode_runs([rows.column(name) for name in roles.keys], tile_rows)
-    return None if keys is None else _Tile(rows, keys, roles, first_row, space, spare).measure()
+    return None if keys is None else _Tile(rows, keys, roles, first_row, space).measure()
 
 
 def _encoder(space: Workspace) -> Encoder:
@@ -154,11 +148,9 @@ def _encoder(space: Workspace) -> Encoder:
 class _Tile:
     """Rows with their keys encoded."""
 
-    def __init__(
-        self, rows: pa.RecordBatch, keys: TileKeys, roles: Roles, first_row: int, space: Workspace, spare: Spare
-    ) -> None:
+    def __init__(self, rows: pa.RecordBatch, keys: TileKeys, roles: Roles, first_row: int, space: Workspace) -> None:
         self._rows, self._keys, self._roles, self._first_row = rows, keys, roles, first_row
-        self._space, self._spare = space, spare
+        self._space = space
         self._n_labels = len(keys.table)
         self._n_records = self._n_labels if keys.starts is None else len(keys.starts) - 1
 
@@ -203,7 +195,7 @@ class _Tile:
 
         keys = self._keys
         y = [*y, *y[-1:] * (4 - len(y))]  # three take the place of four
-        table = self._spare.table(self._n_labels, kernel.N_FOUR if len(y) == 4 else kernel.N_FIVE)
+        table = self._space.spare.table(self._n_labels, kernel.N_FOUR if len(y) == 4 else kernel.N_FIVE)
         if len(y) == 4:
             y.append(np.empty(0))
         if keys.numbers is None:
@@ -216,12 +208,12 @@ class _Tile:
         from fastml.kernels import runs as kernel
 
         if self._keys.starts is not None:
-            table = self._spare.table(self._n_records, 4)
+            table = self._space.spare.table(self._n_records, 4)
             if kernel.sum_runs(self._keys.starts, y, valid, column.offset, table, missing) >= 0:
                 self._refuse_infinite(name, as_floats(column))
             return Records(table)
 
-        table = self._spare.table(self._n_labels, 4)
+        table = self._space.spare.table(self._n_labels, 4)
         fill = partial(self._fill, y, valid, column.offset, missing)
         fill(table, fresh=True)
         return self._settled(name, column, Records(table), fill)
@@ -243,7 +235,7 @@ class _Tile:
         from fastml.kernels import moments as kernel
 
         codes, y = self._keys.by_row(), np.asarray(column)
-        table = self._spare.table(self._n_labels, kernel.N_WEIGHTED)
+        table = self._space.spare.table(self._n_labels, kernel.N_WEIGHTED)
         table[:] = 0.0
         table[:, 1] = np.nan
         fill = partial(kernel.accumulate_weighted, codes, y, weight)
@@ -259,7 +251,7 @@ class _Tile:
             self._refuse_infinite(name, as_floats(column))
         if state == kernel.AGAIN:
             if records.table.shape[1] > kernel.N_WEIGHTED:
-                alone = self._spare.table(self._n_labels, kernel.N_FIELDS)
+                alone = self._space.spare.table(self._n_labels, kernel.N_FIELDS)
                 alone[:] = records.table[:, records.first :: records.step][:, : kernel.N_FIELDS]
                 records = Records(alone)
             fill(records.table)

@@ -17,7 +17,7 @@ from fastml.encoding import Encoder, encode_rows, encode_tile
 from fastml.errors import ColumnTypeError
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import NumberTable
-from fastml.workspace import Workspace
+from fastml.workspace import Spare, Workspace
 
 DAY = dt.date(2019, 4, 1)
 NOON = dt.datetime(2019, 4, 1, 12)
@@ -323,7 +323,7 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     make = STREAMS[stream]
     rng = np.random.default_rng(5)
     tiles = [make(i, rng) for i in range(7)]
-    whole, encoder = KeyTable([plain_type(tiles[0].type)]), Encoder(Workspace())
+    whole, encoder = KeyTable([plain_type(tiles[0].type)]), Encoder(Workspace(Spare()))
     codes = [code for tile in tiles for code in _in_the_whole(encoder, whole, tile)]
     labels = whole.labels()[0].to_pylist()
     expected = [value for tile in tiles for value in decoded(tile)]
@@ -334,7 +334,7 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
 def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:
     labels = pa.array(["b", "a", "c"])
     column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0] * 100), labels)
-    encoder = Encoder(Workspace())
+    encoder = Encoder(Workspace(Spare()))
     first = encoder.encode([column])
     table = first.table
     assert table.dictionary_codes(column.dictionary) is table.dictionary_codes(column.slice(7).dictionary)
