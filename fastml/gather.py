@@ -88,39 +88,42 @@ class _Crew:
         self._tiles, self._roles, self._gather = Tiles(source.batches, TILE_ROWS), roles, gather
         self._no_copies = not roles.weighted and all(_is_wide(field.type) for field in source.schema)
         self._at_once = 1
-        self._second: Stretch | None = None  # taken before the threads start
+        self._threads = 1
+        self._begun: list[Stretch] = []  # taken before the threads start
         self._reading = threading.Lock()
         self._turn = threading.Condition()
-        self._taken = 1  # stretches so far, the first being the calling thread's
-        self._folded = 0  # whose number it is may fold
+        self._taken = 0  # stretches so far
+        self._folded = -1  # the stretch of this number may be folded; none before all is ready
         self._failure: BaseException | None = None
         self._space = Workspace(SPARE)
 
     def run(self, threads: int) -> None:
         """Work all tiles off on so many threads, this one among them."""
         batch = self._tiles.first_batch()
-        if batch is not None and self._no_copies and are_clustered([batch.column(name) for name in self._roles.keys]):
-            self._at_once = _TILES_AT_ONCE
-        first = self._tiles.take(self._at_once, threads)
-        self._second = self._tiles.take(self._at_once, threads) if threads > 1 else None
-        helpers = threads - 1 if self._second and self._second.pieces else 0
-        crew = [threading.Thread(target=self._help, args=(helpers + 1,), name="fastml") for _ in range(helpers)]
-        for helper in crew:
-            helper.start()
+        if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
+            self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._roles.keys]) else 1
+        self._begun = [self._tiles.take(self._at_once, threads) for _ in range(2 if threads > 1 else 1)]
+        self._threads = threads if self._begun[-1].pieces else 1
+        helpers: list[threading.Thread] = []
         try:
+            for _ in range(self._threads - 1):
+                helper = threading.Thread(target=self._help, name="fastml")
+                helper.start()
+                helpers.append(helper)
             if helpers and not self._roles.weighted:
-                self._gather.reserve()  # nobody folds before this thread has
-            self._work(helpers + 1, first)
+                self._gather.reserve()
+            self._pass_on()
+            self._work()
         except BaseException as error:  # an interrupt, anywhere
             self._stop(error)
-        for helper in crew:
+        for helper in helpers:
             helper.join()
         if self._failure is not None:
             raise self._failure
         self._space.release()
 
-    def _help(self, threads: int) -> None:
-        self._work(threads)
+    def _help(self) -> None:
+        self._work()
         self._space.release()
 
     def _parts(self, stretch: Stretch) -> Iterator[Part]:
@@ -149,23 +152,21 @@ class _Crew:
         pieces.clear()
         return measure(rows, self._roles, first_row, self._space)
 
-    def _work(self, threads: int, first: Stretch | None = None) -> None:
-        stretch, number, at_once = first, 0, self._at_once
+    def _work(self) -> None:
+        at_once = self._at_once
         while self._failure is None:
             error: BaseException | None = None
             part: Part | None = None
             try:
-                if stretch is None:
-                    with self._reading:
-                        number = self._taken
-                        self._taken += 1
-                        stretch, self._second = self._second or self._tiles.take(at_once, threads), None
+                with self._reading:
+                    number = self._taken
+                    self._taken += 1
+                    stretch = self._begun.pop(0) if self._begun else self._tiles.take(at_once, self._threads)
                 for part in self._parts(stretch):
                     if not self._wait_for(number):
                         return
                     self._fold(part)
                     at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
-                stretch = None
             except BaseException as raised:
                 error = raised
             if not self._wait_for(number):
@@ -174,9 +175,12 @@ class _Crew:
                 # The end, or the first error in the order of the rows.
                 self._stop(error)
                 return
-            with self._turn:
-                self._folded += 1
-                self._turn.notify_all()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._turn:
+            self._folded += 1
+            self._turn.notify_all()
 
     def _wait_for(self, number: int) -> bool:
         """Wait for the turn of a stretch; False where all is over."""
