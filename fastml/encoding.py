@@ -160,13 +160,13 @@ class Encoder:
         if len(columns) > 1 or not _are_bits(column.type) or column.null_count:
             return None
         starts, firsts = self._runs(bits_of(column), tile_rows)
-        return None if starts is None else TileKeys(Fixed((from_bits(firsts, column.type),)), None, starts)
+        return None if starts is None else TileKeys(Fixed((from_bits(firsts.copy(), column.type),)), None, starts)
 
     def _bits(self, bits: Int64s, dtype: pa.DataType, by_row: bool, exact: bool) -> TileKeys | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
         starts, firsts = (None, bits) if by_row else self._runs(bits)
         if starts is not None:
-            return TileKeys(Fixed((from_bits(firsts, dtype),)), None, starts)
+            return TileKeys(Fixed((from_bits(firsts.copy(), dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
             found = self._own_codes(numbers, dtype, by_row, exact)

@@ -36,6 +36,9 @@ TILE_ROWS = 1 << 20
 # Tiles that a thread takes at a time where all of them take but a few calls.
 _TILES_AT_ONCE = 4
 
+# Bytes of a part's records up to which it may be left for others to fold.
+_SMALL = 1 << 22
+
 # Groups, and their records of all outcomes, that there is room for from the start where there are several tiles.
 _CELLS, _RECORDS = 1 << 15, 1 << 17
 
@@ -81,7 +84,8 @@ def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> Group
 class _Crew:
     """Threads that take tiles as they come, and fold what they made of them when the turn comes to each.
 
-    So there are never more parts than threads, and the order of additions is that of the tiles.
+    So the order of additions is that of the tiles, and there are never more parts than threads; but for a small one or
+    two that are left for others to fold, as processors are seldom equally fast, and all would wait for the slowest.
     """
 
     def __init__(self, source: Source, roles: Roles, gather: _Gather) -> None:
@@ -94,6 +98,7 @@ class _Crew:
         self._turn = threading.Condition()
         self._taken = 0  # stretches so far
         self._folded = -1  # the stretch of this number may be folded; none before all is ready
+        self._left: dict[int, Part] = {}  # parts by number
         self._failure: BaseException | None = None
         self._space = Workspace(SPARE)
 
@@ -126,15 +131,43 @@ class _Crew:
         self._work()
         self._space.release()
 
-    def _parts(self, stretch: Stretch) -> Iterator[Part]:
-        """Statistics of the tiles of a stretch: of all at once, where that is as good as of one after another.
+    def _work(self) -> None:
+        at_once = self._at_once
+        while self._failure is None:
+            error: BaseException | None = None
+            try:
+                with self._reading:
+                    number = self._taken
+                    self._taken += 1
+                    stretch = self._begun.pop(0) if self._begun else self._tiles.take(at_once, self._threads)
+                if stretch.pieces:
+                    in_runs = self._add(stretch, number)
+                    at_once = _TILES_AT_ONCE if self._no_copies and in_runs else 1
+                    continue
+            except BaseException as raised:
+                error = raised
+            # The end, or the first error in the order of the rows.
+            if self._wait_for(number):
+                self._stop(error)
+            return
+
+    def _add(self, stretch: Stretch, number: int) -> bool:
+        """Measure a stretch, and fold it or leave that to others; return whether its rows were in runs."""
+        for part, is_whole in self._parts(stretch):
+            if (is_whole and self._leave(number, part)) or not self._wait_for(number):
+                break
+            self._fold(part)
+        else:
+            self._pass_on()
+        return part.keys.are_runs
+
+    def _parts(self, stretch: Stretch) -> Iterator[tuple[Part, bool]]:
+        """Statistics of the tiles of a stretch, and whether of all: where that is as good as of one after another.
 
         Nobody holds the rows of a single tile once they are measured; nor its pieces, once they are copied.
         """
-        if not stretch.pieces:
-            return
         if sum(piece.num_rows for piece in stretch.pieces) <= TILE_ROWS:
-            yield self._measure(stretch.pieces, stretch.first_row)
+            yield self._measure(stretch.pieces, stretch.first_row), True
             return
         rows = stretch.pieces[0]
         try:
@@ -142,45 +175,37 @@ class _Crew:
         except FastmlError:  # that of the first tile is the one to tell
             part = None
         if part is not None:
-            yield part
+            yield part, True
             return
         for first in range(0, rows.num_rows, TILE_ROWS):
-            yield self._measure([rows.slice(first, TILE_ROWS)], stretch.first_row + first)
+            yield self._measure([rows.slice(first, TILE_ROWS)], stretch.first_row + first), False
 
     def _measure(self, pieces: list[pa.RecordBatch], first_row: int) -> Part:
         rows = pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
         pieces.clear()
         return measure(rows, self._roles, first_row, self._space)
 
-    def _work(self) -> None:
-        at_once = self._at_once
-        while self._failure is None:
-            error: BaseException | None = None
-            part: Part | None = None
-            try:
-                with self._reading:
-                    number = self._taken
-                    self._taken += 1
-                    stretch = self._begun.pop(0) if self._begun else self._tiles.take(at_once, self._threads)
-                for part in self._parts(stretch):
-                    if not self._wait_for(number):
-                        return
-                    self._fold(part)
-                    at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
-            except BaseException as raised:
-                error = raised
-            if not self._wait_for(number):
-                return
-            if error is not None or part is None:
-                # The end, or the first error in the order of the rows.
-                self._stop(error)
-                return
-            self._pass_on()
+    def _leave(self, number: int, part: Part) -> bool:
+        """Leave a small part to whoever folds the one before; not where its turn has come, or enough are left."""
+        if self._folded == number or part.n_bytes > _SMALL:
+            return False
+        part = part.kept()
+        with self._turn:
+            if self._folded == number or len(self._left) >= max(1, self._threads // 4):
+                return False
+            self._left[number] = part
+        return True
 
     def _pass_on(self) -> None:
-        with self._turn:
-            self._folded += 1
-            self._turn.notify_all()
+        """Give the turn to the next stretch, once those that were left are folded."""
+        while True:
+            with self._turn:
+                self._folded += 1
+                part = self._left.pop(self._folded, None)
+                if part is None:
+                    self._turn.notify_all()
+                    return
+            self._fold(part)
 
     def _wait_for(self, number: int) -> bool:
         """Wait for the turn of a stretch; False where all is over."""
@@ -191,7 +216,7 @@ class _Crew:
 
     def _fold(self, part: Part) -> None:
         self._gather.add(part)
-        for table in {id(records.table): records.table for records in (*part.moments, *part.weighted)}.values():
+        for table in part.tables():
             SPARE.give(table)
 
     def _stop(self, error: BaseException | None) -> None:
@@ -225,7 +250,7 @@ class _Gather:
         if part.counts is not None or keys.is_fresh:  # labels whose rows are all missing have no observations
             self._learn(part)
         if part.counts is not None:
-            into = keys.known()
+            into = keys.known()[: len(part.counts)]
             some = part.counts.any(axis=1)
             if self._counts is None:
                 self._counts = np.zeros((self._moments.shape[1], 3))

@@ -287,15 +287,15 @@ class StringTable:
         # Copies, since the memory may be used for other labels.
         ends = self._ends[: self._count + 1].copy()
         data = pa.py_buffer(self._data[: ends[-1]].copy())
-        dtype = self._dtype
+        dtype, n = self._dtype, len(ends) - 1
         if not _has_ends(dtype):
-            return pa.Array.from_buffers(dtype, self._count, [None, data])
+            return pa.Array.from_buffers(dtype, n, [None, data])
         if pa.types.is_string(dtype) or pa.types.is_binary(dtype):
             if ends[-1] >= 2**31:
                 dtype = pa.large_string() if pa.types.is_string(dtype) else pa.large_binary()
             else:
                 ends = ends.astype(np.int32)
-        return pa.Array.from_buffers(dtype, self._count, [None, pa.py_buffer(ends), data])
+        return pa.Array.from_buffers(dtype, n, [None, pa.py_buffer(ends), data])
 
     def __len__(self) -> int:
         return self._count

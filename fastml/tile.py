@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -68,6 +68,19 @@ class Part:
     moments: list[Records]
     weighted: list[Records]
     group_weight: Floats | None
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of its records."""
+        return sum(table.nbytes for table in self.tables())
+
+    def tables(self) -> list[Floats]:
+        """Return the tables that records lie in, each once."""
+        return list({id(records.table): records.table for records in (*self.moments, *self.weighted)}.values())
+
+    def kept(self) -> Part:
+        """Return what is needed to fold it, which stays when its thread measures another tile."""
+        return replace(self, keys=self.keys.kept())
 
     def used(self) -> npt.NDArray[np.int64]:
         """Codes of the labels that have rows, each once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ class LocalLabels(ABC):
         """Labels by code, or those of some codes: an array per key column."""
 
     def known(self) -> Codes:
-        """Codes in the whole, -1 where it was not asked for them yet, shape (K,)."""
+        """Codes in the whole, -1 where it was not asked for them yet, shape (K,); and of what later tiles brought."""
         if len(self._known) < len(self):
             known = np.full(max(len(self), 2 * len(self._known)), -1, np.int32)
             known[: len(self._known)] = self._known
@@ -58,7 +58,9 @@ class LocalLabels(ABC):
         known = self.known()
         new = used[known[used] < 0]
         if len(new):
-            known[new] = whole.codes_for(self.take(new if len(new) < len(self) else None))
+            # Another thread may add labels meanwhile: those that are known here stay the first.
+            labels = self.take(new) if len(new) < len(known) else tuple(c[: len(known)] for c in self.take())
+            known[new] = whole.codes_for(labels)
         self.overgrown = len(self) > max(_LABELS_FREE, _LABELS_PER_USED * len(used))
 
 
@@ -194,6 +196,12 @@ class TileKeys:
     def is_fresh(self) -> bool:
         """Whether no code in the whole was asked for yet."""
         return isinstance(self.table, Fixed)
+
+    def kept(self) -> TileKeys:
+        """Return the same without codes of rows; those of runs stay when their thread encodes another tile."""
+        if self.starts is None:
+            return replace(self, codes=None, numbers=None)
+        return replace(self, codes=None if self.codes is None else self.codes.copy(), starts=self.starts.copy())
 
     @property
     def are_runs(self) -> bool:

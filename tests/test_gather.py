@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -243,7 +244,11 @@ def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyP
     assert threading.active_count() == before
 
 
-def test_no_more_parts_than_threads_are_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("small", "extra"), [(0, 0), (1 << 22, 1)])
+@pytest.mark.parametrize("kind", ["integers, shuffled", "integers, clustered", "strings, shuffled"])
+def test_no_more_parts_than_threads_are_alive_but_for_a_small_one(
+    kind: str, small: int, extra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alive, most, lock = 0, 0, threading.Lock()
 
     def measured(*args: Any) -> Any:
@@ -262,8 +267,61 @@ def test_no_more_parts_than_threads_are_alive(monkeypatch: pytest.MonkeyPatch) -
     measure, add = gather.measure, gather._Gather.add
     monkeypatch.setattr(gather, "measure", measured)
     monkeypatch.setattr(gather._Gather, "add", added)
-    fastml.group_stats(rows("integers, shuffled", 9000), "y", "id", threads=3)
-    assert most <= 3
+    monkeypatch.setattr(gather, "_SMALL", small)
+    monkeypatch.setattr(gather, "_TILES_AT_ONCE", 1)
+    fastml.group_stats(rows(kind, 9000), "y", "id", threads=3)
+    assert most <= 3 + extra
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_that_others_fold_have_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread is slow now and then, so that others leave their parts, and go on with new labels meanwhile."""
+    left = 0
+
+    def slow(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
+        if first_row % 3 == 0:
+            time.sleep(0.003)
+        return measure(rows, roles, first_row, *rest)
+
+    def counted(self: Any, number: int, part: Any) -> bool:
+        nonlocal left
+        found = leave(self, number, part)
+        left += found
+        return bool(found)
+
+    table = rows(kind, 3000)
+    alone = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=1).to_arrow().to_pydict()
+    one = fastml.group_stats(table, ["y", "z"], "id", threads=1).to_arrow().to_pydict()
+    measure, leave = gather.measure, gather._Crew._leave
+    monkeypatch.setattr(gather, "measure", slow)
+    monkeypatch.setattr(gather._Crew, "_leave", counted)
+    for threads in (2, 3, 8):
+        both = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=threads)
+        assert str(both.to_arrow().to_pydict()) == str(alone)
+        stats = fastml.group_stats(table, ["y", "z"], "id", threads=threads)
+        assert str(stats.to_arrow().to_pydict()) == str(one)
+    assert left > 0 or gather.TILE_ROWS > 64
+
+
+def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group's weight varies between tiles: that is seen when they are folded."""
+    monkeypatch.setattr(gather, "TILE_ROWS", 64)
+
+    def slow(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
+        if first_row == 0:
+            time.sleep(0.05)
+        return measure(rows, roles, first_row, *rest)
+
+    measure = gather.measure
+    monkeypatch.setattr(gather, "measure", slow)
+    weight = np.ones(640)
+    weight[64:128] = 2.0
+    table = pa.table({"id": np.arange(640) % 7, "y": np.arange(640.0), "v": weight})
+    before = threading.active_count()
+    for threads in (1, 2, 4):
+        with pytest.raises(fastml.FastmlError, match=r"'v' varies within a group: 1\.0 and 2\.0 for id \d;"):
+            fastml.group_stats(table, "y", "id", group_weights="v", threads=threads)
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("holes", ["none", "nan", "null", "wild"])
