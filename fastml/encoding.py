@@ -181,7 +181,7 @@ class Encoder:
 
     def _own_codes(self, numbers: Int64s, dtype: pa.DataType, by_row: bool, exact: bool) -> TileKeys | None:
         """Keys of whole numbers that are their own codes; None where their range is too wide."""
-        from fastml.kernels import hashing
+        from fastml.kernels import direct
 
         held, most = self._range, _most_values(len(numbers))
         if held is not None and not (by_row or exact):
@@ -190,7 +190,7 @@ class Encoder:
             return None
         codes = self._codes(len(numbers)) if by_row else None
         if codes is not None:
-            low, high = map(int, hashing.narrow(numbers, codes))
+            low, high = map(int, direct.narrow(numbers, codes))
         elif exact:
             low, high = int(numbers.min()), int(numbers.max())
         else:
@@ -251,12 +251,12 @@ class Encoder:
 
     def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> tuple[Codes, pa.Array]:
         """Codes (n,) and labels (K) of 64-bit labels: whole numbers of a range up to `most` are their own codes."""
-        from fastml.kernels import hashing
+        from fastml.kernels import direct
 
         keys = _whole(bits) if pa.types.is_floating(dtype) else bits
         codes = self._codes(len(bits))
         if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
-            low, high = map(int, hashing.narrow(keys, codes))
+            low, high = map(int, direct.narrow(keys, codes))
             if high - low < most:
                 codes -= np.int64(low).astype(np.int32)
                 return codes, Range(low, high - low + 1, dtype).take()[0]

@@ -150,15 +150,17 @@ class NumberTable:
 
     def codes_for(self, bits: Int64s, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
-        from fastml.kernels import hashing
-
         codes = np.empty(len(bits), np.int32) if codes is None else codes
         row = 0
         while row < len(bits):
             if self._hashed:
+                from fastml.kernels import hashing
+
                 row, self._count = hashing.encode_int64(bits, row, self._slots, self._labels, self._count, codes)
             else:
-                row, self._count = hashing.encode_direct(
+                from fastml.kernels import direct
+
+                row, self._count = direct.encode_direct(
                     bits, row, self._low, self._slots, self._labels, self._count, codes
                 )
             if row < len(bits):
@@ -254,7 +256,7 @@ class StringTable:
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
-        from fastml.kernels import hashing
+        from fastml.kernels import strings
 
         data, ends = _bytes_of(labels)
         codes = np.empty(len(labels), np.int32) if codes is None else codes
@@ -262,7 +264,7 @@ class StringTable:
         if used + more > len(self._data):
             # Memory that is never written is never taken.
             self._data = _grown(self._data, used, used + more + len(self._data))
-        encode = hashing.encode_strings if ends.dtype == np.int32 else hashing.encode_large_strings
+        encode = strings.encode_strings if ends.dtype == np.int32 else strings.encode_large_strings
         row = 0
         while row < len(codes):
             row, self._count = encode(
@@ -273,14 +275,14 @@ class StringTable:
         return codes
 
     def _make_room(self, room: int) -> None:
-        from fastml.kernels import hashing
+        from fastml.kernels import strings
 
         n_slots = _power_of_two(_SLOTS_PER_LABEL * room)
         room = n_slots // _SLOTS_PER_LABEL
         self._words = _grown(self._words, 2 * self._count + 2, 2 * room + 2)
         self._ends = _grown(self._ends, self._count + 1, room + 1)
         self._slots = np.zeros(n_slots, np.int32)
-        hashing.rehash_strings(self._words, self._count, self._slots)
+        strings.rehash_strings(self._words, self._count, self._slots)
 
     def labels(self) -> pa.Array:
         """Labels by code."""

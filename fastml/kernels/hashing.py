@@ -1,4 +1,4 @@
-"""Dense codes for 64-bit keys and for strings: by subtraction, by a table over their range, or by open addressing.
+"""Dense codes for 64-bit keys by open addressing, and what `strings` takes of it.
 
 Every encoder gives codes in the order of first appearance and goes on where the last call ended. It stops when the
 label arrays are full and returns the row it got to, so that the caller can grow them (rows behind it may have codes
@@ -17,68 +17,25 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_IN, I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inlined, inner, intrinsic, ir, kernel
-from fastml.kernels.runs import _lowest_bit
+from fastml.kernels._jit import I4_OUT, I8_IN, I8_OUT, inner, intrinsic, ir, kernel
+from fastml.kernels.runs import lowest_bit
 
-__all__ = ["encode_direct", "encode_int64", "encode_large_strings", "encode_strings", "narrow", "rehash_int64",
-           "rehash_strings"]  # fmt: skip
+__all__ = ["BLOCK", "ONE", "bit_shift", "encode_int64", "enter", "flagged_rows", "less_one", "mix", "rehash_int64",
+           "slot_contents"]  # fmt: skip
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
-_TOP = np.uint64(56)
-_LONG = np.uint64(0xFF) << _TOP  # the length byte of a string of 16 bytes or more
-_BLOCK = 1024  # rows; a multiple of 64
-_ONE = np.uint64(1)
-_ROWS_PER_RUN = 8
-# Masks of the first 8 bytes of a string of so many, and of the others.
-_FIRST_BYTES = np.array([2 ** (8 * min(n, 8)) - 1 for n in range(16)], np.uint64)
-_LAST_BYTES = np.array([2 ** (8 * max(n - 8, 0)) - 1 for n in range(16)], np.uint64)
-
-
-@kernel(I8_IN, I4_OUT)
-def narrow(keys, codes):
-    """Write the low 32 bits of the keys; return the smallest and the largest key."""
-    low = keys[0]
-    high = keys[0]
-    for i in range(keys.shape[0]):
-        key = keys[i]
-        codes[i] = np.int32(key)
-        low = min(low, key)
-        high = max(high, key)
-    return low, high
-
-
-@kernel(I8_IN, types.int64, types.int64, I4_OUT, I8_OUT, types.int64, I4_OUT)
-def encode_direct(keys, row, low, slots, labels, count, codes):
-    """Give keys from `low` on their codes, by a slot for each value of the range; return the row and the labels.
-
-    It stops at a key that has no slot, too.
-    """
-    for i in range(row, keys.shape[0]):
-        key = keys[i]
-        place = np.uint64(key - low)
-        if place >= np.uint64(slots.shape[0]):
-            return i, count
-        code = slots[place] - 1
-        if code < 0:
-            if count + 1 == labels.shape[0]:
-                return i, count
-            code = np.int32(count)
-            count += 1
-            labels[count] = key
-            slots[place] = count
-        codes[i] = code
-    return keys.shape[0], count
+BLOCK = 1024  # rows; a multiple of 64
+ONE = np.uint64(1)
 
 
 @inner
-def _mix(bits):
+def mix(bits):
     """Spread a key's bits: the high ones then choose a slot (Fibonacci hashing of the folded key)."""
     return (bits ^ (bits >> np.uint64(32))) * _GOLDEN
 
 
 @inner
-def _bit_shift(n_slots):
+def bit_shift(n_slots):
     """64 - log2(n_slots), for a power of two."""
     shift = 64
     while n_slots > 1:
@@ -107,11 +64,12 @@ def _flags(typing_context, flags, at):
 @inner
 def _home_slots(keys, shift, places):
     for k in range(keys.shape[0]):
-        places[k] = np.uint32(_mix(np.uint64(keys[k])) >> shift)
+        places[k] = np.uint32(mix(np.uint64(keys[k])) >> shift)
 
 
 @inner
-def _slot_contents(slots, places, codes):
+def slot_contents(slots, places, codes):
+    """Look up the slots of a block."""
     for k in range(codes.shape[0]):
         codes[k] = slots[places[k]]
 
@@ -123,15 +81,15 @@ def _compare_keys(keys, labels, codes, wrong):
 
 
 @inner
-def _gather(wrong, n, rows):
+def flagged_rows(wrong, n, rows):
     """Rows of the flags that are set; return their number. Flags behind n are cleared."""
     wrong[n:] = 0
     count = 0
     for word in range(0, n, 64):
         left = _flags(wrong, word)
         while left != 0:
-            rows[count] = word + _lowest_bit(left)
-            left &= left - _ONE
+            rows[count] = word + lowest_bit(left)
+            left &= left - ONE
             count += 1
     return count
 
@@ -151,7 +109,8 @@ def _second_slots(keys, rows, n, slots, places, labels, codes):
 
 
 @inner
-def _less_one(codes):
+def less_one(codes):
+    """Make codes of what slots hold."""
     for k in range(codes.shape[0]):
         codes[k] -= np.int32(1)
 
@@ -159,21 +118,21 @@ def _less_one(codes):
 @kernel(I8_IN, types.int64, I4_OUT, I8_OUT, types.int64, I4_OUT)
 def encode_int64(keys, row, slots, labels, count, codes):
     """Give each key from `row` on its dense code; return the row reached and the number of labels."""
-    shift = _bit_shift(slots.shape[0])
+    shift = bit_shift(slots.shape[0])
     mask = np.uint64(slots.shape[0] - 1)
-    places = np.empty(_BLOCK, np.uint32)
-    wrong = np.zeros(_BLOCK, np.uint8)
-    rows = np.empty(_BLOCK, np.int64)
-    for block in range(row, keys.shape[0], _BLOCK):
-        end = min(block + _BLOCK, keys.shape[0])
+    places = np.empty(BLOCK, np.uint32)
+    wrong = np.zeros(BLOCK, np.uint8)
+    rows = np.empty(BLOCK, np.int64)
+    for block in range(row, keys.shape[0], BLOCK):
+        end = min(block + BLOCK, keys.shape[0])
         mine, into = keys[block:end], codes[block:end]
         n = end - block
         _home_slots(mine, shift, places)
-        _slot_contents(slots, places, into)
+        slot_contents(slots, places, into)
         _compare_keys(mine, labels, into, wrong)
         if count == 0:
             wrong[:n] = 1
-        n_left = _second_slots(mine, rows, _gather(wrong, n, rows), slots, places, labels, into)
+        n_left = _second_slots(mine, rows, flagged_rows(wrong, n, rows), slots, places, labels, into)
         for j in range(n_left):
             k = rows[j]
             key = mine[k]
@@ -192,16 +151,16 @@ def encode_int64(keys, row, slots, labels, count, codes):
                     break
                 if labels[np.uint32(code)] == key:
                     break
-                at = (at + _ONE) & mask
+                at = (at + ONE) & mask
             into[k] = code
-        _less_one(into)
+        less_one(into)
     return keys.shape[0], count
 
 
 @inner
-def _enter(bits, code, slots, shift, mask):
+def enter(bits, code, slots, shift, mask):
     """Put a code in the first free slot."""
-    at = np.int64(_mix(bits) >> shift)
+    at = np.int64(mix(bits) >> shift)
     while slots[at] != 0:
         at = (at + 1) & mask
     slots[at] = code + 1
@@ -210,264 +169,6 @@ def _enter(bits, code, slots, shift, mask):
 @kernel(I8_IN, types.int64, I4_OUT)
 def rehash_int64(labels, count, slots):
     """Enter the first `count` labels, all distinct, into empty `slots`."""
-    shift = _bit_shift(slots.shape[0])
+    shift = bit_shift(slots.shape[0])
     for code in range(count):
-        _enter(np.uint64(labels[code + 1]), code, slots, shift, slots.shape[0] - 1)
-
-
-def _plain_word(data, at):
-    return data[at : at + 8].view(np.uint64)[0]
-
-
-@intrinsic(_plain_word)
-def _word(typing_context, data, at):
-    """The 8 bytes from a place on, as one word."""
-
-    def generate(context, builder, signature, args):
-        start = builder.gep(context.make_array(data)(context, builder, args[0]).data, [args[1]])
-        return builder.load(builder.bitcast(start, ir.IntType(64).as_pointer()), align=1)
-
-    return types.uint64(data, types.intp), generate
-
-
-@inner
-def _pack_apart(data, at, length):
-    """Two words for a string at the very end of the data, or of 16 bytes or more: of these, a hash."""
-    if length < 16:
-        first = np.uint64(0)
-        second = np.uint64(length) << _TOP
-        for k in range(length):
-            byte = np.uint64(data[at + k]) << np.uint64(8 * (k & 7))
-            if k < 8:
-                first |= byte
-            else:
-                second |= byte
-        return first, second
-    first = np.uint64(length)
-    second = _SECOND
-    for k in range(0, length - 7, 8):
-        word = _word(data, at + k)
-        first = _mix(first ^ word)
-        second = (second + word) * _SECOND
-    word = _word(data, at + length - 8)
-    return _mix(first ^ word), ((second + word) * _SECOND) | _LONG
-
-
-@inner
-def _same_bytes(a, a_at, b, b_at, length):
-    """Whether two strings of the same length, 16 bytes or more, are equal."""
-    for k in range(0, length - 7, 8):
-        if _word(a, a_at + k) != _word(b, b_at + k):
-            return False
-    return _word(a, a_at + length - 8) == _word(b, b_at + length - 8)
-
-
-@inner
-def _fold_words(first, second):
-    return np.uint64(first) ^ (np.uint64(second) * _SECOND)
-
-
-@inner
-def _short_words(data, at, length, first_mask, last_mask):
-    """Two words for a string of up to 15 bytes: itself and its length."""
-    return _word(data, at) & first_mask, (_word(data, at + 8) & last_mask) | (np.uint64(length) << _TOP)
-
-
-@inner
-def _note(first, second, shift, k, words, places):
-    """Note the two words of string k, and its first slot."""
-    words[np.uint64(2) * k] = np.int64(first)
-    words[np.uint64(2) * k + _ONE] = np.int64(second)
-    places[k] = np.uint32(_mix(_fold_words(first, second)) >> shift)
-
-
-@inner
-def _are_of_length(ends, length):
-    different = length ^ length
-    for k in range(ends.shape[0] - 1):
-        different |= (ends[k + 1] - ends[k]) ^ length
-    return different == 0
-
-
-@inner
-def _pack(data, ends, shift, words, places):
-    """Fill `words` (n, 2) flat with two words for each string ``data[ends[i]:ends[i + 1]]``, `places` with first slots.
-
-    Up to 15 bytes they are the string itself and its length, from 16 on a hash of it. Ids are often of one length:
-    then nothing has to be asked of each.
-    """
-    n = ends.shape[0] - 1
-    begin, length = np.int64(ends[0]), np.int64(ends[1]) - np.int64(ends[0])
-    if length < 16 and ends[n] + 16 <= data.shape[0] and _are_of_length(ends, ends[1] - ends[0]):
-        first_mask, last_mask = _FIRST_BYTES[np.uint64(length)], _LAST_BYTES[np.uint64(length)]
-        for k in range(np.uint64(n)):
-            first, second = _short_words(data, begin + np.int64(k) * length, length, first_mask, last_mask)
-            _note(first, second, shift, k, words, places)
-        return
-    for k in range(np.uint64(n)):
-        at = np.int64(ends[k])
-        length = ends[k + _ONE] - at
-        if length < 16 and at + 16 <= data.shape[0]:
-            row = np.uint64(length)
-            first, second = _short_words(data, at, length, _FIRST_BYTES[row], _LAST_BYTES[row])
-        else:
-            first, second = _pack_apart(data, at, length)
-        _note(first, second, shift, k, words, places)
-
-
-@inner
-def _compare_words(words, label_words, codes, wrong):
-    """Tell which strings are not their slots' label; long ones, whose words don't settle it, always."""
-    for k in range(codes.shape[0]):
-        at = np.uint64(2) * np.uint64(np.uint32(codes[k]))
-        second = words[2 * k + 1]
-        other = (label_words[at] ^ words[2 * k]) | (label_words[at + _ONE] ^ second)
-        wrong[k] = (other != 0) | (np.uint64(second) >= _LONG)
-
-
-@inner
-def _second_word_slots(words, rows, n, slots, places, label_words, codes):
-    """As `_second_slots`, for pairs of words."""
-    mask = np.uint32(slots.shape[0] - 1)
-    count = np.uint64(0)
-    for j in range(np.uint64(n)):
-        k = np.uint64(rows[j])
-        code = slots[(places[k] + np.uint32(1)) & mask]
-        codes[k] = code
-        at = np.uint64(2) * np.uint64(np.uint32(code))
-        second = words[np.uint64(2) * k + _ONE]
-        other = (label_words[at] ^ words[np.uint64(2) * k]) | (label_words[at + _ONE] ^ second)
-        rows[count] = np.int64(k)
-        count += np.uint64((code == 0) | (other != 0) | (np.uint64(second) >= _LONG))
-    return np.int64(count)
-
-
-@inner
-def _are_in_runs(words, n):
-    """Whether few of the first strings differ from the one before."""
-    n = min(n, 64)
-    count = 0
-    for k in range(1, n):
-        count += 1 if (words[2 * k] ^ words[2 * k - 2]) | (words[2 * k + 1] ^ words[2 * k - 1]) != 0 else 0
-    return 4 * count <= n
-
-
-@inner
-def _changes(words, data, ends, wrong):
-    """Tell which strings differ from the one before, the first always; return their number."""
-    wrong[0] = 1
-    count = 1
-    longest = np.uint64(words[1])
-    for k in range(1, ends.shape[0] - 1):
-        other = (words[2 * k] ^ words[2 * k - 2]) | (words[2 * k + 1] ^ words[2 * k - 1])
-        wrong[k] = other != 0
-        count += 1 if other != 0 else 0
-        longest = max(longest, np.uint64(words[2 * k + 1]))
-    if longest >= _LONG:
-        for k in range(1, ends.shape[0] - 1):
-            if wrong[k] == 0 and np.uint64(words[2 * k + 1]) >= _LONG:
-                length = ends[k + 1] - ends[k]
-                if ends[k] - ends[k - 1] != length or not _same_bytes(data, ends[k], data, ends[k - 1], length):
-                    wrong[k] = 1
-                    count += 1
-    return count
-
-
-@inlined
-def _encode_strings(
-    data, ends, row, slots, label_words, label_ends, label_data, count, codes, words, places, wrong, rows
-):
-    shift = _bit_shift(slots.shape[0])
-    mask = np.uint64(slots.shape[0] - 1)
-    for block in range(row, codes.shape[0], _BLOCK):
-        end = min(block + _BLOCK, codes.shape[0])
-        mine, into = ends[block : end + 1], codes[block:end]
-        n = end - block
-        _pack(data, mine, shift, words, places)
-        in_runs = _are_in_runs(words, n) and _changes(words, data, mine, wrong) * _ROWS_PER_RUN <= n
-        if in_runs:
-            n_left = _gather(wrong, n, rows)
-        else:
-            _slot_contents(slots, places, into)
-            _compare_words(words, label_words, into, wrong)
-            if count == 0:
-                wrong[:n] = 1
-            n_left = _gather(wrong, n, rows)
-            n_left = _second_word_slots(words, rows, n_left, slots, places, label_words, into)
-        filled = 0
-        code = np.int32(0)
-        for j in range(n_left):
-            k = rows[j]
-            if in_runs:
-                into[filled:k] = code
-                filled = k
-            start = np.int64(mine[k])
-            length = mine[k + 1] - start
-            first = words[2 * k]
-            second = words[2 * k + 1]
-            at = np.uint64(places[k])
-            while True:
-                code = slots[at]
-                place = np.int64(2) * np.int64(code)
-                if code == 0:
-                    if 2 * count + 2 == label_words.shape[0]:
-                        return block, count
-                    place = label_ends[count]
-                    for b in range(length):
-                        label_data[place + b] = data[start + b]
-                    count += 1
-                    label_ends[count] = place + length
-                    if count == 1:
-                        label_words[0] = first
-                        label_words[1] = second
-                    label_words[2 * count] = first
-                    label_words[2 * count + 1] = second
-                    code = np.int32(count)
-                    slots[at] = code
-                    break
-                if label_words[place] == first and label_words[place + 1] == second:
-                    place = label_ends[code - 1]
-                    if length < 16 or (
-                        label_ends[code] - place == length and _same_bytes(data, start, label_data, place, length)
-                    ):
-                        break
-                at = (at + _ONE) & mask
-            into[k] = code
-        if in_runs:
-            into[filled:] = code
-        _less_one(into)
-    return codes.shape[0], count
-
-
-@kernel(U1_IN, I4_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
-def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, count, codes):
-    """Give each string ``data[ends[i]:ends[i + 1]]`` from `row` on its dense code; return the row and the labels.
-
-    Where strings stand in runs, only the first of a run is looked up. The two words of a label settle the equality
-    of strings up to 15 bytes; longer ones are compared byte by byte where the words agree. `label_data` must have room
-    for all bytes of the strings; label_ends[c] is where the bytes of code c begin.
-    """
-    words, places = np.empty(2 * _BLOCK, np.int64), np.empty(_BLOCK, np.uint32)
-    wrong, rows = np.zeros(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
-    return _encode_strings(
-        data, ends, row, slots, label_words, label_ends, label_data, count, codes, words, places, wrong, rows
-    )
-
-
-@kernel(U1_IN, I8_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
-def encode_large_strings(data, ends, row, slots, label_words, label_ends, label_data, count, codes):
-    """As `encode_strings`, for places of 64 bits."""
-    words, places = np.empty(2 * _BLOCK, np.int64), np.empty(_BLOCK, np.uint32)
-    wrong, rows = np.zeros(_BLOCK, np.uint8), np.empty(_BLOCK, np.int64)
-    return _encode_strings(
-        data, ends, row, slots, label_words, label_ends, label_data, count, codes, words, places, wrong, rows
-    )
-
-
-@kernel(I8_IN, types.int64, I4_OUT)
-def rehash_strings(words, count, slots):
-    """Enter the first `count` labels, all distinct, into empty `slots`."""
-    shift = _bit_shift(slots.shape[0])
-    for code in range(count):
-        place = 2 * code + 2
-        _enter(_fold_words(words[place], words[place + 1]), code, slots, shift, slots.shape[0] - 1)
+        enter(np.uint64(labels[code + 1]), code, slots, shift, slots.shape[0] - 1)

@@ -25,7 +25,7 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import is_off
 
-__all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "sum_runs"]
+__all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "lowest_bit", "sum_runs"]
 
 _SAMPLE = 4096
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
@@ -60,7 +60,7 @@ def _plain_lowest_bit(word):
 
 
 @intrinsic(_plain_lowest_bit)
-def _lowest_bit(typing_context, word):
+def lowest_bit(typing_context, word):
     """Place of the lowest bit that is set, of a word that isn't 0."""
 
     def generate(context, builder, signature, args):
@@ -100,7 +100,7 @@ def _find_runs(keys, first, starts, firsts, room):
         while changes != 0:
             if count == room:
                 return -1
-            row = np.uint64(at + _lowest_bit(changes))
+            row = np.uint64(at + lowest_bit(changes))
             starts[count] = first + np.int64(row)
             firsts[count] = keys[row]
             count += 1
