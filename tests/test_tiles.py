@@ -97,15 +97,15 @@ def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyP
     measure_runs = gather.measure_runs
     monkeypatch.setattr(gather, "measure_runs", counted)
     bytes_of = set()
-    for at_once in (1, 2, 4):
+    for at_once in (1, 4):
         monkeypatch.setattr(gather, "_TILES_AT_ONCE", at_once)
-        for threads in (1, 2, 3, 8):
+        for threads in (1, 2, 8):
             for copied in (table, pa.Table.from_batches(table.to_batches(130))):
                 stats = fastml.group_stats(copied, ["y", "z"], "id", threads=threads)
                 bytes_of.add((stats.moments.tobytes(), stats.counts.tobytes(), str(stats.keys.to_pydict())))
     assert len(bytes_of) == 1
     if kind in TOGETHER:
-        assert together > 50
+        assert together > 20
     assert together > 0 or kind in APART
     assert together == 0 or kind not in APART
 
