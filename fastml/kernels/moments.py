@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, exact, inner, kernel
+from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, exact, inner, intrinsic, kernel
 from fastml.kernels.ahead import fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "accumulate_weighted", "count_weights", "finish",
@@ -45,17 +45,32 @@ def _two_sum(a, b):
     return total, (a - (total - part)) + (b - part)
 
 
+def _plain_rest(a, b, product):
+    """What a * b is more than its double (Dekker, Veltkamp)."""
+    halves = []
+    for factor in (a, b):
+        c = _SPLIT * factor
+        high = c - (c - factor)
+        halves += [high, factor - high]
+    a_high, a_low, b_high, b_low = halves
+    return a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+@intrinsic(_plain_rest)
+def _rest(typing_context, a, b, product):
+    """What a * b is more than its double, by one fused multiplication in place of seventeen operations."""
+
+    def generate(context, builder, signature, args):
+        return builder.fma(args[0], args[1], builder.fneg(args[2]))
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
 @exact
 def _two_product(a, b):
-    """a * b as a double and its rounding error (Dekker, Veltkamp)."""
+    """a * b as a double and its rounding error."""
     product = a * b
-    c = _SPLIT * a
-    a_high = c - (c - a)
-    a_low = a - a_high
-    c = _SPLIT * b
-    b_high = c - (c - b)
-    b_low = b - b_high
-    return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+    return product, _rest(a, b, product)
 
 
 @exact
