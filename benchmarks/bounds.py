@@ -90,7 +90,7 @@ def cached(keys: np.ndarray[Any, Any], y: np.ndarray[Any, Any], schools: int) ->
 
 def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) -> Work:
     def work(part: slice, thread: Thread) -> None:
-        count = runs.find_runs_int64(keys[part], thread.starts, thread.firsts)
+        count = runs.find_runs_int64(keys[part], TILE, thread.starts, thread.firsts)
         for y in outcomes:
             runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.table(count, 4), thread.missing)
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numba
 import pytest
 from conftest import ROOT, fewer
 
@@ -38,6 +39,15 @@ def test_every_benchmark_runs_small() -> None:
     environment = {**os.environ, "FASTML_BENCH_SCALE": "0.001", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="with JIT off there are no kernels to measure")
+def test_the_bounds_are_measured() -> None:
+    command = [sys.executable, str(BENCHMARKS / "bounds.py"), "--rows", "0.15", "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
+    assert done.stdout.count("\n") > 25
+    assert "shuffled over 20,000 schools, the pass" in done.stdout
 
 
 def test_the_peers_answer_alike_and_the_table_is_made(tmp_path: Path) -> None:
