@@ -90,7 +90,7 @@ class _Crew:
 
     def __init__(self, source: Source, roles: Roles, gather: _Gather) -> None:
         self._tiles, self._roles, self._gather = Tiles(source.batches, TILE_ROWS), roles, gather
-        self._no_copies = not roles.weighted and all(_is_wide(field.type) for field in source.schema)
+        self._no_copies = not roles.weighted and _are_taken_as_they_are(source.schema, roles)
         self._at_once = 1
         self._threads = 1
         self._begun: list[Stretch] = []  # taken before the threads start
@@ -226,9 +226,11 @@ class _Crew:
             self._turn.notify_all()
 
 
-def _is_wide(dtype: pa.DataType) -> bool:
-    """Whether the kernels take values of a type as they are."""
-    return bool(pa.types.is_primitive(dtype) and dtype.bit_width == 64)
+def _are_taken_as_they_are(schema: pa.Schema, roles: Roles) -> bool:
+    """Whether the kernels read keys and outcomes where they lie: several tiles of others would be copied at a time."""
+    keys = [schema.field(name).type for name in roles.keys]
+    outcomes = [schema.field(name).type for name in roles.outcomes]
+    return all(pa.types.is_primitive(t) and t.bit_width == 64 for t in keys) and all(map(pa.types.is_float64, outcomes))
 
 
 class _Gather:

@@ -74,12 +74,14 @@ def clustered(kind: str) -> pa.Table:
         key = pa.array([f"s{label}" for label in ids.tolist()])
     if "key nulls" in kind:
         key = pa.array(ids, mask=rng.random(n) < 0.01)
+    if "whole scores" in kind:
+        z = np.round(100.0 * z).astype(np.int64)
     return pa.table({"id": key, "y": pa.array(y, mask=missing), "z": z})
 
 
 TOGETHER = ["plain", "nan", "null", "wild", "floats", "halves"]
 SOME = ["one tile shuffled", "key nulls"]
-APART = ["strings", "int32"]
+APART = ["strings", "int32", "whole scores"]
 
 
 @pytest.mark.parametrize("kind", TOGETHER + SOME + APART)
