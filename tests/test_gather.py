@@ -280,7 +280,7 @@ def test_parts_that_others_fold_have_the_same_bits(kind: str, monkeypatch: pytes
 
     def slow(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
         if first_row % 3 == 0:
-            time.sleep(0.003)
+            time.sleep(0.01)
         return measure(rows, roles, first_row, *rest)
 
     def counted(self: Any, number: int, part: Any) -> bool:
