@@ -112,9 +112,8 @@ class _Crew:
         helpers: list[threading.Thread] = []
         try:
             for _ in range(self._threads - 1):
-                helper = threading.Thread(target=self._help, name="fastml")
-                helper.start()
-                helpers.append(helper)
+                helpers.append(threading.Thread(target=self._help, name="fastml"))
+                helpers[-1].start()
             if helpers and not self._roles.weighted:
                 self._gather.reserve()
             self._pass_on()
@@ -122,19 +121,23 @@ class _Crew:
         except BaseException as error:  # an interrupt, anywhere
             self._stop(error)
         for helper in helpers:
-            helper.join()
+            if helper.is_alive():
+                helper.join()
         if self._failure is not None:
             raise self._failure
         self._space.release()
 
     def _help(self) -> None:
-        self._work()
-        self._space.release()
+        try:
+            self._work()
+            self._space.release()
+        except BaseException as error:
+            self._stop(error)
 
     def _work(self) -> None:
-        at_once = self._at_once
+        at_once, number = self._at_once, -1
         while self._failure is None:
-            error: BaseException | None = None
+            error: Exception | None = None
             try:
                 with self._reading:
                     number = self._taken
@@ -144,7 +147,7 @@ class _Crew:
                     in_runs = self._add(stretch, number)
                     at_once = _TILES_AT_ONCE if self._no_copies and in_runs else 1
                     continue
-            except BaseException as raised:
+            except Exception as raised:  # an interrupt waits for no turn
                 error = raised
             # The end, or the first error in the order of the rows.
             if self._wait_for(number):

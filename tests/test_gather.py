@@ -244,6 +244,30 @@ def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyP
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_interrupt_before_the_first_tile_is_taken_is_told(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting:
+        def __enter__(self) -> None:
+            lock.acquire()
+            if threading.current_thread() is threading.main_thread():
+                lock.release()
+                raise KeyboardInterrupt
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    def made(self: Any, *args: Any) -> None:
+        make(self, *args)
+        self._reading = Interrupting()
+
+    lock, make = threading.Lock(), gather._Crew.__init__
+    monkeypatch.setattr(gather._Crew, "__init__", made)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        fastml.group_stats(rows("integers, shuffled", 5000), "y", "id", threads=threads)
+    assert threading.active_count() == before
+
+
 @pytest.mark.parametrize(("small", "extra"), [(0, 0), (1 << 22, 1)])
 @pytest.mark.parametrize("kind", ["integers, shuffled", "integers, clustered", "strings, shuffled"])
 def test_no_more_parts_than_threads_are_alive_but_for_a_small_one(
