@@ -77,7 +77,7 @@ class KeyTable:
     def order(self) -> Int64s:
         """Codes sorted by their labels, shape (K,): see `sort_order`."""
         known = None if self._pairs else self._columns[0].order()
-        return sort_order(self.labels()) if known is None else known.astype(np.int64)
+        return sort_order(self.labels()) if known is None else known
 
     def __len__(self) -> int:
         return len(self._pairs[-1] if self._pairs else self._columns[0])
