@@ -65,7 +65,7 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
     records = stats.moments[rows]
     used = (records[:, :, 0] > 0) & stats.known()
     outcome, cell = np.nonzero(used & (part >= 0))
-    n, mean, residual, ss = records[outcome, cell].T
+    n, mean, residual, ss = np.ascontiguousarray(records[outcome, cell].T)
     table = gather_sizes(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), mean, residual, ss)
     status = [_status(table, k) for k in range(n_parts * p)]
     fitted = np.array([text == "ok" for text in status], bool)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,79 +148,51 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     -------
     SizeTables
     """
-    n_groups = np.bincount(part, minlength=n_parts)
-    edges = np.concatenate(([0], np.cumsum(n_groups)))
-    # Groups by part and size: sums of runs are pairwise, those of `bincount` lose digits with many.
-    order = _order(part, n)
-    ordered_n, deviation = n[order], mean[order]
-    present = n_groups > 0
-    part_starts = edges[:-1][present]
+    from fastml.kernels import sizes as kernel
 
-    def by_part(reduce: np.ufunc, values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
-        found = np.full(n_parts, empty, values.dtype)
-        found[present] = _reduced(reduce, values, part_starts)
-        return found
-
-    def range_by_part() -> tuple[Floats, Floats]:
-        return by_part(np.minimum, deviation, np.inf), by_part(np.maximum, deviation, -np.inf)
-
-    n_obs = by_part(np.add, ordered_n, 0)
-    ssw = by_part(np.add, ss[order], 0.0)
-    # What overflows is refused by `check_part`.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        origin = by_part(np.add, deviation, 0.0) / n_groups
-        exponent = np.frexp(ssw / (n_obs - n_groups))[1] // 2
-        unit = np.ldexp(1.0, exponent)
-        largest = _largest(*range_by_part())
-        deviation -= np.repeat(origin, n_groups)
-        deviation += residual[order]
-        deviation /= np.repeat(unit, n_groups)
-        low, high = range_by_part()
-        spread = _largest(low, high)
-    if not np.all(spread < LARGEST_SPREAD):
-        deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
-    first = np.diff(ordered_n, prepend=0) != 0
-    first[part_starts] = True
-    starts = np.flatnonzero(first)
-    count = np.diff(starts, append=len(order))
-    size_mean = _reduced(np.add, deviation, starts) / count
-    deviation -= np.repeat(size_mean, count)
-    # The mean of a size's means is off by rounding; what is left over is put back, so that ss is about the true one.
-    correction = _reduced(np.add, deviation, starts) / count
-    deviation -= np.repeat(correction, count)
+    edges = _edges(part, n_parts)
+    span = int(n.max()) - int(n.min()) + 1 if len(n) else 0
+    sizes, figures = np.empty((4, min(len(n), n_parts * span))), np.empty((6, n_parts))
+    offsets, n_obs = np.empty(n_parts + 1, np.int64), np.empty(n_parts, np.int64)
+    groups = (_by_size(part, edges, n, span), edges, n, mean, residual, ss)
+    kernel.gather(*groups, LARGEST_SPREAD, np.empty(len(n)), sizes, offsets, figures, n_obs)
+    size, count, size_mean, size_ss = sizes[:, : offsets[-1]].copy()
+    ssw, origin, unit, low, high, spread = figures
     return SizeTables(
-        offsets=np.searchsorted(starts, edges),
-        size=ordered_n[starts].astype(np.float64),
-        count=count.astype(np.float64),
-        mean=size_mean + correction,
-        ss=_reduced(np.add, deviation**2, starts),
-        ssw=np.ldexp(ssw, -2 * exponent),
+        offsets=offsets,
+        size=size,
+        count=count,
+        mean=size_mean,
+        ss=size_ss,
+        ssw=ssw,
         origin=origin,
         unit=unit,
         n_obs=n_obs,
-        n_groups=n_groups,
+        n_groups=np.diff(edges),
         same_mean=~(low < high),
-        largest=largest,
+        largest=np.maximum(np.maximum(-low, high), 0.0),
         spread=spread,
     )
 
 
-def _order(part: Int64s, n: Int64s) -> Int64s:
-    """Order of the groups by part, in it by size."""
-    order = integer_order(n)
-    return order[integer_order(part[order])] if part.any() else order
+def _by_size(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
+    """Order of the groups (J,) by part, in it by size."""
+    from fastml.kernels.sizes import place
+
+    if len(edges) == 2 or span > len(n) or not len(n):
+        order = integer_order(n)
+    else:
+        size, order = n - n.min(), np.empty(len(n), np.int64)
+        place(size, np.arange(len(n)), _edges(size, span), order)
+    if len(edges) > 2:
+        by_size, order = order, np.empty(len(n), np.int64)
+        place(part, by_size, edges.copy(), order)
+    return order
 
 
-def _reduced(reduce: np.ufunc, values: npt.NDArray[Any], starts: Int64s) -> npt.NDArray[Any]:
-    """Reduce each run of values (J,), the runs beginning at `starts`."""
-    found: npt.NDArray[Any] = reduce.reduceat(values, starts) if len(starts) else values[:0]
-    return found
-
-
-def _largest(low: Floats, high: Floats) -> Floats:
-    """Largest absolute value between each of two limits; 0 where there is no value, as `low` is above `high`."""
-    found: Floats = np.maximum(np.maximum(-low, high), 0.0)
-    return found
+def _edges(keys: Int64s, n_keys: int) -> Int64s:
+    """Where each key begins when they are sorted, and behind them the number of keys."""
+    return np.concatenate(([0], np.cumsum(np.bincount(keys, minlength=n_keys))))
 
 
 def check_part(tables: SizeTables, part: int) -> None:

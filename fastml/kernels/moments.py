@@ -38,7 +38,7 @@ _SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekk
 
 
 @exact
-def _two_sum(a, b):
+def two_sum(a, b):
     """a + b as a double and its rounding error (Knuth)."""
     total = a + b
     part = total - a
@@ -81,8 +81,8 @@ def _finished(n, shift, total, squares):
     rest = ((total - product) - error) / n  # the mean deviation is quotient + rest
     square, error = _two_product(total, quotient)
     ss = (squares - square) - (error + total * rest)
-    mean, residual = _two_sum(shift, quotient)
-    mean, residual = _two_sum(mean, residual + rest)
+    mean, residual = two_sum(shift, quotient)
+    mean, residual = two_sum(mean, residual + rest)
     return mean, residual, ss
 
 
@@ -169,8 +169,8 @@ def _joined(n_a, mean_a, residual_a, n_b, mean_b, residual_b):
     """Number, mean, residual of two groups, and the sum of squares between them: Chan, Golub and LeVeque (1983)."""
     n = n_a + n_b
     delta = (mean_b - mean_a) + (residual_b - residual_a)
-    mean, residual = _two_sum(mean_a, delta * (n_b / n))
-    mean, residual = _two_sum(mean, residual + residual_a)
+    mean, residual = two_sum(mean_a, delta * (n_b / n))
+    mean, residual = two_sum(mean, residual + residual_a)
     return n, mean, residual, delta * delta * (n_a * n_b / n)
 
 
