@@ -53,12 +53,17 @@ def fit(y: Sequence[float], group: Sequence[object], restricted: bool) -> tuple[
         best = min(range(len(grid)), key=values.__getitem__)
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
         ratio = (mp.sqrt(5) - 1) / 2
-        for _ in range(90):
-            a, b = high - ratio * (high - low), low + ratio * (high - low)
-            if at(a)[0] < at(b)[0]:
-                high = b
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        at_a, at_b = at(a)[0], at(b)[0]
+        for _ in range(70):  # to 14 digits of the bracket; each step keeps one of the two inner points
+            if at_a < at_b:
+                high, b, at_b = b, a, at_a
+                a = high - ratio * (high - low)
+                at_a = at(a)[0]
             else:
-                low = a
+                low, a, at_a = a, b, at_b
+                b = low + ratio * (high - low)
+                at_b = at(b)[0]
         theta = (low + high) / 2
         if at(mp.mpf(0))[0] <= at(theta)[0]:
             theta = mp.mpf(0)

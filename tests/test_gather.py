@@ -12,6 +12,7 @@ import naive
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import fewer
 
 import fastml
 from fastml import gather
@@ -20,13 +21,16 @@ from fastml.threads import thread_count
 THREADS = [1, 2, 3, 8]
 
 
-@pytest.fixture(autouse=True, params=[64, 1000])
+N_ROWS = fewer(1500, times=3, at_least=500)
+
+
+@pytest.fixture(autouse=True, params=[64, fewer(1000, times=5, at_least=200)])
 def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(gather, "TILE_ROWS", request.param)
     return int(request.param)
 
 
-def rows(kind: str, n: int = 1500, seed: int = 0) -> pa.Table:
+def rows(kind: str, n: int = N_ROWS, seed: int = 0) -> pa.Table:
     """Rows of some kind of keys, with nulls among keys and scores."""
     rng = np.random.default_rng(seed)
     code = rng.integers(0, 40, n)
@@ -103,7 +107,7 @@ def test_tile_edges(n: int, kind: str) -> None:
 @pytest.mark.parametrize("kind", [k for k in KINDS if "nulls" in k])
 def test_slices(kind: str) -> None:
     table = rows(kind)
-    for first, length in ((0, 700), (3, 900), (8, 64), (65, 1000), (1499, 1)):
+    for first, length in ((0, N_ROWS // 2), (3, 3 * N_ROWS // 5), (8, 64), (65, 2 * N_ROWS // 3), (N_ROWS - 1, 1)):
         part = table.slice(first, length)
         check(fastml.group_stats(part, "y", "id"), part, ["id"])
         assert same(fastml.group_stats(part, "y", "id"), fastml.group_stats(part.take(list(range(length))), "y", "id"))
@@ -122,7 +126,7 @@ def test_composite_keys(kind: str, keys: list[str]) -> None:
 def test_dictionaries_that_differ_per_batch() -> None:
     plain = rows("strings, shuffled")
     parts = []
-    for k in range(0, 1500, 50):
+    for k in range(0, N_ROWS, 50):
         part = plain.slice(k, 50).combine_chunks()
         order = np.random.default_rng(k).permutation(len(part["id"].unique()))
         dictionary = part["id"].combine_chunks().unique().take(pa.array(order))
@@ -130,7 +134,7 @@ def test_dictionaries_that_differ_per_batch() -> None:
         indices = pa.array([place[label] for label in part["id"].to_pylist()], pa.int32())
         parts.append(part.set_column(0, "id", pa.DictionaryArray.from_arrays(indices, dictionary)))
     table = pa.concat_tables(parts)
-    assert table["id"].num_chunks == 30
+    assert table["id"].num_chunks == N_ROWS // 50
     for threads in THREADS:
         found = fastml.group_stats(table, "y", "id", threads=threads)
         check(found, plain, ["id"])
@@ -156,7 +160,7 @@ def test_one_to_ten_outcomes(p: int) -> None:
     rng = np.random.default_rng(p)
     names = [f"v{k}" for k in range(p)]
     for name in names:
-        table = table.append_column(name, pa.array(rng.normal(size=1500), mask=rng.random(1500) < 0.1))
+        table = table.append_column(name, pa.array(rng.normal(size=N_ROWS), mask=rng.random(N_ROWS) < 0.1))
     found = fastml.group_stats(table, names, "id", threads=2)
     for name in names:
         check(found, table, ["id"], name)
@@ -313,7 +317,7 @@ def test_parts_that_others_fold_have_the_same_bits(kind: str, monkeypatch: pytes
         left += found
         return bool(found)
 
-    table = rows(kind, 2000)
+    table = rows(kind, fewer(2000, times=3, at_least=700))
     alone = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=1).to_arrow().to_pydict()
     one = fastml.group_stats(table, ["y", "z"], "id", threads=1).to_arrow().to_pydict()
     measure, leave = gather.measure, gather._Crew._leave
@@ -351,15 +355,13 @@ def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("holes", ["none", "nan", "null", "wild"])
 @pytest.mark.parametrize("ids", ["integers", "strings", "moving"])
 @pytest.mark.parametrize("n_outcomes", [2, 3, 4, 5, 6, 10])
-def test_outcomes_together_have_the_bits_of_each_alone(
-    n_outcomes: int, ids: str, holes: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gather, "TILE_ROWS", 700)
+@pytest.mark.parametrize("small_tiles", [fewer(700, times=3, at_least=233)], indirect=True)
+def test_outcomes_together_have_the_bits_of_each_alone(n_outcomes: int, ids: str, holes: str, small_tiles: int) -> None:
     rng = np.random.default_rng(n_outcomes)
-    n = 2_000
+    n = 3 * small_tiles - 100
     keys = rng.integers(0, 40, n)
     if ids == "moving":
-        keys[1_500:] += 1_000  # the range that the second tile assumed does not hold for the third
+        keys[2 * small_tiles + 50 :] += 1_000  # the range that the second tile assumed does not hold for the third
     columns: dict[str, Any] = {"id": [f"school {k}" for k in keys] if ids == "strings" else keys}
     for k in range(n_outcomes):
         y = rng.normal(500.0, 80.0, n) + 10.0 * k * (keys % 7)
@@ -377,6 +379,6 @@ def test_outcomes_together_have_the_bits_of_each_alone(
         alone = fastml.group_stats(table, name, "id", threads=1)
         assert together.moments[k].tobytes() == alone.moments[0].tobytes()
         assert k > 0 or together.counts.tobytes() == alone.counts.tobytes()
-    bad = table.set_column(2, "y1", pa.array(np.where(np.arange(n) == 1_900, math.inf, 1.0)))
-    with pytest.raises(fastml.FastmlError, match=r"outcome column 'y1' has inf in row 1,900"):
+    bad = table.set_column(2, "y1", pa.array(np.where(np.arange(n) == n - 90, math.inf, 1.0)))
+    with pytest.raises(fastml.FastmlError, match=f"outcome column 'y1' has inf in row {n - 90:,}"):
         fastml.group_stats(bad, names, "id")
