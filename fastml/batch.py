@@ -23,7 +23,7 @@ Int64s = npt.NDArray[np.int64]
 _PER_TASK = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchTables:
     """K tables end to end; table k is rows ``offsets[k]`` to ``offsets[k + 1]`` of the flat arrays.
 
@@ -52,7 +52,7 @@ class BatchTables:
         return len(self.ssw)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchFits:
     """K fits in the units of their tables; all arrays have shape (K,) but `terms`. NaN where there is no fit.
 

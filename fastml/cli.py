@@ -12,12 +12,14 @@ import typer
 
 from fastml import commands, options, planning_command
 from fastml._version import __version__
+from fastml.as_given import Command, Group
 from fastml.delivery import Form, Format, Output, Quiet, check_output, deliver, show
 from fastml.errors import FastmlError
 
 __all__ = ["main"]
 
 app = typer.Typer(
+    cls=Group,
     add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -51,7 +53,7 @@ def _options(
     pass
 
 
-@app.command()
+@app.command(cls=Command)
 def fit(
     files: options.Files,
     outcome: options.Outcomes = None,
@@ -122,7 +124,7 @@ def _tell_gaps(result: Any) -> None:
         raise typer.Exit(3)
 
 
-@app.command()
+@app.command(cls=Command)
 def survey(
     files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
     design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
@@ -163,7 +165,7 @@ def survey(
     _tell_gaps(table)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     files: options.Files,
     outcome: options.Outcomes = None,
@@ -197,7 +199,7 @@ def report(
 
 
 for command in (commands.stats, commands.merge, commands.simulate, planning_command.plan, planning_command.warmup):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> None:

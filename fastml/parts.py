@@ -22,7 +22,7 @@ __all__ = ["PartFits", "fit_parts"]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PartFits:
     """Figures of K parts and p outcomes, part by part, in each all outcomes.
 

@@ -36,7 +36,7 @@ class Weighting:
     vcov: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WeightedGroups:
     """Groups as the weighted likelihood sees them; all arrays have shape (J,).
 

@@ -15,7 +15,7 @@ __all__ = ["SchoolMeans", "reliabilities", "school_means"]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SchoolMeans:
     """Every school's mean, in score points; all arrays have shape (J,).
 

@@ -29,7 +29,7 @@ SMALLEST_MEAN = 1e-140
 LARGEST_SPREAD = 1e50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SizeTable:
     """Groups gathered by size: what the likelihood needs and no more.
 
@@ -62,7 +62,7 @@ class SizeTable:
     n_groups: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SizeTables:
     """The size tables of K parts end to end: part k has rows ``offsets[k]`` to ``offsets[k + 1]``.
 

@@ -31,7 +31,7 @@ _TOGETHER_AT_LEAST = 3
 _TOGETHER_LABELS = 1 << 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Records:
     """Raw records of an outcome: fields of a table that are `step` columns apart, from column `first` on.
 
@@ -45,7 +45,7 @@ class Records:
     step: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """The statistics of a tile: raw records, a table for each outcome.
 

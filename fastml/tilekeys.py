@@ -150,7 +150,7 @@ class Others(LocalLabels):
         return self._codes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TileKeys:
     """The keys of a tile of rows.
 

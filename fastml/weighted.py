@@ -46,7 +46,7 @@ class Sandwich:
     se_icc: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WeightedFit:
     """A weighted fit: the groups it saw, the estimates and their robust errors.
 

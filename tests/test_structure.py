@@ -14,7 +14,7 @@ PACKAGE = ROOT / "fastml"
 
 # From the roof to the ground, as in the design: a module imports from those below it only.
 ORDER = [
-    "__main__", "cli", "commands", "planning_command", "options", "delivery", "__init__", "api", "fitting", "survey",
+    "__main__", "cli", "commands", "planning_command", "as_given", "options", "delivery", "__init__", "api", "fitting", "survey",
     "survey.fits", "survey.jackknife", "survey.columns", "survey.parts", "survey.schoolfile", "survey.rows",
     "survey.roles", "designs", "survey.table", "tables", "results", "fit_inference", "planning", "power",
     "faces", "record", "report.page", "report.sentences", "plots", "report.canvas", "parts", "naive", "shrinkage",

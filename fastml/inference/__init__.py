@@ -147,7 +147,7 @@ def interior_satterthwaite(terms: Terms, dof: Any, restricted: bool) -> Any:
     return (1.0 - (b / a) * (b / c)) / (1.0 / a - 2.0 * slope * (b / a) / c + slope * slope / c)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Moments:
     """Sums over groups of the expected information, parameters (tau00, sigma2), V = 1 + n theta (sigma2 = 1).
 

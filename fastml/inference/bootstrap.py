@@ -23,7 +23,7 @@ MIN_DRAWS = 40
 _CHUNK = 1 << 20  # cells of draws x sizes simulated at a time: 8 MB an array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BootstrapDraws:
     """Estimates from simulated samples, in the units of the `SizeTable`; gamma is less its origin.
 

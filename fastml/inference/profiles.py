@@ -50,7 +50,7 @@ class ProfileLimits:
     pieces: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProfileSet:
     """The thetas within `drop` of the least deviance, and what they imply for the other parameters.
 

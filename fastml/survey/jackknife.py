@@ -142,7 +142,7 @@ def _codes(labels: list[tuple[Any, ...]], cells: Int64s) -> Int64s:
     return np.array([known.setdefault(labels[c], len(known)) for c in cells.tolist()], np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JackknifePlan:
     """Which schools change in which replicate; it is the same for every plausible value.
 

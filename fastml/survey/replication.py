@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 FIGURES = ("gamma00", "tau00", "sigma2", "icc", "deff", "mean", "sd")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CellMoments:
     """One plausible value in the J schools of one part of the data, under R replicates (row 0: none).
 
@@ -48,7 +48,7 @@ class CellMoments:
     plain_ss: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Scaled:
     """Tables of the likelihood, shape (R, J) each: see `scaling.WeightedGroups`; `live` schools weigh something."""
 
