@@ -107,6 +107,7 @@ def fit(
     check_weights(weights, group_weights)
     reading = Reading(filter, threads, csv_options, progress)
     stats = _statistics(data, outcome, group, weights, group_weights, reading)
+    weighting.check_used(stats)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
     return fit_stats(stats, name, method, df, weighting)
 
@@ -174,6 +175,7 @@ def fit_by(
     check_weights(weights, group_weights)
     reading = Reading(filter, threads, csv_options, progress)
     stats = _split_statistics(data, outcome, group, by, weights, group_weights, reading)
+    weighting.check_used(stats)
     outcomes = _names(outcome) or list(stats.outcomes)
     return fit_cells(stats, outcomes, method, df, weighting)
 

@@ -72,6 +72,7 @@ def merge(
     """
     from fastml.intake import merge as merge_files
 
+    check_output(Format.parquet, output)
     merge_files(files).write(output)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from fastml.errors import FastmlError
-from fastml.files import replace_file
+from fastml.files import check_parquet_name, replace_file
 
 __all__ = ["Form", "Format", "Output", "Quiet", "Result", "check_output", "deliver", "show"]
 
@@ -64,6 +64,8 @@ def check_output(format: Format, output: Path | None, files: Sequence[str] = ())
         pieces = [piece for file in files if "://" not in file for piece in find_pieces(file)[1]]
         if any(output.samefile(piece.location.path) for piece in pieces):
             raise FastmlError(f"{output} is one of the files to read, and would be replaced; write to another")
+    if format is Format.parquet:
+        check_parquet_name(output)
 
 
 def show(result: Result, format: Format, output: Path | None) -> None:

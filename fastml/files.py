@@ -13,7 +13,10 @@ from fastml.errors import SourceError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["replace_file", "write_parquet"]
+__all__ = ["check_parquet_name", "replace_file", "write_parquet"]
+
+_OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".htm", ".xls", ".xlsx", ".sav",
+           ".arrow", ".feather", ".gz"}  # fmt: skip
 
 
 def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], object]) -> None:
@@ -64,11 +67,29 @@ def write_parquet(table: pa.Table, path: str | os.PathLike[str], **options: bool
     Raises
     ------
     SourceError
-        The file can't be written.
+        The file can't be written, or its name is that of another format.
     """
     import pyarrow.parquet as pq
 
+    check_parquet_name(path)
+
     replace_file(path, lambda file: pq.write_table(table, file, **options))
+
+
+def check_parquet_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that says other than Parquet: who opens `x.csv` later, fastml too, takes it for text.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Raises
+    ------
+    SourceError
+    """
+    suffix = os.path.splitext(path)[1] if isinstance(path, (str, os.PathLike)) else ""  # noqa: PTH122  # of any path
+    if suffix.lower() in _OTHERS:
+        raise SourceError(f"what would be written to {os.fspath(path)} is Parquet; name it .parquet, not {suffix}")
 
 
 def _umask() -> int:

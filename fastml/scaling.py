@@ -31,9 +31,33 @@ UNWEIGHTED_WITHIN = ("gk", "group-only")
 class Weighting:
     """How a fit was weighted: `weights_are`, the `scaling`, and the kind of sandwich `vcov`."""
 
-    weights_are: str
-    scaling: str
-    vcov: str
+    weights_are: str = "total"
+    scaling: str = "size"
+    vcov: str = "joint"
+
+    def check_used(self, stats: GroupStats) -> None:
+        """Refuse a choice about weights where statistics have none: who made it believes the fit to be weighted.
+
+        Parameters
+        ----------
+        stats : GroupStats
+
+        Raises
+        ------
+        FastmlError
+        """
+        if stats.weights or stats.group_weights:
+            return
+        for name, chosen, default in (
+            ("weights_are", self.weights_are, Weighting.weights_are),
+            ("weight_scaling", self.scaling, Weighting.scaling),
+            ("vcov", self.vcov, Weighting.vcov),
+        ):
+            if chosen != default:
+                raise FastmlError(
+                    f"{name}={chosen!r} is of weighted fits, and this one has no weights; "
+                    "name them with weights= and group_weights="
+                )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
-from fastml.files import replace_file
+from fastml.files import check_parquet_name, replace_file
 
 __all__ = ["simulate", "simulate_files"]
 
@@ -128,6 +128,7 @@ def simulate_files(
     if files > students:
         raise ValueNotAllowedError(f"files={files} is more than students={students}")
     if files == 1:
+        check_parquet_name(path)
         paths = [Path(path)]
     else:
         digits = len(str(files - 1))

@@ -108,6 +108,24 @@ BAD = {
         ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x", "--groups", "no/../no/x"],
         "-o and --groups both name no/x; give each a file of its own",
     ),
+    "a choice about weights without any": (
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "--vcov", "block"],
+        "vcov='block' is of weighted fits, and this one has no weights",
+    ),
+    "Parquet under the name of text": (
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "--groups", "schools.csv"],
+        "what would be written to schools.csv is Parquet; name it .parquet, not .csv",
+    ),
+    "Parquet under the name of text, by --format": (
+        ["fit", "no.parquet", "-y", "y", "-g", "g", "--format", "parquet", "-o", "fits.JSON"],
+        "what would be written to fits.JSON is Parquet; name it .parquet, not .JSON",
+    ),
+    "statistics under the name of text": (
+        ["stats", "no.parquet", "-y", "y", "-g", "g", "-o", "t.tsv"],
+        "what would be written to t.tsv is Parquet",
+    ),
+    "their sum under the name of text": (["merge", "no.parquet", "-o", "t.txt"], "what would be written to t.txt is"),
+    "simulated rows under the name of text": (["simulate", "-o", "t.csv"], "what would be written to t.csv is Parquet"),
     "a plan of nothing": (["plan", "--icc", "0.2"], "give --schools or --cluster-size with a target (--se, "),
     "output in no folder": (
         ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x"],

@@ -13,6 +13,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError, GroupStats
+from fastml.errors import SourceError
 
 
 def rows(seed: int = 0, n: int = 500) -> pa.Table:
@@ -279,6 +280,15 @@ class TestFiles:
         pq.write_table(self.stats().to_arrow().drop_columns(["ss:math"]), tmp_path / "s.parquet")
         with pytest.raises(FastmlError, match="damaged fastml statistics"):
             GroupStats.read(tmp_path / "s.parquet")
+
+    @pytest.mark.parametrize("name", ["stats.csv", "stats.Feather", "stats.parquet.gz"])
+    def test_the_name_of_another_format(self, name: str, tmp_path: Path) -> None:
+        stats = fastml.group_stats({"y": [1.0, 2.0], "g": [1, 2]}, "y", "g")
+        with pytest.raises(SourceError, match=f"written to .*{name} is Parquet; name it .parquet, not"):
+            stats.write(tmp_path / name)
+        assert list(tmp_path.iterdir()) == []
+        stats.write(tmp_path / "stats.2019")  # an ending of no format is a part of the name
+        assert len(GroupStats.read(tmp_path / "stats.2019")) == 2
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(FastmlError, match="can't write to"):

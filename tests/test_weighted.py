@@ -330,6 +330,23 @@ def test_wrong_calls(rows: dict[str, np.ndarray], options: dict[str, object], me
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "options", [{"weights_are": "conditional"}, {"weight_scaling": "gk"}, {"weight_scaling": "NONE"}, {"vcov": "block"}]
+)
+def test_a_choice_about_weights_needs_weights(rows: dict[str, np.ndarray], options: dict[str, str]) -> None:
+    ((name, value),) = options.items()
+    message = f"{name}='{value.lower()}' is of weighted fits, and this one has no weights; name them with weights="
+    stats = fastml.group_stats(rows, "score", "school")
+    for call in (
+        lambda: fastml.fit(rows, "score", "school", **options),
+        lambda: fastml.fit(stats, **options),
+        lambda: fastml.fit_by({**rows, "c": np.arange(len(rows["v"])) % 2}, "score", "school", by="c", **options),
+    ):
+        with pytest.raises(fastml.FastmlError, match=message):
+            call()
+    fastml.fit(rows, "score", "school", group_weights="v", **options)
+
+
 def test_scalings_need_weights(rows: dict[str, np.ndarray]) -> None:
     with pytest.raises(fastml.FastmlError, match="no weights"):
         fastml.fit(rows, "score", "school").scalings()
