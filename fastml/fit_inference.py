@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference.intervals import PARAMETERS, Interval, interval, intervals, robust_interval
 from fastml.scaling import Weighting
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.groupstats import GroupStats
+    from fastml.inference.intervals import Interval
     from fastml.planning import Plan
 
 __all__ = ["FitInference"]
@@ -89,11 +89,15 @@ class FitInference:
         >>> round(ci.low, 3), round(ci.high, 3), ci.method
         (0.509, 0.999, 'exact')
         """
+        from fastml.inference.intervals import interval
+
         if self.weighting is not None:
             return self._robust(parm, level, method)
         return interval(self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed)
 
     def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
+        from fastml.inference.intervals import robust_interval
+
         if method not in (None, "wald"):
             raise ArgumentError("method", method, ["wald"], "a weighted fit has robust standard errors, no likelihood")
         errors = (self.se_tau00, self.se_sigma2, self.se_icc)
@@ -104,6 +108,8 @@ class FitInference:
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
         """A row of `intervals`: without limits at the boundary, where the others still have theirs."""
+        from fastml.inference.intervals import Interval
+
         try:
             return self._robust(parameter, level, method)
         except ModelError:
@@ -129,6 +135,8 @@ class FitInference:
         pandas.DataFrame
             A row per parameter: parameter, estimate, low, high, level, method, note.
         """
+        from fastml.inference.intervals import PARAMETERS, intervals
+
         if self.weighting is None:
             found: Iterable[tuple[str, Interval]] = intervals(
                 self.sizes, self.components, level, method, df=self.df_method, draws=draws, seed=seed

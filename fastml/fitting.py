@@ -10,13 +10,11 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats import GroupStats
-from fastml.parts import fit_parts
 from fastml.results import OneWayFit
 from fastml.scaling import Weighting
 from fastml.sizes import SizeTable
 from fastml.tables import FIGURES, FitTable, check_by, fit_table
 from fastml.varcomp import VarianceComponents
-from fastml.weighted import fit_weighted
 
 __all__ = ["fit_cells", "fit_stats"]
 
@@ -74,6 +72,7 @@ def _fit_weighted(
     stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
 ) -> OneWayFit:
     from fastml.inference import t_test
+    from fastml.weighted import fit_weighted
 
     if method not in (None, "ml"):
         raise FastmlError(
@@ -173,6 +172,8 @@ def fit_cells(
 
 
 def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, Any]:
+    from fastml.parts import fit_parts
+
     fits = fit_parts(stats, outcomes, method)
     columns: dict[str, Any] = {
         name: values if values.dtype == np.float64 else values.tolist() for name, values in fits.figures.items()

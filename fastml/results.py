@@ -19,15 +19,15 @@ from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
 from fastml.inference.distributions import check_level, half_width
-from fastml.naive import Naive, naive_answers
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
 from fastml.sizes import SizeTable
 from fastml.varcomp import Optimum, VarianceComponents
-from fastml.weighted import fit_weighted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from fastml.naive import Naive
 
 __all__ = ["OneWayFit"]
 
@@ -200,6 +200,8 @@ class OneWayFit(FitInference, FitFaces):
     @cached_property
     def naive(self) -> Naive:
         """The lecture's naive answers beside the model's."""
+        from fastml.naive import naive_answers
+
         if self.weighting is None:
             return naive_answers(self.stats.groups(self.outcome), self.components)
         groups, size, count = self._weighted("none")
@@ -295,6 +297,7 @@ class OneWayFit(FitInference, FitFaces):
         import pandas as pd
 
         from fastml.shrinkage import reliabilities
+        from fastml.weighted import fit_weighted
 
         if self.weighting is None:
             raise FastmlError("the fit has no weights, so there is nothing to scale; give weights= and group_weights=")
