@@ -355,7 +355,19 @@ def test_colours_on_a_terminal_only(settings: dict[str, str], coloured: bool) ->
 
 
 def test_the_module_runs_only_as_a_program() -> None:
-    assert __main__.main is cli.main  # the import above ran no command
+    assert callable(__main__.main)  # the import above ran no command
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--version"], 0), (["fitt"], 2)])
+def test_the_program_ends_without_looking_through_its_objects(words: list[str], status: int) -> None:
+    program = (
+        "import atexit, gc, sys\n"
+        "from fastml.__main__ import main\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000, gc.isenabled()))\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (status, "True True")
 
 
 @pytest.mark.parametrize(
