@@ -73,7 +73,8 @@ def fit(
         weight times the mean a; a = 1. Under "none" with total weights the unit of the school weight matters, since
         it decides what the conditional weights are; under the others it doesn't.
     vcov : {"joint", "block"}
-        Sandwich over schools, times J/(J - 1), joint in all three parameters or in blocks (WeMix).
+        Sandwich over schools, times J/(J - 1), joint in all three parameters or in blocks (WeMix). Without weights this
+        and the two before it are refused, but for their defaults: nothing is weighted then.
     filter : str or pyarrow.compute.Expression, optional
         Which rows: ``"cycle = 2019 and country in ('TUR', 'USA')"``. Row groups of Parquet without such are skipped.
     threads : int, optional

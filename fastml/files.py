@@ -72,7 +72,6 @@ def write_parquet(table: pa.Table, path: str | os.PathLike[str], **options: bool
     import pyarrow.parquet as pq
 
     check_parquet_name(path)
-
     replace_file(path, lambda file: pq.write_table(table, file, **options))
 
 

@@ -22,7 +22,7 @@ from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT
 from fastml.kernels.ahead import fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "accumulate_weighted", "count_weights", "finish",
-           "fold", "fold_raw", "is_off", "same_in_group", "settle"]  # fmt: skip
+           "fold", "fold_raw", "is_off", "same_in_group", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5

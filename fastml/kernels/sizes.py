@@ -40,6 +40,11 @@ def _scaled(ssw, scale):
 
 
 @exact
+def _less(value, mean):
+    return value - mean
+
+
+@exact
 def _squared(value, mean, correction):
     rest = (value - mean) - correction
     return rest * rest
@@ -58,7 +63,7 @@ def _moments(values):
     for first in range(0, count, _BLOCK):
         block = 0.0
         for i in range(first, min(first + _BLOCK, count)):
-            block += values[i] - mean
+            block += _less(values[i], mean)
         total, error = two_sum(total, block)
         rest += error
     correction = (total + rest) / count
