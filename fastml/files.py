@@ -86,7 +86,7 @@ def check_parquet_name(path: str | os.PathLike[str]) -> None:
     ------
     SourceError
     """
-    suffix = os.path.splitext(path)[1] if isinstance(path, (str, os.PathLike)) else ""  # noqa: PTH122  # of any path
+    suffix = Path(path).suffix if isinstance(path, (str, os.PathLike)) else ""
     if suffix.lower() in _OTHERS:
         raise SourceError(f"what would be written to {os.fspath(path)} is Parquet; name it .parquet, not {suffix}")
 

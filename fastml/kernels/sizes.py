@@ -40,41 +40,34 @@ def _scaled(ssw, scale):
 
 
 @exact
-def _less(value, mean):
-    return value - mean
-
-
-@exact
-def _squared(value, mean, correction):
+def _term(value, mean, correction, squared):
     rest = (value - mean) - correction
-    return rest * rest
+    return rest * rest if squared else rest
+
+
+@inner
+def _sum_about(values, mean, correction, squared):
+    """Sum of what values (c,) are more than a mean and its correction, or of the squares."""
+    total, rest = 0.0, 0.0
+    for first in range(0, values.shape[0], _BLOCK):
+        block = 0.0
+        for i in range(first, min(first + _BLOCK, values.shape[0])):
+            block += _term(values[i], mean, correction, squared)
+        total, error = two_sum(total, block)
+        rest += error
+    return total + rest
 
 
 @inner
 def _moments(values):
     """Mean of values (c,), and the sum of their squares about it."""
-    count = values.shape[0]
     total = 0.0
-    for i in range(count):
+    for i in range(values.shape[0]):
         total += values[i]
-    mean = total / count
+    mean = total / values.shape[0]
     # The mean is off by rounding; what is left over is put back, so that the squares are about the true one.
-    total, rest = 0.0, 0.0
-    for first in range(0, count, _BLOCK):
-        block = 0.0
-        for i in range(first, min(first + _BLOCK, count)):
-            block += _less(values[i], mean)
-        total, error = two_sum(total, block)
-        rest += error
-    correction = (total + rest) / count
-    total, rest = 0.0, 0.0
-    for first in range(0, count, _BLOCK):
-        block = 0.0
-        for i in range(first, min(first + _BLOCK, count)):
-            block += _squared(values[i], mean, correction)
-        total, error = two_sum(total, block)
-        rest += error
-    return mean + correction, total + rest
+    correction = _sum_about(values, mean, 0.0, False) / values.shape[0]
+    return mean + correction, _sum_about(values, mean, correction, True)
 
 
 @kernel(I8_IN, I8_IN, I8_IN, F8_IN, F8_IN, F8_IN, types.float64, F8_OUT, TABLE_OUT, I8_OUT, TABLE_OUT, I8_OUT)
