@@ -26,7 +26,7 @@ import rows as make
 
 import fastml
 from fastml.kernels import rows as rows_kernel
-from fastml.kernels import runs
+from fastml.kernels import runs, together
 from fastml.labels import NumberTable, StringTable
 from fastml.workspace import Spare
 
@@ -51,8 +51,8 @@ class Thread:
 
     def __init__(self) -> None:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
-        self.records, self.missing = Spare().table(TILE // 8, 20), np.empty(TILE // 8)
-        self.codes = np.empty(TILE, np.int32)
+        self.records, self.missing = Spare().table(TILE // 8, together.WIDTH), np.empty(TILE // 8)
+        self.codes, self.lacking = np.empty(TILE, np.int32), np.empty(TILE, np.int32)
         self.numbers, self.strings = NumberTable(hashed=True), StringTable(pa.string())
 
     def table(self, schools: int, width: int) -> np.ndarray[Any, Any]:
@@ -71,7 +71,8 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
         if len(some) == 1:
             rows_kernel.add_keys(keys[part], 0, *some, NO_BITS, 0, True, thread.table(schools, 4), missing)
         else:
-            rows_kernel.add_keys_together(keys[part], 0, *some, thread.table(schools, rows_kernel.N_FIVE), missing)
+            records = thread.table(schools, together.WIDTH).reshape(-1)
+            together.add_keys_together(keys[part], 0, *some, records, thread.lacking[: 5 * schools])
 
     return work
 

@@ -263,13 +263,13 @@ class _Gather:
             if part.group_weight is not None:
                 self._note_weights(into, part.group_weight, keys)
         for i, more in enumerate(part.moments):
-            row = kernel.fold_raw(self._moments[i], keys.known(), more.table, more.first, more.step, 0)
-            if row < len(more.table):
+            row = kernel.fold_raw(self._moments[i], keys.known(), more, 0)
+            if row < len(more):
                 self._learn(part)
-                kernel.fold_raw(self._moments[i], keys.known(), more.table, more.first, more.step, row)
+                kernel.fold_raw(self._moments[i], keys.known(), more, row)
         if self._weighted is not None:
             for table, more in zip(self._weighted, part.weighted, strict=True):
-                kernel.fold_raw(table, keys.known(), more.table, more.first, more.step, 0)
+                kernel.fold_raw(table, keys.known(), more, 0)
 
     def _learn(self, part: Part) -> None:
         """Give the tile's labels their codes, and make room for them."""

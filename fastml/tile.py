@@ -24,25 +24,10 @@ __all__ = ["Part", "measure", "measure_runs"]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
-# Outcomes that shuffled rows are added for together, how many there must be that it pays, and how few labels: the
+# Shuffled rows are added for several outcomes at once where there are so many that it pays, and so few labels: the
 # records of more don't stay in the processor's caches, while those of a single outcome still may.
-_TOGETHER = 5
-_TOGETHER_AT_LEAST = 3
+_TOGETHER, _TOGETHER_AT_LEAST = 5, 3
 _TOGETHER_LABELS = 1 << 16
-
-
-@dataclass(frozen=True, eq=False)
-class Records:
-    """Raw records of an outcome: fields of a table that are `step` columns apart, from column `first` on.
-
-    Attributes
-    ----------
-    table : ndarray, shape (R, 4), (R, 5) if weighted, or (R, 16) or (R, 20) where outcomes lie side by side
-    """
-
-    table: Floats
-    first: int = 0
-    step: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +42,7 @@ class Part:
     counts : ndarray, shape (R, 3) or (K, 3), or None
         Rows that the first outcome's moments leave out, rows without a weight, rows of weight zero; None where there
         is no such row.
-    moments, weighted : list of Records, of R or K groups
+    moments, weighted : list of ndarray, shapes (R, 4) or (K, 4), and (K, 5)
         `weighted` is empty without weights.
     group_weight : ndarray, shape (K,), or None
         NaN where unknown.
@@ -65,8 +50,8 @@ class Part:
 
     keys: TileKeys
     counts: Floats | None
-    moments: list[Records]
-    weighted: list[Records]
+    moments: list[Floats]
+    weighted: list[Floats]
     group_weight: Floats | None
 
     @property
@@ -75,8 +60,8 @@ class Part:
         return sum(table.nbytes for table in self.tables())
 
     def tables(self) -> list[Floats]:
-        """Return the tables that records lie in, each once."""
-        return list({id(records.table): records.table for records in (*self.moments, *self.weighted)}.values())
+        """Return all tables of records."""
+        return [*self.moments, *self.weighted]
 
     def kept(self) -> Part:
         """Return what is needed to fold it, which stays when its thread measures another tile."""
@@ -88,7 +73,7 @@ class Part:
             if self.keys.codes is None:
                 return np.arange(len(self.keys.table))
             return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.table)))
-        n = self.moments[0].table[:, self.moments[0].first]
+        n = self.moments[0][:, 0]
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
 
@@ -175,8 +160,8 @@ class _Tile:
             counts = np.zeros((self._n_labels, 3))
             weight, group_weight = self._weights(counts)
         missing = self._space.array("missing", self._n_records, np.float64)
-        moments: list[Records] = []
-        weighted: list[Records] = []
+        moments: list[Floats] = []
+        weighted: list[Floats] = []
         alone = roles.weighted or self._keys.starts is not None or self._n_labels > _TOGETHER_LABELS
         at_once = 1 if alone else _TOGETHER
         for first in range(0, len(roles.outcomes), at_once):
@@ -191,45 +176,51 @@ class _Tile:
                 moments.append(found)
         return Part(self._keys, counts, moments, weighted, group_weight)
 
-    def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[Records]:
-        """Records of some outcomes, side by side where that is faster; `missing` is of the first when it comes."""
+    def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[Floats]:
+        """Records of some outcomes, of all at once where that is faster; `missing` is of the first when it comes."""
         values = [_values(column) for column in columns.values()]
         if len(columns) < _TOGETHER_AT_LEAST or any(len(valid) for _, valid in values):
             for (name, column), (y, valid) in zip(columns.items(), values, strict=True):
                 yield self._alone(name, column, y, valid, missing)
             return
-        table = self._together([y for y, _ in values], missing)
+        tables, settled = self._together([y for y, _ in values], missing)
         for k, (name, column) in enumerate(columns.items()):
-            records = Records(table, k, 4) if k < 4 else Records(table, 4 * k, 1)
-            yield self._settled(name, column, records, partial(self._fill, *values[k], 0, missing))
+            if not settled >> k & 1:
+                self._settle(name, column, tables[k], partial(self._fill, *values[k], 0, missing))
+            yield tables[k]
 
-    def _together(self, y: list[Floats], missing: Floats) -> Floats:
-        from fastml.kernels import rows as kernel
+    def _together(self, y: list[Floats], missing: Floats) -> tuple[list[Floats], int]:
+        """Records of each of up to five outcomes, and a bit for each, 1 where they are settled."""
+        from fastml.kernels import together as kernel
 
-        keys = self._keys
-        y = [*y, *y[-1:] * (4 - len(y))]  # three take the place of four
-        table = self._space.spare.table(self._n_labels, kernel.N_FOUR if len(y) == 4 else kernel.N_FIVE)
-        if len(y) == 4:
-            y.append(np.empty(0))
+        keys, n = self._keys, self._n_labels
+        tables = [self._space.spare.table(n, 4) for _ in y]
+        y, into = ([*given, *given[-1:] * (_TOGETHER - len(given))] for given in (y, tables))
+        table = self._space.array("together", n * kernel.WIDTH, np.float64)
+        lacking = self._space.array("lacking", n * _TOGETHER, np.int32)
         if keys.numbers is None:
-            kernel.add_rows_together(keys.codes, *y, table, missing)
-        elif not kernel.add_keys_together(keys.numbers, keys.low, *y, table, missing):
+            n_lacking = kernel.add_rows_together(keys.codes, *y, table, lacking)
+        else:
+            n_lacking = kernel.add_keys_together(keys.numbers, keys.low, *y, table, lacking)
+        if n_lacking < 0:
             raise _KeysMovedError
-        return table
+        missing[:] = lacking[::_TOGETHER] if n_lacking else 0.0
+        return tables, kernel.separate(table, lacking, *into)
 
-    def _alone(self, name: str, column: pa.Array, y: Floats, valid: Bytes, missing: Floats) -> Records:
+    def _alone(self, name: str, column: pa.Array, y: Floats, valid: Bytes, missing: Floats) -> Floats:
         from fastml.kernels import runs as kernel
 
         if self._keys.starts is not None:
             table = self._space.spare.table(self._n_records, 4)
             if kernel.sum_runs(self._keys.starts, y, valid, column.offset, table, missing) >= 0:
                 self._refuse_infinite(name, as_floats(column))
-            return Records(table)
+            return table
 
         table = self._space.spare.table(self._n_labels, 4)
         fill = partial(self._fill, y, valid, column.offset, missing)
         fill(table, fresh=True)
-        return self._settled(name, column, Records(table), fill)
+        self._settle(name, column, table, fill)
+        return table
 
     def _fill(
         self, y: Floats, valid: Bytes, offset: int, missing: Floats, table: Floats, *, fresh: bool = False
@@ -244,7 +235,7 @@ class _Tile:
         elif not kernel.add_keys(keys.numbers, keys.low, y, valid, offset, fresh, table, missing):
             raise _KeysMovedError
 
-    def _weighted(self, name: str, column: pa.Array, weight: Floats) -> Records:
+    def _weighted(self, name: str, column: pa.Array, weight: Floats) -> Floats:
         from fastml.kernels import moments as kernel
 
         codes, y = self._keys.by_row(), np.asarray(column)
@@ -253,22 +244,18 @@ class _Tile:
         table[:, 1] = np.nan
         fill = partial(kernel.accumulate_weighted, codes, y, weight)
         fill(table)
-        return self._settled(name, column, Records(table), fill)
+        self._settle(name, column, table, fill)
+        return table
 
-    def _settled(self, name: str, column: pa.Array, records: Records, fill: Callable[[Floats], Any]) -> Records:
-        """Records as they are, or filled again where digits would be lost."""
+    def _settle(self, name: str, column: pa.Array, table: Floats, fill: Callable[[Floats], Any]) -> None:
+        """Leave records as they are, or fill them again where digits would be lost."""
         from fastml.kernels import moments as kernel
 
-        state = kernel.settle(records.table, records.first, records.step)
+        state = kernel.settle(table)
         if state == kernel.NOT_FINITE:
             self._refuse_infinite(name, as_floats(column))
         if state == kernel.AGAIN:
-            if records.table.shape[1] > kernel.N_WEIGHTED:
-                alone = self._space.spare.table(self._n_labels, kernel.N_FIELDS)
-                alone[:] = records.table[:, records.first :: records.step][:, : kernel.N_FIELDS]
-                records = Records(alone)
-            fill(records.table)
-        return records
+            fill(table)
 
     def _weights(self, counts: Floats) -> tuple[Floats | None, Floats | None]:
         """Weights of the rows (1 where only groups have weights; NaN where any is missing) and of their groups."""

@@ -22,7 +22,7 @@ from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT
 from fastml.kernels.ahead import fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "accumulate_weighted", "count_weights", "finish",
-           "fold", "fold_raw", "is_off", "same_in_group", "settle", "two_sum"]  # fmt: skip
+           "fold", "fold_raw", "is_off", "is_settled", "same_in_group", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
@@ -110,32 +110,41 @@ def accumulate_weighted(codes, y, weights, table):
         table[group, 4] += weight * weight
 
 
-@kernel(TABLE_OUT, types.int64, types.int64)
-def settle(table, first, step):
-    """Tell whether raw records are `READY`, have to be filled `AGAIN`, or are `NOT_FINITE`.
+@inner
+def _is_finite(n, shift, squares):
+    """Whether the values of a record were."""
+    return (squares < math.inf) & ((n == 0.0) | (abs(shift) < math.inf))
 
-    Their fields are `step` columns apart, from column `first` on. Where a shift is far from its group's values, as the
-    first of them may be a wild one, the records are made ready to be filled again, about the means.
+
+@inner
+def is_settled(n, shift, total, squares):
+    """Whether a record is what it has to be: `settle` would do nothing about it."""
+    return _is_finite(n, shift, squares) & (not is_off(n, total, squares))
+
+
+@kernel(TABLE_OUT)
+def settle(table):
+    """Tell whether raw records (K, 4 or 5) are `READY`, have to be filled `AGAIN`, or are `NOT_FINITE`.
+
+    Where a shift is far from its group's values, as the first of them may be a wild one, the records are made ready to
+    be filled again, about the means.
     """
-    n_at, shift_at, total_at, squares_at = np.uint64(first), first + step, first + 2 * step, first + 3 * step
     finite = True
     off = False
-    for g in range(table.shape[0]):
-        n, squares = table[g, n_at], table[g, np.uint64(squares_at)]
-        finite &= (squares < math.inf) & ((n == 0.0) | (abs(table[g, np.uint64(shift_at)]) < math.inf))
-        off |= is_off(n, table[g, np.uint64(total_at)], squares)
+    for g in range(np.uint64(table.shape[0])):
+        n, shift, total, squares = table[g, 0], table[g, 1], table[g, 2], table[g, 3]
+        finite &= _is_finite(n, shift, squares)
+        off |= is_off(n, total, squares)
     if not finite:
         return NOT_FINITE
     if not off:
         return READY
-    for g in range(table.shape[0]):
-        if table[g, n_at] > 0.0:
-            table[g, shift_at] += table[g, total_at] / table[g, n_at]
-        table[g, n_at] = 0.0
-        table[g, total_at] = 0.0
-        table[g, squares_at] = 0.0
-        if table.shape[1] == N_WEIGHTED:
-            table[g, 4] = 0.0
+    for g in range(np.uint64(table.shape[0])):
+        if table[g, 0] > 0.0:
+            table[g, 1] += table[g, 2] / table[g, 0]
+        table[g, 0] = 0.0
+        for field in range(2, table.shape[1]):
+            table[g, field] = 0.0
     return AGAIN
 
 
@@ -191,27 +200,25 @@ def _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_
     return n, mean, residual * n, max(ss_a, 0.0) + max(ss_b, 0.0) + between + residual * residual * n
 
 
-@kernel(TABLE_OUT, I4_IN, TABLE_IN, types.int64, types.int64, types.int64)
-def fold_raw(into, codes, part, first, step, row):
-    """Add raw records, from `row` on, to those of `into` (C, 4 or 5) at `codes` (K,), which may name one twice.
+@kernel(TABLE_OUT, I4_IN, TABLE_IN, types.int64)
+def fold_raw(into, codes, part, row):
+    """Add raw records (K, 4 or 5), from `row` on, to those of `into` (C, ...) at `codes` (K,).
 
-    Their fields stand in `part` (K, ...), `step` columns apart, from column `first` on. Records without observations
-    are passed over, whatever their code. Returns the first of the others that has no code, that is -1, or else K.
+    A code may be there twice. Records without observations are passed over, whatever their code. Returns the first of
+    the others that has no code, that is -1, or else K.
     """
-    n_at, shift_at = np.uint64(first), np.uint64(first + step)
-    total_at, squares_at = np.uint64(first + 2 * step), np.uint64(first + 3 * step)
     weighted = into.shape[1] == N_WEIGHTED
     flat, last = into.reshape(into.size), part.shape[0] - 1
     for k in range(np.uint64(row), np.uint64(part.shape[0])):
         fetch(flat, np.uint64(max(codes[min(np.int64(k) + _RECORDS_AHEAD, last)], 0) * into.shape[1]))
-        n_b = part[k, n_at]
+        n_b = part[k, 0]
         if n_b == 0.0:
             continue
         if codes[k] < 0:
             return np.int64(k)
         g = np.uint64(codes[k])
         n_a, shift_a, total_a, squares_a = into[g, 0], into[g, 1], into[g, 2], into[g, 3]
-        shift_b, total_b, squares_b = part[k, shift_at], part[k, total_at], part[k, squares_at]
+        shift_b, total_b, squares_b = part[k, 1], part[k, 2], part[k, 3]
         if n_a == 0.0:
             shift, n, total, squares = shift_b, n_b, total_b, squares_b
         else:

@@ -1,0 +1,182 @@
+"""A raw record in memory, [n, shift, sum of d, sum of d^2] (see `moments`), and what a row does to it.
+
+The visit to a row's record is what rows in any order cost, so it is written in LLVM's terms. Records are named by their
+place in the table, in doubles from its origin: another view of the table, even where it is seldom made, costs each row
+two stores.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.core import types
+
+from fastml.kernels._jit import inner, intrinsic, ir
+from fastml.kernels.ahead import prefetch
+from fastml.kernels.moments import N_FIELDS
+
+__all__ = ["BLOCK", "NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
+           "all_within", "early_rows", "fetch_record", "four_times", "increments", "origin_of", "start_of", "turned",
+           "vector_at"]  # fmt: skip
+
+BLOCK = 1024  # keys that are looked through, then used while they are at hand
+NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
+ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
+_ROWS_EACH = 4  # by then nearly all groups have been seen: in random order, all but exp(-4) of them
+
+_VECTOR = ir.VectorType(ir.DoubleType(), 4)
+NUMBER = ir.IntType(32)
+
+
+def start_of(context, builder, table, args):
+    """Where a record begins, given (table, origin, place), places in doubles: what doesn't change is added first."""
+    data = context.make_array(table)(context, builder, args[0]).data
+    return builder.gep(builder.gep(data, [args[1]]), [args[2]])
+
+
+def vector_at(builder, start, field):
+    """Pointer to the four doubles from 4 times `field` on."""
+    return builder.bitcast(builder.gep(start, [NUMBER(4 * field)]), _VECTOR.as_pointer())
+
+
+def _chosen(builder, left, right, *places):
+    """Vector of elements of two: 0 to 3 are those of the left one."""
+    return builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(NUMBER, 4), list(places)))
+
+
+def turned(builder, columns):
+    """Rows of the 4 x 4 matrix whose columns are these vectors."""
+    a, b, c, d = columns
+    even, odd = ([_chosen(builder, *pair, k, 4 + k, 2 + k, 6 + k) for pair in ((a, b), (c, d))] for k in (0, 1))
+    return [_chosen(builder, *pair, k, k + 1, k + 4, k + 5) for k in (0, 2) for pair in (even, odd)]
+
+
+def all_ordered(builder, left, right):
+    """Whether no element of two vectors is NaN."""
+    ordered = builder.bitcast(builder.fcmp_ordered("ord", left, right), ir.IntType(4))
+    return builder.icmp_unsigned("==", ordered, ir.Constant(ir.IntType(4), 15))
+
+
+def four_times(builder, scalar):
+    """Vector of a double, four times."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    return _chosen(builder, builder.insert_element(nothing, scalar, NUMBER(0)), nothing, 0, 0, 0, 0)
+
+
+def increments(builder, deviations):
+    """Vector [1, 0, d, d^2] of a vector of four times d.
+
+    One multiplication, [1, 0, 1, d] [1, 1, d, d], which is fused with the addition to the record; then one store of 32
+    bytes. LLVM makes three loads and three stores of single fields.
+    """
+    left = _chosen(builder, ir.Constant(_VECTOR, [1.0, 0.0, 1.0, 1.0]), deviations, 0, 1, 2, 7)
+    right = _chosen(builder, ir.Constant(_VECTOR, [1.0, 1.0, 1.0, 1.0]), deviations, 0, 1, 6, 7)
+    return builder.fmul(left, right, flags=("contract",))
+
+
+def add_at(builder, pointer, more):
+    """Add a vector to the one at a pointer."""
+    builder.store(builder.fadd(builder.load(pointer, align=8), more, flags=("contract",)), pointer, align=8)
+
+
+def _plain_deviation(table, origin, place, value):
+    return value - table.reshape(-1)[origin + place + np.uint64(1)]
+
+
+@intrinsic(_plain_deviation)
+def _deviation(typing_context, table, origin, place, value):
+    """The value less the record's shift."""
+
+    def generate(context, builder, signature, args):
+        start = start_of(context, builder, table, args)
+        return builder.fsub(args[3], builder.load(builder.gep(start, [NUMBER(1)])))
+
+    return types.float64(table, types.uint64, types.uint64, types.float64), generate
+
+
+def _plain_add_deviation(table, origin, place, deviation):
+    flat, at = table.reshape(-1), int(origin + place)
+    flat[at : at + N_FIELDS] += [1.0, 0.0, deviation, deviation * deviation]
+
+
+@intrinsic(_plain_add_deviation)
+def _add_deviation(typing_context, table, origin, place, deviation):
+    """Add [1, 0, d, d^2] to a record."""
+
+    def generate(context, builder, signature, args):
+        pointer = vector_at(builder, start_of(context, builder, table, args), 0)
+        add_at(builder, pointer, increments(builder, four_times(builder, args[3])))
+        return context.get_dummy_value()
+
+    return types.void(table, types.uint64, types.uint64, types.float64), generate
+
+
+def _plain_begin_record(table, origin, place, value):
+    table.reshape(-1)[int(origin + place) :][:2] = 1.0, value
+
+
+@intrinsic(_plain_begin_record)
+def _begin_record(typing_context, table, origin, place, value):
+    """Make a record of nothing one of a value."""
+
+    def generate(context, builder, signature, args):
+        start = start_of(context, builder, table, args)
+        builder.store(ir.Constant(ir.DoubleType(), 1.0), start)
+        builder.store(args[3], builder.gep(start, [NUMBER(1)]))
+        return context.get_dummy_value()
+
+    return types.void(table, types.uint64, types.uint64, types.float64), generate
+
+
+def _plain_fetch_record(table, origin, place):
+    pass
+
+
+@intrinsic(_plain_fetch_record)
+def fetch_record(typing_context, table, origin, place):
+    """Ask for a record, to be kept in the first-level cache."""
+
+    def generate(context, builder, signature, args):
+        return prefetch(context, builder, start_of(context, builder, table, args), 3)
+
+    return types.void(table, types.uint64, types.uint64), generate
+
+
+@inner
+def add_value(table, origin, place, value):
+    """Add a value to a record, and return whether it is one: not NaN."""
+    deviation = _deviation(table, origin, place, value)
+    if deviation == deviation:
+        _add_deviation(table, origin, place, deviation)
+        return True
+    if value != value:
+        return False
+    _begin_record(table, origin, place, value)  # it is new: its shift is NaN
+    return True
+
+
+@inner
+def origin_of(low, width):
+    """Place of the record of key 0, which may be before the table: places are unsigned, and wrap around."""
+    return np.uint64(0) - low * np.uint64(width)
+
+
+@inner
+def all_within(keys, low, start, stop, most):
+    """Whether all keys lie from `low` to `low` + `most`: neither difference then has its sign bit set."""
+    signs = low ^ low
+    for i in range(start, stop):
+        above = keys[i] - low
+        signs |= above | (most - above)
+    return signs >= 0
+
+
+@inner
+def early_rows(keys, n_records):
+    """Number of the first rows that hold most groups."""
+    return np.uint64(min(_ROWS_EACH * n_records, keys.shape[0]))
+
+
+@inner
+def all_early_within(keys, low, n_records):
+    """Whether the keys of the first rows have records."""
+    return all_within(keys, low, np.uint64(0), early_rows(keys, n_records), n_records - 1)
