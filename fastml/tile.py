@@ -24,10 +24,10 @@ __all__ = ["Part", "measure", "measure_runs"]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
-# Shuffled rows are added for several outcomes at once where there are so many that it pays, and so few labels: the
-# records of more don't stay in the processor's caches, while those of a single outcome still may.
+# Shuffled rows are added for up to five outcomes at once where there are enough of them that it pays, and few enough
+# labels for each: the records of more don't stay in the processor's caches, while those of a single outcome still may.
 _TOGETHER, _TOGETHER_AT_LEAST = 5, 3
-_TOGETHER_LABELS = 1 << 16
+_TOGETHER_LABELS_EACH = 13_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,7 @@ class _Tile:
         missing = self._space.array("missing", self._n_records, np.float64)
         moments: list[Floats] = []
         weighted: list[Floats] = []
-        alone = roles.weighted or self._keys.starts is not None or self._n_labels > _TOGETHER_LABELS
+        alone = roles.weighted or self._keys.starts is not None
         at_once = 1 if alone else _TOGETHER
         for first in range(0, len(roles.outcomes), at_once):
             columns = {name: self._rows.column(name) for name in roles.outcomes[first : first + at_once]}
@@ -179,7 +179,8 @@ class _Tile:
     def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[Floats]:
         """Records of some outcomes, of all at once where that is faster; `missing` is of the first when it comes."""
         values = [_values(column) for column in columns.values()]
-        if len(columns) < _TOGETHER_AT_LEAST or any(len(valid) for _, valid in values):
+        few = len(columns) < _TOGETHER_AT_LEAST or len(columns) * _TOGETHER_LABELS_EACH < self._n_labels
+        if few or any(len(valid) for _, valid in values):
             for (name, column), (y, valid) in zip(columns.items(), values, strict=True):
                 yield self._alone(name, column, y, valid, missing)
             return
