@@ -13,7 +13,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, inner, intrinsic, kernel
-from fastml.kernels.ahead import LINE
+from fastml.kernels.ahead import LINE, fetch
 from fastml.kernels.moments import is_settled
 from fastml.kernels.records import (
     BLOCK,
@@ -42,6 +42,7 @@ WIDTH = 16
 _SHIFTS, _SUMS, _SQUARES = 4, 8, 12  # where those of the second outcome are
 
 _ROWS = 4  # that are taken at once
+_AHEAD = 48  # rows whose values are asked for: six streams leave room for few lines of each in the first-level cache
 
 
 def _plain_add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, row):
@@ -146,6 +147,13 @@ def _add_all(keys, low, y0, y1, y2, y3, y4, start, stop, table, missing):
                     place = np.uint64(keys[ahead + k]) * np.uint64(WIDTH)
                     fetch_record(table, origin, place)
                     fetch_record(table, origin, place + np.uint64(LINE))
+            later = start + np.uint64(_AHEAD)
+            fetch(keys, later)
+            fetch(y0, later)
+            fetch(y1, later)
+            fetch(y2, later)
+            fetch(y3, later)
+            fetch(y4, later)
             added = _add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, start)
             start += added
             if added == rows:
