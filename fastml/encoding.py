@@ -109,15 +109,15 @@ class Encoder:
         self._type: pa.DataType | None = None  # of the tile before
         self._is_plain = False  # whether labels of that type are 64 bits as they are
 
-    def encode(self, columns: Sequence[pa.Array], *, by_row: bool = False, exact: bool = False) -> TileKeys:
+    def encode(self, columns: Sequence[pa.Array], *, coded: bool = False, exact: bool = False) -> TileKeys:
         """Encode a tile of rows, in runs where they are clustered.
 
         Parameters
         ----------
         columns : sequence of pyarrow.Array, each of length n
             The key columns.
-        by_row : bool
-            A code for each row, and no runs.
+        coded : bool
+            Make a code for each row that is in no run, also of integers that could be their own codes.
         exact : bool
             Assume nothing: the range of the keys isn't that of the tiles before.
 
@@ -126,7 +126,7 @@ class Encoder:
         TileKeys
         """
         if len(columns) > 1:
-            return self._combination(columns, by_row)
+            return self._combination(columns)
         column = columns[0]
         if column.type != self._type:
             self._type = column.type
@@ -134,13 +134,13 @@ class Encoder:
         if not (self._is_plain or pa.types.is_dictionary(column.type)):
             column = plain_labels(column)
         if (self._is_plain or has_bits(column.type)) and not column.null_count:
-            found = self._bits(bits_of(column), column.type, by_row, exact)
+            found = self._bits(bits_of(column), column.type, coded, exact)
             if found is not None:
                 return found
         if self._others is None or self._others.overgrown:
             self._others = Others(plain_type(column.type))
         codes = self._any(column, self._others)
-        starts, codes = (None, codes) if by_row else self._runs(codes)
+        starts, codes = self._runs(codes)
         return TileKeys(self._others, codes, starts)
 
     def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> TileKeys | None:
@@ -162,14 +162,14 @@ class Encoder:
         starts, firsts = self._runs(bits_of(column), tile_rows)
         return None if starts is None else TileKeys(Fixed((from_bits(firsts.copy(), column.type),)), None, starts)
 
-    def _bits(self, bits: Int64s, dtype: pa.DataType, by_row: bool, exact: bool) -> TileKeys | None:
+    def _bits(self, bits: Int64s, dtype: pa.DataType, coded: bool, exact: bool) -> TileKeys | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
-        starts, firsts = (None, bits) if by_row else self._runs(bits)
+        starts, firsts = self._runs(bits)
         if starts is not None:
             return TileKeys(Fixed((from_bits(firsts.copy(), dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
-            found = self._own_codes(numbers, dtype, by_row, exact)
+            found = self._own_codes(numbers, dtype, coded, exact)
             if found is not None:
                 return found
         if pa.types.is_floating(dtype):
@@ -179,16 +179,16 @@ class Encoder:
         codes = self._numbers.table.codes_for(bits, self._codes(len(bits)))
         return TileKeys(self._numbers, codes)
 
-    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, by_row: bool, exact: bool) -> TileKeys | None:
+    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, coded: bool, exact: bool) -> TileKeys | None:
         """Keys of whole numbers that are their own codes; None where their range is too wide."""
         from fastml.kernels import direct
 
         held, most = self._range, _most_values(len(numbers))
-        if held is not None and not (by_row or exact):
+        if held is not None and not (coded or exact):
             return TileKeys(held, None, None, numbers, held.low) if len(held) <= max(len(numbers), most) else None
         if _spread(numbers[:_SAMPLE]) > most:
             return None
-        codes = self._codes(len(numbers)) if by_row else None
+        codes = self._codes(len(numbers)) if coded else None
         if codes is not None:
             low, high = map(int, direct.narrow(numbers, codes))
         elif exact:
@@ -220,7 +220,7 @@ class Encoder:
             places = codes[places]
         return places.view(np.int32) if places.itemsize == 4 else places.astype(np.int32)
 
-    def _combination(self, columns: Sequence[pa.Array], by_row: bool) -> TileKeys:
+    def _combination(self, columns: Sequence[pa.Array]) -> TileKeys:
         """Encode several columns: the codes of two make the key of their combination."""
         codes, labels = self._column(columns[0])
         combined: Labels = (labels,)
@@ -233,7 +233,7 @@ class Encoder:
             width = max(len(other_labels), 1)
             pairs *= width
             pairs += other_codes
-            if column is columns[-1] and not by_row:
+            if column is columns[-1]:
                 starts, pairs = self._runs(pairs)
             codes, found = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
             first, second = np.divmod(as_numpy(found), width)

@@ -252,7 +252,8 @@ class _Gather:
         from fastml.kernels import moments as kernel
 
         keys = part.keys
-        if part.counts is not None or keys.is_fresh:  # labels whose rows are all missing have no observations
+        # Labels whose rows are all missing have no observations.
+        if part.counts is not None or part.group_weight is not None or keys.is_fresh:
             self._learn(part)
         if part.counts is not None:
             into = keys.known()[: len(part.counts)]
@@ -260,8 +261,8 @@ class _Gather:
             if self._counts is None:
                 self._counts = np.zeros((self._moments.shape[1], 3))
             np.add.at(self._counts, into[some], part.counts[some])
-            if part.group_weight is not None:
-                self._note_weights(into, part.group_weight, keys)
+        if part.group_weight is not None:
+            self._note_weights(part.group_weight, keys)
         for i, more in enumerate(part.moments):
             row = kernel.fold_raw(self._moments[i], keys.known(), more, 0)
             if row < len(more):
@@ -276,17 +277,16 @@ class _Gather:
         part.keys.table.learn(self._table, part.used())
         self._grow(len(self._table))
 
-    def _note_weights(self, into: npt.NDArray[np.int32], weights: Floats, keys: TileKeys) -> None:
-        """Note the weights of groups (K,), NaN where unknown, which are the same in all tiles."""
-        from fastml.kernels import moments as kernel
+    def _note_weights(self, weights: Floats, keys: TileKeys) -> None:
+        """Note the weights of groups, by record, NaN where unknown, which are the same in all tiles."""
+        from fastml.kernels import weights as kernel
 
         known = ~np.isnan(weights)
-        places, weights = into[known], weights[known]
+        places, weights = keys.known()[: len(weights)][known], weights[known]
         bad = kernel.same_in_group(places, weights, self._group_weight)
         if bad >= 0:
             assert self._group_weight is not None
-            place = np.flatnonzero(known)[bad : bad + 1]
-            label = ", ".join(str(labels[0].as_py()) for labels in keys.table.take(place))
+            label = keys.label_at(int(np.flatnonzero(known)[bad]))
             raise ValueNotAllowedError(
                 f"group_weights column {self._roles.group_weights!r} varies within a group: "
                 f"{float(self._group_weight[places[bad]])!r} and {float(weights[bad])!r} for "

@@ -36,6 +36,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
         They are of different things, without labels, or a group's own weight differs.
     """
     from fastml.kernels import moments as kernel
+    from fastml.kernels.weights import same_in_group
 
     for what in ("by", "group", "outcomes", "weights", "group_weights"):
         left, right = getattr(a, what), getattr(b, what)
@@ -60,7 +61,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
     for stats, codes in parts:
         counts[codes] += stats.counts
         if group_weight is not None and stats.group_weight is not None:
-            bad = kernel.same_in_group(codes, stats.group_weight, group_weight)
+            bad = same_in_group(codes, stats.group_weight, group_weight)
             if bad >= 0:
                 label = ", ".join(str(column[int(codes[bad])].as_py()) for column in labels_now)
                 raise MergeError(

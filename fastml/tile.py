@@ -15,8 +15,9 @@ from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
-from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.roles import Roles
 from fastml.tilekeys import TileKeys
+from fastml.tileweights import Weights, read_weights
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["Part", "measure", "measure_runs"]
@@ -44,7 +45,7 @@ class Part:
         is no such row.
     moments, weighted : list of ndarray, shapes (R, 4) or (K, 4), and (K, 5)
         `weighted` is empty without weights.
-    group_weight : ndarray, shape (K,), or None
+    group_weight : ndarray, shape (R,) or (K,), or None
         NaN where unknown.
     """
 
@@ -107,7 +108,7 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace
     encoder = _encoder(space)
     columns = [rows.column(name) for name in roles.keys]
     try:
-        return _Tile(rows, encoder.encode(columns, by_row=roles.weighted), roles, first_row, space).measure()
+        return _Tile(rows, encoder.encode(columns, coded=roles.weighted), roles, first_row, space).measure()
     except _KeysMovedError:
         return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space).measure()
 
@@ -149,52 +150,46 @@ class _Tile:
     def __init__(self, rows: pa.RecordBatch, keys: TileKeys, roles: Roles, first_row: int, space: Workspace) -> None:
         self._rows, self._keys, self._roles, self._first_row = rows, keys, roles, first_row
         self._space = space
-        self._n_labels = len(keys.table)
-        self._n_records = self._n_labels if keys.starts is None else len(keys.starts) - 1
 
     def measure(self) -> Part:
-        roles = self._roles
-        counts: Floats | None = None
-        weight = group_weight = None
-        if roles.weighted:
-            counts = np.zeros((self._n_labels, 3))
-            weight, group_weight = self._weights(counts)
-        missing = self._space.array("missing", self._n_records, np.float64)
+        roles, n = self._roles, self._keys.n_records
+        missing = self._space.array("missing", n, np.float64)
+        weights = read_weights(self._rows, self._keys, roles, self._place) if roles.weighted else None
+        counts = None if weights is None else weights.counts
         moments: list[Floats] = []
         weighted: list[Floats] = []
         alone = roles.weighted or self._keys.starts is not None
         at_once = 1 if alone else _TOGETHER
         for first in range(0, len(roles.outcomes), at_once):
             columns = {name: self._rows.column(name) for name in roles.outcomes[first : first + at_once]}
-            if weight is not None:
-                columns = {k: as_arrow(np.where(weight > 0.0, as_floats(y), np.nan)) for k, y in columns.items()}
-                weighted += [self._weighted(name, column, weight) for name, column in columns.items()]
-            for found in self._moments(columns, missing):
+            tables = self._moments(columns, missing) if weights is None else self._both(columns, weights, missing)
+            for table, *of_weights in tables:
                 if not moments and missing.any():
-                    counts = np.zeros((self._n_records, 3)) if counts is None else counts
+                    counts = np.zeros((n, 3)) if counts is None else counts
                     counts[:, 0] = missing
-                moments.append(found)
-        return Part(self._keys, counts, moments, weighted, group_weight)
+                moments.append(table)
+                weighted += of_weights
+        return Part(self._keys, counts, moments, weighted, None if weights is None else weights.of_group)
 
-    def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[Floats]:
+    def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[tuple[Floats]]:
         """Records of some outcomes, of all at once where that is faster; `missing` is of the first when it comes."""
         values = [_values(column) for column in columns.values()]
-        few = len(columns) < _TOGETHER_AT_LEAST or len(columns) * _TOGETHER_LABELS_EACH < self._n_labels
+        few = len(columns) < _TOGETHER_AT_LEAST or len(columns) * _TOGETHER_LABELS_EACH < self._keys.n_records
         if few or any(len(valid) for _, valid in values):
             for (name, column), (y, valid) in zip(columns.items(), values, strict=True):
-                yield self._alone(name, column, y, valid, missing)
+                yield (self._alone(name, column, y, valid, missing),)
             return
         tables, settled = self._together([y for y, _ in values], missing)
         for k, (name, column) in enumerate(columns.items()):
             if not settled >> k & 1:
                 self._settle(name, column, tables[k], partial(self._fill, *values[k], 0, missing))
-            yield tables[k]
+            yield (tables[k],)
 
     def _together(self, y: list[Floats], missing: Floats) -> tuple[list[Floats], int]:
         """Records of each of up to five outcomes, and a bit for each, 1 where they are settled."""
         from fastml.kernels import together as kernel
 
-        keys, n = self._keys, self._n_labels
+        keys, n = self._keys, self._keys.n_records
         tables = [self._space.spare.table(n, 4) for _ in y]
         y, into = ([*given, *given[-1:] * (_TOGETHER - len(given))] for given in (y, tables))
         table = self._space.array("together", n * kernel.WIDTH, np.float64)
@@ -212,12 +207,12 @@ class _Tile:
         from fastml.kernels import runs as kernel
 
         if self._keys.starts is not None:
-            table = self._space.spare.table(self._n_records, 4)
+            table = self._space.spare.table(self._keys.n_records, 4)
             if kernel.sum_runs(self._keys.starts, y, valid, column.offset, table, missing) >= 0:
                 self._refuse_infinite(name, as_floats(column))
             return table
 
-        table = self._space.spare.table(self._n_labels, 4)
+        table = self._space.spare.table(self._keys.n_records, 4)
         fill = partial(self._fill, y, valid, column.offset, missing)
         fill(table, fresh=True)
         self._settle(name, column, table, fill)
@@ -236,17 +231,38 @@ class _Tile:
         elif not kernel.add_keys(keys.numbers, keys.low, y, valid, offset, fresh, table, missing):
             raise _KeysMovedError
 
-    def _weighted(self, name: str, column: pa.Array, weight: Floats) -> Floats:
-        from fastml.kernels import moments as kernel
+    def _both(self, columns: dict[str, pa.Array], weights: Weights, missing: Floats) -> Iterator[tuple[Floats, Floats]]:
+        """Records of the rows and of the weights, of one outcome after another."""
+        from fastml.kernels import weights as kernel
 
-        codes, y = self._keys.by_row(), np.asarray(column)
-        table = self._space.spare.table(self._n_labels, kernel.N_WEIGHTED)
-        table[:] = 0.0
-        table[:, 1] = np.nan
-        fill = partial(kernel.accumulate_weighted, codes, y, weight)
-        fill(table)
-        self._settle(name, column, table, fill)
-        return table
+        keys, n, by_row = self._keys, self._keys.n_records, weights.by_row
+        for name, column in columns.items():
+            y, valid = _values(column)
+            records, weighted = (self._space.spare.table(n, fields) for fields in (4, 5))
+            if keys.starts is not None:
+                settled = kernel.sum_runs_weighted(
+                    keys.starts, y, valid, column.offset, by_row, records, weighted, missing
+                ) < 0  # fmt: skip
+            else:
+                both = self._space.array("together", n * kernel.WIDTH, np.float64)
+                kernel.add_rows_weighted(keys.codes, y, valid, column.offset, by_row, both, missing)
+                settled = kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
+            if not settled:
+                self._settle_both(name, column, by_row, records, weighted, missing)
+            yield records, weighted
+
+    def _settle_both(
+        self, name: str, column: pa.Array, by_row: Floats, records: Floats, weighted: Floats, missing: Floats
+    ) -> None:
+        """Settle both records of an outcome, each about its own means."""
+        from fastml.kernels import weights as kernel
+
+        y = np.where(by_row > 0.0, as_floats(column), np.nan)
+        if self._keys.starts is not None:
+            self._refuse_infinite(name, y)
+        codes, column = self._keys.by_row(), as_arrow(y)
+        self._settle(name, column, records, partial(self._fill, y, np.empty(0, np.uint8), 0, missing))
+        self._settle(name, column, weighted, partial(kernel.accumulate_weighted, codes, y, by_row))
 
     def _settle(self, name: str, column: pa.Array, table: Floats, fill: Callable[[Floats], Any]) -> None:
         """Leave records as they are, or fill them again where digits would be lost."""
@@ -257,64 +273,6 @@ class _Tile:
             self._refuse_infinite(name, as_floats(column))
         if state == kernel.AGAIN:
             fill(table)
-
-    def _weights(self, counts: Floats) -> tuple[Floats | None, Floats | None]:
-        """Weights of the rows (1 where only groups have weights; NaN where any is missing) and of their groups."""
-        from fastml.kernels import moments as kernel
-
-        names = self._roles
-        weight = as_floats(self._rows.column(names.weights)) if names.weights else None
-        group_weight = None
-        if names.group_weights:
-            by_row = as_floats(self._rows.column(names.group_weights))
-            weight = np.where(np.isnan(by_row), np.nan, 1.0 if weight is None else weight)
-            group_weight = self._group_weight(names.group_weights, by_row)
-        if weight is not None:
-            bad = kernel.count_weights(self._keys.by_row(), weight, counts)
-            if bad >= 0:
-                raise ValueNotAllowedError(
-                    f"weights column {names.weights!r} has {weight[bad]:g} {self._place(bad)}; "
-                    "a weight is a finite number, 0 or more"
-                )
-            self._check_range("weights", names.weights, weight)
-        return weight, group_weight
-
-    def _check_range(self, role: str, name: str | None, weight: Floats) -> None:
-        """Refuse weights so large or small that sums with them leave the range of doubles."""
-        wrong = (weight > LARGEST_WEIGHT) | ((weight > 0.0) & (weight < SMALLEST_WEIGHT))
-        if wrong.any():
-            bad = int(np.argmax(wrong))
-            raise ValueNotAllowedError(
-                f"{role} column {name!r} has {weight[bad]:g} {self._place(bad)}; a weight is from {SMALLEST_WEIGHT:g} "
-                f"to {LARGEST_WEIGHT:g}: multiply the column by a constant"
-            )
-
-    def _group_weight(self, name: str, by_row: Floats) -> Floats:
-        """Weight of each group."""
-        from fastml.kernels import moments as kernel
-
-        wrong = ~np.isnan(by_row) & ~((by_row > 0.0) & np.isfinite(by_row))
-        if wrong.any():
-            bad = int(np.argmax(wrong))
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} has {by_row[bad]:g} {self._place(bad)}; "
-                "a group's weight is a finite number above 0"
-            )
-        self._check_range("group_weights", name, by_row)
-        known = np.full(self._n_labels, np.nan)
-        nameless = np.zeros(self._n_labels, bool)
-        for labels in self._keys.table.take():
-            nameless |= np.asarray(labels.is_null())
-        if nameless.any():
-            # Rows without a label are dropped, and may come from several groups.
-            by_row = np.where(nameless[self._keys.by_row()], np.nan, by_row)
-        bad = kernel.same_in_group(self._keys.by_row(), by_row, known)
-        if bad >= 0:
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {float(by_row[bad])!r} and "
-                f"{float(known[self._keys.code_at(bad)])!r} {self._place(bad)}; a group has one weight"
-            )
-        return known
 
     def _refuse_infinite(self, name: str, y: Floats) -> None:
         infinite = np.isinf(y)
@@ -330,8 +288,7 @@ class _Tile:
 
     def _place(self, row: int) -> str:
         """Where a row of the tile is, in words."""
-        place = np.array([self._keys.code_at(row)])
-        label = ", ".join(str(labels[0].as_py()) for labels in self._keys.table.take(place))
+        label = self._keys.label_at(self._keys.record_at(row))
         return f"in row {self._first_row + row:,} (the first is 0; {', '.join(self._roles.keys)} {label})"
 
 

@@ -184,13 +184,29 @@ class TileKeys:
         codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
         return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
 
-    def code_at(self, row: int) -> int:
-        """Return the code of one row."""
+    @property
+    def n_records(self) -> int:
+        """Number of records: R where rows are in runs, else K."""
+        return len(self.table) if self.starts is None else len(self.starts) - 1
+
+    def record_of_row(self) -> Codes:
+        """Return the record that each row belongs to, shape (n,)."""
+        if self.starts is None:
+            return self.by_row()
+        return np.repeat(np.arange(self.n_records, dtype=np.int32), np.diff(self.starts))
+
+    def record_at(self, row: int) -> int:
+        """Return the record that one row belongs to."""
         if self.numbers is not None:
             return int(self.numbers[row]) - self.low
         if self.starts is not None:
-            row = int(np.searchsorted(self.starts, row, side="right")) - 1
+            return int(np.searchsorted(self.starts, row, side="right")) - 1
         return row if self.codes is None else int(self.codes[row])
+
+    def label_at(self, record: int) -> str:
+        """Return the label of a record, in words."""
+        code = record if self.starts is None or self.codes is None else int(self.codes[record])
+        return ", ".join(str(labels[0].as_py()) for labels in self.table.take(np.array([code])))
 
     @property
     def is_fresh(self) -> bool:

@@ -98,7 +98,10 @@ def check(columns: list[pa.Array]) -> None:
         assert [labels[code] for code in keys.by_row()] == expected
         used = [labels[code] for code in np.unique(keys.by_row())]
         assert len(set(used)) == len(used)
-        assert [keys.code_at(i) for i in range(len(expected))] == keys.by_row().tolist()
+        records = keys.record_of_row().tolist()
+        assert [keys.record_at(i) for i in range(len(expected))] == records
+        shown = [keys.label_at(record) for record in records]
+        assert shown == [", ".join(map(str, labels[code])) for code in keys.by_row()]
         assert [found.type for found in keys.labels] == [plain_type(c.type) for c in columns]
     if len(columns) == 1 and not columns[0].null_count:
         assert one_by_one.codes.tolist() == naive.codes(expected)[0]
@@ -139,8 +142,8 @@ def test_nan_is_null_and_the_two_zeros_are_one() -> None:
         assert len(set(keys.by_row()[:2].tolist())) == 1
         table = KeyTable([pa.float64()])
         into = table.codes_for(keys.labels)
-        assert len({int(into[keys.code_at(row)]) for row in (2, 3, 5)}) == 1
-        assert table.labels()[0][int(into[keys.code_at(2)])].as_py() is None
+        assert len({int(into[keys.by_row()[row]]) for row in (2, 3, 5)}) == 1
+        assert table.labels()[0][int(into[keys.by_row()[2]])].as_py() is None
 
 
 def test_a_dictionary_with_double_null_and_unused_labels() -> None:
@@ -282,7 +285,9 @@ def _in_the_whole(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[i
         and not ((keys.numbers >= keys.low) & (keys.numbers - keys.low < len(keys.table))).all()
     ):
         keys = encoder.encode([column], exact=True)
-    assert encoder.encode([column], by_row=True).starts is None
+    coded = encoder.encode([column], coded=True)
+    assert (coded.starts is None) == (keys.starts is None)
+    assert coded.numbers is None
     keys.table.learn(whole, np.unique(keys.by_row()).astype(np.int64))
     return keys.table.known()[keys.by_row()].tolist()
 

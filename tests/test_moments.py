@@ -296,38 +296,6 @@ def test_folding_stops_at_a_record_without_a_code() -> None:
     assert into[0].tolist() == [2.0, 6.5, 0.0, 12.5]
 
 
-def test_weighted_rows() -> None:
-    rng = np.random.default_rng(2)
-    y, codes = rng.normal(500.0, 80.0, 300), rng.integers(0, 3, 300).astype(np.int32)
-    weights = rng.choice([0.0, 0.5, 1.25, 3.0, math.nan], 300)
-    y[::17] = math.nan
-    table = raw(3, kernel.N_WEIGHTED)
-    kernel.accumulate_weighted(codes, y, weights, table)
-    finish(table)
-    for g in range(3):
-        twin = naive.weighted(y[codes == g].tolist(), weights[codes == g].tolist())
-        expected = [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]
-        assert table[g, [0, 1, 3, 4]].tolist() == pytest.approx(expected, rel=1e-13)
-    counts = np.zeros((3, 3))
-    assert kernel.count_weights(codes, weights, counts) == -1
-    assert counts[:, 1].tolist() == [int(np.isnan(weights[codes == g]).sum()) for g in range(3)]
-    assert counts[:, 2].tolist() == [int((weights[codes == g] == 0.0).sum()) for g in range(3)]
-
-
-@pytest.mark.parametrize("bad", [-1.0, math.inf, -math.inf])
-def test_the_first_bad_weight_is_named(bad: float) -> None:
-    weights = np.array([1.0, math.nan, bad, -2.0])
-    assert kernel.count_weights(np.zeros(4, np.int32), weights, np.zeros((1, 3))) == 2
-
-
-def test_one_value_a_group() -> None:
-    codes = np.array([0, 1, 0, 1, 1], np.int32)
-    known = np.full(2, math.nan)
-    assert kernel.same_in_group(codes, np.array([2.0, 3.0, math.nan, 3.0, 3.0]), known) == -1
-    assert known.tolist() == [2.0, 3.0]
-    assert kernel.same_in_group(codes, np.array([2.0, 3.0, 2.0, 4.0, 3.0]), known) == 3
-
-
 @pytest.mark.parametrize("fields", [kernel.N_FIELDS, kernel.N_WEIGHTED])
 def test_records_are_finished_in_any_order(fields: int) -> None:
     rng = np.random.default_rng(fields)

@@ -287,7 +287,8 @@ def test_zero_weights_are_dropped_and_counted(rows: dict[str, np.ndarray]) -> No
     fit = weighted({**rows, "t": t})
     kept = t > 0
     assert fit.dropped["zero_weight"] == (~kept).sum()
-    assert fit.tau00 == weighted({name: column[kept] for name, column in rows.items()}).tau00
+    without = weighted({name: column[kept] for name, column in rows.items()})
+    assert fit.tau00 == pytest.approx(without.tau00, rel=1e-13)  # their runs are whole: summed in another order
 
 
 def test_no_variance_between_schools(rows: dict[str, np.ndarray]) -> None:

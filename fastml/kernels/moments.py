@@ -18,11 +18,11 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, exact, inner, intrinsic, kernel
+from fastml.kernels._jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, exact, inner, intrinsic, kernel
 from fastml.kernels.ahead import fetch
 
-__all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "accumulate_weighted", "count_weights", "finish",
-           "fold", "fold_raw", "is_off", "is_settled", "same_in_group", "settle", "two_sum"]  # fmt: skip
+__all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
+           "fold_raw", "is_off", "is_settled", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
@@ -90,24 +90,6 @@ def _finished(n, shift, total, squares):
 def is_off(n, total, squares):
     """Whether the shift is so far from the values that digits cancel in the sums about it."""
     return squares > MAX_CANCELLATION * (squares - total * (total / n))
-
-
-@kernel(I4_IN, F8_IN, F8_IN, TABLE_OUT)
-def accumulate_weighted(codes, y, weights, table):
-    """Add rows of positive weight to raw weighted records."""
-    for i in range(codes.shape[0]):
-        value = y[i]
-        weight = weights[i]
-        if not weight > 0.0 or value != value:
-            continue
-        group = np.uint64(codes[i])
-        if table[group, 1] != table[group, 1]:
-            table[group, 1] = value
-        deviation = value - table[group, 1]
-        table[group, 0] += weight
-        table[group, 2] += weight * deviation
-        table[group, 3] += weight * deviation * deviation
-        table[group, 4] += weight * weight
 
 
 @inner
@@ -257,38 +239,3 @@ def fold(into, codes, part):
         into[g, 3] += part[k, 3] + between
         for field in range(N_FIELDS, part.shape[1]):
             into[g, field] += part[k, field]
-
-
-@kernel(I4_IN, F8_IN, TABLE_OUT)
-def count_weights(codes, weights, counts):
-    """Count rows without a weight (NaN) and of weight zero per group into columns 1 and 2 of `counts` (K, 3).
-
-    Returns the first row of a negative or infinite weight, or -1.
-    """
-    bad = -1
-    for i in range(weights.shape[0]):
-        weight = weights[i]
-        group = np.uint64(codes[i])
-        if weight != weight:
-            counts[group, 1] += 1.0
-        elif weight == 0.0:
-            counts[group, 2] += 1.0
-        elif bad < 0 and not (weight > 0.0 and math.isfinite(weight)):
-            bad = i
-    return bad
-
-
-@kernel(I4_IN, F8_IN, F8_OUT)
-def same_in_group(codes, values, group_value):
-    """Note each group's value in `group_value` (NaN: none yet); return the first row that differs from it, or -1."""
-    for i in range(codes.shape[0]):
-        value = values[i]
-        group = np.uint64(codes[i])
-        known = group_value[group]
-        if value != value:
-            continue
-        if known != known:
-            group_value[group] = value
-        elif known != value:
-            return i
-    return -1

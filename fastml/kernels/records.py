@@ -15,8 +15,8 @@ from fastml.kernels.ahead import prefetch
 from fastml.kernels.moments import N_FIELDS
 
 __all__ = ["BLOCK", "NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
-           "all_within", "early_rows", "fetch_record", "four_times", "increments", "origin_of", "start_of", "turned",
-           "vector_at"]  # fmt: skip
+           "all_within", "early_rows", "fetch_record", "four_times", "from_scalars", "increments", "origin_of",
+           "start_of", "turned", "vector_at"]  # fmt: skip
 
 BLOCK = 1024  # keys that are looked through, then used while they are at hand
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
@@ -54,6 +54,14 @@ def all_ordered(builder, left, right):
     """Whether no element of two vectors is NaN."""
     ordered = builder.bitcast(builder.fcmp_ordered("ord", left, right), ir.IntType(4))
     return builder.icmp_unsigned("==", ordered, ir.Constant(ir.IntType(4), 15))
+
+
+def from_scalars(builder, scalars):
+    """Vector of four doubles."""
+    vector = ir.Constant(_VECTOR, ir.Undefined)
+    for k, scalar in enumerate(scalars):
+        vector = builder.insert_element(vector, scalar, NUMBER(k))
+    return vector
 
 
 def four_times(builder, scalar):

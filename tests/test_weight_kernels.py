@@ -1,0 +1,202 @@
+"""The kernels for rows with weights against fractions: runs and rows in any order, and what may be a weight."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import naive
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from fastml.kernels import moments
+from fastml.kernels import weights as kernel
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+
+NONE = np.empty(0, np.uint8)
+ULP = Fraction(2) ** -52
+
+
+def by_rows(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+    """Both raw records of each group, and its missing rows, as of rows in any order."""
+    both, missing = np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
+    records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
+    kernel.add_rows_weighted(codes, y, valid, offset, w, both, missing)
+    assert kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
+    return records, weighted, missing
+
+
+def by_runs(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+    """The same of runs, folded."""
+    starts = np.array(naive.runs(codes.tolist()), np.int32)
+    of_run = codes[starts[:-1]]
+    records, weighted, missing = (
+        np.full((len(of_run), 4), 7.0),
+        np.full((len(of_run), 5), 7.0),
+        np.full(len(of_run), 7.0),
+    )
+    assert kernel.sum_runs_weighted(starts, y, valid, offset, w, records, weighted, missing) == -1
+    whole, whole_weighted = np.zeros((n, 4)), np.zeros((n, 5))
+    assert moments.fold_raw(whole, of_run, records, 0) == len(of_run)
+    assert moments.fold_raw(whole_weighted, of_run, weighted, 0) == len(of_run)
+    return whole, whole_weighted, np.bincount(of_run, missing, n)
+
+
+def check(found: tuple[Floats, Floats, Floats], codes: Codes, y: Floats, w: Floats, rel: float = 1e-12) -> None:
+    """Both records of each group, finished, are those of fractions; `y` is NaN where it is missing."""
+    records, weighted, missing = found
+    for table in (records, weighted):
+        assert moments.finish(table, np.arange(len(table)), table) == -1
+    used = (w > 0.0) & ~np.isnan(y)
+    for g in range(len(records)):
+        mine = used & (codes == g)
+        assert missing[g] == (codes == g).sum() - mine.sum()
+        assert records[g, 0] == mine.sum()
+        if not mine.any():
+            assert weighted[g].tolist() == [0.0] * 5
+            continue
+        plain = naive.weighted(y[mine].tolist(), [1.0] * int(mine.sum()))
+        twin = naive.weighted(y[mine].tolist(), w[mine].tolist())
+        assert weighted[g, [0, 4]].tolist() == pytest.approx([float(twin.w), float(twin.w2)], rel=1e-15 * mine.sum())
+        for row, exact in ((records[g], plain), (weighted[g], twin)):
+            # Weights that are alike are rounded alike: the error of their sum grows with their number.
+            size = max(abs(Fraction(v) - exact.mean) for v in y[mine].tolist())
+            least = Fraction(2) ** -100 * abs(exact.mean)
+            assert abs(Fraction(row[1]) + Fraction(row[2]) - exact.mean) <= (int(mine.sum()) + 15) * ULP * size + least
+            assert row[3] == pytest.approx(float(exact.ss), rel=rel, abs=0.0)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 13])
+@pytest.mark.parametrize("holes", ["none", "null", "nan", "no weight", "zero weight", "all of these", "one group"])
+@pytest.mark.parametrize("n_groups", [1, 9, 150])
+@pytest.mark.parametrize("shape", ["clustered", "shuffled"])
+def test_weighted_rows_and_runs(shape: str, n_groups: int, holes: str, offset: int) -> None:
+    rng = np.random.default_rng(offset + n_groups)
+    n = 900
+    codes = rng.integers(0, n_groups, n).astype(np.int32)  # of 151 groups the last has no row
+    codes = np.sort(codes) if shape == "clustered" else codes
+    y, w, keep = rng.normal(500.0, 80.0, n), rng.gamma(2.0, 1.5, n) + 0.01, np.ones(n, bool)
+    some = holes == "all of these"
+    if holes == "null" or some:
+        keep = rng.random(n) > 0.1
+    if holes == "nan" or some:
+        y[rng.random(n) < 0.1] = math.nan
+    if holes == "no weight" or some:
+        w[rng.random(n) < 0.1] = math.nan
+    if holes == "zero weight" or some:
+        w[rng.random(n) < 0.1] = 0.0
+    if holes == "one group":
+        w[codes == 0] = 0.0
+    valid = np.packbits(np.concatenate([np.ones(offset, bool), keep]), bitorder="little") if not keep.all() else NONE
+    values = np.where(keep, y, math.nan)
+    for array in (codes, y, w, valid):
+        array.flags.writeable = False
+    for road in (by_rows, by_runs):
+        check(road(codes, y, valid, offset, w, n_groups + 1), codes, values, w)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 63, 64, 65, 1000])
+def test_of_any_length_and_in_tables_of_any_size(n: int) -> None:
+    rng = np.random.default_rng(n)
+    y, w = rng.normal(500.0, 80.0, n), rng.gamma(2.0, 1.5, n) + 0.01
+    one = np.zeros(n, np.int32)
+    for road in (by_rows, by_runs):
+        check(road(one, y, NONE, 0, w, 1), one, y, w)
+    many = rng.integers(0, 4000, n).astype(np.int32)  # whose records are asked for ahead
+    records, weighted, missing = by_rows(many, y, NONE, 0, w, 4000)
+    labels, codes = np.unique(many, return_inverse=True)
+    check((records[labels], weighted[labels], missing[labels]), codes.astype(np.int32), y, w)
+
+
+def test_weights_of_one_give_what_rows_give() -> None:
+    rng = np.random.default_rng(3)
+    codes, y = rng.integers(0, 9, 800).astype(np.int32), rng.normal(500.0, 80.0, 800)
+    for road in (by_rows, by_runs):
+        records, weighted, _ = road(codes, y, NONE, 0, np.ones(800), 9)
+        assert np.allclose(weighted[:, :4], records, rtol=1e-13, atol=0.0)
+        assert weighted[:, 4].tolist() == records[:, 0].tolist()
+
+
+def test_each_record_is_about_its_own_mean() -> None:
+    rng = np.random.default_rng(4)
+    y = np.concatenate([[1e6], rng.normal(500.0, 1.0, 600), [900.0]])
+    w, codes = np.ones(602), np.zeros(602, np.int32)
+    w[1:601] = 1e-9  # the mean of rows is near 500, that of weights is not
+    check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    w[:] = 1.0
+    w[601] = 1e12  # all but one have next to no weight
+    check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    y[-1] = math.nan
+    check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
+    y[0], y[-1] = -1e9, 500.0
+    kernel.add_rows_weighted(codes, y, NONE, 0, w, both, missing)
+    assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
+    again = np.array([[0.0, 500.0, 0.0, 0.0, 0.0]])
+    kernel.accumulate_weighted(codes, y, w, again)
+    moments.finish(again, np.arange(1), again)
+    twin = naive.weighted(y.tolist(), w.tolist())
+    assert again[0, [0, 1, 3, 4]].tolist() == pytest.approx(
+        [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]
+    )
+
+
+@pytest.mark.parametrize(
+    "values", [[math.inf], [math.inf, math.inf], [-math.inf, math.nan], [1.0, math.inf], [1e200, 1.0]]
+)
+def test_what_is_not_finite_is_found(values: list[float]) -> None:
+    y, codes = np.array(values), np.zeros(len(values), np.int32)
+    both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
+    starts = np.array([0, len(y)], np.int32)
+    for w in (np.ones(len(y)), np.full(len(y), 3.0)):
+        kernel.add_rows_weighted(codes, y, NONE, 0, w, both, missing)
+        assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
+        assert moments.settle(records) == moments.NOT_FINITE
+        assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, records, weighted, missing) == 0
+    w = np.zeros(len(y))  # what has no weight may be anything
+    kernel.add_rows_weighted(codes, y, NONE, 0, w, both, missing)
+    assert kernel.separate_weighted(both.reshape(1, 8), records, weighted)
+    assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, records, weighted, missing) == -1
+    assert missing.tolist() == [len(y)]
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.inf, -math.inf, 1e-101, 1e101, -1e-300])
+def test_the_first_bad_weight_is_found(bad: float) -> None:
+    weights = np.ones(300)
+    weights[[3, 70]] = math.nan, 0.0
+    assert kernel.check_weights(weights, 1e-100, 1e100, True) == (-1, 2)
+    assert kernel.check_weights(weights, 1e-100, 1e100, False) == (70, 2)
+    weights[[200, 250]] = bad, -2.0
+    assert kernel.check_weights(weights, 1e-100, 1e100, True)[0] == 200
+    assert kernel.check_weights(weights[:0], 1e-100, 1e100, True) == (-1, 0)
+
+
+def test_rows_without_a_weight_are_counted() -> None:
+    weights, codes = np.array([1.0, math.nan, 0.0, math.nan, 2.0]), np.array([0, 0, 1, 1, 1], np.int32)
+    counts = np.zeros((3, 3))
+    kernel.count_weights(codes, weights, counts)
+    assert counts.tolist() == [[0.0, 1.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
+
+
+def test_one_value_a_group() -> None:
+    codes = np.array([0, 1, 0, 1, 1], np.int32)
+    known = np.full(2, math.nan)
+    assert kernel.same_in_group(codes, np.array([2.0, 3.0, math.nan, 3.0, 3.0]), known) == -1
+    assert known.tolist() == [2.0, 3.0]
+    assert kernel.same_in_group(codes, np.array([2.0, 3.0, 2.0, 4.0, 3.0]), known) == 3
+
+
+def test_one_value_a_run() -> None:
+    starts, known = np.array([0, 3, 4, 8], np.int32), np.full(3, 7.0)
+    values = np.array([2.0, 2.0, 2.0, math.nan, math.nan, 5.0, math.nan, 5.0])
+    assert kernel.run_values(starts, values, known) == -1
+    assert np.array_equal(known, [2.0, math.nan, 5.0], equal_nan=True)
+    values[[6, 7]] = 6.0
+    assert kernel.run_values(starts, values, known) == 6
+    assert known[2] == 5.0
+    values[1] = 3.0
+    assert kernel.run_values(starts, values, known) == 1
