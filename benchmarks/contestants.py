@@ -37,6 +37,10 @@ def _roles(table: Any) -> tuple[list[str], list[str]]:
     return [n for n in names if n in ("c", "g")], [n for n in names if n.startswith("y")]
 
 
+def _has_weights(table: Any) -> bool:
+    return "w" in table.column_names
+
+
 def _digest(keys: Any, count: Any, mean: Any, variance: Any) -> list[float]:
     """Figures that agree where all groups do, in whatever order a peer has them."""
     import numpy as np
@@ -49,17 +53,32 @@ def _digest(keys: Any, count: Any, mean: Any, variance: Any) -> list[float]:
                                                 for a in (count, mean, np.sqrt(variance)))]  # fmt: skip
 
 
+_SUMS = ("n", "w", "wy", "wyy")
+
+
+def _weighted_digest(found: Any) -> list[float]:
+    """Of the sums of weights and of their products with values."""
+    import numpy as np
+
+    n, w, wy, wyy = (np.asarray(found[name], float) for name in _SUMS)
+    return _digest(n, n, wy / w, wyy / w - (wy / w) ** 2)
+
+
 @contestant("fastml", "fastml-icc")
 def _fastml(table: Any, threads: int) -> tuple[Run, Any]:
     import fastml
 
     keys, outcomes = _roles(table)
+    weights = "w" if _has_weights(table) else None
 
     def answer(stats: Any) -> list[float]:
         groups = stats.groups(outcomes[-1])
+        if weights:
+            weight, mean, _, ss, _ = stats.weighted[-1].T
+            return _digest(groups.n, groups.n, mean, ss / weight)
         return _digest(groups.n, groups.n, groups.mean, groups.ss / (groups.n - 1))
 
-    return lambda: fastml.group_stats(table, outcomes, keys, threads=threads), answer
+    return lambda: fastml.group_stats(table, outcomes, keys, weights=weights, threads=threads), answer
 
 
 @contestant("read", "numba")
@@ -100,6 +119,11 @@ def _duckdb(table: Any, threads: int) -> tuple[Run, Any]:
     connection.register("arrow", table)
     connection.execute("CREATE TABLE rows AS SELECT * FROM arrow")
     figures = ", ".join(f"count({y}), avg({y}), var_samp({y})" for y in outcomes)
+    if _has_weights(table):
+        mean = "sum(w * {0}) / sum(w)"
+        figures = ", ".join(
+            f"count({y}), {mean}, sum(w * {y} * {y}) / sum(w) - ({mean}) ** 2".format(y) for y in outcomes
+        )
     query = f"SELECT {', '.join(keys)}, {figures} FROM rows GROUP BY {', '.join(keys)}"
 
     def answer(found: Any) -> list[float]:
@@ -122,6 +146,13 @@ def _polars(table: Any, threads: int) -> tuple[Run, Any]:
         figure for y in outcomes for figure in
         (pl.col(y).count().alias(f"n_{y}"), pl.col(y).mean().alias(f"m_{y}"), pl.col(y).var().alias(f"v_{y}"))
     ]  # fmt: skip
+    if _has_weights(table):
+        w = pl.col("w")
+        figures = [
+            figure for y in outcomes for mean in [(w * pl.col(y)).sum() / w.sum()] for figure in
+            (pl.col(y).count().alias(f"n_{y}"), mean.alias(f"m_{y}"),
+             ((w * pl.col(y) * pl.col(y)).sum() / w.sum() - mean**2).alias(f"v_{y}"))
+        ]  # fmt: skip
     return (
         lambda: frame.group_by(keys).agg(figures),
         lambda found: _digest(found[:, 0], *(found[:, k].to_numpy() for k in (-3, -2, -1))),
@@ -132,6 +163,14 @@ def _polars(table: Any, threads: int) -> tuple[Run, Any]:
 def _pandas(table: Any, threads: int) -> tuple[Run, Any]:
     keys, outcomes = _roles(table)
     frame = table.to_pandas()
+    if _has_weights(table):
+        y = outcomes[-1]
+
+        def sums() -> Any:
+            products = frame.assign(n=1, wy=frame["w"] * frame[y], wyy=frame["w"] * frame[y] ** 2)
+            return products.groupby(keys, sort=False, observed=True)[["n", "w", "wy", "wyy"]].sum()
+
+        return sums, _weighted_digest
     return (
         lambda: frame.groupby(keys, sort=False, observed=True)[outcomes].agg(["count", "mean", "var"]),
         lambda found: _digest(found.index, *(found.iloc[:, k] for k in (-3, -2, -1))),
@@ -154,6 +193,20 @@ def _pyarrow(table: Any, threads: int) -> tuple[Run, Any]:
         y = outcomes[-1]
         return _digest(found.column(0), *(found[f"{y}_{f}"].to_numpy() for f in ("count", "mean", "variance")))
 
+    if _has_weights(table):
+        y, w = table[outcomes[-1]], table["w"]
+
+        def sums() -> Any:
+            products = table.append_column("wy", pc.multiply(w, y)).append_column(
+                "wyy", pc.multiply(pc.multiply(w, y), y)
+            )
+            wanted = [(outcomes[-1], "count"), ("w", "sum"), ("wy", "sum"), ("wyy", "sum")]
+            found = products.group_by(keys).aggregate(wanted)
+            return {
+                name: found[f"{column}_{what}"].to_numpy() for (column, what), name in zip(wanted, _SUMS, strict=True)
+            }
+
+        return sums, _weighted_digest
     return lambda: table.group_by(keys).aggregate(figures), answer
 
 

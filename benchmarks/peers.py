@@ -139,11 +139,13 @@ def race(names: list[str], table: pa.Table, settings: Settings, tolerance: float
     return figures
 
 
-def _pass(kind: str, limit: float, read_limit: float | None = None, outcomes: int = 1) -> Callable[[Settings], Any]:
+def _pass(
+    kind: str, limit: float, read_limit: float | None = None, *, outcomes: int = 1, weights: bool = False
+) -> Callable[[Settings], Any]:
     def run(settings: Settings) -> dict[str, Any]:
         n = int(20_000_000 * settings.scale)
         names = ["fastml", *(["read"] if read_limit else []), *ENGINES]
-        found = race(names, make.pass_rows(kind, n, outcomes), settings, 1e-9)
+        found = race(names, make.pass_rows(kind, n, outcomes, weights=weights), settings, 1e-9)
         speed = {name: n / seconds / 1e6 for name, seconds in found.items()}
         engine = max((name for name in speed if name in ENGINES), key=speed.__getitem__, default=None)
         ratios = []
@@ -263,6 +265,8 @@ CASES: dict[str, tuple[str, Callable[[Settings], Any]]] = {
     "cold": ("`fastml fit` on the lecture's file, second process", _cold),
     "composite": ("pass, two key columns, shuffled", _pass("composite", 1.0)),
     "dictionary": ("pass, Arrow dictionary of strings, shuffled", _pass("dictionary", 1.0)),
+    "weighted": ("pass with weights, int64 ids, clustered", _pass("clustered", 1.0, weights=True)),
+    "weighted-shuffled": ("pass with weights, int64 ids, shuffled", _pass("shuffled", 1.0, weights=True)),
 }  # fmt: skip
 
 

@@ -14,8 +14,8 @@ KINDS = ("clustered", "shuffled", "unbounded", "strings clustered", "strings shu
 SIZES = (100, 2001)  # students of a school; one run of rows where rows are clustered
 
 
-def pass_rows(kind: str, n: int, outcomes: int = 1, seed: int = 1) -> pa.Table:
-    """Rows for the pass: `g` (two columns, `c` and `g`, where composite), and `y`, or `y0`, `y1`, ....
+def pass_rows(kind: str, n: int, outcomes: int = 1, seed: int = 1, weights: bool = False) -> pa.Table:
+    """Rows for the pass: `g` (two columns, `c` and `g`, where composite), `y`, or `y0`, `y1`, ..., and perhaps `w`.
 
     Twenty million rows have some 20,000 schools. Clustered rows come in runs of 100 to 2,000 of one school.
     """
@@ -41,6 +41,8 @@ def pass_rows(kind: str, n: int, outcomes: int = 1, seed: int = 1) -> pa.Table:
     effect = rng.normal(0.0, 40.0, len(sizes))[code] + 500.0
     for k in range(outcomes):
         columns["y" if outcomes == 1 else f"y{k}"] = effect + rng.normal(0.0, 80.0, n)
+    if weights:
+        columns["w"] = rng.gamma(4.0, 25.0, n)
     return pa.table(columns)
 
 
