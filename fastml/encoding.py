@@ -109,15 +109,13 @@ class Encoder:
         self._type: pa.DataType | None = None  # of the tile before
         self._is_plain = False  # whether labels of that type are 64 bits as they are
 
-    def encode(self, columns: Sequence[pa.Array], *, coded: bool = False, exact: bool = False) -> TileKeys:
+    def encode(self, columns: Sequence[pa.Array], *, exact: bool = False) -> TileKeys:
         """Encode a tile of rows, in runs where they are clustered.
 
         Parameters
         ----------
         columns : sequence of pyarrow.Array, each of length n
             The key columns.
-        coded : bool
-            Make a code for each row that is in no run, also of integers that could be their own codes.
         exact : bool
             Assume nothing: the range of the keys isn't that of the tiles before.
 
@@ -134,7 +132,7 @@ class Encoder:
         if not (self._is_plain or pa.types.is_dictionary(column.type)):
             column = plain_labels(column)
         if (self._is_plain or has_bits(column.type)) and not column.null_count:
-            found = self._bits(bits_of(column), column.type, coded, exact)
+            found = self._bits(bits_of(column), column.type, exact)
             if found is not None:
                 return found
         if self._others is None or self._others.overgrown:
@@ -162,14 +160,14 @@ class Encoder:
         starts, firsts = self._runs(bits_of(column), tile_rows)
         return None if starts is None else TileKeys(Fixed((from_bits(firsts.copy(), column.type),)), None, starts)
 
-    def _bits(self, bits: Int64s, dtype: pa.DataType, coded: bool, exact: bool) -> TileKeys | None:
+    def _bits(self, bits: Int64s, dtype: pa.DataType, exact: bool) -> TileKeys | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
         starts, firsts = self._runs(bits)
         if starts is not None:
             return TileKeys(Fixed((from_bits(firsts.copy(), dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
-            found = self._own_codes(numbers, dtype, coded, exact)
+            found = self._own_codes(numbers, dtype, exact)
             if found is not None:
                 return found
         if pa.types.is_floating(dtype):
@@ -179,22 +177,14 @@ class Encoder:
         codes = self._numbers.table.codes_for(bits, self._codes(len(bits)))
         return TileKeys(self._numbers, codes)
 
-    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, coded: bool, exact: bool) -> TileKeys | None:
+    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, exact: bool) -> TileKeys | None:
         """Keys of whole numbers that are their own codes; None where their range is too wide."""
-        from fastml.kernels import direct
-
         held, most = self._range, _most_values(len(numbers))
-        if held is not None and not (coded or exact):
+        if held is not None and not exact:
             return TileKeys(held, None, None, numbers, held.low) if len(held) <= max(len(numbers), most) else None
         if _spread(numbers[:_SAMPLE]) > most:
             return None
-        codes = self._codes(len(numbers)) if coded else None
-        if codes is not None:
-            low, high = map(int, direct.narrow(numbers, codes))
-        elif exact:
-            low, high = int(numbers.min()), int(numbers.max())
-        else:
-            low, high = _likely_range(numbers, most)
+        low, high = (int(numbers.min()), int(numbers.max())) if exact else _likely_range(numbers, most)
         if held is not None and max(high, held.high) - min(low, held.low) < most:
             low, high = min(low, held.low), max(high, held.high)
         if high - low >= most:
@@ -202,10 +192,7 @@ class Encoder:
             return None
         if held is None or (low, high) != (held.low, held.high):
             held = self._range = Range(low, high - low + 1, dtype)
-        if codes is None:
-            return TileKeys(held, None, None, numbers, low)
-        codes -= np.int64(low).astype(np.int32)
-        return TileKeys(held, codes)
+        return TileKeys(held, None, None, numbers, low)
 
     def _any(self, column: pa.Array, table: Others) -> Codes:
         """Codes (n,) of labels of any type."""

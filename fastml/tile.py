@@ -15,9 +15,9 @@ from fastml.arrays import as_arrow
 from fastml.columns import as_floats
 from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
-from fastml.roles import Roles
+from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.tilekeys import TileKeys
-from fastml.tileweights import Weights, read_weights
+from fastml.tileweights import count_without, group_weights, row_weights
 from fastml.workspace import Spare, Workspace
 
 __all__ = ["Part", "measure", "measure_runs"]
@@ -108,7 +108,7 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace
     encoder = _encoder(space)
     columns = [rows.column(name) for name in roles.keys]
     try:
-        return _Tile(rows, encoder.encode(columns, coded=roles.weighted), roles, first_row, space).measure()
+        return _Tile(rows, encoder.encode(columns), roles, first_row, space).measure()
     except _KeysMovedError:
         return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space).measure()
 
@@ -152,24 +152,27 @@ class _Tile:
         self._space = space
 
     def measure(self) -> Part:
-        roles, n = self._roles, self._keys.n_records
+        roles, keys, n = self._roles, self._keys, self._keys.n_records
         missing = self._space.array("missing", n, np.float64)
-        weights = read_weights(self._rows, self._keys, roles, self._place) if roles.weighted else None
-        counts = None if weights is None else weights.counts
+        by_row = row_weights(self._rows, roles) if roles.weighted else None
+        counts: Floats | None = None
         moments: list[Floats] = []
         weighted: list[Floats] = []
-        alone = roles.weighted or self._keys.starts is not None
+        alone = roles.weighted or keys.starts is not None
         at_once = 1 if alone else _TOGETHER
         for first in range(0, len(roles.outcomes), at_once):
             columns = {name: self._rows.column(name) for name in roles.outcomes[first : first + at_once]}
-            tables = self._moments(columns, missing) if weights is None else self._both(columns, weights, missing)
+            tables = self._moments(columns, missing) if by_row is None else self._both(columns, by_row, missing)
             for table, *of_weights in tables:
                 if not moments and missing.any():
+                    counts = None if by_row is None else count_without(by_row, keys, roles, self._place)
                     counts = np.zeros((n, 3)) if counts is None else counts
                     counts[:, 0] = missing
                 moments.append(table)
                 weighted += of_weights
-        return Part(self._keys, counts, moments, weighted, None if weights is None else weights.of_group)
+        # The codes of the rows are known to be right now, not before.
+        of_group = group_weights(self._rows, keys, roles.group_weights, self._place) if roles.group_weights else None
+        return Part(keys, counts, moments, weighted, of_group)
 
     def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[tuple[Floats]]:
         """Records of some outcomes, of all at once where that is faster; `missing` is of the first when it comes."""
@@ -231,21 +234,25 @@ class _Tile:
         elif not kernel.add_keys(keys.numbers, keys.low, y, valid, offset, fresh, table, missing):
             raise _KeysMovedError
 
-    def _both(self, columns: dict[str, pa.Array], weights: Weights, missing: Floats) -> Iterator[tuple[Floats, Floats]]:
+    def _both(self, columns: dict[str, pa.Array], by_row: Floats, missing: Floats) -> Iterator[tuple[Floats, Floats]]:
         """Records of the rows and of the weights, of one outcome after another."""
         from fastml.kernels import weights as kernel
 
-        keys, n, by_row = self._keys, self._keys.n_records, weights.by_row
+        keys, n, limits = self._keys, self._keys.n_records, (SMALLEST_WEIGHT, LARGEST_WEIGHT)
         for name, column in columns.items():
             y, valid = _values(column)
             records, weighted = (self._space.spare.table(n, fields) for fields in (4, 5))
             if keys.starts is not None:
                 settled = kernel.sum_runs_weighted(
-                    keys.starts, y, valid, column.offset, by_row, records, weighted, missing
+                    keys.starts, y, valid, column.offset, by_row, *limits, records, weighted, missing
                 ) < 0  # fmt: skip
             else:
                 both = self._space.array("together", n * kernel.WIDTH, np.float64)
-                kernel.add_rows_weighted(keys.codes, y, valid, column.offset, by_row, both, missing)
+                rest = y, valid, column.offset, by_row, *limits, both, missing
+                if keys.numbers is None:
+                    kernel.add_rows_weighted(keys.codes, *rest)
+                elif not kernel.add_keys_weighted(keys.numbers, keys.low, *rest):
+                    raise _KeysMovedError
                 settled = kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
             if not settled:
                 self._settle_both(name, column, by_row, records, weighted, missing)
@@ -257,7 +264,7 @@ class _Tile:
         """Settle both records of an outcome, each about its own means."""
         from fastml.kernels import weights as kernel
 
-        y = np.where(by_row > 0.0, as_floats(column), np.nan)
+        y = np.where((by_row >= SMALLEST_WEIGHT) & (by_row <= LARGEST_WEIGHT), as_floats(column), np.nan)
         if self._keys.starts is not None:
             self._refuse_infinite(name, y)
         codes, column = self._keys.by_row(), as_arrow(y)

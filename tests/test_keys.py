@@ -285,9 +285,6 @@ def _in_the_whole(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[i
         and not ((keys.numbers >= keys.low) & (keys.numbers - keys.low < len(keys.table))).all()
     ):
         keys = encoder.encode([column], exact=True)
-    coded = encoder.encode([column], coded=True)
-    assert (coded.starts is None) == (keys.starts is None)
-    assert coded.numbers is None
     keys.table.learn(whole, np.unique(keys.by_row()).astype(np.int64))
     return keys.table.known()[keys.by_row()].tolist()
 

@@ -19,13 +19,18 @@ Bytes = npt.NDArray[np.uint8]
 
 NONE = np.empty(0, np.uint8)
 ULP = Fraction(2) ** -52
+LIMITS = (1e-100, 1e100)
 
 
 def by_rows(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
     """Both raw records of each group, and its missing rows, as of rows in any order."""
     both, missing = np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
     records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
-    kernel.add_rows_weighted(codes, y, valid, offset, w, both, missing)
+    kernel.add_rows_weighted(codes, y, valid, offset, w, *LIMITS, both, missing)
+    keys, by_keys, keys_missing = codes + np.int64(-(2**40)), np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
+    assert kernel.add_keys_weighted(keys, -(2**40), y, valid, offset, w, *LIMITS, by_keys, keys_missing)
+    assert by_keys.tobytes() == both.tobytes()
+    assert keys_missing.tobytes() == missing.tobytes()
     assert kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
     return records, weighted, missing
 
@@ -39,7 +44,7 @@ def by_runs(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: in
         np.full((len(of_run), 5), 7.0),
         np.full(len(of_run), 7.0),
     )
-    assert kernel.sum_runs_weighted(starts, y, valid, offset, w, records, weighted, missing) == -1
+    assert kernel.sum_runs_weighted(starts, y, valid, offset, w, *LIMITS, records, weighted, missing) == -1
     whole, whole_weighted = np.zeros((n, 4)), np.zeros((n, 5))
     assert moments.fold_raw(whole, of_run, records, 0) == len(of_run)
     assert moments.fold_raw(whole_weighted, of_run, weighted, 0) == len(of_run)
@@ -134,7 +139,7 @@ def test_each_record_is_about_its_own_mean() -> None:
     check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
     both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
     y[0], y[-1] = -1e9, 500.0
-    kernel.add_rows_weighted(codes, y, NONE, 0, w, both, missing)
+    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
     assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
     again = np.array([[0.0, 500.0, 0.0, 0.0, 0.0]])
     kernel.accumulate_weighted(codes, y, w, again)
@@ -153,26 +158,38 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
     both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
     starts = np.array([0, len(y)], np.int32)
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
-        kernel.add_rows_weighted(codes, y, NONE, 0, w, both, missing)
+        kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
         assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
         assert moments.settle(records) == moments.NOT_FINITE
-        assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, records, weighted, missing) == 0
+        assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
-    kernel.add_rows_weighted(codes, y, NONE, 0, w, both, missing)
+    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
     assert kernel.separate_weighted(both.reshape(1, 8), records, weighted)
-    assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, records, weighted, missing) == -1
+    assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == -1
     assert missing.tolist() == [len(y)]
+
+
+@pytest.mark.parametrize("bad", [-1, 10, 2**63 - 1, -(2**63), 2**40])
+@pytest.mark.parametrize("place", [0, 1, 1023, 1024, 2999])
+def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, bad: int) -> None:
+    keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
+    keys[place] = bad
+    both, missing = np.full((12, 8), 7.0), np.full(12, 7.0)
+    table = both[1:11].reshape(-1)
+    assert not kernel.add_keys_weighted(keys, 0, y, NONE, 0, y, *LIMITS, table, missing[1:11])
+    assert (both[[0, 11]] == 7.0).all()
+    assert (missing[[0, 11]] == 7.0).all()
 
 
 @pytest.mark.parametrize("bad", [-1.0, math.inf, -math.inf, 1e-101, 1e101, -1e-300])
 def test_the_first_bad_weight_is_found(bad: float) -> None:
     weights = np.ones(300)
     weights[[3, 70]] = math.nan, 0.0
-    assert kernel.check_weights(weights, 1e-100, 1e100, True) == (-1, 2)
-    assert kernel.check_weights(weights, 1e-100, 1e100, False) == (70, 2)
+    assert kernel.check_weights(weights, *LIMITS, True) == (-1, 2)
+    assert kernel.check_weights(weights, *LIMITS, False) == (70, 2)
     weights[[200, 250]] = bad, -2.0
-    assert kernel.check_weights(weights, 1e-100, 1e100, True)[0] == 200
-    assert kernel.check_weights(weights[:0], 1e-100, 1e100, True) == (-1, 0)
+    assert kernel.check_weights(weights, *LIMITS, True)[0] == 200
+    assert kernel.check_weights(weights[:0], *LIMITS, True) == (-1, 0)
 
 
 def test_rows_without_a_weight_are_counted() -> None:

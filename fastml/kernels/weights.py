@@ -1,7 +1,7 @@
 """Rows with weights: what may be a weight, and the sums of runs of them and of rows in any order.
 
 Every row gives to two raw records of its group (see `moments`): the one of rows, and the one of weights, which has a
-fifth field, the sum of the squared weights. A row whose weight isn't positive gives to none.
+fifth field, the sum of the squared weights. A row gives to none whose weight isn't from `smallest` to `largest`.
 """
 
 from __future__ import annotations
@@ -11,26 +11,30 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
+from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import N_FIELDS, is_off, is_settled
 from fastml.kernels.records import (
+    BLOCK,
     NEAR,
     NUMBER,
     ROWS_AHEAD,
     add_at,
+    all_early_within,
+    all_within,
     early_rows,
     fetch_record,
     four_times,
     from_scalars,
     increments,
+    origin_of,
     start_of,
     vector_at,
 )
 
-__all__ = ["WIDTH", "accumulate_weighted", "add_rows_weighted", "check_weights", "count_weights", "run_values",
-           "same_in_group", "separate_weighted", "sum_runs_weighted"]  # fmt: skip
+__all__ = ["WIDTH", "accumulate_weighted", "add_keys_weighted", "add_rows_weighted", "check_weights", "count_weights",
+           "run_values", "same_in_group", "separate_weighted", "sum_runs_weighted"]  # fmt: skip
 
 WIDTH = 8  # of a record of both: n, shift, sums of d, d^2, w, w d, w d^2, w^2; one cache line
 
@@ -117,8 +121,8 @@ def _sum_all(y, weights, start, stop, shift):
 
 
 @inner
-def _sum_some(y, weights, start, stop, shift, valid, offset):
-    """As `_sum_all`, of the rows that have a value and a positive weight, after their number and their shift.
+def _sum_some(y, weights, smallest, largest, start, stop, shift, valid, offset):
+    """As `_sum_all`, of the rows that have a value and a weight, after their number and their shift.
 
     A shift of NaN becomes the first value.
     """
@@ -126,7 +130,7 @@ def _sum_some(y, weights, start, stop, shift, valid, offset):
     for i in range(start, stop):
         value, weight = y[i], weights[i]
         null = valid.shape[0] > 0 and not is_valid(valid, np.uint64(offset) + i)
-        if null or value != value or not weight > 0.0:
+        if null or value != value or not smallest <= weight <= largest:
             continue
         if shift != shift:
             shift = value
@@ -143,49 +147,51 @@ def _sum_some(y, weights, start, stop, shift, valid, offset):
 
 
 @inner
-def _sum_run(y, weights, start, stop, shift, whole, valid, offset):
-    """As `_sum_some`; `whole` tells that all rows have a value and a positive weight."""
+def _sum_run(y, weights, smallest, largest, start, stop, shift, whole, valid, offset):
+    """As `_sum_some`; `whole` tells that all rows have a value and a weight."""
     if whole:
         total, squares, w_sum, w_total, w_squares, w_square = _sum_all(y, weights, start, stop, shift)
         return np.float64(stop - start), shift, total, squares, w_sum, w_total, w_squares, w_square
-    return _sum_some(y, weights, start, stop, shift, valid, offset)
+    return _sum_some(y, weights, smallest, largest, start, stop, shift, valid, offset)
 
 
 @inner
-def _all_whole(y, weights, start, stop):
-    """Whether no value is NaN, and all weights are positive."""
+def _all_whole(y, weights, smallest, largest, start, stop):
+    """Whether no value is NaN, and all weights are weights."""
     n_whole = np.uint64(0)
     for i in range(start, stop):
-        n_whole += np.uint64((weights[i] > 0.0) & (y[i] == y[i]))
+        n_whole += np.uint64((weights[i] >= smallest) & (weights[i] <= largest) & (y[i] == y[i]))
     return n_whole == stop - start
 
 
-@kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, TABLE_OUT, TABLE_OUT, F8_OUT)
-def sum_runs_weighted(starts, y, valid, offset, weights, records, weighted, missing):
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, TABLE_OUT, TABLE_OUT, F8_OUT)
+def sum_runs_weighted(starts, y, valid, offset, weights, smallest, largest, records, weighted, missing):
     """Fill both raw records of each run, `records` (R, 4) and `weighted` (R, 5).
 
-    Missing values as in `rows.add_rows`; the number of rows without a value or a positive weight goes to `missing`
-    (R,). Each record is about its own mean where the first value is far from that. Returns the first run whose sums
-    aren't finite, or -1.
+    Missing values as in `rows.add_rows`; the number of rows without a value or a weight goes to `missing` (R,). Each
+    record is about its own mean where the first value is far from that. Returns the first run whose sums aren't
+    finite, or -1.
     """
     bad = -1
     for r in range(records.shape[0]):
         start, stop = np.uint64(starts[r]), np.uint64(starts[r + 1])
-        whole = _all_whole(y, weights, start, stop) and (
+        whole = _all_whole(y, weights, smallest, largest, start, stop) and (
             valid.shape[0] == 0 or all_valid(valid, offset + starts[r], offset + starts[r + 1])
         )
         n, shift, total, squares, w_sum, w_total, w_squares, w_square = _sum_run(
-            y, weights, start, stop, y[start] if whole else math.nan, whole, valid, offset
+            y, weights, smallest, largest, start, stop, y[start] if whole else math.nan, whole, valid, offset
         )
         w_shift = shift
         if n > 0.0 and is_off(w_sum, w_total, w_squares):
             w_shift += w_total / w_sum
             _, _, _, _, w_sum, w_total, w_squares, w_square = _sum_run(
-                y, weights, start, stop, w_shift, whole, valid, offset
+                y, weights, smallest, largest, start, stop, w_shift, whole, valid, offset
             )
         if n > 0.0 and is_off(n, total, squares):
             shift += total / n
-            n, shift, total, squares, _, _, _, _ = _sum_run(y, weights, start, stop, shift, whole, valid, offset)
+            n, shift, total, squares, _, _, _, _ = _sum_run(
+                y, weights, smallest, largest, start, stop, shift, whole, valid, offset
+            )
         records[r, 0], records[r, 1], records[r, 2], records[r, 3] = n, shift, total, squares
         weighted[r, 0], weighted[r, 1], weighted[r, 2], weighted[r, 3] = w_sum, w_shift, w_total, w_squares
         weighted[r, 4] = w_square
@@ -225,48 +231,69 @@ def _add_weighted(typing_context, table, origin, place, value, weight):
 
 
 @inner
-def _seed(codes, y, weights, table):
-    """Note the first value of most groups as their shift, as `rows._seed` does."""
-    row = early_rows(codes, table.shape[0] // WIDTH)
-    while row > 0:
-        row -= np.uint64(1)
-        if weights[row] > 0.0 and y[row] == y[row]:
-            table[np.uint64(codes[row]) * np.uint64(WIDTH) + np.uint64(1)] = y[row]
-
-
-@kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, F8_OUT, F8_OUT)
-def add_rows_weighted(codes, y, valid, offset, weights, table, missing):
-    """Make raw records of both kinds, side by side in `table` (8 K), of rows in any order.
-
-    Missing values as in `rows.add_rows`; the number of rows without a value or a positive weight goes to `missing`
-    (K,).
-    """
+def _begin(keys, low, y, weights, smallest, largest, seeded, table, missing):
+    """Make records of nothing, and note first values as `rows._seed` does."""
     missing[:] = 0.0
     for place in range(np.uint64(0), np.uint64(table.shape[0]), np.uint64(WIDTH)):
         for field in range(WIDTH):
             table[place + np.uint64(field)] = math.nan if field == 1 else 0.0
-    no_nulls, far, origin = valid.shape[0] == 0, table.shape[0] > NEAR, np.uint64(0)
-    if no_nulls:
-        _seed(codes, y, weights, table)
-    last = np.uint64(max(codes.shape[0] - 1, 0))
-    for row in range(np.uint64(codes.shape[0])):
+    row, origin = early_rows(keys, table.shape[0] // WIDTH), origin_of(low, WIDTH) + np.uint64(1)
+    while seeded and row > 0:
+        row -= np.uint64(1)
+        if smallest <= weights[row] <= largest and y[row] == y[row]:
+            table[origin + np.uint64(keys[row]) * np.uint64(WIDTH)] = y[row]
+
+
+@inner
+def _add_all(keys, low, y, valid, offset, weights, smallest, largest, start, stop, table, missing):
+    """Add the rows from `start` to `stop`; the record of a key is at key - low."""
+    no_nulls, far, origin = valid.shape[0] == 0, table.shape[0] > NEAR, origin_of(low, WIDTH)
+    for row in range(start, stop):
         if row % np.uint64(LINE) == 0:
             fetch(y, row + np.uint64(AHEAD))
             fetch(weights, row + np.uint64(AHEAD))
         if far:
-            ahead = min(row + np.uint64(ROWS_AHEAD), last)
-            fetch_record(table, origin, np.uint64(codes[ahead]) * np.uint64(WIDTH))
-        code, value, weight = np.uint64(codes[row]), y[row], weights[row]
-        if weight > 0.0 and (no_nulls or is_valid(valid, np.uint64(offset) + row)):
-            at = code * np.uint64(WIDTH)
-            if _add_weighted(table, origin, at, value, weight):
+            ahead = min(row + np.uint64(ROWS_AHEAD), stop - np.uint64(1))
+            fetch_record(table, origin, np.uint64(keys[ahead]) * np.uint64(WIDTH))
+        key, value, weight = np.uint64(keys[row]), y[row], weights[row]
+        if smallest <= weight <= largest and (no_nulls or is_valid(valid, np.uint64(offset) + row)):
+            if _add_weighted(table, origin, key * np.uint64(WIDTH), value, weight):
                 continue
             if value == value:  # its shift is NaN: the record is new
-                table[at + np.uint64(1)] = value
-                if not _add_weighted(table, origin, at, value, weight):
-                    table[at] += 1.0  # it is infinite: `is_settled` shall see it
+                table[origin + key * np.uint64(WIDTH) + np.uint64(1)] = value
+                if not _add_weighted(table, origin, key * np.uint64(WIDTH), value, weight):
+                    table[origin + key * np.uint64(WIDTH)] += 1.0  # it is infinite: `is_settled` shall see it
                 continue
-        missing[code] += 1.0
+        missing[key - low] += 1.0
+
+
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT)
+def add_rows_weighted(codes, y, valid, offset, weights, smallest, largest, table, missing):
+    """Make raw records of both kinds, side by side in `table` (8 K), of rows in any order.
+
+    Missing values as in `rows.add_rows`; the number of rows without a value or a weight goes to `missing` (K,).
+    """
+    low = np.uint64(0)
+    _begin(codes, low, y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
+    stop = np.uint64(codes.shape[0])
+    _add_all(codes, low, y, valid, offset, weights, smallest, largest, low, stop, table, missing)
+
+
+@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT)
+def add_keys_weighted(keys, low, y, valid, offset, weights, smallest, largest, table, missing):
+    """As `add_rows_weighted`, with keys as in `rows.add_keys`; return whether all have a record."""
+    n, n_records, base = np.uint64(keys.shape[0]), table.shape[0] // WIDTH, np.uint64(np.int64(low))
+    if not all_early_within(keys, low, n_records):
+        return False
+    _begin(keys, base, y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
+    start = np.uint64(0)
+    while start < n:
+        stop = min(start + np.uint64(BLOCK), n)
+        if not all_within(keys, low, start, stop, n_records - 1):
+            return False
+        _add_all(keys, base, y, valid, offset, weights, smallest, largest, start, stop, table, missing)
+        start = stop
+    return True
 
 
 @kernel(I4_IN, F8_IN, F8_IN, TABLE_OUT)
