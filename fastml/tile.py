@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -178,14 +178,14 @@ class _Tile:
         """Records of some outcomes, of all at once where that is faster; `missing` is of the first when it comes."""
         values = [_values(column) for column in columns.values()]
         few = len(columns) < _TOGETHER_AT_LEAST or len(columns) * _TOGETHER_LABELS_EACH < self._keys.n_records
-        if few or any(len(valid) for _, valid in values):
-            for (name, column), (y, valid) in zip(columns.items(), values, strict=True):
-                yield (self._alone(name, column, y, valid, missing),)
+        if few or any(len(some.valid) for some in values):
+            for (name, column), some in zip(columns.items(), values, strict=True):
+                yield (self._alone(name, column, some, missing),)
             return
-        tables, settled = self._together([y for y, _ in values], missing)
+        tables, settled = self._together([some.y for some in values], missing)
         for k, (name, column) in enumerate(columns.items()):
             if not settled >> k & 1:
-                self._settle(name, column, tables[k], partial(self._fill, *values[k], 0, missing))
+                self._settle(name, column, tables[k], partial(self._fill, values[k], missing))
             yield (tables[k],)
 
     def _together(self, y: list[Floats], missing: Floats) -> tuple[list[Floats], int]:
@@ -206,32 +206,30 @@ class _Tile:
         missing[:] = lacking[::_TOGETHER] if n_lacking else 0.0
         return tables, kernel.separate(table, lacking, *into)
 
-    def _alone(self, name: str, column: pa.Array, y: Floats, valid: Bytes, missing: Floats) -> Floats:
+    def _alone(self, name: str, column: pa.Array, values: _Values, missing: Floats) -> Floats:
         from fastml.kernels import runs as kernel
 
         if self._keys.starts is not None:
             table = self._space.spare.table(self._keys.n_records, 4)
-            if kernel.sum_runs(self._keys.starts, y, valid, column.offset, table, missing) >= 0:
+            if kernel.sum_runs(self._keys.starts, *values, table, missing) >= 0:
                 self._refuse_infinite(name, as_floats(column))
             return table
 
         table = self._space.spare.table(self._keys.n_records, 4)
-        fill = partial(self._fill, y, valid, column.offset, missing)
+        fill = partial(self._fill, values, missing)
         fill(table, fresh=True)
         self._settle(name, column, table, fill)
         return table
 
-    def _fill(
-        self, y: Floats, valid: Bytes, offset: int, missing: Floats, table: Floats, *, fresh: bool = False
-    ) -> None:
+    def _fill(self, values: _Values, missing: Floats, table: Floats, *, fresh: bool = False) -> None:
         """Add the rows to a table of records, which is made one of nothing before if it is to be `fresh`."""
         from fastml.kernels import rows as kernel
 
         keys = self._keys
         missing[:] = 0.0
         if keys.numbers is None:
-            kernel.add_rows(keys.codes, y, valid, offset, fresh, table, missing)
-        elif not kernel.add_keys(keys.numbers, keys.low, y, valid, offset, fresh, table, missing):
+            kernel.add_rows(keys.codes, *values, fresh, table, missing)
+        elif not kernel.add_keys(keys.numbers, keys.low, *values, fresh, table, missing):
             raise _KeysMovedError
 
     def _both(self, columns: dict[str, pa.Array], by_row: Floats, missing: Floats) -> Iterator[tuple[Floats, Floats]]:
@@ -240,15 +238,15 @@ class _Tile:
 
         keys, n, limits = self._keys, self._keys.n_records, (SMALLEST_WEIGHT, LARGEST_WEIGHT)
         for name, column in columns.items():
-            y, valid = _values(column)
+            values = _values(column)
             records, weighted = (self._space.spare.table(n, fields) for fields in (4, 5))
             if keys.starts is not None:
                 settled = kernel.sum_runs_weighted(
-                    keys.starts, y, valid, column.offset, by_row, *limits, records, weighted, missing
+                    keys.starts, *values, by_row, *limits, records, weighted, missing
                 ) < 0  # fmt: skip
             else:
                 both = self._space.array("together", n * kernel.WIDTH, np.float64)
-                rest = y, valid, column.offset, by_row, *limits, both, missing
+                rest = *values, by_row, *limits, both, missing
                 if keys.numbers is None:
                     kernel.add_rows_weighted(keys.codes, *rest)
                 elif not kernel.add_keys_weighted(keys.numbers, keys.low, *rest):
@@ -268,7 +266,7 @@ class _Tile:
         if self._keys.starts is not None:
             self._refuse_infinite(name, y)
         codes, column = self._keys.by_row(), as_arrow(y)
-        self._settle(name, column, records, partial(self._fill, y, np.empty(0, np.uint8), 0, missing))
+        self._settle(name, column, records, partial(self._fill, _Values(y, np.empty(0, np.uint8), 0), missing))
         self._settle(name, column, weighted, partial(kernel.accumulate_weighted, codes, y, by_row))
 
     def _settle(self, name: str, column: pa.Array, table: Floats, fill: Callable[[Floats], Any]) -> None:
@@ -299,14 +297,22 @@ class _Tile:
         return f"in row {self._first_row + row:,} (the first is 0; {', '.join(self._roles.keys)} {label})"
 
 
-def _values(column: pa.Array) -> tuple[Floats, Bytes]:
-    """Values of a numeric column (n,), cast to doubles, and its validity bitmap, empty where nothing is null."""
+class _Values(NamedTuple):
+    """Values of a numeric column (n,), its validity bitmap (empty: nothing is null) and the place of its first bit."""
+
+    y: Floats
+    valid: Bytes
+    offset: int
+
+
+def _values(column: pa.Array) -> _Values:
+    """Values of a column, cast to doubles."""
     if not pa.types.is_float64(column.type):
         if pa.types.is_null(column.type):
-            return np.full(len(column), np.nan), np.empty(0, np.uint8)
+            return _Values(np.full(len(column), np.nan), np.empty(0, np.uint8), 0)
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.uint8())
-        column = column.cast(pa.float64(), safe=False)
+        column = column.cast(pa.float64(), safe=False)  # which may begin at another place than what it was made of
     bitmap, data = column.buffers()
-    values = np.frombuffer(data or b"", np.float64)[column.offset : column.offset + len(column)]
-    return values, np.frombuffer(bitmap if column.null_count else b"", np.uint8)
+    y = np.frombuffer(data or b"", np.float64)[column.offset : column.offset + len(column)]
+    return _Values(y, np.frombuffer(bitmap if column.null_count else b"", np.uint8), column.offset)

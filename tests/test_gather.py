@@ -352,6 +352,31 @@ def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.Monke
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("order", ["shuffled", "clustered"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8", "uint16", "bool", "decimal"])
+def test_scores_of_any_type_with_nulls(
+    dtype: str, order: str, weights: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column that is cast may begin elsewhere than where it began: its nulls are where they were, in every tile."""
+    monkeypatch.setattr(gather, "TILE_ROWS", 100)
+    rng = np.random.default_rng(5)
+    n = 900
+    ids = rng.integers(0, 20, n)
+    ids = np.sort(ids) if order == "clustered" else ids
+    score, missing, w = rng.integers(0, 2 if dtype == "bool" else 100, n), rng.random(n) < 0.2, rng.uniform(1.0, 2.0, n)
+    kind = pa.decimal128(12, 2) if dtype == "decimal" else getattr(pa, dtype.replace("bool", "bool_"))()
+    y = pa.array(score.astype(np.int32), mask=missing).cast(kind)
+    table = pa.table({"y": y, "id": ids, "w": w})
+    plain = {"y": np.where(missing, math.nan, score), "id": ids, "w": w}
+    for first in (0, 3, 8, 205):
+        expected = fastml.group_stats({k: v[first:] for k, v in plain.items()}, "y", "id", weights=weights, threads=1)
+        for threads in THREADS:
+            found = fastml.group_stats(table.slice(first), "y", "id", weights=weights, threads=threads)
+            assert same(found, expected)
+            assert found.dropped() == expected.dropped()
+
+
 @pytest.mark.parametrize("holes", ["none", "nan", "null", "wild"])
 @pytest.mark.parametrize("ids", ["integers", "strings", "moving"])
 @pytest.mark.parametrize("n_outcomes", [2, 3, 4, 5, 6, 10])
