@@ -30,6 +30,9 @@ Bytes = npt.NDArray[np.uint8]
 _TOGETHER, _TOGETHER_AT_LEAST = 5, 3
 _TOGETHER_LABELS_EACH = 13_000
 
+# Rows whose nulls are made NaN at a time, where several outcomes have them: a copy that is used while it is at hand.
+_FILLED_ROWS = 1 << 17
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -177,34 +180,50 @@ class _Tile:
     def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[tuple[Floats]]:
         """Records of some outcomes, of all at once where that is faster; `missing` is of the first when it comes."""
         values = [_values(column) for column in columns.values()]
-        few = len(columns) < _TOGETHER_AT_LEAST or len(columns) * _TOGETHER_LABELS_EACH < self._keys.n_records
-        if few or any(len(some.valid) for some in values):
+        if len(columns) < _TOGETHER_AT_LEAST or len(columns) * _TOGETHER_LABELS_EACH < self._keys.n_records:
             for (name, column), some in zip(columns.items(), values, strict=True):
                 yield (self._alone(name, column, some, missing),)
             return
-        tables, settled = self._together([some.y for some in values], missing)
+        tables, settled = self._together(values, missing)
         for k, (name, column) in enumerate(columns.items()):
             if not settled >> k & 1:
                 self._settle(name, column, tables[k], partial(self._fill, values[k], missing))
             yield (tables[k],)
 
-    def _together(self, y: list[Floats], missing: Floats) -> tuple[list[Floats], int]:
+    def _together(self, values: list[_Values], missing: Floats) -> tuple[list[Floats], int]:
         """Records of each of up to five outcomes, and a bit for each, 1 where they are settled."""
         from fastml.kernels import together as kernel
 
-        keys, n = self._keys, self._keys.n_records
-        tables = [self._space.spare.table(n, 4) for _ in y]
-        y, into = ([*given, *given[-1:] * (_TOGETHER - len(given))] for given in (y, tables))
+        keys, n, n_rows, n_lacking = self._keys, self._keys.n_records, self._rows.num_rows, 0
         table = self._space.array("together", n * kernel.WIDTH, np.float64)
         lacking = self._space.array("lacking", n * _TOGETHER, np.int32)
-        if keys.numbers is None:
-            n_lacking = kernel.add_rows_together(keys.codes, *y, table, lacking)
-        else:
-            n_lacking = kernel.add_keys_together(keys.numbers, keys.low, *y, table, lacking)
-        if n_lacking < 0:
-            raise _KeysMovedError
+        at_once = _FILLED_ROWS if any(len(some.valid) for some in values) else n_rows
+        for first in range(0, n_rows, at_once):
+            part = slice(first, first + at_once)
+            y = [self._without_nulls(k, some, part) for k, some in enumerate(values)]
+            rest = *y, *y[-1:] * (_TOGETHER - len(y)), first == 0, table, lacking  # three take the place of five
+            if keys.numbers is None:
+                assert keys.codes is not None
+                more = kernel.add_rows_together(keys.codes[part], *rest)
+            else:
+                more = kernel.add_keys_together(keys.numbers[part], keys.low, *rest)
+            if more < 0:
+                raise _KeysMovedError
+            n_lacking += more
         missing[:] = lacking[::_TOGETHER] if n_lacking else 0.0
-        return tables, kernel.separate(table, lacking, *into)
+        tables = [self._space.spare.table(n, 4) for _ in values]
+        return tables, kernel.separate(table, lacking, *tables, *tables[-1:] * (_TOGETHER - len(tables)))
+
+    def _without_nulls(self, outcome: int, values: _Values, part: slice) -> Floats:
+        """Values of some rows, NaN in place of nulls: a copy where there may be any."""
+        from fastml.kernels import bitmaps as kernel
+
+        y = values.y[part]
+        if not len(values.valid):
+            return y
+        filled = self._space.array(f"filled {outcome}", len(y), np.float64)
+        kernel.fill_missing(y, values.valid, values.offset + part.start, filled)
+        return filled
 
     def _alone(self, name: str, column: pa.Array, values: _Values, missing: Floats) -> Floats:
         from fastml.kernels import runs as kernel

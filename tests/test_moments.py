@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from fastml.arrays import as_numpy
+from fastml.kernels import bitmaps, records, rows, runs, together
 from fastml.kernels import moments as kernel
-from fastml.kernels import records, rows, runs, together
 
 Floats = npt.NDArray[np.float64]
 
@@ -133,7 +133,7 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     table[:, 1] = math.nan
     fives, lacking = np.full((12, together.WIDTH), 7.0), np.zeros(50, np.int32)
     assert not rows.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, False, table[1:11], missing[1:11])
-    assert together.add_keys_together(keys, 0, y, y, y, y, y, fives[1:11].reshape(-1), lacking) == -1
+    assert together.add_keys_together(keys, 0, y, y, y, y, y, True, fives[1:11].reshape(-1), lacking) == -1
     assert table[:, 0].sum() == place // 1024 * 1024
     assert not rows.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, True, table[1:11], missing[1:11])
     assert table[0].tobytes() == table[11].tobytes() == raw(1).tobytes()
@@ -158,9 +158,13 @@ def test_outcomes_together_have_the_bits_of_each_alone(n_groups: int, holes: str
     read_only(codes, *ys)
     by_codes, by_keys = np.full(n_groups * together.WIDTH, 7.0), np.full(n_groups * together.WIDTH, 7.0)
     missing, keys_missing = np.full(5 * n_groups, 7, np.int32), np.full(5 * n_groups, 7, np.int32)
-    n_missing = together.add_rows_together(codes, *ys, by_codes, missing)
+    n_missing = together.add_rows_together(codes, *ys, True, by_codes, missing)
     assert n_missing == sum(np.isnan(y).sum() for y in ys) == missing.sum()
-    assert together.add_keys_together(codes + np.int64(-40), -40, *ys, by_keys, keys_missing) == n_missing
+    keys, seen = codes + np.int64(-40), 0
+    for first, last in ((0, 3), (3, 2000), (2000, 2000), (2000, n)):
+        some = [y[first:last] for y in ys]
+        seen += together.add_keys_together(keys[first:last], -40, *some, first == 0, by_keys, keys_missing)
+    assert seen == n_missing
     assert by_codes.tobytes() == by_keys.tobytes()
     assert missing.tobytes() == keys_missing.tobytes()
     tables = [np.full((n_groups, 4), 7.0) for _ in ys]
@@ -182,6 +186,18 @@ def test_a_run_of_any_length(length: int) -> None:
     table, missing = sum_runs(starts, codes, y, np.empty(0, np.uint8), 0, 1)
     finish(table)
     check(table, missing, [0] * length, y.tolist())
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 16, 100])
+@pytest.mark.parametrize("offset", [0, 1, 7, 8, 13])
+def test_nulls_are_made_nan(n: int, offset: int) -> None:
+    rng = np.random.default_rng(n)
+    y, keep = rng.normal(size=n), rng.random(n) > 0.4
+    into, valid = np.full(n + 1, 7.0), bitmap(keep, offset)
+    read_only(y, valid)
+    bitmaps.fill_missing(y, valid, offset, into[:n])
+    assert np.array_equal(into[:n], np.where(keep, y, math.nan), equal_nan=True)
+    assert into[n] == 7.0
 
 
 def test_bitmaps_of_arrow_slices() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numba.core import types
 
-from fastml.kernels._jit import inner
+from fastml.kernels._jit import F8_IN, F8_OUT, U1_IN, inner, intrinsic, ir, kernel
 
-__all__ = ["all_valid", "is_valid"]
+__all__ = ["all_valid", "fill_missing", "is_valid"]
 
 
 @inner
@@ -31,3 +34,44 @@ def all_valid(valid, start, stop):
             return False
         start += 1
     return True
+
+
+def _plain_copy_eight(values, into, at, bits):
+    valid = np.unpackbits(np.array([bits]), bitorder="little").astype(bool)
+    into[int(at) : int(at) + 8] = np.where(valid, values[int(at) : int(at) + 8], math.nan)
+
+
+@intrinsic(_plain_copy_eight)
+def _copy_eight(typing_context, values, into, at, bits):
+    """Copy eight values, NaN in place of those whose bit is 0: LLVM finds no vectors in a loop over bits."""
+
+    def generate(context, builder, signature, args):
+        vector = ir.VectorType(ir.DoubleType(), 8)
+
+        def pointer(kind, array):
+            start = builder.gep(context.make_array(kind)(context, builder, array).data, [args[2]])
+            return builder.bitcast(start, vector.as_pointer())
+
+        valid = builder.bitcast(args[3], ir.VectorType(ir.IntType(1), 8))
+        kept = builder.load(pointer(values, args[0]), align=8)
+        kept = builder.select(valid, kept, ir.Constant(vector, [math.nan] * 8))
+        builder.store(kept, pointer(into, args[1]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(values, into, types.uint64, types.uint8), generate
+
+
+@kernel(F8_IN, U1_IN, types.int64, F8_OUT)
+def fill_missing(values, valid, offset, into):
+    """Copy values (n,), NaN in place of those whose bit of `valid` (from bit `offset` on) is 0."""
+    n, eight, shift = np.uint64(values.shape[0]), np.uint64(8), np.uint64(offset & 7)
+    at, byte = np.uint64(0), np.uint64(offset >> 3)
+    while at + eight <= n:
+        bits = np.uint64(valid[byte])
+        if shift > 0:  # the rest of the eight is in the next byte
+            bits = (bits | (np.uint64(valid[byte + np.uint64(1)]) << eight)) >> shift
+        _copy_eight(values, into, at, np.uint8(bits & np.uint64(255)))
+        at, byte = at + eight, byte + np.uint64(1)
+    while at < n:
+        into[at] = values[at] if is_valid(valid, np.uint64(offset) + at) else math.nan
+        at += np.uint64(1)

@@ -166,7 +166,7 @@ def _add_all(keys, low, y0, y1, y2, y3, y4, start, stop, table, missing):
 
 
 @inner
-def _seed(keys, low, y0, y1, y2, y3, y4, table, missing):
+def _begin(keys, low, y0, y1, y2, y3, y4, table, missing):
     """Make records of nothing, then note the first values as `rows._seed` does."""
     missing[:] = 0
     for g in range(np.uint64(0), np.uint64(table.shape[0]), np.uint64(WIDTH)):
@@ -184,24 +184,26 @@ def _seed(keys, low, y0, y1, y2, y3, y4, table, missing):
         table[place + np.uint64(_SHIFTS + 3)] = y4[row]
 
 
-@kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_OUT, I4_OUT)
-def add_rows_together(codes, y0, y1, y2, y3, y4, table, missing):
-    """As `rows.add_rows`, afresh for five outcomes: into `table` (16 K), and the numbers of missing values (5 K).
+@kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.boolean, F8_OUT, I4_OUT)
+def add_rows_together(codes, y0, y1, y2, y3, y4, fresh, table, missing):
+    """As `rows.add_rows`, for five outcomes: into `table` (16 K), and the numbers of missing values (5 K).
 
     Missing are NaN. Returns how many values are.
     """
     low = np.uint64(0)
-    _seed(codes, low, y0, y1, y2, y3, y4, table, missing)
+    if fresh:
+        _begin(codes, low, y0, y1, y2, y3, y4, table, missing)
     return _add_all(codes, low, y0, y1, y2, y3, y4, low, np.uint64(codes.shape[0]), table, missing)
 
 
-@kernel(I8_IN, types.int64, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_OUT, I4_OUT)
-def add_keys_together(keys, low, y0, y1, y2, y3, y4, table, missing):
+@kernel(I8_IN, types.int64, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.boolean, F8_OUT, I4_OUT)
+def add_keys_together(keys, low, y0, y1, y2, y3, y4, fresh, table, missing):
     """As `add_rows_together`, with keys as in `rows.add_keys`; returns -1 where a key has no record."""
     n, n_records, base = np.uint64(keys.shape[0]), table.shape[0] // WIDTH, np.uint64(np.int64(low))
-    if not all_early_within(keys, low, n_records):
-        return -1
-    _seed(keys, base, y0, y1, y2, y3, y4, table, missing)
+    if fresh:
+        if not all_early_within(keys, low, n_records):
+            return -1
+        _begin(keys, base, y0, y1, y2, y3, y4, table, missing)
     start, count = np.uint64(0), 0
     while start < n:
         stop = min(start + np.uint64(BLOCK), n)
