@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from fastml.errors import WORD, ColumnTypeError, FastmlError
 
-__all__ = ["as_floats", "check_numeric", "repeat_tag"]
+__all__ = ["as_doubles", "as_floats", "check_numeric", "repeat_tag"]
 
 Floats = npt.NDArray[np.float64]
+
+_EXACT_DIGITS = 15  # of a whole number that is a double
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
@@ -46,14 +48,26 @@ def check_numeric(role: str, field: pa.Field) -> None:
     raise ColumnTypeError(role, field.name, dtype, remedy)
 
 
+def as_doubles(column: pa.Array) -> pa.Array:
+    """Numeric column as doubles, each the nearest to its value; nulls stay null, and no copy is made of doubles."""
+    if pa.types.is_float64(column.type):
+        return column
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    elif pa.types.is_decimal(column.type) and column.type.precision <= _EXACT_DIGITS and 0 <= column.type.scale <= 22:
+        # Arrow multiplies by a rounded power of ten, which is off in the last digit; both numbers are exact here.
+        whole = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+        words = np.frombuffer(whole.buffers()[1] or b"", np.int64)[::2][whole.offset : whole.offset + len(whole)]
+        missing = np.asarray(whole.is_null()) if whole.null_count else None
+        return pa.array(words / 10.0**whole.type.scale, mask=missing)
+    return column.cast(pa.float64(), safe=False)
+
+
 def as_floats(column: pa.Array) -> Floats:
     """Float64 values of a numeric column (n,), missing ones NaN; no copy where none is needed."""
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.uint8())
-    if not pa.types.is_float64(column.type):
-        column = column.cast(pa.float64(), safe=False)
+    column = as_doubles(column)
     if column.null_count:
         column = column.fill_null(np.nan)
     return np.asarray(column)

@@ -172,7 +172,7 @@ class _Crew:
         if sum(piece.num_rows for piece in stretch.pieces) <= stretch.tile_rows:
             yield self._measure(stretch.pieces, stretch.first_row), True
             return
-        rows = stretch.pieces[0]
+        (rows,) = stretch.pieces
         try:
             part = measure_runs(rows, stretch.tile_rows, self._roles, stretch.first_row, self._space)
         except FastmlError:  # that of the first tile is the one to tell
@@ -184,7 +184,7 @@ class _Crew:
             yield self._measure([rows.slice(first, stretch.tile_rows)], stretch.first_row + first), False
 
     def _measure(self, pieces: list[pa.RecordBatch], first_row: int) -> Part:
-        rows = pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+        rows = pieces[0] if len(pieces) == 1 else _joined(pieces)
         pieces.clear()
         return measure(rows, self._roles, first_row, self._space)
 
@@ -234,6 +234,26 @@ def _are_taken_as_they_are(schema: pa.Schema, roles: Roles) -> bool:
     keys = [schema.field(name).type for name in roles.keys]
     outcomes = [schema.field(name).type for name in roles.outcomes]
     return all(pa.types.is_primitive(t) and t.bit_width == 64 for t in keys) and all(map(pa.types.is_float64, outcomes))
+
+
+def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """One batch of several; dictionaries are decoded where Arrow can't unify them.
+
+    It refuses those with nulls among their values, and takes those of half floats for integers (as of pyarrow 26).
+    """
+    halves = any(pa.types.is_dictionary(t) and pa.types.is_float16(t.value_type) for t in pieces[0].schema.types)
+    if not halves:
+        try:
+            return pa.concat_batches(pieces)
+        except pa.ArrowInvalid:
+            if not any(map(pa.types.is_dictionary, pieces[0].schema.types)):
+                raise
+    return pa.concat_batches([
+        pa.RecordBatch.from_arrays(
+            [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in piece.columns], piece.schema.names
+        )
+        for piece in pieces
+    ])  # fmt: skip
 
 
 class _Gather:

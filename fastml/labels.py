@@ -44,6 +44,8 @@ def plain_type(dtype: pa.DataType) -> pa.DataType:
         return pa.large_binary()
     if pa.types.is_float16(dtype):
         return pa.float32()
+    if pa.types.is_decimal(dtype) and dtype.bit_width < 128:  # which Arrow can't sort
+        return pa.decimal128(dtype.precision, dtype.scale)
     return dtype
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.arrays import as_arrow
-from fastml.columns import as_floats
+from fastml.columns import as_doubles, as_floats
 from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
@@ -326,12 +326,9 @@ class _Values(NamedTuple):
 
 def _values(column: pa.Array) -> _Values:
     """Values of a column, cast to doubles."""
-    if not pa.types.is_float64(column.type):
-        if pa.types.is_null(column.type):
-            return _Values(np.full(len(column), np.nan), np.empty(0, np.uint8), 0)
-        if pa.types.is_boolean(column.type):
-            column = column.cast(pa.uint8())
-        column = column.cast(pa.float64(), safe=False)  # which may begin at another place than what it was made of
+    if pa.types.is_null(column.type):
+        return _Values(np.full(len(column), np.nan), np.empty(0, np.uint8), 0)
+    column = as_doubles(column)  # which may begin at another place than what it was made of
     bitmap, data = column.buffers()
     y = np.frombuffer(data or b"", np.float64)[column.offset : column.offset + len(column)]
     return _Values(y, np.frombuffer(bitmap if column.null_count else b"", np.uint8), column.offset)

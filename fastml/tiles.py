@@ -71,7 +71,8 @@ class Tiles:
                     self._round = threads
                     self._length = round(self._left // tile_rows / (_ROUNDS * threads))
                 self._round -= 1
-                room *= max(1, min(most, self._length))
+                # Several tiles lie in one piece; a single one may end in the next batch.
+                room *= max(1, min(most, self._length, self._left // tile_rows))
             assert self._batch is not None
             piece = self._batch.slice(self._batch.num_rows - self._left, room)
             stretch.pieces.append(piece)

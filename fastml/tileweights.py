@@ -105,7 +105,7 @@ def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place)
         _refuse("group_weights", name, values[bad], place(bad))
     nameless = np.zeros(len(keys.table), bool)
     for labels in keys.table.take():
-        nameless |= np.asarray(labels.is_null())
+        nameless |= np.asarray(labels.is_null(nan_is_null=True))
     if nameless.any():
         # Rows without a label are dropped, and may come from several groups.
         values = np.where(nameless[keys.by_row()], np.nan, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 import threading
 import time
@@ -375,6 +376,63 @@ def test_scores_of_any_type_with_nulls(
             found = fastml.group_stats(table.slice(first), "y", "id", weights=weights, threads=threads)
             assert same(found, expected)
             assert found.dropped() == expected.dropped()
+
+
+@pytest.mark.parametrize("digits", ["exact", "many"])
+def test_decimal_scores_are_the_nearest_doubles(digits: str) -> None:
+    cents = np.random.default_rng(1).integers(-99_999, 99_999, 2_000)
+    dtype = pa.decimal128(7 if digits == "exact" else 30, 2)
+    y = pa.array([None if k % 7 == 0 else decimal.Decimal(int(c)).scaleb(-2) for k, c in enumerate(cents)], dtype)
+    table = pa.table({"y": y, "id": np.arange(2_000)})
+    for first in (0, 3):
+        found = fastml.group_stats(table.slice(first), "y", "id").groups()
+        kept = [k for k in range(first, 2_000) if k % 7]
+        expected = np.array([float(f"{cents[k] / 100:.2f}") for k in kept])
+        assert found.labels["id"].to_pylist() == kept
+        assert np.abs(found.mean - expected).max() <= (0.0 if digits == "exact" else 1e-12)
+        assert (found.ss == 0.0).all()
+
+
+def test_rows_of_a_school_that_is_nan_may_have_any_school_weight() -> None:
+    school = np.repeat([1.0, 2.5, math.nan], 40)
+    weight = np.where(np.isnan(school), np.arange(120.0) + 1.0, school)
+    for key in (pa.array(school), pa.array(school, from_pandas=True)):
+        for order in (np.arange(120), np.random.default_rng(1).permutation(120)):
+            table = pa.table({"id": key, "y": np.arange(120.0), "v": weight}).take(order)
+            found = fastml.group_stats(table, "y", "id", group_weights="v")
+            assert found.group_weight is not None
+            assert np.array_equal(found.group_weight, [1.0, 2.5, math.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", ["halves", "nulls"])
+def test_dictionaries_that_arrow_cannot_unify(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "TILE_ROWS", 40)
+    rng = np.random.default_rng(1)
+    ids = rng.integers(0, 9, 300) / 2.0
+    chunks = []
+    for first in range(0, 300, 25):
+        some = pa.array(ids[first : first + 25]).cast(pa.float16() if kind == "halves" else pa.float64())
+        labels = some.unique()
+        places = pa.array([labels.to_pylist().index(v) for v in some.to_pylist()], pa.int32())
+        if kind == "nulls":
+            labels = pa.concat_arrays([labels, pa.nulls(1, labels.type)])
+        chunks.append(pa.DictionaryArray.from_arrays(places, labels))
+    y = rng.normal(size=300)
+    plain = fastml.group_stats({"id": ids, "y": y}, "y", "id")
+    found = fastml.group_stats(pa.table({"id": pa.chunked_array(chunks), "y": y}), "y", "id")
+    assert found.keys["id"].to_pylist() == plain.keys["id"].to_pylist()
+    assert np.allclose(found.moments, plain.moments, rtol=1e-12)
+
+
+@pytest.mark.skipif(not hasattr(pa, "decimal32"), reason="this pyarrow has no small decimals")
+def test_small_decimals_are_ids_like_others() -> None:
+    ids = [decimal.Decimal(k) for k in (3, -7, 1, 2, 3, 1)]
+    for dtype in (pa.decimal32(5, 0), pa.decimal64(12, 0), pa.decimal128(12, 0)):
+        table = pa.table({"id": pa.array(ids, dtype), "c": [1, 1, 1, 1, 2, 2], "y": np.arange(6.0)})
+        assert [int(k) for k in fastml.group_stats(table, "y", "id").keys["id"].to_pylist()] == [-7, 1, 2, 3]
+        both = fastml.group_stats(table, "y", ["c", "id"]).keys
+        assert [int(k) for k in both["id"].to_pylist()] == [-7, 1, 2, 3, 1, 3]
+        assert len(fastml.group_stats(table, "y", "c", by="id").parts()) == 4
 
 
 @pytest.mark.parametrize("holes", ["none", "nan", "null", "wild"])

@@ -55,13 +55,33 @@ def test_stretches_are_of_one_length_for_all_threads_and_shorter_in_the_end() ->
     # What is cut from two batches is a tile: one copy of what is on the edge. No stretch has tiles of two lengths.
     assert cut(batches(50, 1600), 4, 2) == [[50, 50], [300], [400]] + [[200]] * 4 + [[50]]
     # Whatever the batches, the tiles are the same.
-    for threads in (1, 2, 3, 8):
-        for given in (batches(2350), batches(*[130] * 18, 10), batches(1, 2349), batches(1400, 950)):
+    for threads in (1, 2, 3, 4, 8):
+        for given in (
+            batches(2350),
+            batches(*[130] * 18, 10),
+            batches(1, 2349),
+            batches(1400, 950),
+            batches(1000, 1350),
+        ):
             tiles, ends = Tiles(iter(given), TILE), set()
             while (stretch := tiles.take(4, threads)).pieces:
+                assert len(stretch.pieces) == 1 or sum(p.num_rows for p in stretch.pieces) <= stretch.tile_rows
                 n_rows = sum(piece.num_rows for piece in stretch.pieces)
                 ends |= {*range(stretch.first_row, stretch.first_row + n_rows, stretch.tile_rows)}
             assert ends == {0, 100, 200, 300, *range(400, 2350, 200)}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("tile", [7, 100])
+def test_no_row_is_lost_however_batches_end(tile: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "TILE_ROWS", tile)
+    for first in (*range(5 * tile, 30 * tile, tile), 176, 489):
+        n = first + 4 * tile + 3
+        table = pa.table({"id": np.arange(n) // 50, "y": np.arange(n) % 17 / 1.0})
+        parts = pa.concat_tables([table.slice(0, first), table.slice(first)])
+        found = fastml.group_stats(parts, "y", "id", threads=threads)
+        assert found.moments.tobytes() == fastml.group_stats(table, "y", "id", threads=1).moments.tobytes()
+        assert found.moments[0, :, 0].sum() == n
 
 
 def clustered(kind: str) -> pa.Table:
