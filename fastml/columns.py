@@ -15,7 +15,8 @@ __all__ = ["as_doubles", "as_floats", "check_numeric", "repeat_tag"]
 
 Floats = npt.NDArray[np.float64]
 
-_EXACT_DIGITS = 15  # of a whole number that is a double
+_MOST_DIGITS = 38  # of a decimal of 128 bits
+_LARGEST_POWER = 22  # of ten that is a double
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
@@ -49,18 +50,30 @@ def check_numeric(role: str, field: pa.Field) -> None:
 
 
 def as_doubles(column: pa.Array) -> pa.Array:
-    """Numeric column as doubles, each the nearest to its value; nulls stay null, and no copy is made of doubles."""
+    """Numeric column as doubles; nulls stay null, and no copy is made of doubles."""
     if pa.types.is_float64(column.type):
         return column
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
-    elif pa.types.is_decimal(column.type) and column.type.precision <= _EXACT_DIGITS and 0 <= column.type.scale <= 22:
-        # Arrow multiplies by a rounded power of ten, which is off in the last digit; both numbers are exact here.
-        whole = column.cast(pa.decimal128(column.type.precision, column.type.scale))
-        words = np.frombuffer(whole.buffers()[1] or b"", np.int64)[::2][whole.offset : whole.offset + len(whole)]
-        missing = np.asarray(whole.is_null()) if whole.null_count else None
-        return pa.array(words / 10.0**whole.type.scale, mask=missing)
-    return column.cast(pa.float64(), safe=False)
+    exact = _exact(column) if pa.types.is_decimal(column.type) else None
+    return column.cast(pa.float64(), safe=False) if exact is None else exact
+
+
+def _exact(column: pa.Array) -> pa.Array | None:
+    """Decimals as the nearest doubles, where all their digits are whole numbers that are doubles; else None.
+
+    Arrow multiplies by a rounded power of ten, which is off in the last digit; here both numbers are exact.
+    """
+    precision, scale = column.type.precision, column.type.scale
+    if precision > _MOST_DIGITS or not 0 <= scale <= _LARGEST_POWER:
+        return None
+    column = column.cast(pa.decimal128(precision, scale))
+    words = np.frombuffer(column.buffers()[1] or b"", np.int64).reshape(-1, 2)
+    low, high = words[column.offset : column.offset + len(column)].T
+    missing = np.asarray(column.is_null()) if column.null_count else np.zeros(len(column), bool)
+    if not (missing | ((high == low >> 63) & (np.abs(low) <= 2**53))).all():
+        return None
+    return pa.array(low / 10.0**scale, mask=missing)
 
 
 def as_floats(column: pa.Array) -> Floats:

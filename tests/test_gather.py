@@ -378,10 +378,10 @@ def test_scores_of_any_type_with_nulls(
             assert found.dropped() == expected.dropped()
 
 
-@pytest.mark.parametrize("digits", ["exact", "many"])
-def test_decimal_scores_are_the_nearest_doubles(digits: str) -> None:
+@pytest.mark.parametrize("precision", [7, 18, 30, 76])
+def test_decimal_scores_are_the_nearest_doubles(precision: int) -> None:
     cents = np.random.default_rng(1).integers(-99_999, 99_999, 2_000)
-    dtype = pa.decimal128(7 if digits == "exact" else 30, 2)
+    dtype = pa.decimal256(precision, 2) if precision > 38 else pa.decimal128(precision, 2)
     y = pa.array([None if k % 7 == 0 else decimal.Decimal(int(c)).scaleb(-2) for k, c in enumerate(cents)], dtype)
     table = pa.table({"y": y, "id": np.arange(2_000)})
     for first in (0, 3):
@@ -389,8 +389,14 @@ def test_decimal_scores_are_the_nearest_doubles(digits: str) -> None:
         kept = [k for k in range(first, 2_000) if k % 7]
         expected = np.array([float(f"{cents[k] / 100:.2f}") for k in kept])
         assert found.labels["id"].to_pylist() == kept
-        assert np.abs(found.mean - expected).max() <= (0.0 if digits == "exact" else 1e-12)
+        assert np.abs(found.mean - expected).max() <= (0.0 if precision <= 38 else 1e-12)
         assert (found.ss == 0.0).all()
+
+
+def test_decimals_beyond_doubles_are_the_nearest_that_arrow_gives() -> None:
+    y = pa.array([decimal.Decimal("9007199254740993.25"), decimal.Decimal("-1e20"), None], pa.decimal128(30, 2))
+    found = fastml.group_stats(pa.table({"y": y, "id": [1, 2, 3]}), "y", "id").groups()
+    assert found.mean.tolist() == pytest.approx([9007199254740993.25, -1e20], rel=1e-15)
 
 
 def test_rows_of_a_school_that_is_nan_may_have_any_school_weight() -> None:
