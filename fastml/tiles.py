@@ -9,10 +9,6 @@ import pyarrow as pa
 
 __all__ = ["Stretch", "Tiles"]
 
-# The first tiles are short, so that few rows are work for several threads; the others are longer, since each tile costs
-# what its groups do.
-_SHORT_TILES, _LONGER = 4, 2
-
 _ROUNDS = 1.5  # that the rows left of a batch are cut for: the last ones are short
 
 
@@ -24,25 +20,21 @@ class Stretch:
     ----------
     first_row : int
         Number of its first row in the data.
-    tile_rows : int
-        Rows of each tile in it; the last one of the stream may have fewer.
     pieces : list of pyarrow.RecordBatch
         In as many as it takes from batches; empty where the stream has ended.
     """
 
     first_row: int
-    tile_rows: int
     pieces: list[pa.RecordBatch]
 
 
 class Tiles:
-    """Tiles whose lengths are fixed, counted from the start of the stream, so that nothing depends on its batches.
+    """Tiles of a fixed number of rows, counted from the start of the stream, so that nothing depends on its batches.
 
     Parameters
     ----------
     batches : iterator of pyarrow.RecordBatch
     tile_rows : int
-        Rows of the first four tiles; the others have twice as many.
     """
 
     def __init__(self, batches: Iterator[pa.RecordBatch], tile_rows: int) -> None:
@@ -54,25 +46,20 @@ class Tiles:
         self._length = 1
 
     def take(self, most: int = 1, threads: int = 1) -> Stretch:
-        """Take a tile, or several that have the rows of `most` short ones at most, where the batch has many more.
+        """Take a tile, or up to `most` where the batch has many more.
 
         Stretches are as long as those that other threads take at the same time, so that none waits long for its turn,
         and shorter the fewer rows of the batch are left.
         """
-        short_left = _SHORT_TILES - self._rows_taken // self._tile_rows
-        tile_rows, most = (
-            (self._tile_rows, min(most, short_left)) if short_left > 0 else (_LONGER * self._tile_rows, most // _LONGER)
-        )
-        stretch = Stretch(self._rows_taken, tile_rows, [])
-        room = tile_rows
+        stretch = Stretch(self._rows_taken, [])
+        room = self._tile_rows
         while room and self._next_batch():
             if not stretch.pieces:
                 if not self._round:
                     self._round = threads
-                    self._length = round(self._left // tile_rows / (_ROUNDS * threads))
+                    self._length = max(1, round(self._left // self._tile_rows / (_ROUNDS * threads)))
                 self._round -= 1
-                # Several tiles lie in one piece; a single one may end in the next batch.
-                room *= max(1, min(most, self._length, self._left // tile_rows))
+                room *= min(most, self._length)
             assert self._batch is not None
             piece = self._batch.slice(self._batch.num_rows - self._left, room)
             stretch.pieces.append(piece)

@@ -223,7 +223,7 @@ def test_less_memory_than_the_file_has_bytes(students: Path, tmp_path: Path) -> 
     with pq.ParquetWriter(path, part.schema, compression="none", use_dictionary=False) as writer:
         for _ in range(n):
             writer.write_table(part)
-    # A few row groups and tiles of two million rows are alive at a time, whatever the file's size.
+    # A few row groups and tiles of a million rows are alive at a time, whatever the file's size.
     room = 320 << 20
     assert room < path.stat().st_size or not COMPILED
     out = run(
