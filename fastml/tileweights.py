@@ -36,7 +36,7 @@ def row_weights(rows: pa.RecordBatch, roles: Roles) -> Floats:
     by_row = as_floats(rows.column(roles.weights)) if roles.weights else np.ones(rows.num_rows)
     if roles.group_weights:
         of_group = as_floats(rows.column(roles.group_weights))
-        if np.isnan(of_group.sum()):
+        if np.isnan(of_group.min()):
             by_row = np.where(np.isnan(of_group), np.nan, by_row)
     return by_row
 
