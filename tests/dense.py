@@ -11,27 +11,35 @@ DIGITS = 40
 
 
 def deviance(y: Sequence[float], group: Sequence[object], tau00: mp.mpf, sigma2: mp.mpf, restricted: bool) -> mp.mpf:
-    """-2 log likelihood at its best gamma00, by Cholesky of V = sigma2 I + tau00 Z Z'."""
+    """-2 log likelihood at its best gamma00."""
+    apart, quadratic = _deviance(y, group, tau00, sigma2, restricted)
+    return apart + quadratic
+
+
+def _deviance(
+    y: Sequence[float], group: Sequence[object], tau00: mp.mpf, sigma2: mp.mpf, restricted: bool
+) -> tuple[mp.mpf, mp.mpf]:
+    """-2 log likelihood but for the quadratic form, and that, by Cholesky of V = sigma2 I + tau00 Z Z'."""
     size = len(y)
     v = mp.matrix(size, size)
     for i in range(size):
         for j in range(size):
             v[i, j] = (tau00 if group[i] == group[j] else 0) + (sigma2 if i == j else 0)
-    factor = mp.cholesky(v)
-    log_det = 2 * sum(mp.log(factor[i, i]) for i in range(size))
+    factor = mp.cholesky(v).tolist()
+    log_det = 2 * sum(mp.log(factor[i][i]) for i in range(size))
     # L z = b turns the fit into ordinary least squares.
     ones, scores = (_solve_lower(factor, b) for b in ([mp.mpf(1)] * size, [mp.mpf(x) for x in y]))
-    information = sum(a * a for a in ones)
-    gamma = sum(a * b for a, b in zip(ones, scores, strict=True)) / information
-    residual = sum((b - gamma * a) ** 2 for a, b in zip(ones, scores, strict=True))
+    information = mp.fdot(ones, ones)
+    gamma = mp.fdot(ones, scores) / information
+    residual = mp.fsum((b - gamma * a) ** 2 for a, b in zip(ones, scores, strict=True))
     constant = (size - 1 if restricted else size) * mp.log(2 * mp.pi)
-    return constant + log_det + residual + (mp.log(information) if restricted else 0)
+    return constant + log_det + (mp.log(information) if restricted else 0), residual
 
 
-def _solve_lower(factor: mp.matrix, b: list[mp.mpf]) -> list[mp.mpf]:
+def _solve_lower(factor: list[list[mp.mpf]], b: list[mp.mpf]) -> list[mp.mpf]:
     x: list[mp.mpf] = []
     for i in range(len(b)):
-        x.append((b[i] - sum(factor[i, k] * x[k] for k in range(i))) / factor[i, i])
+        x.append((b[i] - mp.fdot(factor[i][:i], x)) / factor[i][i])
     return x
 
 
@@ -40,13 +48,11 @@ def fit(y: Sequence[float], group: Sequence[object], restricted: bool) -> tuple[
     with mp.workdps(DIGITS):
 
         def at(theta: mp.mpf) -> tuple[mp.mpf, mp.mpf]:
-            unit = deviance(y, group, theta, mp.mpf(1), restricted)
+            # deviance(theta s, s) = apart + quadratic/s + free log s, of V at s = 1.
+            apart, quadratic = _deviance(y, group, theta, mp.mpf(1), restricted)
             free = len(y) - (1 if restricted else 0)
-            # deviance(theta s, s) = unit - quadratic + quadratic/s + free log s; the quadratic form from two points.
-            two = deviance(y, group, 2 * theta, mp.mpf(2), restricted)
-            quadratic = 2 * (unit - two + free * mp.log(2))
             sigma2 = quadratic / free
-            return unit - quadratic + free + free * mp.log(sigma2), sigma2
+            return apart + free + free * mp.log(sigma2), sigma2
 
         grid = [mp.mpf(0)] + [mp.mpf(10) ** (mp.mpf(k) / 4) for k in range(-16, 17)]
         values = [at(theta)[0] for theta in grid]

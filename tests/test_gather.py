@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import naive
+import numba
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -25,7 +26,7 @@ THREADS = [1, 2, 3, 8]
 N_ROWS = fewer(1500, times=3, at_least=500)
 
 
-@pytest.fixture(autouse=True, params=[64, fewer(1000, times=5, at_least=200)])
+@pytest.fixture(autouse=True, params=[200] if numba.config.DISABLE_JIT else [64, 1000])  # interpreted tests are slow
 def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(gather, "TILE_ROWS", request.param)
     return int(request.param)

@@ -75,6 +75,9 @@ def _spark() -> Any:
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", False)
         .config("spark.sql.shuffle.partitions", 2)
+        .config("spark.sql.codegen.wholeStage", False)  # small queries: compilers would take most of the time
+        .config("spark.sql.adaptive.enabled", False)
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .getOrCreate()
