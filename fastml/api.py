@@ -107,8 +107,7 @@ def fit(
     weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
     check_weights(weights, group_weights)
     reading = Reading(filter, threads, csv_options, progress)
-    stats = _statistics(data, outcome, group, weights, group_weights, reading)
-    weighting.check_used(stats)
+    stats = _statistics(data, outcome, group, weights, group_weights, reading, weighting)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
     return fit_stats(stats, name, method, df, weighting)
 
@@ -175,8 +174,7 @@ def fit_by(
     weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
     check_weights(weights, group_weights)
     reading = Reading(filter, threads, csv_options, progress)
-    stats = _split_statistics(data, outcome, group, by, weights, group_weights, reading)
-    weighting.check_used(stats)
+    stats = _split_statistics(data, outcome, group, by, weights, group_weights, reading, weighting)
     outcomes = _names(outcome) or list(stats.outcomes)
     return fit_cells(stats, outcomes, method, df, weighting)
 
@@ -238,9 +236,10 @@ def _statistics(
     data: Any,
     outcome: str | None,
     group: Names | None,
-    weights: str | None = None,
-    group_weights: str | None = None,
-    reading: Reading | None = None,
+    weights: str | None,
+    group_weights: str | None,
+    reading: Reading,
+    weighting: Weighting,
 ) -> GroupStats:
     """Statistics of the call: as given, read from their files, or gathered from rows."""
     held = saved_statistics(data, reading)
@@ -254,6 +253,7 @@ def _statistics(
                 f"the statistics are split by {', '.join(held.by)}; gather them without by= to fit them as one"
             )
         _check_held(held, group, weights, group_weights)
+        weighting.check_used(held.weights, held.group_weights)
         return held
     if isinstance(outcome, str) and group is None:
         match = _FORMULA.fullmatch(outcome)
@@ -265,12 +265,13 @@ def _statistics(
         raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
     if not isinstance(outcome, str):
         raise ArgumentError("outcome", outcome, ["one column's name"])
+    weighting.check_used(weights, group_weights)
     return statistics(data, Roles([outcome], _names(group), (), weights, group_weights), reading)
 
 
 def _split_statistics(
     data: Any, outcome: Names | None, group: Names | None, by: Names | None,
-    weights: str | None, group_weights: str | None, reading: Reading | None = None,
+    weights: str | None, group_weights: str | None, reading: Reading, weighting: Weighting,
 ) -> GroupStats:  # fmt: skip
     """Statistics of the call of `fit_by`."""
     held = saved_statistics(data, reading)
@@ -283,10 +284,13 @@ def _split_statistics(
             if name not in held.outcomes:
                 raise ArgumentError("outcome", name, held.outcomes, "the statistics hold no other")
         _check_held(held, group, weights, group_weights)
+        weighting.check_used(held.weights, held.group_weights)
         return held
     if outcome is None or group is None or not _names(by):
         raise FastmlError("name outcome, group and by: fit_by(data, 'score', 'school', by='country')")
-    check_by(_names(by))  # before all rows are read
+    # Before all rows are read.
+    check_by(_names(by))
+    weighting.check_used(weights, group_weights)
     return statistics(data, Roles(_names(outcome), _names(group), _names(by), weights, group_weights), reading)
 
 

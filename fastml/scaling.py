@@ -35,18 +35,19 @@ class Weighting:
     scaling: str = "size"
     vcov: str = "joint"
 
-    def check_used(self, stats: GroupStats) -> None:
-        """Refuse a choice about weights where statistics have none: who made it believes the fit to be weighted.
+    def check_used(self, weights: str | None, group_weights: str | None) -> None:
+        """Refuse a choice about weights where there are none: who made it believes the fit to be weighted.
 
         Parameters
         ----------
-        stats : GroupStats
+        weights, group_weights : str or None
+            Columns of the statistics, or of the rows that are to be read.
 
         Raises
         ------
         FastmlError
         """
-        if stats.weights or stats.group_weights:
+        if weights or group_weights:
             return
         for name, chosen, default in (
             ("weights_are", self.weights_are, Weighting.weights_are),

@@ -7,6 +7,8 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import naive_survey
@@ -346,6 +348,17 @@ def test_a_choice_about_weights_needs_weights(rows: dict[str, np.ndarray], optio
         with pytest.raises(fastml.FastmlError, match=message):
             call()
     fastml.fit(rows, "score", "school", group_weights="v", **options)
+
+
+def test_a_choice_about_weights_is_refused_before_rows_are_read(rows: dict[str, np.ndarray]) -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        raise AssertionError("a batch was read")
+        yield
+
+    schema = pa.table(rows).schema
+    for fit in (fastml.fit, partial(fastml.fit_by, by="v")):
+        with pytest.raises(fastml.FastmlError, match="this one has no weights"):
+            fit(pa.RecordBatchReader.from_batches(schema, batches()), "score", "school", vcov="block")
 
 
 def test_scalings_need_weights(rows: dict[str, np.ndarray]) -> None:
