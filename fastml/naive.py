@@ -86,17 +86,19 @@ def naive_answers(
     n_obs, n_groups = int(groups.n.sum()), len(groups.n)
     size = groups.n.astype(np.float64) if size is None else size
     v = np.ones(n_groups) if group_weight is None else group_weight
-    total = v * size
+    group_share = v / v.sum()
+    student_share = v * size / (v @ size)
     deviation = (groups.mean - vc.gamma00) + groups.residual
-    of_students = float(total @ deviation / total.sum())
-    of_groups = float(v @ deviation / v.sum())
-    total_ss = float(v @ groups.ss + total @ (deviation - of_students) ** 2) * (n_obs / total.sum())
+    of_students = float(student_share @ deviation)
+    of_groups = float(group_share @ deviation)
+    # Shares first: weights may be so large that their sums of squares are no doubles.
+    total_ss = n_obs * float((v / (v @ size)) @ groups.ss + student_share @ (deviation - of_students) ** 2)
     tau_sd = math.sqrt(vc.tau00)
     half = NormalDist().inv_cdf(0.975) * tau_sd
     return Naive(
         mean_of_students=vc.gamma00 + of_students,
         mean_of_groups=vc.gamma00 + of_groups,
-        variance_of_means=float(v @ (deviation - of_groups) ** 2 / v.mean()) / (n_groups - 1),
+        variance_of_means=n_groups / (n_groups - 1) * float(group_share @ (deviation - of_groups) ** 2),
         error_variance=vc.sigma2 * n_groups / n_obs,
         error_variance_of_mean=vc.sigma2 / size,
         se_of_mean=np.sqrt(vc.sigma2 / size),

@@ -47,7 +47,7 @@ class Weighting:
         ------
         FastmlError
         """
-        if weights or group_weights:
+        if weights is not None or group_weights is not None:
             return
         for name, chosen, default in (
             ("weights_are", self.weights_are, Weighting.weights_are),

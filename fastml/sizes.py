@@ -215,10 +215,13 @@ def check_part(tables: SizeTables, part: int) -> None:
         bool(tables.same_mean[part]),
         float(tables.largest[part]),
         float(tables.spread[part]),
+        unit,
     )
 
 
-def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool, largest: float, spread: float) -> None:
+def check_groups(
+    n_groups: int, n_obs: int, ssw: float, same_mean: bool, largest: float, spread: float, unit: float
+) -> None:
     """Refuse groups whose likelihood has no maximum, or can't be computed in doubles.
 
     Parameters
@@ -232,6 +235,8 @@ def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool, largest
         Largest absolute mean, score points.
     spread : float
         Largest deviation of a mean from the others, in within-group standard deviations, to a factor of 2.
+    unit : float
+        What that is in, score points.
 
     Raises
     ------
@@ -246,7 +251,8 @@ def check_groups(n_groups: int, n_obs: int, ssw: float, same_mean: bool, largest
             f"every one of the {n_groups:,} groups has a single observation, so the variance within groups can't be "
             "told from the variance between them; is the group column an id of students?"
         )
-    if not (math.isfinite(ssw) and largest < LARGEST_MEAN):
+    ssb = n_obs * (spread * unit) * (spread * unit)  # no less than the sum of squares between groups
+    if math.isinf(ssb) or not (math.isfinite(ssw) and largest < LARGEST_MEAN):
         raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
     if ssw < SMALLEST_SS and 0.0 < largest < SMALLEST_MEAN:
         raise ModelError(

@@ -68,8 +68,8 @@ class WeightedFit:
 
 def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
     """Origin of the means, unit (a power of two) and the pooled weighted sum of squares; checks the groups."""
-    ssw = float(groups.count @ groups.ss) if len(groups.n) else 0.0
     with np.errstate(over="ignore"):
+        ssw = float(groups.count @ groups.ss) if len(groups.n) else 0.0
         origin = float(np.mean(groups.mean)) if len(groups.n) else 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         deviation = (groups.mean - origin) + groups.residual
@@ -77,7 +77,7 @@ def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
     unit = math.ldexp(1.0, math.frexp(ssw / dof)[1] // 2) if dof > 0.0 else 1.0
     largest, spread = (float(np.max(np.abs(x), initial=0.0)) for x in (groups.mean, deviation))
     same_mean = not np.any(deviation != deviation[:1])
-    check_groups(len(groups.n), int(groups.n.sum()), ssw, same_mean, largest, spread / unit)
+    check_groups(len(groups.n), int(groups.n.sum()), ssw, same_mean, largest, spread / unit, unit)
     return origin, unit, ssw
 
 
@@ -156,17 +156,17 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
     _, unit, _ = _unit(groups)
     # Units where sigma2 is 1: no power of the scores' unit over- or underflows.
     scale = unit * math.sqrt(vc.sigma2 / unit**2)
-    e = ((groups.mean - vc.gamma00) + groups.residual) / scale
+    e = ((groups.mean - vc.gamma00) + (groups.residual - vc.gamma00_residual)) / scale
     s = groups.ss / vc.sigma2
     a, v, tau = groups.size, groups.count, vc.theta
     w = a / (1.0 + a * tau)  # A/V
-    r = 1.0 / (1.0 + a * tau)  # 1/V
+    r = 1.0 / (1.0 + a * tau)  # 1/V, which is 1 - tau w
     q = w * e
-    scores = np.stack([q, 0.5 * (q * q - w), 0.5 * (s + r * q * e - (a - 1.0) - r)])
+    scores = np.stack([q, 0.5 * (q * q - w), 0.5 * (s + r * q * e - (a - tau * w))])
     second = np.empty((3, 3))
     second[0] = -(v @ w), -(v @ (w * q)), -(v @ (r * q))
     second[1, 1:] = v @ (0.5 * w * w - w * q * q), v @ (0.5 * w * r - r * q * q)
-    second[2, 2] = v @ (0.5 * (a - 1.0 + r * r) - s - r * r * q * e)
+    second[2, 2] = v @ (0.5 * (a - tau * w * (1.0 + r)) - s - r * r * q * e)
     second[1:, 0] = second[0, 1:]
     second[2, 1] = second[1, 2]
     free = [0, 2] if vc.singular else [0, 1, 2]

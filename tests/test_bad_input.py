@@ -233,6 +233,7 @@ VALUES = [
     ("one large value, the same everywhere", lambda: of([1e308] * 4), too_large),
     ("large values, constant inside", lambda: of(halves(1e308, -1e308)), too_large),
     ("means whose sum overflows", lambda: of([1.7e308] * 4 + [1, 2], [1, 1, 2, 2, 3, 3]), too_large),
+    ("means whose squares overflow", lambda: of([k * 1e155 * (1 + i) for k in (1, -1, 3) for i in (0, 1e-9)], [1, 1, 2, 2, 3, 3]), too_large),
     ("1e-140", lambda: of([1e-140, 2e-140, 4e-140, 8e-140]), Figures(4, 2, 3.75e-140, 8e-280, 4.25e-280)),
     ("1e-160", lambda: of([1e-160, 2e-160, 4e-160, 8e-160]), too_small),
     ("1e-300", lambda: of([1e-300, 2e-300, 4e-300, 8e-300]), too_small),

@@ -94,7 +94,7 @@ def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: fl
     assert minima(near, room=1)[0] == found[0]
 
 
-FINE = {"n_groups": 3, "n_obs": 9, "ssw": 6.0, "same_mean": False, "largest": 5.0, "spread": 2.0}
+FINE = {"n_groups": 3, "n_obs": 9, "ssw": 6.0, "same_mean": False, "largest": 5.0, "spread": 2.0, "unit": 1.0}
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -103,6 +103,7 @@ FINE = {"n_groups": 3, "n_obs": 9, "ssw": 6.0, "same_mean": False, "largest": 5.
     ({"n_obs": 3}, "every one of the 3 groups has a single observation"),
     ({"ssw": np.inf}, "too large for double precision"),
     ({"largest": 1e300}, "too large for double precision"),
+    ({"spread": 1e20, "unit": 1e134}, "too large for double precision"),
     ({"ssw": 1e-310, "largest": 1e-150}, r"too small to square .*means up to 1e-150"),
     ({"ssw": 1e-310}, r"too small to square .*sum of squares within groups 1e-310"),
     ({"ssw": 0.0, "same_mean": True}, "the same value in every row"),

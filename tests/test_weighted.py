@@ -366,6 +366,38 @@ def test_scalings_need_weights(rows: dict[str, np.ndarray]) -> None:
         fastml.fit(rows, "score", "school").scalings()
 
 
+@pytest.mark.parametrize("vcov", ["joint", "block"])
+def test_robust_errors_are_those_of_scores_without_a_large_part_in_common(vcov: str) -> None:
+    rng = np.random.default_rng(1)
+    school = np.repeat(np.arange(12), 8)
+    y = np.round((rng.standard_normal(12)[school] * 0.6 + rng.standard_normal(96)) * 1024) / 1024
+    v = np.round(rng.uniform(1, 5, 12) * 64)[school] / 64
+    data = {"school": school, "t": v * np.round(rng.uniform(0.5, 2, 96) * 64) / 64, "v": v}
+    found = []
+    for offset in (0.0, 500.0, 2.0**30, 2.0**42):
+        assert np.all((y + offset) - offset == y)
+        fit = fastml.fit({**data, "y": y + offset}, "y", "school", weights="t", group_weights="v", vcov=vcov)
+        found.append((fit.se_gamma00, fit.se_tau00, fit.se_sigma2, fit.se_icc))
+    for errors in found[1:]:
+        assert errors == pytest.approx(found[0], rel=1e-13)
+
+
+def test_tiny_conditional_weights_cost_no_digits_of_robust_errors() -> None:
+    rng = np.random.default_rng(3)
+    school = np.repeat(np.arange(10), 6)
+    y, a = rng.standard_normal(60), np.exp(rng.normal(size=60) * 0.5)
+    data = {"y": y, "school": school, "v": np.exp(rng.normal(size=10))[school]}
+    fits = [
+        fastml.fit(
+            {**data, "a": a * 2.0**power}, "y", "school", weights="a", group_weights="v",
+            weights_are="conditional", weight_scaling="none",
+        )
+        for power in (0, -40, -67)
+    ]  # fmt: skip
+    assert all(fit.singular for fit in fits)  # where the error of sigma2 doesn't depend on the unit of the weights
+    assert [fit.se_sigma2 for fit in fits] == pytest.approx([fits[0].se_sigma2] * 3, rel=1e-13)
+
+
 def test_a_huge_unit_of_the_scores_changes_no_digit(rows: dict[str, np.ndarray]) -> None:
     stats = fastml.group_stats(rows, "score", "school", weights="t", group_weights="v")
     far = fastml.group_stats(
