@@ -208,6 +208,13 @@ class TileKeys:
         code = record if self.starts is None or self.codes is None else int(self.codes[record])
         return ", ".join(str(labels[0].as_py()) for labels in self.table.take(np.array([code])))
 
+    def nameless(self) -> npt.NDArray[np.bool_]:
+        """Return which labels lack a part, shape (K,): their rows are dropped, and may be of several groups."""
+        missing = np.zeros(len(self.table), bool)
+        for labels in self.table.take():
+            missing |= np.asarray(labels.is_null(nan_is_null=True))
+        return missing
+
     @property
     def is_fresh(self) -> bool:
         """Whether no code in the whole was asked for yet."""

@@ -103,11 +103,8 @@ def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place)
     bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
     if bad >= 0:
         _refuse("group_weights", name, values[bad], place(bad))
-    nameless = np.zeros(len(keys.table), bool)
-    for labels in keys.table.take():
-        nameless |= np.asarray(labels.is_null(nan_is_null=True))
+    nameless = keys.nameless()
     if nameless.any():
-        # Rows without a label are dropped, and may come from several groups.
         values = np.where(nameless[keys.by_row()], np.nan, values)
     known = np.full(keys.n_records, np.nan)
     if keys.starts is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -242,6 +244,27 @@ class TestKinds:
         stats = fastml.group_stats(path, "id", "y", csv_options={"types": {"y": "string"}})
         assert stats.keys["y"].type == pa.string()
 
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    @pytest.mark.parametrize("names", ["y,text,id", "id,text,y", "text,id,y", "y,id,text"])
+    def test_csv_samples_end_and_begin_where_records_do(
+        self, names: str, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fastml.sources.delimited.START", 2000)
+        monkeypatch.setattr("fastml.sources.delimited.SAMPLE", 500)
+        texts = ["first line\nsecond, longer line of it", 'a ""word"" of it,\n7,8,9\n', "plain", "\n\n", "1,2,3\n4,5,6"]
+        truth = None
+        for shift in range(0, 40, 3):  # the samples begin and end elsewhere
+            lines = []
+            for i in range(700):
+                values = {"id": str(i // 20), "y": str(i % 7), "text": f'"{texts[i % 5 if i % 3 else 0]}"'}
+                lines.append(",".join(values[name] for name in names.split(",")))
+            text = names.replace("text", "text" + "x" * shift) + "\n" + "\n".join(lines) + "\n"
+            (tmp_path / "t.csv").write_text(text, encoding, newline="")
+            found = fastml.group_stats(tmp_path / "t.csv", "y", "id", csv_options={"encoding": encoding})
+            assert found.keys["id"].type == pa.int64()
+            truth = truth or found
+            same(found, truth)
+
     @pytest.mark.parametrize(("ids", "dtype"), [
         (["10000000000000000001", "10000000000000000002", "5"], pa.uint64()),
         (["100000000000000000000001", "100000000000000000000002", "5"], pa.string()),
@@ -413,6 +436,28 @@ class TestMany:
         with pytest.raises(FastmlError, match=r"column 'y' is not in file .*b\.parquet"):
             fastml.group_stats(tmp_path, "y", "id")
 
+    def test_decimals_of_several_widths_keep_their_digits(self, tmp_path: Path) -> None:
+        a, b = tmp_path / "a.parquet", tmp_path / "b.parquet"
+        ids = [Decimal(10**17 + i) for i in (1, 1, 2, 2, 3, 3)]
+        y = [Decimal(i).scaleb(-3) for i in (1001, 2002, 5005, 7007, 9009, 12012)]
+        types = pa.decimal128(18, 0), pa.decimal128(20, 2), pa.decimal256(50, 1)
+        whole = fastml.group_stats(pa.table({"id": pa.array(ids), "y": pa.array(y)}), "y", "id")
+        for first in types:
+            for second in types:
+                pq.write_table(pa.table({"id": pa.array(ids[:3], first), "y": pa.array(y[:3], pa.decimal128(8, 3))}), a)
+                pq.write_table(
+                    pa.table({"id": pa.array(ids[3:], second), "y": pa.array(y[3:], pa.decimal128(9, 4))}), b
+                )
+                found = fastml.group_stats([a, b], "y", "id")
+                assert found.keys["id"].to_pylist() == ids[::2]
+                assert found.moments.tobytes() == whole.moments.tobytes()
+        pq.write_table(pa.table({"id": pa.array(ids[3:], pa.decimal256(76, 40)), "y": y[3:]}), b)
+        pq.write_table(pa.table({"id": pa.array(ids[:3], pa.decimal256(76, 3)), "y": y[:3]}), a)
+        with pytest.raises(
+            FastmlError, match=r"'id' has type decimal256\(76, 40\) in file .*b\.parquet and decimal256"
+        ):
+            fastml.group_stats([a, b], "y", "id")
+
     def test_parquet_dictionaries_that_differ_by_file(self, tmp_path: Path) -> None:
         for name, ids in (("a", ["x", "y"]), ("b", ["y", "z"])):
             column = pa.array(ids * 10).dictionary_encode()
@@ -489,11 +534,49 @@ class TestFilters:
         ("text", "place"),
         [("", "at its end"), ("cycle =", "at its end"), ("cycle ~ 3", "at '~ 3'"), ("cycle = 3)", "at '\\)'"),
          ("(cycle = 3", "at its end"), ("id in ()", "at '\\)'"), ("__import__('os')", "at \"\\('os'\\)\""), ("id = 3; drop", "at '; drop'"),
-         ("cycle", "at its end"), ("id is 3", "at '3'"), ("id = 'a", "at \"'a\"")],
+         ("cycle", "at its end"), ("d = DATE '2019-02-30'", "at \"'2019-02-30'\""), ("id is 3", "at '3'"), ("id = 'a", "at \"'a\"")],
     )  # fmt: skip
     def test_what_is_no_condition(self, text: str, place: str) -> None:
         with pytest.raises(FastmlError, match=place):
             as_expression(text)
+
+    @pytest.mark.parametrize(
+        "dtype", [pa.date32(), pa.date64(), pa.timestamp("us"), pa.timestamp("ns", "UTC")], ids=str
+    )
+    def test_dates(self, dtype: pa.DataType, tmp_path: Path) -> None:
+        days = pa.array([datetime.date(2019, 1, 1 + i % 20) for i in range(40)]).cast(pa.timestamp("ns"))
+        zone = getattr(dtype, "tz", None)
+        column = pc.assume_timezone(days, zone) if zone else days.cast(dtype)
+        table = pa.table({"d": column, "y": np.arange(40.0), "g": np.arange(40) % 4})
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=10)
+        noon = f"TIMESTAMP '2019-01-10 12:00:00{'+00:00' if zone else ''}'"
+        for data in (table, tmp_path / "t.parquet"):
+            for text, n in (
+                ("d >= DATE '2019-01-11'", 20), ("d between date '2019-01-02' and DATE '2019-01-03'", 4),
+                ("d not in (DATE '2019-01-02', DATE '2019-01-05')", 36), (f"d > {noon}", 20), (f"not d < {noon}", 20),
+            ):  # fmt: skip
+                assert fastml.group_stats(data, "y", "g", filter=text).counts[:, 0].sum() == n
+            with pytest.raises(
+                FastmlError, match=r"a date is compared with text; write DATE '2019-01-31' for a column"
+            ):
+                fastml.group_stats(data, "y", "g", filter="d >= '2019-01-11'")
+            if pa.types.is_timestamp(dtype):
+                other = "TIMESTAMP '2019-01-10 12:00:00" + ("'" if zone else "+00:00'")
+                with pytest.raises(
+                    FastmlError, match="a time with a zone is compared with one without; write TIMESTAMP"
+                ):
+                    fastml.group_stats(data, "y", "g", filter=f"d > {other}")
+
+    def test_a_column_may_be_named_date(self) -> None:
+        data = {"date": [1, 2, 2], "timestamp": ["a", "b", "b"], "y": [1.0, 2.0, 3.0], "g": [1, 1, 1]}
+        for text in ("date = 2", "timestamp in ('b')", "2 <= date and timestamp > 'a'", "date = date and date > 1"):
+            assert fastml.group_stats(data, "y", "g", filter=text).counts[:, 0].sum() == 2
+
+    def test_keys_that_arrow_can_not_filter_are_decoded(self) -> None:
+        views = pa.array([b"a", b"b", b"a"], pa.binary_view())
+        for key in (views, pc.run_end_encode(pa.array([1, 2, 1])), pc.run_end_encode(pa.array(["a", "b", "a"]))):
+            stats = fastml.group_stats(pa.table({"g": key, "y": [1.0, 2.0, 3.0]}), "y", "g", filter="y > 1")
+            assert stats.groups().n.tolist() == [1, 1]
 
     def test_what_cannot_be_computed(self, table: pa.Table) -> None:
         for text, message in (

@@ -72,3 +72,5 @@ def test_average_of_independent_parts() -> None:
     assert both.se == 2.5
     assert both.sampling_variance == 6.25
     assert math.isclose(both.df, 625.0 / (8.1 + 12.8))
+    without = pool(np.array([500.0, 501.0]), np.array([0.0, 0.0]), 10.0)  # no sampling variance: no degree of freedom
+    assert average([first, without]).df == without.df == 0.0

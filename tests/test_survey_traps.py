@@ -71,6 +71,18 @@ def test_a_school_weight_in_the_rows_that_varies_within_a_school() -> None:
         fastml.fit_survey(in_rows, "MATH", SMALL_PISA)
 
 
+@pytest.mark.parametrize("key", ["IDSCHOOL", "IDCNTRY"])
+@pytest.mark.parametrize("se", ["replicate", "sandwich"])
+def test_rows_without_a_school_may_have_any_school_weight(key: str, se: str) -> None:
+    data = {name: column.copy() for name, column in timss().items()}
+    chosen = [3, 17, 40]
+    assert len(set(data["WGTFAC1"][chosen])) == 3
+    rest = {name: np.delete(column, chosen) for name, column in data.items()}
+    data[key][chosen] = math.nan
+    row, kept = (only(fastml.fit_survey(some, "BSMMAT", "timss", se=se)) for some in (data, rest))
+    assert row == {**kept, "n_dropped": 3, "dropped_group": 3}
+
+
 def test_replicate_weights_matter_only_where_the_total_weight_is_above_zero() -> None:
     students, schools = pisa()
     students = {name: column.copy() for name, column in students.items()}
@@ -393,9 +405,20 @@ def test_one_plausible_value_alone_is_said_to_be_one() -> None:
     assert "name math for all" in row["notes"]
 
 
-def test_outcomes_may_share_columns() -> None:
-    both = fastml.fit_survey(timss(), ["BSMMAT", "BSMMAT03"], "timss").to_dict()
-    assert both[1]["tau00"] == only(fastml.fit_survey(timss(), "BSMMAT03", "timss"))["tau00"]
+@pytest.mark.parametrize("se", ["replicate", "sandwich"])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_outcomes_may_share_columns(turn: int, se: str) -> None:
+    """Rows that lack another plausible value are left out of the scores that need it, and of no others."""
+    data = timss()
+    data["BSMMAT05"] = np.where(np.arange(len(data["BSMMAT05"])) % 4 == 0, math.nan, data["BSMMAT05"])
+    outcomes = ["BSMMAT", "BSMMAT03"][::turn]
+    both = fastml.fit_survey(data, outcomes, "timss", se=se)
+    alone = [only(fastml.fit_survey(data, name, "timss", se=se)) for name in outcomes]
+    assert both.to_dict() == alone
+    assert {row["outcome"]: row["dropped_outcome"] > 0 for row in alone} == {"BSMMAT": True, "BSMMAT03": False}
+    data["BSMMAT03"][7] = math.inf
+    with pytest.raises(fastml.FastmlError, match=r"column 'BSMMAT03( \(of BSMMAT(03)?\))?' has inf"):
+        fastml.fit_survey(data, outcomes, "timss", se=se)
 
 
 def test_schools_that_the_school_data_lack_are_counted() -> None:
@@ -413,6 +436,22 @@ def test_a_school_file_of_another_kind_of_id() -> None:
     other = {"IDSCHOOL": np.array([1.0, 2.0]), "SCHWGT": np.array([3.0, 4.0])}
     with pytest.raises(fastml.FastmlError, match="none of the students' schools"):
         fastml.fit_survey(data, "BSMMAT", "timss", school_data=other)
+
+
+def test_school_files_with_ids_in_other_clothes() -> None:
+    students, schools = pisa()
+    truth = only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools))
+    place = students["CNTSCHID"].astype(int) - 1
+    for dress in (
+        lambda ids: pa.array([int(x).to_bytes(16) for x in ids], pa.binary(16)).cast(pa.uuid()),
+        lambda ids: pa.array([str(int(x) + 100) for x in ids], pa.string_view()),
+        lambda ids: pa.array([str(int(x) + 100) for x in ids]).dictionary_encode(),
+    ):
+        ids = dress(schools["CNTSCHID"])
+        plain = {"CNTSCHID": ids, "W_SCHGRNRABWT": schools["W_SCHGRNRABWT"]}
+        dressed = pa.table({**students, "CNTSCHID": dress(schools["CNTSCHID"][place])})
+        row = only(fastml.fit_survey(dressed, "MATH", SMALL_PISA, school_data=pa.table(plain)))
+        assert row == truth
 
 
 def test_classes_need_no_school_file() -> None:

@@ -363,7 +363,12 @@ def common_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if all(pa.types.is_integer(t) or pa.types.is_floating(t) for t in (a, b)):
         return pa.float64()
     if pa.types.is_decimal(a) and pa.types.is_decimal(b):
-        return pa.float64()
+        # Not doubles: ids may have more digits than those hold, and Arrow's cast to them doesn't tell.
+        scale = max(a.scale, b.scale)
+        precision = max(a.precision - a.scale, b.precision - b.scale) + scale
+        if precision > 76:
+            return None
+        return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
     if _is_text(a) and _is_text(b):
         return pa.large_string()
     return None

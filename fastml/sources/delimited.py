@@ -190,7 +190,7 @@ def _types(
     ask = [name for name in wanted if name not in told and names.count(name) == 1]
     seen: dict[str, set[pa.DataType]] = {name: set() for name in ask}
     words: dict[str, str] = {}
-    for i, sample in enumerate(_samples(location, options.encoding)) if ask else ():
+    for i, sample in enumerate(_samples(location, options.encoding, parse.delimiter)) if ask else ():
 
         def table_of(columns: list[str], types: dict[str, pa.DataType], i: int = i, sample: bytes = sample) -> pa.Table:
             return pacsv.read_csv(
@@ -205,7 +205,7 @@ def _types(
         except (pa.ArrowException, UnicodeError):
             if i == 0:
                 raise
-            continue  # a sample that began inside a quoted value
+            continue  # a sample that began inside a quoted value, though it didn't seem to
         for name in ask:
             dtype = table.schema.field(name).type
             if pa.types.is_binary(dtype):
@@ -248,8 +248,8 @@ def _long_type(texts: pa.ChunkedArray) -> pa.DataType:
     return pa.string() if any(abs(float(text)) >= 2.0**53 for text in whole) else pa.float64()
 
 
-def _samples(location: Location, encoding: str) -> Iterator[bytes]:
-    """Beginning of the file, then whole lines from evenly spread places, where a line's end is one byte."""
+def _samples(location: Location, encoding: str, delimiter: str) -> Iterator[bytes]:
+    """Beginning of the file, then whole records from evenly spread places, where a line's end is one byte."""
     size = location.size()
     with location.open() as source:
         stream = _uncompressed(location, source)
@@ -257,15 +257,42 @@ def _samples(location: Location, encoding: str) -> Iterator[bytes]:
         whole = len(start) < START
         if not whole and "\n".encode(encoding) != b"\n":  # UTF-16 and its kin
             text = codecs.getincrementaldecoder(encoding)().decode(start)
-            yield text[: text.rfind("\n") + 1].encode(encoding)
+            yield _whole_records(text.encode(), delimiter, at_start=True).decode().encode(encoding)
             return
-        yield start if whole else start[: start.rfind(b"\n") + 1]
+        yield start if whole else _whole_records(start, delimiter, at_start=True)
         if whole or stream is not source:
             return
         for i in range(1, SAMPLES + 1):
             source.seek(START + (size - START) * i // SAMPLES - (SAMPLE if i == SAMPLES else 0))
-            part = bytes(source.read(SAMPLE))
-            yield part[part.find(b"\n") + 1 : part.rfind(b"\n") + 1]
+            yield _whole_records(bytes(source.read(SAMPLE)), delimiter, at_start=False)
+
+
+def _whole_records(text: bytes, delimiter: str, *, at_start: bool) -> bytes:
+    """The records that a piece of a file holds whole: what stands between line breaks outside of quotes.
+
+    A piece from the midst of a file begins outside of quotes or inside of them. If its odd quotes open values, most
+    stand behind a delimiter or the end of a line, and the even ones before one; if they close values, the other way
+    round.
+    """
+    is_edge = np.zeros(256, bool)
+    is_edge[np.frombuffer(f"{delimiter}\r\n".encode(), np.uint8)] = True
+    padded = np.frombuffer(b"\n" + text + b"\n", np.uint8)
+    quotes = np.flatnonzero(padded == ord('"')) if b'"' in text else np.empty(0, np.int64)
+    inside = False
+    if not at_start:
+        opens, closes = is_edge[padded[quotes - 1]], is_edge[padded[quotes + 1]]
+        inside = closes[::2].sum() + opens[1::2].sum() > opens[::2].sum() + closes[1::2].sum()
+
+    def is_quoted(place: int) -> bool:
+        return bool((np.searchsorted(quotes, place + 1) + inside) % 2)
+
+    last = text.rfind(b"\n")
+    while last >= 0 and is_quoted(last):
+        last = text.rfind(b"\n", 0, last)
+    first = -1 if at_start else text.find(b"\n")
+    while 0 <= first < last and is_quoted(first):
+        first = text.find(b"\n", first + 1)
+    return text[first + 1 : last + 1]
 
 
 def _common(kinds: set[pa.DataType]) -> pa.DataType:

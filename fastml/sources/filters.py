@@ -4,12 +4,14 @@
                | value (= | == | != | <> | < | <= | > | >=) value
                | value [NOT] IN ( value, ... ) | value [NOT] BETWEEN value AND value | value IS [NOT] NULL
     value     := column | "column" | `column` | number | 'text' | TRUE | FALSE
+               | DATE '2019-01-31' | TIMESTAMP '2019-01-31 12:00:00'
 
 As in SQL a comparison with null is neither true nor false, and only rows for which the condition is true stay.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,7 @@ _COMPARISONS = {
 _MOST_COMPARISONS = 1_000
 # A list of so many values is looked up in a table; of fewer, Parquet's statistics can tell which rows it leaves out.
 _MANY_VALUES = 20
+_DATES = {"DATE": datetime.date.fromisoformat, "TIMESTAMP": datetime.datetime.fromisoformat}
 _KEYWORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "BETWEEN", "TRUE", "FALSE"}
 
 
@@ -193,7 +196,7 @@ class _Parser:
     def _value(self) -> pc.Expression:
         return _as_operand(self._operand())
 
-    def _operand(self) -> int | float | str | bool | pc.Expression:
+    def _operand(self) -> int | float | str | bool | datetime.date | pc.Expression:
         """Return the next value: a plain one, or a column."""
         import pyarrow.compute as pc
 
@@ -208,14 +211,26 @@ class _Parser:
         if kind == "quoted":
             return pc.field(value[1:-1].replace('""', '"') if value[0] == '"' else value[1:-1])
         if kind == "word":
-            return pc.field(value)
+            return self._date(value.upper()) or pc.field(value)
         if kind == "keyword" and value in ("TRUE", "FALSE"):
             return value == "TRUE"
         self._at -= 1
         raise self._error()
 
+    def _date(self, word: str) -> datetime.date | None:
+        """Return the date or time that a text after this word is; None where none follows, and it names a column."""
+        kind, text, at = self._tokens[self._at] if self._at < len(self._tokens) else ("", "", 0)
+        if word not in _DATES or kind != "text":
+            return None
+        try:
+            found = _DATES[word](text[1:-1])
+        except ValueError:
+            raise self._error(at) from None
+        self._at += 1
+        return found
 
-def _as_operand(value: int | float | str | bool | pc.Expression) -> pc.Expression:
+
+def _as_operand(value: int | float | str | bool | datetime.date | pc.Expression) -> pc.Expression:
     import pyarrow.compute as pc
 
     if isinstance(value, pc.Expression):
@@ -259,6 +274,12 @@ def _computable(column: pa.Array) -> pa.Array:
     """Column with null for NaN, which is missing everywhere in fastml, and of a type that Arrow can compare."""
     if pa.types.is_string_view(column.type):
         return column.cast(pa.large_string())
+    if pa.types.is_binary_view(column.type):
+        return column.cast(pa.large_binary())
+    if pa.types.is_run_end_encoded(column.type):
+        import pyarrow.compute as pc
+
+        return _computable(pc.run_end_decode(column))
     if not pa.types.is_floating(column.type) or pa.types.is_float16(column.type):
         return column
     import pyarrow.compute as pc
@@ -294,8 +315,20 @@ def apply_filter(batch: pa.RecordBatch, expression: pc.Expression, columns: list
         return list(scanner.to_table().to_batches())
     except pa.ArrowException as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
-        if unknown := re.match(r"No match for FieldRef\.Name\((.*)\) in ", reason):
-            reason = f"there is no column {unknown[1]!r}"
-        elif reason.startswith("Precision is not great enough"):
-            reason = "a column of decimals is compared with a whole number; write the number with a point, as 1.0"
-        raise FilterError(str(expression), None, reason) from None
+        raise FilterError(str(expression), None, _in_our_words(reason)) from None
+
+
+def _in_our_words(reason: str) -> str:
+    """What Arrow says of an expression that it can't compute, with a remedy where there is one."""
+    if unknown := re.match(r"No match for FieldRef\.Name\((.*)\) in ", reason):
+        return f"there is no column {unknown[1]!r}"
+    if reason.startswith("Precision is not great enough"):
+        return "a column of decimals is compared with a whole number; write the number with a point, as 1.0"
+    if re.search(r"input types \((date|time).*string|string, (date|time)", reason):
+        return "a date is compared with text; write DATE '2019-01-31' for a column of dates, '2019-01-31' for text"
+    if "timezone" in reason or re.search(r"tz=.*timestamp|timestamp.*tz=", reason):
+        return (
+            "a time with a zone is compared with one without; write TIMESTAMP '2019-01-31 12:00:00+00:00' for a column "
+            "with a zone, TIMESTAMP '2019-01-31 12:00:00' for one without"
+        )
+    return reason

@@ -138,7 +138,7 @@ def fit_survey(
     check_by(roles.by, COLUMNS)
     schools = read_school_weights(school_source, source, roles, choices.design) if with_file else None
     rows = open_rows(source, roles, choices.design.missing)
-    parts, dropped_by = _gather(rows, roles, schools, choices, threads)
+    parts, dropped_by = _gather(rows, replace(roles, outcomes=rows.outcomes), schools, choices, threads)
     if missing is None:
         check_codes(rows)
     if not parts:

@@ -19,6 +19,7 @@ from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles
 from fastml.survey.rows import CleanRows
 from fastml.survey.schoolfile import SchoolWeights
+from fastml.tilekeys import TileKeys
 
 __all__ = ["column_parts"]
 
@@ -93,12 +94,15 @@ class _ColumnGather:
         self._rows = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        codes = self._codes(batch)
+        keys = encode_rows([batch.column(name) for name in self.roles.keys])
+        codes = self._codes(keys)
         self._grow(len(self.table))
         weight = as_floats(batch.column(self.roles.weight))
         self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
         if self.roles.group_weight:
-            weight = self._note_school_weight(batch, codes, weight)
+            value = as_floats(batch.column(self.roles.group_weight_name))
+            self._note_school_weight(np.where(keys.nameless()[keys.by_row()], np.nan, value), codes)
+            weight = np.where(np.isnan(value), np.nan, weight)
         missing, zero = np.isnan(weight), weight == 0.0
         for i, chosen in enumerate((slice(None), missing, zero)):
             self.counts[:, i] += np.bincount(codes[chosen], minlength=len(self.counts))
@@ -115,9 +119,8 @@ class _ColumnGather:
                 self._accumulate(codes, values, totals, outcome, plain)
         self._rows += batch.num_rows
 
-    def _codes(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
+    def _codes(self, keys: TileKeys) -> npt.NDArray[np.int32]:
         """Code of each row's school in the table, which takes those in that have a row."""
-        keys = encode_rows([batch.column(name) for name in self.roles.keys])
         rows = keys.by_row()
         seen = np.flatnonzero(np.bincount(rows, minlength=len(keys.labels[0])))
         code = np.zeros(len(keys.labels[0]), np.int32)
@@ -143,9 +146,9 @@ class _ColumnGather:
             wrong[row] = True
             self._refuse(codes, wrong, self.totals[r], totals[r], "0 or more wherever the total weight is above 0")
 
-    def _note_school_weight(self, batch: pa.RecordBatch, codes: npt.NDArray[np.int32], weight: Floats) -> Floats:
+    def _note_school_weight(self, value: Floats, codes: npt.NDArray[np.int32]) -> None:
+        """Note the school weight of each row, NaN where it has none."""
         name = self.roles.group_weight_name
-        value = as_floats(batch.column(name))
         known = ~np.isnan(value)
         self._refuse(codes, known & ~((value > 0.0) & np.isfinite(value)), name, value, "above 0")
         old = self.v[codes]
@@ -158,7 +161,6 @@ class _ColumnGather:
                 f"group_weights column {name!r} varies within a group: {float(value[i])!r} and "
                 f"{float(self.v[codes[i]])!r} {self._place(codes, i)}; a group has one weight"
             )
-        return np.where(known, weight, np.nan)
 
     def _refuse(
         self, codes: npt.NDArray[np.int32], wrong: npt.NDArray[np.bool_], name: str, values: Floats, rule: str

@@ -127,7 +127,8 @@ def average(pooled: list[Pooled]) -> Pooled:
     c = len(pooled)
     total = np.array([p.se**2 for p in pooled])
     df = np.array([p.df for p in pooled])
-    squares = float(np.sum(total**2 / df))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a part may have no degree of freedom
+        squares = float(np.sum(total**2 / df))
     return Pooled(
         estimate=float(np.mean([p.estimate for p in pooled])),
         se=math.sqrt(total.sum()) / c,

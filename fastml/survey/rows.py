@@ -35,6 +35,9 @@ class CleanRows:
     batches : iterator of pyarrow.RecordBatch
         Keys, total weight, school weight (as `Roles.group_weight_name`), zone and half, plausible values as float64
         (a row lacking one of an outcome lacks all of them), replicates.
+    outcomes : dict of str to list of str
+        Outcome to the columns here of its plausible values. A column of several outcomes is there once for each: which
+        rows lack a value depends on the others of its outcome.
     recoded, partial : dict of str to int
         Values taken for missing codes, and rows with some but not all values, by outcome; counted while reading.
     largest : dict of str to float
@@ -43,6 +46,7 @@ class CleanRows:
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
+    outcomes: dict[str, list[str]]
     recoded: dict[str, int] = field(default_factory=dict)
     partial: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
@@ -83,11 +87,22 @@ def open_rows(data: Any, roles: Roles, missing: tuple[float, ...]) -> CleanRows:
         for name in names:
             check_numeric(role, source.schema.field(name))
     product = [roles.group_weight_name] if roles.group_weight else []
-    numbers = dict.fromkeys([*weights, *product, *roles.values])
+    taken = {*source.schema.names, *product}
+    outcomes = {name: _own_names(name, columns, taken) for name, columns in roles.outcomes.items()}
+    numbers = dict.fromkeys([*weights, *product, *(name for names in outcomes.values() for name in names)])
     schema = pa.schema([*map(source.schema.field, keys), *(pa.field(name, pa.float64()) for name in numbers)])
-    rows = CleanRows(schema, iter(()))
+    rows = CleanRows(schema, iter(()), outcomes)
     rows.batches = _clean(source, roles, np.array(sorted(missing)), rows)
     return rows
+
+
+def _own_names(outcome: str, columns: list[str], free: set[str]) -> list[str]:
+    """Names for the columns of an outcome: their own, which are `free` for the first outcome that has them."""
+    names = []
+    for column in columns:
+        names.append(column if column in free else f"{column} (of {outcome})")
+        free.discard(column)
+    return names
 
 
 def check_codes(rows: CleanRows) -> None:
@@ -113,7 +128,9 @@ def _clean(source: Source, roles: Roles, codes: Floats, rows: CleanRows) -> Iter
     for batch in source.batches:
         columns: dict[str, Any] = {name: batch.column(name) for name in rows.schema.names if name in batch.schema.names}
         for outcome, values in roles.outcomes.items():
-            _clean_outcome(outcome, values, columns, codes, rows)
+            scores = [as_floats(batch.column(name)) for name in values]
+            for name, score in zip(rows.outcomes[outcome], _clean_outcome(outcome, scores, codes, rows), strict=True):
+                columns[name] = as_arrow(score)
         if len(roles.group_weight) > 1:
             factors = [as_floats(batch.column(name)) for name in roles.group_weight]
             columns[roles.group_weight_name] = as_arrow(np.prod(factors, axis=0))
@@ -122,9 +139,8 @@ def _clean(source: Source, roles: Roles, codes: Floats, rows: CleanRows) -> Iter
         yield pa.RecordBatch.from_arrays(arrays, schema=rows.schema)
 
 
-def _clean_outcome(outcome: str, values: list[str], columns: dict[str, Any], codes: Floats, rows: CleanRows) -> None:
+def _clean_outcome(outcome: str, scores: list[Floats], codes: Floats, rows: CleanRows) -> list[Floats]:
     """Make missing codes missing, and a row that lacks one plausible value lack all."""
-    scores = [as_floats(columns[name]) for name in values]
     for k, score in enumerate(scores):
         if len(codes) and np.fmax.reduce(score, initial=-math.inf) >= codes[0]:
             is_code = np.isin(score, codes)
@@ -138,8 +154,7 @@ def _clean_outcome(outcome: str, values: list[str], columns: dict[str, Any], cod
     if (some != every).any():
         rows.partial[outcome] = rows.partial.get(outcome, 0) + int((some & ~every).sum())
         scores = [np.where(some, np.nan, score) for score in scores]
-    for name, score in zip(values, scores, strict=True):
-        columns[name] = as_arrow(score)
+    return scores
 
 
 def _largest_whole(score: Floats) -> float:

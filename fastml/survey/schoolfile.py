@@ -14,6 +14,7 @@ from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
 from fastml.sources import open_source
 from fastml.survey.roles import ColumnFinder, Roles, find_group_weight
+from fastml.tilekeys import plain_labels
 
 __all__ = ["SchoolWeights", "read_school_weights"]
 
@@ -101,7 +102,7 @@ def read_school_weights(school_data: Any, data: Any, roles: Roles, design: Desig
     name = " x ".join(weights)
     for batch in source.batches:
         product = np.prod([as_floats(batch.column(column)) for column in weights], axis=0)
-        labels = zip(*(batch.column(k).to_pylist() for k in keys), strict=True)
+        labels = zip(*(plain_labels(batch.column(k)).to_pylist() for k in keys), strict=True)
         for label, value in zip(labels, product.tolist(), strict=True):
             if value != value or None in label:
                 continue  # no school's weight, or the weight of none
