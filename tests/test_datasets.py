@@ -282,6 +282,11 @@ class TestKinds:
         # Text sorts otherwise, so that sums are rounded in another order.
         assert fastml.fit(stats).icc == pytest.approx(fastml.fit(told).icc, rel=1e-14)
 
+    def test_csv_names_in_quotes_may_hold_delimiters_and_line_breaks(self, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").write_text('"id, of a school,,";"score\nin maths";5" wide\n1;2;0\n1;4;0\n2;9;0\n2;5;0\n')
+        stats = fastml.group_stats(tmp_path / "t.csv", "score\nin maths", "id, of a school,,")
+        assert stats.groups().mean.tolist() == [3.0, 7.0]
+
     def test_utf_16_beyond_the_first_sample(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("fastml.sources.delimited.START", 3_001)
         monkeypatch.setattr("fastml.sources.delimited.SAMPLE", 501)

@@ -30,6 +30,8 @@ _NULLS = ["", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-n
           "NULL", "NaN", "n/a", "nan", "null"]  # fmt: skip
 
 _WHOLE = re.compile(r"[+-]?\d+")
+_QUOTED = re.compile(r'(?<![^,;\t|])"(?:[^"]|"")*"')  # where a value begins; a quote inside of one is a letter
+_HEAD = re.compile(rf"(?:{_QUOTED.pattern}|[^\r\n])*")
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
             except UnicodeError:
                 raise SourceError(_encoding_message(location, options)) from None
             except (pa.ArrowException, OSError) as error:
-                hint = "; csv_options={'types': {column: 'float64'}} sets a type" if "conversion" in str(error) else ""
+                hint = "; csv_options={'types': {column: 'string'}} says what an id is, 'float64' what a score is"
+                hint = hint if "conversion" in str(error) else ""
                 raise SourceError(f"{location.name} can't be read: {first_line(error)}{hint}") from None
 
         yield read_all
@@ -157,21 +160,22 @@ def _uncompressed(location: Location, source: Any) -> Any:
 
 
 def _decoded(location: Location, options: CsvOptions) -> str:
-    """Return the first line."""
+    """Return the first line; line breaks inside of quotes belong to it."""
     with location.open() as source:
         start = bytes(_uncompressed(location, source).read(1 << 20))
     # An encoding of several bytes a character may be cut inside one at the end.
     text = start.decode("utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding, "replace")
     if not text.strip():
         raise pa.ArrowInvalid("it is empty")
-    head = text.lstrip("\r\n").splitlines()[0]
+    found = _HEAD.match(text.lstrip("\r\n"))
+    head = found[0] if found else ""
     if "\ufffd" in head:
         raise UnicodeError
     return head + "\n"
 
 
 def _likely_delimiter(head: str) -> str:
-    return max(",;\t|", key=head.count)
+    return max(",;\t|", key=_QUOTED.sub("", head).count)
 
 
 def _types(
