@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import fewer
 from tables import two_scales
 
 import fastml
@@ -59,7 +60,7 @@ def minima(table: SizeTable, room: int = 8) -> np.ndarray:
 
 @pytest.mark.parametrize("side", ["above", "below"])
 @pytest.mark.parametrize("depth", [3e-4, 1e-3])
-@pytest.mark.parametrize("shift", [0.0, 0.08, 0.16])
+@pytest.mark.parametrize("shift", [0.08, 0.0, 0.16][: fewer(3, times=3, at_least=1)])
 def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: float, shift: float) -> None:
     """The score only just crosses zero twice: by bisection of the spread of the small groups, to where it touches."""
     table = two_scales(4).table

@@ -9,6 +9,7 @@ import naive
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import fewer
 
 from fastml.kernels import moments
 from fastml.kernels import weights as kernel
@@ -81,7 +82,7 @@ def check(found: tuple[Floats, Floats, Floats], codes: Codes, y: Floats, w: Floa
 @pytest.mark.parametrize("shape", ["clustered", "shuffled"])
 def test_weighted_rows_and_runs(shape: str, n_groups: int, holes: str, offset: int) -> None:
     rng = np.random.default_rng(offset + n_groups)
-    n = 900
+    n = fewer(900, times=4, at_least=225)
     codes = rng.integers(0, n_groups, n).astype(np.int32)  # of 151 groups the last has no row
     codes = np.sort(codes) if shape == "clustered" else codes
     y, w, keep = rng.normal(500.0, 80.0, n), rng.gamma(2.0, 1.5, n) + 0.01, np.ones(n, bool)
