@@ -81,6 +81,9 @@ def test_rows_without_a_school_may_have_any_school_weight(key: str, se: str) -> 
     data[key][chosen] = math.nan
     row, kept = (only(fastml.fit_survey(some, "BSMMAT", "timss", se=se)) for some in (data, rest))
     assert row == {**kept, "n_dropped": 3, "dropped_group": 3}
+    data["WGTFAC1"][17] = -1.0
+    with pytest.raises(fastml.FastmlError, match=r"'WGTFAC1 x WGTADJ1' has -2 in row 17 .*above 0"):
+        fastml.fit_survey(data, "BSMMAT", "timss", se=se)
 
 
 def test_replicate_weights_matter_only_where_the_total_weight_is_above_zero() -> None:

@@ -101,7 +101,7 @@ class _ColumnGather:
         self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
         if self.roles.group_weight:
             value = as_floats(batch.column(self.roles.group_weight_name))
-            self._note_school_weight(np.where(keys.nameless()[keys.by_row()], np.nan, value), codes)
+            self._note_school_weight(value, codes, ~keys.nameless()[keys.by_row()])
             weight = np.where(np.isnan(value), np.nan, weight)
         missing, zero = np.isnan(weight), weight == 0.0
         for i, chosen in enumerate((slice(None), missing, zero)):
@@ -146,11 +146,12 @@ class _ColumnGather:
             wrong[row] = True
             self._refuse(codes, wrong, self.totals[r], totals[r], "0 or more wherever the total weight is above 0")
 
-    def _note_school_weight(self, value: Floats, codes: npt.NDArray[np.int32]) -> None:
-        """Note the school weight of each row, NaN where it has none."""
+    def _note_school_weight(self, value: Floats, codes: npt.NDArray[np.int32], named: npt.NDArray[np.bool_]) -> None:
+        """Note the school weight of each row, NaN where it has none; rows without a school may have any."""
         name = self.roles.group_weight_name
         known = ~np.isnan(value)
         self._refuse(codes, known & ~((value > 0.0) & np.isfinite(value)), name, value, "above 0")
+        known &= named
         old = self.v[codes]
         new = known & np.isnan(old)
         self.v[codes[new]] = value[new]
