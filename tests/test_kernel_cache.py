@@ -17,23 +17,30 @@ from conftest import ROOT
 
 from fastml.kernels import _jit
 
-FIT = """
+LOADED = """
+loaded = {name: kernel.cached for name, kernel in _jit.KERNELS.items() if kernel.cached is not None}
+print(json.dumps([loaded, str(_jit.cache_folder()), gamma00]))
+"""
+
+FIT = (
+    """
 import json, sys, warnings
 import fastml
 from fastml.kernels import _jit
-fit = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0, 3.0], "id": [1, 1, 2, 2, 3]}, "y", "id")
-loaded = {name: kernel.cached for name, kernel in _jit.KERNELS.items() if kernel.cached is not None}
-print(json.dumps([loaded, str(_jit.cache_folder()), fit.gamma00]))
+gamma00 = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0, 3.0], "id": [1, 1, 2, 2, 3]}, "y", "id").gamma00
 """
+    + LOADED
+)
 
-ONE_KERNEL = """
+ONE_KERNEL = (
+    """
 import json
 import numpy as np
 from fastml.kernels import _jit, moments
-moments.fold(np.zeros((1, 4)), np.zeros(1, np.int32), np.zeros((1, 4)))
-loaded = {name: kernel.cached for name, kernel in _jit.KERNELS.items() if kernel.cached is not None}
-print(json.dumps([loaded, str(_jit.cache_folder()), None]))
+gamma00 = moments.fold(np.zeros((1, 4)), np.zeros(1, np.int32), np.zeros((1, 4)))
 """
+    + LOADED
+)
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="with JIT off nothing is compiled")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.arrays import as_numpy
@@ -28,6 +29,8 @@ BLOCK = 4 << 20
 # pyarrow's, and the "." of SAS and Stata.
 _NULLS = ["", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA",
           "NULL", "NaN", "n/a", "nan", "null"]  # fmt: skip
+
+_TYPES_HINT = "; csv_options={'types': {column: 'string'}} says what an id is, 'float64' what a score is"
 
 _WHOLE = re.compile(r"[+-]?\d+")
 _QUOTED = re.compile(r'(?<![^,;\t|])"(?:[^"]|"")*"')  # where a value begins; a quote inside of one is a letter
@@ -129,8 +132,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
             except UnicodeError:
                 raise SourceError(_encoding_message(location, options)) from None
             except (pa.ArrowException, OSError) as error:
-                hint = "; csv_options={'types': {column: 'string'}} says what an id is, 'float64' what a score is"
-                hint = hint if "conversion" in str(error) else ""
+                hint = _TYPES_HINT if "conversion" in str(error) else ""
                 raise SourceError(f"{location.name} can't be read: {first_line(error)}{hint}") from None
 
         yield read_all
@@ -167,8 +169,7 @@ def _decoded(location: Location, options: CsvOptions) -> str:
     text = start.decode("utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding, "replace")
     if not text.strip():
         raise pa.ArrowInvalid("it is empty")
-    found = _HEAD.match(text.lstrip("\r\n"))
-    head = found[0] if found else ""
+    head = next(_HEAD.finditer(text.lstrip("\r\n")))[0]
     if "\ufffd" in head:
         raise UnicodeError
     return head + "\n"
@@ -272,23 +273,12 @@ def _samples(location: Location, encoding: str, delimiter: str) -> Iterator[byte
 
 
 def _whole_records(text: bytes, delimiter: str, *, at_start: bool) -> bytes:
-    """The records that a piece of a file holds whole: what stands between line breaks outside of quotes.
-
-    A piece from the midst of a file begins outside of quotes or inside of them. If its odd quotes open values, most
-    stand behind a delimiter or the end of a line, and the even ones before one; if they close values, the other way
-    round.
-    """
-    is_edge = np.zeros(256, bool)
-    is_edge[np.frombuffer(f"{delimiter}\r\n".encode(), np.uint8)] = True
-    padded = np.frombuffer(b"\n" + text + b"\n", np.uint8)
-    quotes = np.flatnonzero(padded == ord('"')) if b'"' in text else np.empty(0, np.int64)
-    inside = False
-    if not at_start:
-        opens, closes = is_edge[padded[quotes - 1]], is_edge[padded[quotes + 1]]
-        inside = closes[::2].sum() + opens[1::2].sum() > opens[::2].sum() + closes[1::2].sum()
+    """The records that a piece of a file holds whole: what stands between line breaks outside of quotes."""
+    quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == ord('"')) if b'"' in text else np.empty(0, np.int64)
+    inside = not at_start and _begins_inside(text, quotes, delimiter)
 
     def is_quoted(place: int) -> bool:
-        return bool((np.searchsorted(quotes, place + 1) + inside) % 2)
+        return bool((np.searchsorted(quotes, place) + inside) % 2)
 
     last = text.rfind(b"\n")
     while last >= 0 and is_quoted(last):
@@ -297,6 +287,19 @@ def _whole_records(text: bytes, delimiter: str, *, at_start: bool) -> bytes:
     while 0 <= first < last and is_quoted(first):
         first = text.find(b"\n", first + 1)
     return text[first + 1 : last + 1]
+
+
+def _begins_inside(text: bytes, quotes: npt.NDArray[np.int64], delimiter: str) -> bool:
+    """Whether a piece from the midst of a file begins inside of quotes.
+
+    If its odd quotes open values, most stand behind a delimiter or the end of a line, and the even ones before one; if
+    they close values, the other way round.
+    """
+    is_edge = np.zeros(256, bool)
+    is_edge[np.frombuffer(f"{delimiter}\r\n".encode(), np.uint8)] = True
+    padded = np.frombuffer(b"\n" + text + b"\n", np.uint8)
+    before, behind = is_edge[padded[quotes]], is_edge[padded[quotes + 2]]
+    return bool(behind[::2].sum() + before[1::2].sum() > before[::2].sum() + behind[1::2].sum())
 
 
 def _common(kinds: set[pa.DataType]) -> pa.DataType:

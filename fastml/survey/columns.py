@@ -19,7 +19,6 @@ from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles
 from fastml.survey.rows import CleanRows
 from fastml.survey.schoolfile import SchoolWeights
-from fastml.tilekeys import TileKeys
 
 __all__ = ["column_parts"]
 
@@ -95,13 +94,14 @@ class _ColumnGather:
 
     def add(self, batch: pa.RecordBatch) -> None:
         keys = encode_rows([batch.column(name) for name in self.roles.keys])
-        codes = self._codes(keys)
+        rows = keys.by_row()
+        codes = self._codes(keys.labels, rows)
         self._grow(len(self.table))
         weight = as_floats(batch.column(self.roles.weight))
         self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
         if self.roles.group_weight:
             value = as_floats(batch.column(self.roles.group_weight_name))
-            self._note_school_weight(value, codes, ~keys.nameless()[keys.by_row()])
+            self._note_school_weight(value, codes, ~keys.nameless()[rows])
             weight = np.where(np.isnan(value), np.nan, weight)
         missing, zero = np.isnan(weight), weight == 0.0
         for i, chosen in enumerate((slice(None), missing, zero)):
@@ -119,12 +119,11 @@ class _ColumnGather:
                 self._accumulate(codes, values, totals, outcome, plain)
         self._rows += batch.num_rows
 
-    def _codes(self, keys: TileKeys) -> npt.NDArray[np.int32]:
-        """Code of each row's school in the table, which takes those in that have a row."""
-        rows = keys.by_row()
-        seen = np.flatnonzero(np.bincount(rows, minlength=len(keys.labels[0])))
-        code = np.zeros(len(keys.labels[0]), np.int32)
-        code[seen] = self.table.codes_for([labels.take(as_arrow(seen)) for labels in keys.labels])
+    def _codes(self, labels: tuple[pa.Array, ...], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Code of each row's school in the table, which takes those in that have a row; `rows` are places of labels."""
+        seen = np.flatnonzero(np.bincount(rows, minlength=len(labels[0])))
+        code = np.zeros(len(labels[0]), np.int32)
+        code[seen] = self.table.codes_for([column.take(as_arrow(seen)) for column in labels])
         return code[rows]
 
     def _accumulate(

@@ -87,22 +87,16 @@ def open_rows(data: Any, roles: Roles, missing: tuple[float, ...]) -> CleanRows:
         for name in names:
             check_numeric(role, source.schema.field(name))
     product = [roles.group_weight_name] if roles.group_weight else []
-    taken = {*source.schema.names, *product}
-    outcomes = {name: _own_names(name, columns, taken) for name, columns in roles.outcomes.items()}
+    outcomes: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for outcome, columns in roles.outcomes.items():
+        outcomes[outcome] = [f"{name} (of {outcome})" if name in seen else name for name in columns]
+        seen.update(columns)
     numbers = dict.fromkeys([*weights, *product, *(name for names in outcomes.values() for name in names)])
     schema = pa.schema([*map(source.schema.field, keys), *(pa.field(name, pa.float64()) for name in numbers)])
     rows = CleanRows(schema, iter(()), outcomes)
     rows.batches = _clean(source, roles, np.array(sorted(missing)), rows)
     return rows
-
-
-def _own_names(outcome: str, columns: list[str], free: set[str]) -> list[str]:
-    """Names for the columns of an outcome: their own, which are `free` for the first outcome that has them."""
-    names = []
-    for column in columns:
-        names.append(column if column in free else f"{column} (of {outcome})")
-        free.discard(column)
-    return names
 
 
 def check_codes(rows: CleanRows) -> None:
