@@ -69,7 +69,7 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
     def work(part: slice, thread: Thread) -> None:
         missing, some = thread.missing[:schools], [y[part] for y in outcomes]
         if len(some) == 1:
-            rows_kernel.add_keys(keys[part], 0, *some, NO_BITS, 0, True, thread.table(schools, 4), missing)
+            rows_kernel.add_keys(keys[part], 0, *some, NO_BITS, 0, thread.table(schools, 4), missing)
         else:
             records = thread.table(schools, together.WIDTH).reshape(-1)
             together.add_keys_together(keys[part], 0, *some, True, records, thread.lacking[: 5 * schools])

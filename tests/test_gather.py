@@ -17,7 +17,7 @@ import pytest
 from conftest import fewer
 
 import fastml
-from fastml import gather, tile
+from fastml import gather, rowsums
 from fastml.threads import thread_count
 
 THREADS = [1, 2, 3, 8]
@@ -448,7 +448,7 @@ def test_small_decimals_are_ids_like_others() -> None:
 def test_outcomes_together_have_the_bits_of_each_alone(
     n_outcomes: int, ids: str, holes: str, small_tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tile, "_FILLED_ROWS", 100)
+    monkeypatch.setattr(rowsums, "_FILLED_ROWS", 104)
     rng = np.random.default_rng(n_outcomes)
     n = 3 * small_tiles - 100
     keys = rng.integers(0, 40, n)

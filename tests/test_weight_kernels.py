@@ -161,7 +161,7 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
         kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
         assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
-        assert moments.settle(records) == moments.NOT_FINITE
+        assert moments.settle(records, False, np.zeros(1, np.uint8)) == moments.NOT_FINITE
         assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
     kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)

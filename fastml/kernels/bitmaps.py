@@ -9,13 +9,23 @@ from numba.core import types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, U1_IN, inner, intrinsic, ir, kernel
 
-__all__ = ["all_valid", "fill_missing", "is_valid"]
+__all__ = ["all_valid", "eight_bits", "fill_missing", "is_valid"]
 
 
 @inner
 def is_valid(valid, place):
     """Whether a bit is 1."""
     return (valid[place >> 3] >> np.uint8(place & 7)) & np.uint8(1) != 0
+
+
+@inner
+def eight_bits(valid, place):
+    """Eight bits from `place` on, all of which there are."""
+    byte, shift = place >> np.uint64(3), place & np.uint64(7)
+    bits = np.uint64(valid[byte])
+    if shift > 0:  # the rest of the eight is in the next byte
+        bits = (bits | (np.uint64(valid[byte + np.uint64(1)]) << np.uint64(8))) >> shift
+    return np.uint8(bits & np.uint64(255))
 
 
 @inner
@@ -64,14 +74,11 @@ def _copy_eight(typing_context, values, into, at, bits):
 @kernel(F8_IN, U1_IN, types.int64, F8_OUT)
 def fill_missing(values, valid, offset, into):
     """Copy values (n,), NaN in place of those whose bit of `valid` (from bit `offset` on) is 0."""
-    n, eight, shift = np.uint64(values.shape[0]), np.uint64(8), np.uint64(offset & 7)
-    at, byte = np.uint64(0), np.uint64(offset >> 3)
+    n, eight = np.uint64(values.shape[0]), np.uint64(8)
+    first, at = np.uint64(offset), np.uint64(0)
     while at + eight <= n:
-        bits = np.uint64(valid[byte])
-        if shift > 0:  # the rest of the eight is in the next byte
-            bits = (bits | (np.uint64(valid[byte + np.uint64(1)]) << eight)) >> shift
-        _copy_eight(values, into, at, np.uint8(bits & np.uint64(255)))
-        at, byte = at + eight, byte + np.uint64(1)
+        _copy_eight(values, into, at, eight_bits(valid, first + at))
+        at += eight
     while at < n:
-        into[at] = values[at] if is_valid(valid, np.uint64(offset) + at) else math.nan
+        into[at] = values[at] if is_valid(valid, first + at) else math.nan
         at += np.uint64(1)

@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, exact, inner, intrinsic, kernel
+from fastml.kernels._jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_OUT, exact, inner, intrinsic, kernel
 from fastml.kernels.ahead import fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
@@ -104,29 +104,33 @@ def is_settled(n, shift, total, squares):
     return _is_finite(n, shift, squares) & (not is_off(n, total, squares))
 
 
-@kernel(TABLE_OUT)
-def settle(table):
-    """Tell whether raw records (K, 4 or 5) are `READY`, have to be filled `AGAIN`, or are `NOT_FINITE`.
+@kernel(TABLE_OUT, types.boolean, U1_OUT)
+def settle(table, anew, marks):
+    """Tell whether raw records (K, 4 or 5) are `READY`, have in part to be filled `AGAIN`, or are `NOT_FINITE`.
 
-    Where a shift is far from its group's values, as the first of them may be a wild one, the records are made ready to
-    be filled again, about the means.
+    Where a shift is far from its group's values, the record is marked (K,) and made one of nothing: `anew`, with the
+    first value for a shift, if it was another (or isn't finite about that one), else about the mean, as the first value
+    may be a wild one.
     """
     finite = True
-    off = False
+    some = False
     for g in range(np.uint64(table.shape[0])):
         n, shift, total, squares = table[g, 0], table[g, 1], table[g, 2], table[g, 3]
-        finite &= _is_finite(n, shift, squares)
-        off |= is_off(n, total, squares)
-    if not finite:
+        good = _is_finite(n, shift, squares)
+        off = is_off(n, total, squares) | (not good)
+        marks[g] = off
+        finite &= good
+        some |= off
+    if not finite and not anew:
         return NOT_FINITE
-    if not off:
+    if not some:
         return READY
     for g in range(np.uint64(table.shape[0])):
-        if table[g, 0] > 0.0:
-            table[g, 1] += table[g, 2] / table[g, 0]
-        table[g, 0] = 0.0
-        for field in range(2, table.shape[1]):
-            table[g, field] = 0.0
+        if marks[g] != 0:
+            table[g, 1] = math.nan if anew else table[g, 1] + table[g, 2] / table[g, 0]
+            table[g, 0] = 0.0
+            for field in range(2, table.shape[1]):
+                table[g, field] = 0.0
     return AGAIN
 
 

@@ -15,8 +15,8 @@ from fastml.kernels.ahead import prefetch
 from fastml.kernels.moments import N_FIELDS
 
 __all__ = ["BLOCK", "NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
-           "all_within", "early_rows", "fetch_record", "four_times", "from_scalars", "increments", "origin_of",
-           "start_of", "turned", "vector_at"]  # fmt: skip
+           "all_within", "chosen", "early_rows", "fetch_record", "four_times", "from_scalars", "increments",
+           "origin_of", "start_of", "turned", "vector_at"]  # fmt: skip
 
 BLOCK = 1024  # keys that are looked through, then used while they are at hand
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
@@ -38,16 +38,16 @@ def vector_at(builder, start, field):
     return builder.bitcast(builder.gep(start, [NUMBER(4 * field)]), _VECTOR.as_pointer())
 
 
-def _chosen(builder, left, right, *places):
-    """Vector of elements of two: 0 to 3 are those of the left one."""
+def chosen(builder, left, right, *places):
+    """Vector of four elements of two vectors: 0 to 3 are those of the left one."""
     return builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(NUMBER, 4), list(places)))
 
 
 def turned(builder, columns):
     """Rows of the 4 x 4 matrix whose columns are these vectors."""
     a, b, c, d = columns
-    even, odd = ([_chosen(builder, *pair, k, 4 + k, 2 + k, 6 + k) for pair in ((a, b), (c, d))] for k in (0, 1))
-    return [_chosen(builder, *pair, k, k + 1, k + 4, k + 5) for k in (0, 2) for pair in (even, odd)]
+    even, odd = ([chosen(builder, *pair, k, 4 + k, 2 + k, 6 + k) for pair in ((a, b), (c, d))] for k in (0, 1))
+    return [chosen(builder, *pair, k, k + 1, k + 4, k + 5) for k in (0, 2) for pair in (even, odd)]
 
 
 def all_ordered(builder, left, right):
@@ -67,7 +67,7 @@ def from_scalars(builder, scalars):
 def four_times(builder, scalar):
     """Vector of a double, four times."""
     nothing = ir.Constant(_VECTOR, ir.Undefined)
-    return _chosen(builder, builder.insert_element(nothing, scalar, NUMBER(0)), nothing, 0, 0, 0, 0)
+    return chosen(builder, builder.insert_element(nothing, scalar, NUMBER(0)), nothing, 0, 0, 0, 0)
 
 
 def increments(builder, deviations):
@@ -76,8 +76,8 @@ def increments(builder, deviations):
     One multiplication, [1, 0, 1, d] [1, 1, d, d], which is fused with the addition to the record; then one store of 32
     bytes. LLVM makes three loads and three stores of single fields.
     """
-    left = _chosen(builder, ir.Constant(_VECTOR, [1.0, 0.0, 1.0, 1.0]), deviations, 0, 1, 2, 7)
-    right = _chosen(builder, ir.Constant(_VECTOR, [1.0, 1.0, 1.0, 1.0]), deviations, 0, 1, 6, 7)
+    left = chosen(builder, ir.Constant(_VECTOR, [1.0, 0.0, 1.0, 1.0]), deviations, 0, 1, 2, 7)
+    right = chosen(builder, ir.Constant(_VECTOR, [1.0, 1.0, 1.0, 1.0]), deviations, 0, 1, 6, 7)
     return builder.fmul(left, right, flags=("contract",))
 
 

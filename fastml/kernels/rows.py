@@ -1,4 +1,7 @@
-"""Rows in any order into raw records, one outcome at a time: see `records`, and `together` for several at once."""
+"""Rows in any order into raw records, each about the first value of its group: see `records`.
+
+`shared` does the same in half the time where groups are large, `together` for several outcomes at once.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from fastml.kernels.records import (
     origin_of,
 )
 
-__all__ = ["add_keys", "add_rows"]
+__all__ = ["add_keys", "add_marked_keys", "add_marked_rows", "add_rows"]
 
 
 @inner
@@ -84,38 +87,34 @@ def _begin(table, missing):
             table[g, field] = math.nan if field == 1 else 0.0
 
 
-@kernel(I4_IN, F8_IN, U1_IN, types.int64, types.boolean, TABLE_OUT, F8_OUT)
-def add_rows(codes, y, valid, offset, fresh, table, missing):
-    """Add rows to raw records `table` (K, 4), and count missing ones per group.
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def add_rows(codes, y, valid, offset, table, missing):
+    """Make raw records `table` (K, 4) of rows, and count missing ones per group.
 
-    Missing are NaN, and rows whose bit of `valid` (Arrow's bitmap, from bit `offset` on; empty: all valid) is 0. Where
-    `fresh` is True, table and counts may be anything and begin with nothing.
+    Missing are NaN, and rows whose bit of `valid` (Arrow's bitmap, from bit `offset` on; empty: all valid) is 0.
     """
     first, stop = np.uint64(0), np.uint64(codes.shape[0])
-    if fresh:
-        _begin(table, missing)
-        if valid.shape[0] == 0:
-            _seed(codes, first, y, table)
+    _begin(table, missing)
     if valid.shape[0] > 0:
         _add_valid(codes, first, y, first, stop, valid, offset, table, missing)
     else:
+        _seed(codes, first, y, table)
         _add_all(codes, first, y, first, stop, table, missing)
 
 
-@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, types.boolean, TABLE_OUT, F8_OUT)
-def add_keys(keys, low, y, valid, offset, fresh, table, missing):
+@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
+def add_keys(keys, low, y, valid, offset, table, missing):
     """As `add_rows`, where the record of a key is at key - low; stop before a block with a key that has none.
 
     Returns whether all rows were added. So the range of the keys need not be known before they are read.
     """
     n, most, base = np.uint64(keys.shape[0]), table.shape[0] - 1, np.uint64(np.int64(low))
     start = np.uint64(0)
-    if fresh:
-        _begin(table, missing)
-        if valid.shape[0] == 0:
-            if not all_early_within(keys, low, table.shape[0]):
-                return False
-            _seed(keys, base, y, table)
+    _begin(table, missing)
+    if valid.shape[0] == 0:
+        if not all_early_within(keys, low, table.shape[0]):
+            return False
+        _seed(keys, base, y, table)
     while start < n:
         stop = min(start + np.uint64(BLOCK), n)
         if not all_within(keys, low, start, stop, most):
@@ -126,3 +125,33 @@ def add_keys(keys, low, y, valid, offset, fresh, table, missing):
             _add_all(keys, base, y, start, stop, table, missing)
         start = stop
     return True
+
+
+@inner
+def _add_marked(keys, low, y, valid, offset, marks, table):
+    """Add the rows of marked groups: few, so that eight at once are asked whether one of them is such."""
+    origin, n = origin_of(low, N_FIELDS), np.uint64(keys.shape[0])
+    for start in range(np.uint64(0), n, np.uint64(LINE)):
+        fetch(keys, start + np.uint64(AHEAD))
+        stop = min(start + np.uint64(LINE), n)
+        some = np.uint8(0)
+        for row in range(start, stop):
+            some |= marks[np.uint64(keys[row]) - low]
+        if some == 0:
+            continue
+        for row in range(start, stop):
+            key = np.uint64(keys[row])
+            if marks[key - low] != 0 and (valid.shape[0] == 0 or is_valid(valid, np.uint64(offset) + row)):
+                add_value(table, origin, key * np.uint64(N_FIELDS), y[row])
+
+
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, U1_IN, TABLE_OUT)
+def add_marked_rows(codes, y, valid, offset, marks, table):
+    """Add the rows of groups that `moments.settle` has marked (K,) to their records, which it made ready for them."""
+    _add_marked(codes, np.uint64(0), y, valid, offset, marks, table)
+
+
+@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, U1_IN, TABLE_OUT)
+def add_marked_keys(keys, low, y, valid, offset, marks, table):
+    """As `add_marked_rows`, where the record of a key is at key - low; all have one."""
+    _add_marked(keys, np.uint64(np.int64(low)), y, valid, offset, marks, table)

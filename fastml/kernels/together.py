@@ -1,13 +1,11 @@
-"""Rows in any order into raw records of five outcomes at once, in two cache lines where five tables have five.
+"""Rows in any order into records of five outcomes at once, in two cache lines where five tables have five.
 
-The records of a group stand together: the first outcome's as in `records`, then the shifts, the sums and the sums of
-squares of the other four, a vector each. n is that of rows for all of them; missing values, which are few, are counted
-apart. `separate` makes them records of one outcome each. The bits are those of each outcome alone.
+The records of a group stand together: the first outcome's as in `shared`, then the sums and the sums of squares of the
+other four, a vector each. n is that of rows for all of them; missing values, which are few, are counted apart.
+`separate` makes them records of one outcome each. The bits are those of each outcome alone.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numba.core import types
@@ -16,228 +14,227 @@ from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, 
 from fastml.kernels.ahead import LINE, fetch
 from fastml.kernels.moments import is_settled
 from fastml.kernels.records import (
-    BLOCK,
     NEAR,
     NUMBER,
     ROWS_AHEAD,
     add_at,
-    all_early_within,
     all_ordered,
     all_within,
-    early_rows,
     fetch_record,
     four_times,
-    increments,
     origin_of,
     start_of,
     turned,
     vector_at,
 )
+from fastml.kernels.shared import (
+    PLACES,
+    UNKNOWN,
+    add_row_at,
+    eight_within,
+    increments_of_four,
+    place_of,
+    squares_of,
+)
 
 __all__ = ["WIDTH", "add_keys_together", "add_rows_together", "separate"]
 
 _N_OUTCOMES = 5
-WIDTH = 16
+WIDTH = 12
 
-_SHIFTS, _SUMS, _SQUARES = 4, 8, 12  # where those of the second outcome are
+_SUMS, _SQUARES, _END = 4, 8, 12  # where those of the second outcome are, and nothing any more
 
 _ROWS = 4  # that are taken at once
 _AHEAD = 48  # rows whose values are asked for: six streams leave room for few lines of each in the first-level cache
 
 
-def _plain_add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, row):
-    for k in range(_ROWS):
-        record = table[int(origin + np.uint64(keys[int(row) + k]) * np.uint64(WIDTH)) :][:WIDTH]
-        first, *others = (y[int(row) + k] for y in (y0, y1, y2, y3, y4))
-        first, deviations = first - record[1], np.array(others) - record[_SHIFTS:_SUMS]
-        if first != first or np.isnan(deviations).any():
-            return np.uint64(k)
-        record[:_SHIFTS] += [1.0, 0.0, first, first * first]
-        record[_SUMS:_SQUARES] += deviations
-        record[_SQUARES:] += deviations * deviations
-    return np.uint64(_ROWS)
+def _plain_add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, row, place, *shifts):
+    some, times = slice(int(row), int(row) + _ROWS), 1.0 / PLACES
+    deviations = np.array([y[some] - shift for y, shift in zip((y0, y1, y2, y3, y4), shifts, strict=True)])
+    if np.isnan(deviations).any():
+        return False
+    for key, (first, *others) in zip(keys[some], deviations.T, strict=True):
+        record = table[int(origin + np.uint64(key) * np.uint64(WIDTH)) :][:WIDTH]
+        record[:_SUMS] = record[:_SUMS] * [1.0, times, 1.0, 1.0] + [1.0, place, first, first * first]
+        record[_SUMS:_SQUARES] += others
+        record[_SQUARES:_END] += np.square(others)
+    return True
 
 
 @intrinsic(_plain_add_four_rows)
-def _add_four_rows(typing_context, table, origin, keys, y0, y1, y2, y3, y4, row):
-    """Add four rows, up to the first that has a deviation of NaN; return how many were added.
+def _add_four_rows(typing_context, table, origin, keys, y0, y1, y2, y3, y4, row, place, s0, s1, s2, s3, s4):
+    """Add four rows, and return True; or False where a value is NaN.
 
-    Four values of an outcome are loaded at once: turned about, they are the rows.
+    Four values of an outcome are loaded at once, and the shift of its records taken off: turned about, they are rows.
     """
 
     def generate(context, builder, signature, args):
         def pointer(kind, array):
             return builder.gep(context.make_array(kind)(context, builder, array).data, [args[8]])
 
-        place, last = signature.args[1], builder.append_basic_block("added")
-        key_at, first_at = pointer(keys, args[2]), pointer(y0, args[3])
-        columns = [
-            builder.load(vector_at(builder, pointer(kind, y), 0), align=8)
-            for kind, y in zip((y1, y2, y3, y4), args[4:8], strict=True)
-        ]
-        added = []
-        for k, others in enumerate(turned(builder, columns)):
-            key = builder.load(builder.gep(key_at, [NUMBER(k)]))
-            key = context.cast(builder, key, keys.dtype, place)
-            start = start_of(context, builder, table, (args[0], args[1], builder.mul(key, key.type(WIDTH))))
-            value = builder.load(builder.gep(first_at, [NUMBER(k)]))
-            record, shifts, sums, squares = (vector_at(builder, start, field) for field in range(4))
-            firsts = four_times(builder, builder.fsub(value, builder.load(builder.gep(start, [NUMBER(1)]))))
-            deviations = builder.fsub(others, builder.load(shifts, align=8))
-            good = all_ordered(builder, deviations, firsts)
-            added.append((key.type(k), builder.block))
-            following = builder.append_basic_block()
-            builder.cbranch(good, following, last).set_weights([99, 1])
-            builder.position_at_end(following)
-            add_at(builder, record, increments(builder, firsts))
-            add_at(builder, sums, deviations)
-            add_at(builder, squares, builder.fmul(deviations, deviations, flags=("contract",)))
-        added.append((key.type(_ROWS), builder.block))
-        builder.branch(last)
-        builder.position_at_end(last)
-        count = builder.phi(key.type)
-        for number, block in added:
-            count.add_incoming(number, block)
-        return count
+        key_at = pointer(keys, args[2])
+        firsts, *others = (
+            builder.fsub(builder.load(vector_at(builder, pointer(kind, y), 0), align=8), four_times(builder, shift))
+            for kind, y, shift in zip((y0, y1, y2, y3, y4), args[3:8], args[10:], strict=True)
+        )
+        good = all_ordered(builder, firsts, firsts)
+        for pair in (others[:2], others[2:]):
+            good = builder.and_(good, all_ordered(builder, *pair))
+        with builder.if_then(good, likely=True):
+            rows = zip(increments_of_four(builder, firsts, args[9]), turned(builder, others), strict=True)
+            for k, (first, rest) in enumerate(rows):
+                key = builder.load(builder.gep(key_at, [NUMBER(k)]))
+                key = context.cast(builder, key, keys.dtype, signature.args[1])
+                start = start_of(context, builder, table, (args[0], args[1], builder.mul(key, key.type(WIDTH))))
+                record, sums, squares = (vector_at(builder, start, field) for field in range(3))
+                add_row_at(builder, record, first)
+                add_at(builder, sums, rest)
+                add_at(builder, squares, squares_of(builder, rest))
+        return good
 
-    return types.uint64(table, types.uint64, keys, y0, y1, y2, y3, y4, types.uint64), generate
+    doubles = [types.float64] * (1 + _N_OUTCOMES)
+    return types.boolean(table, types.uint64, keys, y0, y1, y2, y3, y4, types.uint64, *doubles), generate
+
+
+def _plain_add_squared(table, sum_at, square_at, deviation):
+    table[int(sum_at)] += deviation
+    table[int(square_at)] += deviation * deviation
+
+
+@intrinsic(_plain_add_squared)
+def _add_squared(typing_context, table, sum_at, square_at, deviation):
+    """Add a deviation and its square."""
+
+    def generate(context, builder, signature, args):
+        data = context.make_array(table)(context, builder, args[0]).data
+        square = builder.extract_element(squares_of(builder, four_times(builder, args[3])), NUMBER(0))
+        for place, more in ((args[1], args[3]), (args[2], square)):
+            at = builder.gep(data, [place])
+            builder.store(builder.fadd(builder.load(at), more), at)
+        return context.get_dummy_value()
+
+    return types.void(table, types.uint64, types.uint64, types.float64), generate
 
 
 @inner
-def _add_apart(table, shift_at, sum_at, square_at, value):
-    """Add a value to a record that has one already, or begin it; return 1 if it is missing, else 0. n is left alone."""
-    if value != value:
+def _add_value(table, sum_at, square_at, deviation):
+    """Add a deviation; return 1 if it is that of a missing value, else 0."""
+    if deviation != deviation:
         return np.int32(1)
-    deviation = value - table[shift_at]
-    if deviation == deviation:
-        table[sum_at] += deviation
-        table[square_at] += deviation * deviation
-    else:
-        table[shift_at] = value
+    _add_squared(table, sum_at, square_at, deviation)
     return np.int32(0)
 
 
 @inner
-def _add_row(table, at, y0, y1, y2, y3, y4, row, missing, lacks_at):
+def _add_row(table, at, y0, y1, y2, y3, y4, row, place, shifts, missing, lacks_at):
     """Add a row, value by value; return how many are missing."""
-    one = np.uint64(1)
     table[at] += 1.0
-    count = _add_apart(table, at + one, at + np.uint64(2), at + np.uint64(3), y0[row])
-    missing[lacks_at] += count
-    shift_at, sum_at, square_at = at + np.uint64(_SHIFTS), at + np.uint64(_SUMS), at + np.uint64(_SQUARES)
-    for y in (y1, y2, y3, y4):
-        lacks_at += one
-        lacks = _add_apart(table, shift_at, sum_at, square_at, y[row])
-        missing[lacks_at] += lacks
+    table[at + np.uint64(1)] = table[at + np.uint64(1)] / PLACES + place
+    count = np.int32(0)
+    sum_at, square_at = at + np.uint64(2), at + np.uint64(3)
+    for k, y in enumerate((y0, y1, y2, y3, y4)):
+        lacks = _add_value(table, sum_at, square_at, y[row] - shifts[k])
+        missing[lacks_at + np.uint64(k)] += lacks
         count += lacks
-        shift_at, sum_at, square_at = shift_at + one, sum_at + one, square_at + one
+        sum_at, square_at = at + np.uint64(_SUMS + k), at + np.uint64(_SQUARES + k)
     return count
 
 
 @inner
-def _add_all(keys, low, y0, y1, y2, y3, y4, start, stop, table, missing):
-    """Add the rows from `start` to `stop`; return how many of their values are missing."""
-    origin, count, rows = origin_of(low, WIDTH), 0, np.uint64(_ROWS)
-    far = table.size > NEAR
-    while start < stop:
-        if start + rows <= stop:
+def _add_some(keys, low, y0, y1, y2, y3, y4, start, stop, place, shifts, table, missing):
+    """Add the rows from `start` to `stop`, of one place, one by one; return how many of their values are missing."""
+    count, origin = 0, origin_of(low, WIDTH)
+    for row in range(start, stop):
+        key = np.uint64(keys[row])
+        at, lacks_at = origin + key * np.uint64(WIDTH), (key - low) * np.uint64(_N_OUTCOMES)
+        count += _add_row(table, at, y0, y1, y2, y3, y4, row, place, shifts, missing, lacks_at)
+    return count
+
+
+@inner
+def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
+    """Add all rows; return how many of their values are missing, or -1 for a key that has no record, if they may."""
+    base, n, eight, half = np.uint64(low), np.uint64(keys.shape[0]), np.uint64(LINE), np.uint64(_ROWS)
+    s0, s1, s2, s3, s4 = shifts[0], shifts[1], shifts[2], shifts[3], shifts[4]
+    origin, far, start, count = origin_of(base, WIDTH), table.size > NEAR, np.uint64(0), 0
+    while start + eight <= n:
+        if most >= 0 and not eight_within(keys, start, low, most):
+            return -1
+        place = place_of(np.uint64(first_row) + start)
+        for some in range(start, start + eight, half):
             if far:
-                ahead = min(start + np.uint64(ROWS_AHEAD), stop - rows)
-                for k in range(rows):
-                    place = np.uint64(keys[ahead + k]) * np.uint64(WIDTH)
-                    fetch_record(table, origin, place)
-                    fetch_record(table, origin, place + np.uint64(LINE))
-            later = start + np.uint64(_AHEAD)
+                ahead = min(some + np.uint64(ROWS_AHEAD), n - half)
+                for k in range(half):
+                    record = np.uint64(keys[ahead + k]) * np.uint64(WIDTH)
+                    fetch_record(table, origin, record)
+                    fetch_record(table, origin, record + np.uint64(LINE))
+            later = some + np.uint64(_AHEAD)
             fetch(keys, later)
             fetch(y0, later)
             fetch(y1, later)
             fetch(y2, later)
             fetch(y3, later)
             fetch(y4, later)
-            added = _add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, start)
-            start += added
-            if added == rows:
-                continue
-        key = np.uint64(keys[start])
-        lacks_at = (key - low) * np.uint64(_N_OUTCOMES)
-        count += _add_row(table, origin + key * np.uint64(WIDTH), y0, y1, y2, y3, y4, start, missing, lacks_at)
-        start += np.uint64(1)
-    return count
+            if not _add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, some, place, s0, s1, s2, s3, s4):
+                stop = some + half
+                count += _add_some(keys, base, y0, y1, y2, y3, y4, some, stop, place, shifts, table, missing)
+        start += eight
+    if most >= 0 and not all_within(keys, low, start, n, most):
+        return -1
+    place = place_of(np.uint64(first_row) + start)
+    return count + _add_some(keys, base, y0, y1, y2, y3, y4, start, n, place, shifts, table, missing)
 
 
-@inner
-def _begin(keys, low, y0, y1, y2, y3, y4, table, missing):
-    """Make records of nothing, then note the first values as `rows._seed` does."""
-    missing[:] = 0
-    for g in range(np.uint64(0), np.uint64(table.shape[0]), np.uint64(WIDTH)):
-        for field in range(WIDTH):
-            table[g + np.uint64(field)] = math.nan if field == 1 or _SHIFTS <= field < _SUMS else 0.0
-    origin = origin_of(low, WIDTH)
-    row = early_rows(keys, table.shape[0] // WIDTH)
-    while row > 0:
-        row -= np.uint64(1)
-        place = origin + np.uint64(keys[row]) * np.uint64(WIDTH)
-        table[place + np.uint64(1)] = y0[row]
-        table[place + np.uint64(_SHIFTS)] = y1[row]
-        table[place + np.uint64(_SHIFTS + 1)] = y2[row]
-        table[place + np.uint64(_SHIFTS + 2)] = y3[row]
-        table[place + np.uint64(_SHIFTS + 3)] = y4[row]
+@kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.int64, F8_IN, F8_OUT, I4_OUT)
+def add_rows_together(codes, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
+    """As `shared.add_rows`, for five outcomes: into `table` (16 K), and the numbers of missing values (5 K).
 
-
-@kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.boolean, F8_OUT, I4_OUT)
-def add_rows_together(codes, y0, y1, y2, y3, y4, fresh, table, missing):
-    """As `rows.add_rows`, for five outcomes: into `table` (16 K), and the numbers of missing values (5 K).
-
-    Missing are NaN. Returns how many values are.
+    Missing are NaN. `first_row` is the place of these rows among all, a multiple of eight; where it is 0, table and
+    numbers may be anything and begin with nothing. Returns how many values are missing.
     """
-    low = np.uint64(0)
-    if fresh:
-        _begin(codes, low, y0, y1, y2, y3, y4, table, missing)
-    return _add_all(codes, low, y0, y1, y2, y3, y4, low, np.uint64(codes.shape[0]), table, missing)
+    if first_row == 0:
+        table[:] = 0.0
+        missing[:] = 0
+    return _add_all(codes, 0, -1, y0, y1, y2, y3, y4, first_row, shifts, table, missing)
 
 
-@kernel(I8_IN, types.int64, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.boolean, F8_OUT, I4_OUT)
-def add_keys_together(keys, low, y0, y1, y2, y3, y4, fresh, table, missing):
-    """As `add_rows_together`, with keys as in `rows.add_keys`; returns -1 where a key has no record."""
-    n, n_records, base = np.uint64(keys.shape[0]), table.shape[0] // WIDTH, np.uint64(np.int64(low))
-    if fresh:
-        if not all_early_within(keys, low, n_records):
-            return -1
-        _begin(keys, base, y0, y1, y2, y3, y4, table, missing)
-    start, count = np.uint64(0), 0
-    while start < n:
-        stop = min(start + np.uint64(BLOCK), n)
-        if not all_within(keys, low, start, stop, n_records - 1):
-            return -1
-        count += _add_all(keys, base, y0, y1, y2, y3, y4, start, stop, table, missing)
-        start = stop
-    return count
+@kernel(I8_IN, types.int64, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.int64, F8_IN, F8_OUT, I4_OUT)
+def add_keys_together(keys, low, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
+    """As `add_rows_together`, with keys as in `shared.add_keys`; returns -1 where a key has no record."""
+    if first_row == 0:
+        table[:] = 0.0
+        missing[:] = 0
+    most = table.shape[0] // WIDTH - 1
+    return _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing)
 
 
 @inner
-def _separate(into, g, n, shift, total, squares):
-    """Make a record of its fields; return 1 if it is settled, else 0."""
+def _separate(into, g, record, lacks, k, total, squares, shift):
+    """Make a record of its fields, with places where digits were lost; return 1 if they weren't, else 0."""
+    n = record[0] - lacks[k]
+    settled = is_settled(n, shift, total, squares)
     into[g, 0] = n
-    into[g, 1] = shift
+    into[g, 1] = shift if settled else record[1] if lacks[k] == 0 else UNKNOWN
     into[g, 2] = total
     into[g, 3] = squares
-    return np.int64(is_settled(n, shift, total, squares))
+    return np.int64(settled)
 
 
-@kernel(F8_IN, I4_IN, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT)
-def separate(table, missing, t0, t1, t2, t3, t4):
-    """Make raw records (K, 4) for each outcome of those that stand together.
+@kernel(F8_IN, I4_IN, F8_IN, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT)
+def separate(table, missing, shifts, t0, t1, t2, t3, t4):
+    """Make records (K, 4) for each outcome of those that stand together.
 
-    Returns a bit for each, 1 where all of its records are settled.
+    Returns a bit for each, 1 where all of its records are raw ones about its shift; else `shared.settle_rows` makes
+    them such.
     """
     settled = 31
     for g in range(np.uint64(t0.shape[0])):
         record, lacks = table[g * np.uint64(WIDTH) :][:WIDTH], missing[g * np.uint64(_N_OUTCOMES) :][:_N_OUTCOMES]
         settled &= (
-            _separate(t0, g, record[0] - lacks[0], record[1], record[2], record[3])
-            | _separate(t1, g, record[0] - lacks[1], record[4], record[8], record[12]) << 1
-            | _separate(t2, g, record[0] - lacks[2], record[5], record[9], record[13]) << 2
-            | _separate(t3, g, record[0] - lacks[3], record[6], record[10], record[14]) << 3
-            | _separate(t4, g, record[0] - lacks[4], record[7], record[11], record[15]) << 4
+            _separate(t0, g, record, lacks, 0, record[2], record[3], shifts[0])
+            | _separate(t1, g, record, lacks, 1, record[4], record[8], shifts[1]) << 1
+            | _separate(t2, g, record, lacks, 2, record[5], record[9], shifts[2]) << 2
+            | _separate(t3, g, record, lacks, 3, record[6], record[10], shifts[3]) << 3
+            | _separate(t4, g, record, lacks, 4, record[7], record[11], shifts[4]) << 4
         )
     return settled

@@ -1,0 +1,196 @@
+"""Rows in any order -> raw records of their groups, about one shift for all where groups are large.
+
+Digits are lost in a record whose shift is far from its group's values, for what varies among them. It is filled again
+about the group's first value, and where that is a wild one, about the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.columns import Doubles
+from fastml.tilekeys import TileKeys
+from fastml.workspace import Workspace
+
+__all__ = ["KeysMovedError", "RowSums"]
+
+Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+
+# Outcomes are added up to five at once where there are enough of them that it pays, and few enough labels for each: the
+# records of more don't stay in the processor's caches, while those of a single outcome still may.
+TOGETHER, _TOGETHER_AT_LEAST = 5, 3
+_TOGETHER_LABELS_EACH = 13_000
+
+# Records have one shift where there are so many rows to a group, as far as the first ones tell: in smaller groups,
+# values lie close together by chance so often that many records would be filled twice.
+_ROWS_PER_GROUP = 16
+_FIRST_ROWS = 1024
+
+# Rows whose nulls are made NaN at a time, where several outcomes have them: a copy that is used while it is at hand.
+_FILLED_ROWS = 1 << 17
+
+
+class KeysMovedError(Exception):
+    """A key of the tile is outside of the range that was assumed."""
+
+
+class RowSums:
+    """The sums of a tile of rows, by outcome and group.
+
+    Parameters
+    ----------
+    keys : TileKeys
+        Not of runs.
+    space : Workspace
+    """
+
+    def __init__(self, keys: TileKeys, space: Workspace) -> None:
+        self._keys, self._space = keys, space
+
+    def tables(self, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[Floats | None]:
+        """Add up some outcomes, all at once where that is faster.
+
+        Parameters
+        ----------
+        outcomes : sequence of Doubles, each of length n
+            Up to `TOGETHER`.
+        missing : ndarray, shape (K,)
+            Takes the missing values of the first outcome by group; the others may write to it, too, afterwards.
+
+        Yields
+        ------
+        ndarray, shape (K, 4), or None
+            Raw records of each outcome; None where a value isn't finite, or too large to square.
+
+        Raises
+        ------
+        KeysMovedError
+        """
+        share, most_labels = _are_groups_large(self._keys), len(outcomes) * _TOGETHER_LABELS_EACH
+        if share and len(outcomes) >= _TOGETHER_AT_LEAST and self._keys.n_records <= most_labels:
+            yield from self._together(outcomes, missing)
+            return
+        for values in outcomes:
+            yield self._about_one_shift(values, missing) if share else self._about_first_values(values, missing)
+
+    def settle(self, table: Floats, add: Callable[[Bytes, Floats], None], *, anew: bool = False) -> bool:
+        """Fill records in which digits were lost again; return whether all values are finite.
+
+        Parameters
+        ----------
+        table : ndarray, shape (K, 4) or (K, 5)
+            Raw records.
+        add : callable
+            Given marks (K,) and the table, it adds the rows of the groups that are marked.
+        anew : bool
+            Whether the shifts aren't the first values.
+        """
+        from fastml.kernels import moments as kernel
+
+        marks = self._space.array("marks", len(table), np.uint8)
+        for first_values in (True, False) if anew else (False,):
+            state = kernel.settle(table, first_values, marks)
+            if state != kernel.AGAIN:
+                return bool(state == kernel.READY)
+            add(marks, table)
+        return True
+
+    def add_marked(self, values: Doubles, marks: Bytes, table: Floats) -> None:
+        """Add the rows of groups that are marked (K,) to their records (K, 4)."""
+        from fastml.kernels import rows as kernel
+
+        keys = self._keys
+        if keys.numbers is None:
+            kernel.add_marked_rows(keys.codes, *values, marks, table)
+        else:
+            kernel.add_marked_keys(keys.numbers, keys.low, *values, marks, table)
+
+    def _about_first_values(self, values: Doubles, missing: Floats) -> Floats | None:
+        from fastml.kernels import rows as kernel
+
+        keys, table = self._keys, self._space.spare.table(self._keys.n_records, 4)
+        if keys.numbers is None:
+            kernel.add_rows(keys.codes, *values, table, missing)
+        elif not kernel.add_keys(keys.numbers, keys.low, *values, table, missing):
+            raise KeysMovedError
+        return table if self.settle(table, partial(self.add_marked, values)) else None
+
+    def _about_one_shift(self, values: Doubles, missing: Floats) -> Floats | None:
+        from fastml.kernels import shared as kernel
+
+        keys, table = self._keys, self._space.spare.table(self._keys.n_records, 4)
+        shift = kernel.likely_shift(*values)
+        if keys.numbers is None:
+            kernel.add_rows(keys.codes, *values, shift, table, missing)
+        elif not kernel.add_keys(keys.numbers, keys.low, *values, shift, table, missing):
+            raise KeysMovedError
+        return table if self._settle_shared(values, shift, table) else None
+
+    def _together(self, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[Floats | None]:
+        from fastml.kernels import shared
+        from fastml.kernels import together as kernel
+
+        keys, n, more = self._keys, self._keys.n_records, TOGETHER - len(outcomes)
+        n_rows, n_lacking = len(outcomes[0].y), 0
+        table = self._space.array("together", n * kernel.WIDTH, np.float64)
+        lacking = self._space.array("lacking", n * TOGETHER, np.int32)
+        shifts = np.array([shared.likely_shift(*values) for values in outcomes])
+        five_shifts = np.append(shifts, shifts[-1:].repeat(more))  # three or four take the place of five
+        at_once = _FILLED_ROWS if any(len(values.valid) for values in outcomes) else n_rows
+        for first in range(0, n_rows, at_once):
+            part = slice(first, first + at_once)
+            y = [self._without_nulls(k, values, part) for k, values in enumerate(outcomes)]
+            rest = *y, *y[-1:] * more, first, five_shifts, table, lacking
+            if keys.numbers is None:
+                assert keys.codes is not None
+                found = kernel.add_rows_together(keys.codes[part], *rest)
+            else:
+                found = kernel.add_keys_together(keys.numbers[part], keys.low, *rest)
+            if found < 0:
+                raise KeysMovedError
+            n_lacking += found
+        missing[:] = lacking[::TOGETHER] if n_lacking else 0.0
+        tables = [self._space.spare.table(n, 4) for _ in outcomes]
+        settled = kernel.separate(table, lacking, five_shifts, *tables, *tables[-1:] * more)
+        for k, (values, mine) in enumerate(zip(outcomes, tables, strict=True)):
+            yield mine if settled >> k & 1 or self._settle_shared(values, shifts[k], mine) else None
+
+    def _without_nulls(self, outcome: int, values: Doubles, part: slice) -> Floats:
+        """Values of some rows, NaN in place of nulls: a copy where there may be any."""
+        from fastml.kernels import bitmaps as kernel
+
+        y = values.y[part]
+        if not len(values.valid):
+            return y
+        filled = self._space.array(f"filled {outcome}", len(y), np.float64)
+        kernel.fill_missing(y, values.valid, values.offset + part.start, filled)
+        return filled
+
+    def _settle_shared(self, values: Doubles, shift: float, table: Floats) -> bool:
+        """As `settle`, where all records are about one shift."""
+        from fastml.kernels import shared as kernel
+
+        keys = self._keys
+        if keys.numbers is None:
+            settled = kernel.settle_rows(keys.codes, *values, shift, table)
+        else:
+            settled = kernel.settle_keys(keys.numbers, keys.low, *values, shift, table)
+        return settled or self.settle(table, partial(self.add_marked, values), anew=True)
+
+
+def _are_groups_large(keys: TileKeys) -> bool:
+    """Whether there seem to be many rows to a group: how many labels the first ones repeat tells how many there are.
+
+    It must not depend on how labels are encoded, which depends on the tiles before.
+    """
+    rows = keys.codes if keys.numbers is None else keys.numbers
+    assert rows is not None
+    some = np.sort(rows[:_FIRST_ROWS])
+    n_groups = max(len(rows) / _ROWS_PER_GROUP, 1.0)
+    labels_expected = n_groups * -np.expm1(-len(some) / n_groups)
+    return bool(np.count_nonzero(some[1:] != some[:-1]) + 1 <= labels_expected)
