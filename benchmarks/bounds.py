@@ -2,9 +2,8 @@
 
 python benchmarks/bounds.py [--rows 20] [--threads 2]        # millions of rows
 
-Every figure is the best of several rounds in which all cases take turns, all threads at work. "In cache" are the same
-65,536 rows over and over: what a row costs when memory costs nothing. "The pass" is `fastml.group_stats`, with all that
-is Python: what it takes longer than its kernels.
+Every figure is the best of several rounds in which all cases take turns, all threads at work. "The pass" is
+`fastml.group_stats`, with all that is Python: what it takes longer than its kernels.
 """
 
 from __future__ import annotations
@@ -25,15 +24,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rows as make
 
 import fastml
-from fastml.kernels import rows as rows_kernel
-from fastml.kernels import runs, together
+from fastml.kernels import runs, shared, together
 from fastml.labels import NumberTable, StringTable
 from fastml.workspace import Spare
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
 TILE = 1 << 20
-CACHED = 1 << 16
-NONE, NO_BITS = np.empty(0), np.empty(0, np.uint8)
+SHIFTS = np.full(5, 500.0)
+NO_BITS = np.empty(0, np.uint8)
 
 Work = Callable[[slice, "Thread"], Any]
 
@@ -51,12 +49,10 @@ class Thread:
 
     def __init__(self) -> None:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
-        self.records, self.missing = Spare().table(TILE // 8, together.WIDTH), np.empty(TILE // 8)
+        self.records, self.missing = Spare().block(TILE * together.WIDTH).view(np.float64), np.empty(TILE // 8)
+        self.tables = [Spare().table(TILE // 8, 4) for _ in range(5)]
         self.codes, self.lacking = np.empty(TILE, np.int32), np.empty(TILE, np.int32)
         self.numbers, self.strings = NumberTable(hashed=True), StringTable(pa.string())
-
-    def table(self, schools: int, width: int) -> np.ndarray[Any, Any]:
-        return self.records.reshape(-1)[: schools * width].reshape(schools, width)
 
 
 def read(columns: list[np.ndarray[Any, Any]]) -> Work:
@@ -67,24 +63,16 @@ def read(columns: list[np.ndarray[Any, Any]]) -> Work:
 
 def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], schools: int) -> Work:
     def work(part: slice, thread: Thread) -> None:
-        missing, some = thread.missing[:schools], [y[part] for y in outcomes]
+        mine, some = keys[part], [y[part] for y in outcomes]
+        tables = [table[:schools] for table in thread.tables]
         if len(some) == 1:
-            rows_kernel.add_keys(keys[part], 0, *some, NO_BITS, 0, thread.table(schools, 4), missing)
+            shared.add_keys(mine, 0, *some, NO_BITS, 0, SHIFTS[0], tables[0], thread.missing[:schools])
         else:
-            records = thread.table(schools, together.WIDTH).reshape(-1)
-            together.add_keys_together(keys[part], 0, *some, True, records, thread.lacking[: 5 * schools])
-
-    return work
-
-
-def cached(keys: np.ndarray[Any, Any], y: np.ndarray[Any, Any], schools: int) -> Work:
-    """The same rows again and again, into the same records."""
-
-    def work(part: slice, thread: Thread) -> None:
-        some = slice(part.start % TILE, part.start % TILE + CACHED)
-        for k in range(TILE // CACHED):
-            table = thread.table(schools, 4)
-            rows_kernel.add_keys(keys[some], 0, y[some], NO_BITS, 0, k == 0, table, thread.missing[:schools])
+            records, lacking = thread.records[: schools * together.WIDTH], thread.lacking[: 5 * schools]
+            together.add_keys_together(mine, 0, *some, 0, SHIFTS, records, lacking)
+            together.separate(records, lacking, SHIFTS, *tables)
+        for y, table in zip(some, tables, strict=False):
+            shared.settle_keys(mine, 0, y, NO_BITS, 0, SHIFTS[0], table)
 
     return work
 
@@ -93,7 +81,7 @@ def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) 
     def work(part: slice, thread: Thread) -> None:
         count = runs.find_runs_int64(keys[part], TILE, thread.starts, thread.firsts)
         for y in outcomes:
-            runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.table(count, 4), thread.missing)
+            runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.tables[0][:count], thread.missing)
 
     return work
 
@@ -102,11 +90,13 @@ def hashed(keys: np.ndarray[Any, Any] | pa.Array, y: np.ndarray[Any, Any] | None
     """Codes of labels that are known from the second tile on, and, with an outcome, the sums by code."""
 
     def work(part: slice, thread: Thread) -> None:
-        table = thread.numbers if isinstance(keys, np.ndarray) else thread.strings
-        codes = table.codes_for(keys[part], thread.codes[: min(part.stop, len(keys)) - part.start])
+        labels = thread.numbers if isinstance(keys, np.ndarray) else thread.strings
+        codes = labels.codes_for(keys[part], thread.codes[: min(part.stop, len(keys)) - part.start])
         if y is not None:
-            n = len(table)
-            rows_kernel.add_rows(codes, y[part], NO_BITS, 0, True, thread.table(n, 4), thread.missing[:n])
+            n = len(labels)
+            table = thread.tables[0][:n]
+            shared.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n])
+            shared.settle_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table)
 
     return work
 
@@ -134,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=12)
     args = parser.parse_args(arguments)
-    n = max(int(args.rows * 1e6), CACHED)
+    n = max(int(args.rows * 1e6), 1 << 16)
     rng = np.random.default_rng(1)
     ys = [rng.normal(500.0, 90.0, n) for _ in range(5)]
     outcomes = {f"y{k}": y for k, y in enumerate(ys)}
@@ -160,7 +150,6 @@ def main(arguments: list[str] | None = None) -> None:
         keys = rng.integers(0, schools, n)
         cases |= {
             f"shuffled over {schools:,} schools": shuffled(keys, ys[:1], schools),
-            f"shuffled over {schools:,} schools, in cache": cached(keys, ys[0], schools),
             f"shuffled over {schools:,} schools, five outcomes": shuffled(keys, ys, schools),
         }
     cases["shuffled over 20,000 schools, the pass"] = passes["shuffled"]
@@ -172,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
         five = "five" in name or "48" in name
         one = name.replace("48", "16").replace("five outcomes", "one outcome" if "clustered" in name else "")
         against = f"{cost / found[one.strip(', ')]:.2f}" if five else ""
-        no_read = any(word in name for word in ("cache", "only", "strings"))
+        no_read = any(word in name for word in ("only", "strings"))
         share = "" if no_read else f"{base[48 if five else 16] / cost:.2f}"
         print(f"| {name} | {cost:.2f} | {1e3 / cost:,.0f} | {share} | {against} |")
 

@@ -28,7 +28,7 @@ _TOGETHER_LABELS_EACH = 13_000
 
 # Records have one shift where there are so many rows to a group, as far as the first ones tell: in smaller groups,
 # values lie close together by chance so often that many records would be filled twice.
-_ROWS_PER_GROUP = 16
+_ROWS_PER_GROUP = 10
 _FIRST_ROWS = 1024
 
 # Rows whose nulls are made NaN at a time, where several outcomes have them: a copy that is used while it is at hand.

@@ -46,7 +46,7 @@ def test_the_bounds_are_measured() -> None:
     command = [sys.executable, str(BENCHMARKS / "bounds.py"), "--rows", "0.15", "--rounds", "1"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr[-1000:]
-    assert done.stdout.count("\n") > 25
+    assert done.stdout.count("\n") > 20
     assert "shuffled over 20,000 schools, the pass" in done.stdout
 
 
