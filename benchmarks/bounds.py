@@ -70,7 +70,7 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
         else:
             records, lacking = thread.records[: schools * together.WIDTH], thread.lacking[: 5 * schools]
             together.add_keys_together(mine, 0, *some, 0, SHIFTS, records, lacking)
-            together.separate(records, lacking, SHIFTS, *tables)
+            together.separate(records, lacking, *tables)
         for y, table in zip(some, tables, strict=False):
             shared.settle_keys(mine, 0, y, NO_BITS, 0, SHIFTS[0], table)
 

@@ -156,9 +156,9 @@ class RowSums:
             n_lacking += found
         missing[:] = lacking[::TOGETHER] if n_lacking else 0.0
         tables = [self._space.spare.table(n, 4) for _ in outcomes]
-        settled = kernel.separate(table, lacking, five_shifts, *tables, *tables[-1:] * more)
-        for k, (values, mine) in enumerate(zip(outcomes, tables, strict=True)):
-            yield mine if settled >> k & 1 or self._settle_shared(values, shifts[k], mine) else None
+        kernel.separate(table, lacking, *tables, *tables[-1:] * more)
+        for values, shift, mine in zip(outcomes, shifts, tables, strict=True):
+            yield mine if self._settle_shared(values, shift, mine) else None
 
     def _without_nulls(self, outcome: int, values: Doubles, part: slice) -> Floats:
         """Values of some rows, NaN in place of nulls: a copy where there may be any."""

@@ -12,7 +12,6 @@ from numba.core import types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, inner, intrinsic, kernel
 from fastml.kernels.ahead import LINE, fetch
-from fastml.kernels.moments import is_settled
 from fastml.kernels.records import (
     NEAR,
     NUMBER,
@@ -209,32 +208,21 @@ def add_keys_together(keys, low, y0, y1, y2, y3, y4, first_row, shifts, table, m
 
 
 @inner
-def _separate(into, g, record, lacks, k, total, squares, shift):
-    """Make a record of its fields, with places where digits were lost; return 1 if they weren't, else 0."""
-    n = record[0] - lacks[k]
-    settled = is_settled(n, shift, total, squares)
-    into[g, 0] = n
-    into[g, 1] = shift if settled else record[1] if lacks[k] == 0 else UNKNOWN
+def _separate(into, g, record, lacks, total, squares):
+    """Make a record of its fields. Where a value is missing, the places of its last rows are unknown."""
+    into[g, 0] = record[0] - lacks
+    into[g, 1] = record[1] if lacks == 0 else UNKNOWN
     into[g, 2] = total
     into[g, 3] = squares
-    return np.int64(settled)
 
 
-@kernel(F8_IN, I4_IN, F8_IN, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT)
-def separate(table, missing, shifts, t0, t1, t2, t3, t4):
-    """Make records (K, 4) for each outcome of those that stand together.
-
-    Returns a bit for each, 1 where all of its records are raw ones about its shift; else `shared.settle_rows` makes
-    them such.
-    """
-    settled = 31
+@kernel(F8_IN, I4_IN, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT, TABLE_OUT)
+def separate(table, missing, t0, t1, t2, t3, t4):
+    """Make records (K, 4) for each outcome, as `shared.add_rows` makes them, of those that stand together."""
     for g in range(np.uint64(t0.shape[0])):
         record, lacks = table[g * np.uint64(WIDTH) :][:WIDTH], missing[g * np.uint64(_N_OUTCOMES) :][:_N_OUTCOMES]
-        settled &= (
-            _separate(t0, g, record, lacks, 0, record[2], record[3], shifts[0])
-            | _separate(t1, g, record, lacks, 1, record[4], record[8], shifts[1]) << 1
-            | _separate(t2, g, record, lacks, 2, record[5], record[9], shifts[2]) << 2
-            | _separate(t3, g, record, lacks, 3, record[6], record[10], shifts[3]) << 3
-            | _separate(t4, g, record, lacks, 4, record[7], record[11], shifts[4]) << 4
-        )
-    return settled
+        _separate(t0, g, record, lacks[0], record[2], record[3])
+        _separate(t1, g, record, lacks[1], record[4], record[8])
+        _separate(t2, g, record, lacks[2], record[5], record[9])
+        _separate(t3, g, record, lacks[3], record[6], record[10])
+        _separate(t4, g, record, lacks[4], record[7], record[11])
