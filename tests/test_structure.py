@@ -23,7 +23,7 @@ ORDER = [
     "survey.pooling", "survey.replication", "weighted", "scaling", "batch", "varcomp", "sizes", "intake",
     "pushdown", "partitions", "gather", "tiles", "tile", "rowsums", "tileweights", "groupstats", "merging", "exchange", "encoding", "tilekeys", "columns", "keys",
     "workspace", "labels", "sources", "sources.datasets", "sources.delimited", "sources.fastread",
-    "sources.readers", "sources.prefetch", "sources.filters", "sources.progress", "simulation", "files",
+    "sources.readers", "sources.prefetch", "sources.folders", "sources.filters", "sources.progress", "simulation", "files",
     "report.markup", "report.grids", "report", "roles", "matrices", "arrays", "threads", "errors", "_version", "kernels",
 ]  # fmt: skip
 

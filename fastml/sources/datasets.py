@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -18,6 +17,7 @@ from fastml.errors import WORD, ColumnNotFoundError, SourceError
 from fastml.sources.delimited import CsvOptions, open_csv
 from fastml.sources.fastread import fast_batches, is_fast
 from fastml.sources.filters import apply_filter, filter_columns
+from fastml.sources.folders import check_folder, folder_column, folder_types, folder_values
 from fastml.sources.prefetch import in_order
 from fastml.sources.readers import File, Job, Location, first_line, open_ipc, open_parquet, open_sav
 
@@ -29,7 +29,6 @@ _FORMATS = {
 }  # fmt: skip
 _COMPRESSED = {"gz", "bz2", "zst"}
 _MAGIC = {b"PAR1": "parquet", b"ARRO": "ipc", b"\xff\xff\xff\xff": "ipc", b"$FL2": "sav", b"$FL3": "sav"}
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -217,12 +216,7 @@ def _piece(location: Location) -> Piece:
             raise SourceError(
                 f"{location.name} is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS .sav"
             )
-    partition: dict[str, str | None] = {}
-    for part in Path(location.path).parts[:-1]:
-        name, sign, value = part.partition("=")
-        if sign and name:
-            partition[unquote(name)] = None if value == _NO_VALUE else unquote(value)
-    return Piece(location, kind, partition)
+    return Piece(location, kind, folder_values(location.path))
 
 
 def open_dataset(
@@ -253,7 +247,7 @@ def open_dataset(
     """
     name, pieces = find_pieces(data)
     csv = csv or CsvOptions()
-    partition_types = _partition_types(pieces)
+    partition_types = folder_types(piece.partition for piece in pieces)
     files = [_open(piece, csv, wanted, expression) for piece in pieces]
     first = files[0]
     names = list(dict.fromkeys([*first.schema.names, *partition_types]))
@@ -264,13 +258,18 @@ def open_dataset(
     def jobs() -> Iterator[Job]:
         for file, piece in zip(files, pieces, strict=True):
             columns = [column for column in used if column in file.schema.names]
-            for job in file.jobs(columns, expression):
+            twice = piece.partition.keys() & set(columns)
+            # A filter on what the rows say would hide that the folder says otherwise.
+            for job in file.jobs(columns, None if twice else expression):
                 yield _conforming(job, file, piece, schema, wanted, expression)
 
     def batches() -> Iterator[tuple[pa.RecordBatch, int]]:
         return in_order(jobs(), threads)
 
-    fast = expression is None and is_fast(files, wanted, kept)
+    twice = any(
+        name in file.schema.names for file, piece in zip(files, pieces, strict=True) for name in piece.partition
+    )
+    fast = expression is None and not twice and is_fast(files, wanted, kept)
     stream = fast_batches(files, wanted, batches) if fast else batches()
     return Dataset(name, kept, sum(file.size for file in files), stream)
 
@@ -297,21 +296,6 @@ def _open(piece: Piece, csv: CsvOptions, wanted: list[str], expression: Any) -> 
     if piece.format == "csv":
         return open_csv(piece.location, csv, wanted, expression)
     return {"parquet": open_parquet, "ipc": open_ipc, "sav": open_sav}[piece.format](piece.location)
-
-
-def _partition_types(pieces: Sequence[Piece]) -> dict[str, pa.DataType]:
-    """Types of the columns that the folders hold: integer where all values are, else text."""
-    values: dict[str, list[str]] = {}
-    for piece in pieces:
-        for name, value in piece.partition.items():
-            values.setdefault(name, [])
-            if value is not None:
-                values[name].append(value)
-    whole = re.compile(r"-?(0|[1-9]\d{0,17})")
-    return {
-        name: pa.int64() if texts and all(map(whole.fullmatch, texts)) else pa.dictionary(pa.int32(), pa.string())
-        for name, texts in values.items()
-    }
 
 
 def _unify(
@@ -387,10 +371,12 @@ def _conforming(
 
     def read() -> Iterator[tuple[pa.RecordBatch, int]]:
         for batch, share in job():
+            for name in piece.partition.keys() & set(batch.schema.names):
+                check_folder(name, piece.partition[name], batch.column(name), file.location.name)
             arrays = [
                 _cast(batch.column(field.name), field, file)
                 if field.name in batch.schema.names
-                else _constant(piece.partition[field.name], field.type, batch.num_rows)
+                else folder_column(piece.partition[field.name], field.type, batch.num_rows)
                 for field in schema
             ]
             if not arrays:
@@ -416,12 +402,3 @@ def _cast(column: pa.Array, field: pa.Field, file: File) -> pa.Array:
             f"column {field.name!r} of {file.location.name} can't be read as {field.type}, which other files ask for: "
             f"{first_line(error)}"
         ) from None
-
-
-def _constant(value: str | None, dtype: pa.DataType, length: int) -> pa.Array:
-    if value is None:
-        return pa.nulls(length, dtype)
-    if pa.types.is_dictionary(dtype):
-        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), length), pa.array([value]))
-    scalar = pa.scalar(value) if _is_text(dtype) else pa.scalar(int(value))
-    return pa.repeat(scalar.cast(dtype), length)

@@ -270,8 +270,17 @@ def filter_columns(expression: pc.Expression, names: Iterable[str]) -> list[str]
     return [name for name in names if name in text]
 
 
-def _computable(column: pa.Array) -> pa.Array:
-    """Column with null for NaN, which is missing everywhere in fastml, and of a type that Arrow can compare."""
+def computable(column: pa.Array) -> pa.Array:
+    """Column with null for NaN, which is missing everywhere in fastml, and of a type that Arrow can compare.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+
+    Returns
+    -------
+    pyarrow.Array
+    """
     if pa.types.is_string_view(column.type):
         return column.cast(pa.large_string())
     if pa.types.is_binary_view(column.type):
@@ -279,7 +288,7 @@ def _computable(column: pa.Array) -> pa.Array:
     if pa.types.is_run_end_encoded(column.type):
         import pyarrow.compute as pc
 
-        return _computable(pc.run_end_decode(column))
+        return computable(pc.run_end_decode(column))
     if not pa.types.is_floating(column.type) or pa.types.is_float16(column.type):
         return column
     import pyarrow.compute as pc
@@ -307,7 +316,7 @@ def apply_filter(batch: pa.RecordBatch, expression: pc.Expression, columns: list
     """
     import pyarrow.dataset as ds
 
-    batch = pa.RecordBatch.from_arrays([_computable(column) for column in batch.columns], batch.schema.names)
+    batch = pa.RecordBatch.from_arrays([computable(column) for column in batch.columns], batch.schema.names)
     try:
         scanner = ds.Scanner.from_batches(
             [batch], schema=batch.schema, columns=columns, filter=expression, use_threads=False
