@@ -11,14 +11,13 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels._jit import inner, intrinsic, ir
-from fastml.kernels.ahead import prefetch
+from fastml.kernels.ahead import LINE, prefetch
 from fastml.kernels.moments import N_FIELDS
 
-__all__ = ["BLOCK", "NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
-           "all_within", "chosen", "early_rows", "fetch_record", "four_times", "from_scalars", "increments",
-           "origin_of", "start_of", "turned", "vector_at"]  # fmt: skip
+__all__ = ["NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
+           "all_within", "chosen", "early_rows", "eight_within", "fetch_record", "four_times", "from_scalars",
+           "increments", "origin_of", "start_of", "turned", "vector_at"]  # fmt: skip
 
-BLOCK = 1024  # keys that are looked through, then used while they are at hand
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
 ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
 _ROWS_EACH = 4  # by then nearly all groups have been seen: in random order, all but exp(-4) of them
@@ -176,6 +175,34 @@ def all_within(keys, low, start, stop, most):
         above = keys[i] - low
         signs |= above | (most - above)
     return signs >= 0
+
+
+def _plain_eight_within(keys, row, low, most):
+    return all(0 <= int(key) - int(low) <= most for key in keys[int(row) : int(row) + LINE])
+
+
+@intrinsic(_plain_eight_within)
+def eight_within(typing_context, keys, row, low, most):
+    """Whether eight keys lie from `low` to `low` + `most`: next to nothing, where a loop takes a fifth of the pass."""
+
+    def generate(context, builder, signature, args):
+        start = builder.gep(context.make_array(keys)(context, builder, args[0]).data, [args[1]])
+        wide, vector = ir.VectorType(args[2].type, LINE), ir.VectorType(context.get_value_type(keys.dtype), LINE)
+
+        def times(scalar):
+            nothing = ir.Constant(wide, ir.Undefined)
+            zeros = ir.Constant(ir.VectorType(NUMBER, LINE), [0] * LINE)
+            return builder.shuffle_vector(builder.insert_element(nothing, scalar, NUMBER(0)), nothing, zeros)
+
+        some = builder.load(builder.bitcast(start, vector.as_pointer()), align=8)
+        some = some if vector == wide else builder.sext(some, wide)
+        # Less the smallest integer, what is below the range lies above it, too.
+        smallest = ir.Constant(args[2].type, -(2**63))
+        above = builder.add(some, times(builder.sub(smallest, args[2])))
+        beyond = builder.icmp_signed(">", above, times(builder.add(args[3], smallest)))
+        return builder.icmp_unsigned("==", builder.bitcast(beyond, ir.IntType(LINE)), ir.IntType(LINE)(0))
+
+    return types.boolean(keys, types.uint64, types.int64, types.int64), generate
 
 
 @inner

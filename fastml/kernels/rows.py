@@ -15,13 +15,13 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import is_valid
 from fastml.kernels.moments import N_FIELDS
 from fastml.kernels.records import (
-    BLOCK,
     NEAR,
     ROWS_AHEAD,
     add_value,
     all_early_within,
     all_within,
     early_rows,
+    eight_within,
     fetch_record,
     origin_of,
 )
@@ -30,38 +30,53 @@ __all__ = ["add_keys", "add_marked_keys", "add_marked_rows", "add_rows"]
 
 
 @inner
-def _add_all(keys, low, y, start, stop, table, missing):
-    """Add the rows from `start` to `stop`; the record of a key is at key - low."""
-    origin, width = origin_of(low, N_FIELDS), np.uint64(N_FIELDS)
-    far = table.size > NEAR
-    while start + np.uint64(LINE) <= stop:
-        fetch(y, start + np.uint64(AHEAD))
-        fetch(keys, start + np.uint64(AHEAD))
-        if far:
-            ahead = min(start + np.uint64(ROWS_AHEAD), stop - np.uint64(LINE))
-            for k in range(np.uint64(LINE)):
-                fetch_record(table, origin, np.uint64(keys[ahead + k]) * width)
-        for k in range(np.uint64(LINE)):
-            key = np.uint64(keys[start + k])
-            if not add_value(table, origin, key * width, y[start + k]):
-                missing[key - low] += 1.0
-        start += np.uint64(LINE)
-    while start < stop:
-        key = np.uint64(keys[start])
-        if not add_value(table, origin, key * width, y[start]):
+def _add_some(keys, low, y, start, stop, table, missing):
+    """Add the rows from `start` to `stop`."""
+    origin = origin_of(low, N_FIELDS)
+    for row in range(start, stop):
+        key = np.uint64(keys[row])
+        if not add_value(table, origin, key * np.uint64(N_FIELDS), y[row]):
             missing[key - low] += 1.0
-        start += np.uint64(1)
 
 
 @inner
-def _add_valid(keys, low, y, start, stop, valid, offset, table, missing):
-    """As `_add_all`, without the rows whose bit is 0."""
-    origin, width = origin_of(low, N_FIELDS), np.uint64(N_FIELDS)
-    while start < stop:
-        key = np.uint64(keys[start])
-        if not (is_valid(valid, np.uint64(offset) + start) and add_value(table, origin, key * width, y[start])):
+def _add_valid(keys, low, y, valid, offset, start, stop, table, missing):
+    """As `_add_some`, without the rows whose bit is 0."""
+    origin = origin_of(low, N_FIELDS)
+    for row in range(start, stop):
+        key = np.uint64(keys[row])
+        if not (
+            is_valid(valid, np.uint64(offset) + row) and add_value(table, origin, key * np.uint64(N_FIELDS), y[row])
+        ):
             missing[key - low] += 1.0
-        start += np.uint64(1)
+
+
+@inner
+def _add_all(keys, low, most, y, valid, offset, table, missing):
+    """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
+    n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
+    origin, far, no_nulls = origin_of(base, N_FIELDS), table.size > NEAR, valid.shape[0] == 0
+    while start + eight <= n:
+        fetch(y, start + np.uint64(AHEAD))
+        fetch(keys, start + np.uint64(AHEAD))
+        if most >= 0 and not eight_within(keys, start, low, most):
+            return False
+        if far:
+            ahead = min(start + np.uint64(ROWS_AHEAD), n - eight)
+            for k in range(eight):
+                fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(N_FIELDS))
+        if no_nulls:
+            _add_some(keys, base, y, start, start + eight, table, missing)
+        else:
+            _add_valid(keys, base, y, valid, offset, start, start + eight, table, missing)
+        start += eight
+    if most >= 0 and not all_within(keys, low, start, n, most):
+        return False
+    if no_nulls:
+        _add_some(keys, base, y, start, n, table, missing)
+    else:
+        _add_valid(keys, base, y, valid, offset, start, n, table, missing)
+    return True
 
 
 @inner
@@ -93,38 +108,24 @@ def add_rows(codes, y, valid, offset, table, missing):
 
     Missing are NaN, and rows whose bit of `valid` (Arrow's bitmap, from bit `offset` on; empty: all valid) is 0.
     """
-    first, stop = np.uint64(0), np.uint64(codes.shape[0])
     _begin(table, missing)
-    if valid.shape[0] > 0:
-        _add_valid(codes, first, y, first, stop, valid, offset, table, missing)
-    else:
-        _seed(codes, first, y, table)
-        _add_all(codes, first, y, first, stop, table, missing)
+    if valid.shape[0] == 0:
+        _seed(codes, np.uint64(0), y, table)
+    _add_all(codes, 0, -1, y, valid, offset, table, missing)
 
 
 @kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, TABLE_OUT, F8_OUT)
 def add_keys(keys, low, y, valid, offset, table, missing):
-    """As `add_rows`, where the record of a key is at key - low; stop before a block with a key that has none.
+    """As `add_rows`, where the record of a key is at key - low; stop before one that has none.
 
     Returns whether all rows were added. So the range of the keys need not be known before they are read.
     """
-    n, most, base = np.uint64(keys.shape[0]), table.shape[0] - 1, np.uint64(np.int64(low))
-    start = np.uint64(0)
     _begin(table, missing)
     if valid.shape[0] == 0:
         if not all_early_within(keys, low, table.shape[0]):
             return False
-        _seed(keys, base, y, table)
-    while start < n:
-        stop = min(start + np.uint64(BLOCK), n)
-        if not all_within(keys, low, start, stop, most):
-            return False
-        if valid.shape[0] > 0:
-            _add_valid(keys, base, y, start, stop, valid, offset, table, missing)
-        else:
-            _add_all(keys, base, y, start, stop, table, missing)
-        start = stop
-    return True
+        _seed(keys, np.uint64(np.int64(low)), y, table)
+    return _add_all(keys, low, table.shape[0] - 1, y, valid, offset, table, missing)
 
 
 @inner

@@ -25,6 +25,7 @@ from fastml.kernels.records import (
     all_ordered,
     all_within,
     chosen,
+    eight_within,
     fetch_record,
     four_times,
     from_scalars,
@@ -33,8 +34,8 @@ from fastml.kernels.records import (
     vector_at,
 )
 
-__all__ = ["PLACES", "UNKNOWN", "add_keys", "add_row_at", "add_rows", "eight_within", "increments_of_four",
-           "likely_shift", "place_of", "settle_keys", "settle_rows", "squares_of"]  # fmt: skip
+__all__ = ["PLACES", "UNKNOWN", "add_keys", "add_row_at", "add_rows", "increments_of_four", "likely_shift", "place_of",
+           "settle_keys", "settle_rows", "squares_of"]  # fmt: skip
 
 _FIRST_FEW = 64  # values that tell a shift
 
@@ -68,34 +69,6 @@ def add_row_at(builder, pointer, more):
     times = ir.Constant(more.type, [1.0, 1.0 / PLACES, 1.0, 1.0])
     record = builder.fmul(builder.load(pointer, align=8), times, flags=("contract",))
     builder.store(builder.fadd(record, more, flags=("contract",)), pointer, align=8)
-
-
-def _plain_eight_within(keys, row, low, most):
-    return all(0 <= int(key) - int(low) <= most for key in keys[int(row) : int(row) + LINE])
-
-
-@intrinsic(_plain_eight_within)
-def eight_within(typing_context, keys, row, low, most):
-    """Whether eight keys lie from `low` to `low` + `most`: next to nothing, where a loop takes a fifth of the pass."""
-
-    def generate(context, builder, signature, args):
-        start = builder.gep(context.make_array(keys)(context, builder, args[0]).data, [args[1]])
-        wide, vector = ir.VectorType(args[2].type, LINE), ir.VectorType(context.get_value_type(keys.dtype), LINE)
-
-        def times(scalar):
-            nothing = ir.Constant(wide, ir.Undefined)
-            zeros = ir.Constant(ir.VectorType(NUMBER, LINE), [0] * LINE)
-            return builder.shuffle_vector(builder.insert_element(nothing, scalar, NUMBER(0)), nothing, zeros)
-
-        some = builder.load(builder.bitcast(start, vector.as_pointer()), align=8)
-        some = some if vector == wide else builder.sext(some, wide)
-        # Less the smallest integer, what is below the range lies above it, too.
-        smallest = ir.Constant(args[2].type, -(2**63))
-        above = builder.add(some, times(builder.sub(smallest, args[2])))
-        beyond = builder.icmp_signed(">", above, times(builder.add(args[3], smallest)))
-        return builder.icmp_unsigned("==", builder.bitcast(beyond, ir.IntType(LINE)), ir.IntType(LINE)(0))
-
-    return types.boolean(keys, types.uint64, types.int64, types.int64), generate
 
 
 def _plain_add_row(table, origin, key, deviation, place):
@@ -171,7 +144,7 @@ def _add_some(keys, low, y, valid, offset, start, stop, shift, table, missing):
 @inner
 def _add_all(keys, low, most, y, valid, offset, shift, table, missing):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
-    n, base, eight = np.uint64(keys.shape[0]), np.uint64(low), np.uint64(LINE)
+    n, base, eight = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE)
     origin, no_nulls, far, start = origin_of(base, N_FIELDS), valid.shape[0] == 0, table.size > NEAR, np.uint64(0)
     while start + eight <= n:
         fetch(y, start + np.uint64(AHEAD))

@@ -19,6 +19,7 @@ from fastml.kernels.records import (
     add_at,
     all_ordered,
     all_within,
+    eight_within,
     fetch_record,
     four_times,
     origin_of,
@@ -30,7 +31,6 @@ from fastml.kernels.shared import (
     PLACES,
     UNKNOWN,
     add_row_at,
-    eight_within,
     increments_of_four,
     place_of,
     squares_of,
@@ -153,7 +153,7 @@ def _add_some(keys, low, y0, y1, y2, y3, y4, start, stop, place, shifts, table, 
 @inner
 def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
     """Add all rows; return how many of their values are missing, or -1 for a key that has no record, if they may."""
-    base, n, eight, half = np.uint64(low), np.uint64(keys.shape[0]), np.uint64(LINE), np.uint64(_ROWS)
+    base, n, eight, half = np.uint64(np.int64(low)), np.uint64(keys.shape[0]), np.uint64(LINE), np.uint64(_ROWS)
     s0, s1, s2, s3, s4 = shifts[0], shifts[1], shifts[2], shifts[3], shifts[4]
     origin, far, start, count = origin_of(base, WIDTH), table.size > NEAR, np.uint64(0), 0
     while start + eight <= n:

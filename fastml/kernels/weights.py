@@ -16,7 +16,6 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import N_FIELDS, is_off, is_settled
 from fastml.kernels.records import (
-    BLOCK,
     NEAR,
     NUMBER,
     ROWS_AHEAD,
@@ -24,6 +23,7 @@ from fastml.kernels.records import (
     all_early_within,
     all_within,
     early_rows,
+    eight_within,
     fetch_record,
     four_times,
     from_scalars,
@@ -245,26 +245,49 @@ def _begin(keys, low, y, weights, smallest, largest, seeded, table, missing):
 
 
 @inner
-def _add_all(keys, low, y, valid, offset, weights, smallest, largest, start, stop, table, missing):
-    """Add the rows from `start` to `stop`; the record of a key is at key - low."""
-    no_nulls, far, origin = valid.shape[0] == 0, table.shape[0] > NEAR, origin_of(low, WIDTH)
+def _add_row(table, origin, key, value, weight):
+    """Add a row that has a weight; return whether it has a value."""
+    if _add_weighted(table, origin, key * np.uint64(WIDTH), value, weight):
+        return True
+    if value != value:
+        return False
+    table[origin + key * np.uint64(WIDTH) + np.uint64(1)] = value  # its shift is NaN: the record is new
+    if not _add_weighted(table, origin, key * np.uint64(WIDTH), value, weight):
+        table[origin + key * np.uint64(WIDTH)] += 1.0  # it is infinite: `is_settled` shall see it
+    return True
+
+
+@inner
+def _add_some(keys, low, y, valid, offset, weights, smallest, largest, start, stop, table, missing):
+    """Add the rows from `start` to `stop`."""
+    no_nulls, origin = valid.shape[0] == 0, origin_of(low, WIDTH)
     for row in range(start, stop):
-        if row % np.uint64(LINE) == 0:
-            fetch(y, row + np.uint64(AHEAD))
-            fetch(weights, row + np.uint64(AHEAD))
+        key, weight = np.uint64(keys[row]), weights[row]
+        good = smallest <= weight <= largest and (no_nulls or is_valid(valid, np.uint64(offset) + row))
+        if not (good and _add_row(table, origin, key, y[row], weight)):
+            missing[key - low] += 1.0
+
+
+@inner
+def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, table, missing):
+    """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
+    n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
+    far, origin = table.shape[0] > NEAR, origin_of(base, WIDTH)
+    while start + eight <= n:
+        fetch(y, start + np.uint64(AHEAD))
+        fetch(weights, start + np.uint64(AHEAD))
+        if most >= 0 and not eight_within(keys, start, low, most):
+            return False
         if far:
-            ahead = min(row + np.uint64(ROWS_AHEAD), stop - np.uint64(1))
-            fetch_record(table, origin, np.uint64(keys[ahead]) * np.uint64(WIDTH))
-        key, value, weight = np.uint64(keys[row]), y[row], weights[row]
-        if smallest <= weight <= largest and (no_nulls or is_valid(valid, np.uint64(offset) + row)):
-            if _add_weighted(table, origin, key * np.uint64(WIDTH), value, weight):
-                continue
-            if value == value:  # its shift is NaN: the record is new
-                table[origin + key * np.uint64(WIDTH) + np.uint64(1)] = value
-                if not _add_weighted(table, origin, key * np.uint64(WIDTH), value, weight):
-                    table[origin + key * np.uint64(WIDTH)] += 1.0  # it is infinite: `is_settled` shall see it
-                continue
-        missing[key - low] += 1.0
+            ahead = min(start + np.uint64(ROWS_AHEAD), n - eight)
+            for k in range(eight):
+                fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(WIDTH))
+        _add_some(keys, base, y, valid, offset, weights, smallest, largest, start, start + eight, table, missing)
+        start += eight
+    if most >= 0 and not all_within(keys, low, start, n, most):
+        return False
+    _add_some(keys, base, y, valid, offset, weights, smallest, largest, start, n, table, missing)
+    return True
 
 
 @kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT)
@@ -273,27 +296,18 @@ def add_rows_weighted(codes, y, valid, offset, weights, smallest, largest, table
 
     Missing values as in `rows.add_rows`; the number of rows without a value or a weight goes to `missing` (K,).
     """
-    low = np.uint64(0)
-    _begin(codes, low, y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
-    stop = np.uint64(codes.shape[0])
-    _add_all(codes, low, y, valid, offset, weights, smallest, largest, low, stop, table, missing)
+    _begin(codes, np.uint64(0), y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
+    _add_all(codes, 0, -1, y, valid, offset, weights, smallest, largest, table, missing)
 
 
 @kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT)
 def add_keys_weighted(keys, low, y, valid, offset, weights, smallest, largest, table, missing):
     """As `add_rows_weighted`, with keys as in `rows.add_keys`; return whether all have a record."""
-    n, n_records, base = np.uint64(keys.shape[0]), table.shape[0] // WIDTH, np.uint64(np.int64(low))
+    n_records = table.shape[0] // WIDTH
     if not all_early_within(keys, low, n_records):
         return False
-    _begin(keys, base, y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
-    start = np.uint64(0)
-    while start < n:
-        stop = min(start + np.uint64(BLOCK), n)
-        if not all_within(keys, low, start, stop, n_records - 1):
-            return False
-        _add_all(keys, base, y, valid, offset, weights, smallest, largest, start, stop, table, missing)
-        start = stop
-    return True
+    _begin(keys, np.uint64(np.int64(low)), y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
+    return _add_all(keys, low, n_records - 1, y, valid, offset, weights, smallest, largest, table, missing)
 
 
 @kernel(I4_IN, F8_IN, F8_IN, TABLE_OUT)
