@@ -258,12 +258,22 @@ def _add_row(table, origin, key, value, weight):
 
 
 @inner
-def _add_some(keys, low, y, valid, offset, weights, smallest, largest, start, stop, table, missing):
+def _add_some(keys, low, y, weights, smallest, largest, start, stop, table, missing):
     """Add the rows from `start` to `stop`."""
-    no_nulls, origin = valid.shape[0] == 0, origin_of(low, WIDTH)
+    origin = origin_of(low, WIDTH)
     for row in range(start, stop):
         key, weight = np.uint64(keys[row]), weights[row]
-        good = smallest <= weight <= largest and (no_nulls or is_valid(valid, np.uint64(offset) + row))
+        if not (smallest <= weight <= largest and _add_row(table, origin, key, y[row], weight)):
+            missing[key - low] += 1.0
+
+
+@inner
+def _add_valid(keys, low, y, valid, offset, weights, smallest, largest, start, stop, table, missing):
+    """As `_add_some`, without the rows whose bit is 0."""
+    origin = origin_of(low, WIDTH)
+    for row in range(start, stop):
+        key, weight = np.uint64(keys[row]), weights[row]
+        good = smallest <= weight <= largest and is_valid(valid, np.uint64(offset) + row)
         if not (good and _add_row(table, origin, key, y[row], weight)):
             missing[key - low] += 1.0
 
@@ -272,7 +282,7 @@ def _add_some(keys, low, y, valid, offset, weights, smallest, largest, start, st
 def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, table, missing):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
     n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
-    far, origin = table.shape[0] > NEAR, origin_of(base, WIDTH)
+    far, no_nulls, origin = table.shape[0] > NEAR, valid.shape[0] == 0, origin_of(base, WIDTH)
     while start + eight <= n:
         fetch(y, start + np.uint64(AHEAD))
         fetch(weights, start + np.uint64(AHEAD))
@@ -282,11 +292,17 @@ def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, tabl
             ahead = min(start + np.uint64(ROWS_AHEAD), n - eight)
             for k in range(eight):
                 fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(WIDTH))
-        _add_some(keys, base, y, valid, offset, weights, smallest, largest, start, start + eight, table, missing)
+        if no_nulls:
+            _add_some(keys, base, y, weights, smallest, largest, start, start + eight, table, missing)
+        else:
+            _add_valid(keys, base, y, valid, offset, weights, smallest, largest, start, start + eight, table, missing)
         start += eight
     if most >= 0 and not all_within(keys, low, start, n, most):
         return False
-    _add_some(keys, base, y, valid, offset, weights, smallest, largest, start, n, table, missing)
+    if no_nulls:
+        _add_some(keys, base, y, weights, smallest, largest, start, n, table, missing)
+    else:
+        _add_valid(keys, base, y, valid, offset, weights, smallest, largest, start, n, table, missing)
     return True
 
 
