@@ -159,6 +159,13 @@ def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, miss
     while start + eight <= n:
         if most >= 0 and not eight_within(keys, start, low, most):
             return -1
+        later = start + np.uint64(_AHEAD)
+        fetch(keys, later)
+        fetch(y0, later)
+        fetch(y1, later)
+        fetch(y2, later)
+        fetch(y3, later)
+        fetch(y4, later)
         place = place_of(np.uint64(first_row) + start)
         for some in range(start, start + eight, half):
             if far:
@@ -167,13 +174,6 @@ def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, miss
                     record = np.uint64(keys[ahead + k]) * np.uint64(WIDTH)
                     fetch_record(table, origin, record)
                     fetch_record(table, origin, record + np.uint64(LINE))
-            later = some + np.uint64(_AHEAD)
-            fetch(keys, later)
-            fetch(y0, later)
-            fetch(y1, later)
-            fetch(y2, later)
-            fetch(y3, later)
-            fetch(y4, later)
             if not _add_four_rows(table, origin, keys, y0, y1, y2, y3, y4, some, place, s0, s1, s2, s3, s4):
                 stop = some + half
                 count += _add_some(keys, base, y0, y1, y2, y3, y4, some, stop, place, shifts, table, missing)
