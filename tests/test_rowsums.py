@@ -186,6 +186,14 @@ def test_the_shift_is_a_value_in_the_middle(values: list[float], shift: float) -
     assert shared.likely_shift(filled, bitmap(keep, 3), 3) == shift
 
 
+def test_the_shift_is_from_everywhere() -> None:
+    y = np.arange(100_000.0)
+    assert abs(shared.likely_shift(y, NONE, 0) - 50_000) < 2_000
+    y[:] = math.nan
+    y[77_777] = 3.0
+    assert shared.likely_shift(y, NONE, 0) == 3.0
+
+
 def test_keys_of_any_size_are_within_a_range_or_not() -> None:
     edges = [-(2**63), -(2**63) + 1, -9, -1, 0, 1, 9, 2**40, 2**63 - 2, 2**63 - 1]
     for low in (-(2**63), -5, 0, 2**62):

@@ -37,7 +37,7 @@ from fastml.kernels.records import (
 __all__ = ["PLACES", "UNKNOWN", "add_keys", "add_row_at", "add_rows", "increments_of_four", "likely_shift", "place_of",
            "settle_keys", "settle_rows", "squares_of"]  # fmt: skip
 
-_FIRST_FEW = 64  # values that tell a shift
+_SOME = 64  # values that tell a shift
 
 # A place is the number of eight rows, below 2^17. The new one is added to 2^-17 times the field, so that a double holds
 # three of them exactly.
@@ -251,19 +251,30 @@ def settle_keys(keys, low, y, valid, offset, shift, table):
     return _settle(keys, np.uint64(np.int64(low)), y, valid, offset, shift, table)
 
 
+@inner
+def _nearest_to_mean(y, valid, offset, step):
+    """Of every so many-th value, if it is finite: that which is next to their mean; NaN where there is none."""
+    n, total = 0, 0.0
+    found = distance = math.nan
+    for again in (False, True):
+        for row in range(0, y.shape[0], step):
+            if math.isfinite(y[row]) and (valid.shape[0] == 0 or is_valid(valid, offset + row)):
+                if not again:
+                    n += 1
+                    total += y[row]
+                elif not distance <= abs(y[row] - total / n):
+                    found, distance = y[row], abs(y[row] - total / n)
+    return found
+
+
 @kernel(F8_IN, U1_IN, types.int64)
 def likely_shift(y, valid, offset):
-    """Find a shift for all groups: of the first values, that which is next to their mean; 0 where none is finite."""
-    n, total, stop = 0, 0.0, 0
-    while stop < y.shape[0] and n < _FIRST_FEW:
-        if math.isfinite(y[stop]) and (valid.shape[0] == 0 or is_valid(valid, offset + stop)):
-            n += 1
-            total += y[stop]
-        stop += 1
-    found, distance = 0.0, math.nan
-    for row in range(stop):
-        if math.isfinite(y[row]) and (valid.shape[0] == 0 or is_valid(valid, offset + row)):
-            this = abs(y[row] - total / n)
-            if not distance <= this:
-                found, distance = y[row], this
-    return found
+    """Find a shift for all groups: a value in the middle of some from everywhere, as files may be sorted by anything.
+
+    It is 0 where no value is finite.
+    """
+    for step in (max(y.shape[0] // _SOME, 1), 1):
+        found = _nearest_to_mean(y, valid, offset, step)
+        if found == found:
+            return found
+    return 0.0
