@@ -45,7 +45,7 @@ class Pages(GridFaces):
         title, source : str, optional
         """
         text = self.report_html(title, source)
-        replace_file(path, lambda file: file.write(text.encode()))
+        replace_file(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 class FitFaces(Pages, Record):
@@ -107,7 +107,7 @@ class FitFaces(Pages, Record):
         lines = [str(self), ""]
         intervals = [(row[0], row[4]) for section in grid.sections for row in section.rows if row[4]]
         if intervals:
-            lines.append(f"{100 * level:g} % confidence intervals")
+            lines.append(f"{100 * level:.10g} % confidence intervals")
             lines += [f"  {label:<30}{limits}" for label, limits in intervals]
             lines.append("")
         lines += [part for text in said.values() for part in textwrap.wrap(text, 100)]

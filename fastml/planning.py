@@ -28,6 +28,7 @@ __all__ = ["Plan", "plan", "plan_from_fit"]
 
 Floats = npt.NDArray[np.float64]
 
+_MAX_CV = 1e6  # of one school with all students among a billion it is 3e4
 MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
 
 
@@ -176,26 +177,28 @@ def plan(
                 math.nan if difference is None else float(difference))  # fmt: skip
     if n_groups is not None and group_size is not None:
         if given:
-            raise ArgumentError(next(iter(given)), next(iter(given.values())), ("None",),
-                                "it is a target: leave n_groups or group_size out to have it found")  # fmt: skip
+            raise RangeError(*next(iter(given.items())),
+                             "a target: leave n_groups or group_size out, to have it found")  # fmt: skip
         return _evaluate(*settings, n_groups, group_size, "")
     if n_groups is None and group_size is None:
         raise RangeError("n_groups", None, "a number of schools; give it or group_size, and the other is found")
     if not given and difference is not None:
         given = {"detectable": difference}
-    if len(given) != 1:
-        raise RangeError("targets", ", ".join(sorted(given)) or "none",
-                         "exactly one of difference, se, margin and icc_width; it fixes the size left out")  # fmt: skip
+    if not given:
+        raise RangeError("se", None, "needed to find the other size by, or else difference, margin or icc_width; "
+                                     "or give both n_groups and group_size")  # fmt: skip
+    if len(given) > 1:
+        first, second = list(given)[:2]
+        raise RangeError(second, given[second], f"one target too many beside {first}")
     if icc_width is not None and group_size == 1:
         raise RangeError(
             "group_size", 1, "2 or more for an interval of the icc, which one student a school says nothing of"
         )
     (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
 
-    def at(count: int) -> Plan:
-        if n_groups is None:
-            return _evaluate(*settings, count, group_size or 1, solved)
-        return _evaluate(*settings, n_groups, count, solved)
+    def at(count: int, whole: bool = False) -> Plan:
+        sizes = (count, group_size or 1) if n_groups is None else (n_groups, count)
+        return _evaluate(*settings, *sizes, solved, with_power=whole or name == "detectable")
 
     least = arms + 1 if n_groups is None else (2 if name == "icc_width" else 1)
     step = arms if n_groups is None else 1
@@ -206,7 +209,7 @@ def plan(
         other = "n_groups" if solved == "group_size" else "group_size"
         target = "difference" if name == "detectable" else name
         raise ModelError(f"no {solved} reaches {target}={goal:g}: it stays above {best:.4g}; raise {other}")
-    return at(count)
+    return at(count, whole=True)
 
 
 def plan_from_fit(
@@ -251,10 +254,10 @@ def _check(
         raise RangeError("icc", icc, "a number from 0 to below 1")
     if not (isinstance(sd, Real) and 0.0 < sd < math.inf):
         raise RangeError("sd", sd, "a number above 0")
-    if arms not in (1, 2):
+    if not (isinstance(arms, Real) and arms in (1, 2)):
         raise ArgumentError("arms", arms, ("1", "2"))
-    if not (isinstance(size_cv, Real) and 0.0 <= size_cv < math.inf):
-        raise RangeError("size_cv", size_cv, "a number of 0 or more")
+    if not (isinstance(size_cv, Real) and 0.0 <= size_cv <= _MAX_CV):
+        raise RangeError("size_cv", size_cv, f"a number from 0 to {_MAX_CV:,.0f}")
     check_level(level)
     check_level(power, "power")
     if power <= 1.0 - level:
@@ -269,8 +272,9 @@ def _check(
 
 def _evaluate(
     icc: float, sd: float, arms: int, size_cv: float, level: float, power: float, difference: float,
-    n_groups: int, group_size: int, solved_for: str,
+    n_groups: int, group_size: int, solved_for: str, with_power: bool = True,
 ) -> Plan:  # fmt: skip
+    """The plan; without what takes milliseconds, `with_power` False."""
     n_obs = n_groups * group_size
     deff = 1.0 + icc * ((1.0 + size_cv**2) * group_size - 1.0)
     # Two arms: each mean has half of the schools, and their variances add.
@@ -292,9 +296,11 @@ def _evaluate(
         se=se,
         df=df,
         margin=-t_quantile(0.5 * (1.0 - level), df) * se,
-        detectable=detectable_shift(df, level, power) * se,
+        detectable=detectable_shift(df, level, power) * se if with_power else math.nan,
         difference=difference,
-        power_at_difference=math.nan if math.isnan(difference) else power_of_t(abs(difference) / se, df, level),
+        power_at_difference=math.nan
+        if math.isnan(difference) or not with_power
+        else power_of_t(abs(difference) / se, df, level),
         reliability=group_size * icc / (1.0 + icc * (group_size - 1.0)),
         icc_low=low,
         icc_high=high,

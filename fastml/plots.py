@@ -90,7 +90,7 @@ def caterpillar(
     ax = axes_for(ax, 3.4 + 0.08 * max(map(len, labels), default=0))
     raw, half = column(table, "mean"), half_width(level) * column(table, "se_mean")
     low, high = column(table, "ci_low")[order], column(table, "ci_high")[order]
-    sure = f"{100 * level:g} %"
+    sure = f"{100 * level:.10g} %"
     if len(order) > max_bars:
         _bands(ax, shrunken[order], low, high, raw[order], sure)
         ax.set_xlabel(f"Schools in order of their shrunken mean, % of {len(order):,}")
@@ -296,7 +296,7 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
     high = _rise(deviance, fit.icc, 1.0 - 1e-12, 1.6 * cut, interval.high)
     grid = np.unique(np.append(np.linspace(low, high, 241), fit.icc))
     ax.axvspan(interval.low, interval.high, facecolor=PALE, alpha=0.6, linewidth=0.0,
-               label=f"Exact {100 * level:g} % interval, {share_range(interval.low, interval.high)}")  # fmt: skip
+               label=f"Exact {100 * level:.10g} % interval, {share_range(interval.low, interval.high)}")  # fmt: skip
     ax.plot(grid, [deviance(float(icc)) for icc in grid], color=INK, linewidth=1.6,
             label="Deviance above its minimum")  # fmt: skip
     ax.axhline(cut, color=GREY, linestyle=":", linewidth=1.4, label=f"Cut of the profile interval, {cut:.2f}")

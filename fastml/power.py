@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,7 @@ def power_of_t(shift: float, df: float, level: float = 0.95) -> float:
     return float(np.sum(weight * (ndtr(shift - critical) + ndtr(-shift - critical))))
 
 
-@cache
+@lru_cache(maxsize=8)
 def _chi_nodes(df: float) -> tuple[Floats, Floats]:
     """Values and weights, shape (K,), that integrate over the law of sqrt(chi-square/df).
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 # Rows of a row group. Each has a random stream of its own, so the rows don't depend on how they are written.
 CHUNK = 1 << 20
+_MOST = 2**63 - 1
 
 _PLAUSIBLE = 0.1  # share of sigma2 in which the plausible values of a student differ
 
@@ -185,7 +188,7 @@ def _plan(
     if schools > students:
         raise ValueNotAllowedError(f"schools={schools} is more than students={students}; a school has one or more")
     for name, value in (("gamma00", gamma00), ("tau00", tau00), ("sigma2", sigma2)):
-        if not np.isfinite(value) or (name != "gamma00" and value < 0):
+        if not (isinstance(value, Real) and math.isfinite(value)) or (name != "gamma00" and value < 0):
             raise ValueNotAllowedError(f"{name}={value!r}; a mean is a finite number, a variance one of 0 or more")
     if order not in ("school", "random"):
         raise ArgumentError("order", order, ["school", "random"])
@@ -193,8 +196,9 @@ def _plan(
 
 
 def _check_count(name: str, count: Any, least: int) -> None:
-    if isinstance(count, bool) or count != int(count) or count < least:
-        raise ValueNotAllowedError(f"{name}={count!r}; it is a whole number of {least} or more")
+    number = isinstance(count, Real) and not isinstance(count, bool) and math.isfinite(count)
+    if not number or count % 1 or not least <= count <= _MOST:
+        raise ValueNotAllowedError(f"{name}={count!r}; it is a whole number of {least} or more, below 2^63")
 
 
 def _batches(plan: _Plan) -> Iterator[pa.RecordBatch]:

@@ -119,14 +119,28 @@ def test_acceleration_of_a_single_variance() -> None:
     assert acceleration(table, estimate(table), "gamma00") == 0.0
 
 
+@pytest.mark.parametrize("groups", [2, 3, 5, 20])
+def test_acceleration_of_few_groups(groups: int) -> None:
+    """At a huge theta tau00 is a chi-square of the group means, which has J - 1 degrees of freedom by REML, J by ML."""
+    table = balanced(groups, 1_000, 1e6)
+    for method, freedom in (("reml", groups - 1), ("anova", groups - 1), ("ml", groups)):
+        found = acceleration(table, estimate(table, method), "tau00")
+        assert found == pytest.approx(math.sqrt(2 / freedom) / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["ml", "reml"])
 @pytest.mark.parametrize("parameter", ["tau00", "sigma2", "theta"])
-def test_acceleration_is_the_skewness_of_simulated_scores(parameter: str) -> None:
+def test_acceleration_is_the_skewness_of_simulated_scores(parameter: str, method: str) -> None:
     table = simulated(3, theta=0.7, groups=8).table
-    vc = estimate(table, "ml")
+    vc = estimate(table, method)
     rng = np.random.default_rng(1)
     n, c = np.repeat(table.size, table.count.astype(int)), table.n_groups
     v = 1.0 + n * vc.theta
-    z2 = rng.chisquare(1, (400_000, c)) - 1.0
+    z = rng.normal(size=(400_000, c))
+    if method == "reml":  # the means are less the estimated gamma00
+        along = np.sqrt((n / v) / np.sum(n / v))
+        z -= (z @ along)[:, None] * along
+    z2 = z**2
     within = rng.chisquare(table.n_obs - c, 400_000) - (table.n_obs - c)
     score = np.column_stack((z2 @ (n / (2 * v)), z2 @ (1 / (2 * v)) + within / 2))
     information = np.cov(score.T)
@@ -138,10 +152,17 @@ def test_acceleration_is_the_skewness_of_simulated_scores(parameter: str) -> Non
 
 def test_bca_without_bias_or_acceleration_is_the_percentile() -> None:
     values = np.arange(-500.0, 501.0)
-    assert bca_limits(values, 0.0, 0.9, 0.0) == pytest.approx(percentile_limits(values, 0.9), rel=1e-12)
-    low, high = bca_limits(values, 100.0, 0.9, 0.0)  # the estimate is above the median: both limits go up
+    assert bca_limits(values, 0.0, 0.9, 0.0)[:2] == pytest.approx(percentile_limits(values, 0.9), rel=1e-12)
+    low, high, note = bca_limits(values, 100.0, 0.9, 0.0)  # the estimate is above the median: both limits go up
     assert low > percentile_limits(values, 0.9)[0]
     assert high > percentile_limits(values, 0.9)[1]
+    assert note == ""
+    note = bca_limits(values, 0.0, 0.9999, 0.1)[2]
+    assert note == "the upper limit is the largest draw, where it lies beyond them all: use another method"
+    assert (
+        "the lower limit is the smallest draw and the upper limit is the largest draw, "
+        in bca_limits(values, 0.0, 0.99999, 0.0)[2]
+    )
     with pytest.raises(ModelError, match="percentile"):
         bca_limits(values, 1e9, 0.9, 0.0)
 

@@ -135,6 +135,20 @@ def test_icc_interval_is_the_one_of_a_sample_with_those_mean_squares() -> None:
     assert math.isnan(plan(0.3, 12, 1).icc_width)
 
 
+def test_narrow_intervals_are_told_apart() -> None:
+    made = plan(0.2, 20_000, 25)
+    assert "0.1963 to 0.2038" in str(made)
+    assert plan(0.2, 50, 25, level=0.99999999).to_markdown().count("99.999999 % margin") == 1
+
+
+def test_searches_keep_no_more_than_they_need() -> None:
+    from fastml.power import _chi_nodes
+
+    for k in range(20):
+        plan(0.2, group_size=25, difference=0.05 + 0.01 * k)
+    assert _chi_nodes.cache_info().currsize <= 8
+
+
 def test_a_level_next_to_one_takes_its_quantiles_from_the_tail() -> None:
     level = 1.0 - 2.0**-45
     made = plan(0.3, 2, 8, level=level, difference=1e14)
@@ -192,6 +206,11 @@ def test_what_is_refused(wrong: dict[str, float]) -> None:
         (lambda: plan(0.2, 10, se="a"), "se='a' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, se=math.nan), "se=nan can't be"),
         (lambda: plan(0.2, 10, 5, level="a"), "level='a' can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, 5, size_cv=1e200), r"size_cv=1e\+200 can't be: it is a number from 0 to 1,000,000"),
+        (lambda: plan(0.2, 10, 5, arms=np.array([1, 2])), "arms="),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, 5, se=3.0), "se=3.0 can't be: it is a target: leave n_groups or group_size out"),
+        (lambda: plan(0.2, 10), "se=None can't be: it is needed to find the other size by"),
+        (lambda: plan(0.2, 10, se=1.0, margin=2.0), "margin=2.0 can't be: it is one target too many beside se"),
         (lambda: plan(0.2, group_size=1, icc_width=0.2), "group_size=1 can't be: it is 2 or more for an interval of the icc"),
     ],
 )  # fmt: skip

@@ -59,7 +59,7 @@ def test_plan_in_every_form(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--icc", 1.2, "--cluster-size", 25], "icc=1.2 can't be: it is a number from 0 to below 1"),
-        (["--icc", 0.2, "--cluster-size", 25], "targets='none' can't be: it is exactly one of difference, se, margin"),
+        (["--icc", 0.2, "--cluster-size", 25], "se=None can't be: it is needed to find the other size by, or else"),
         (["--icc", 0.2], "give --schools or --cluster-size with a target"),
         (["--icc", 0.2, "--schools", 50, "--se", 0.06], "no group_size reaches se=0.06: it stays above 0.06325"),
         (["--icc", "x"], "Invalid value for '--icc'"),

@@ -167,6 +167,31 @@ def test_printed_table(fit: OneWayFit) -> None:
     assert not any(line != line.rstrip() for line in text.splitlines())
 
 
+def test_figures_wider_than_their_columns_stay_apart() -> None:
+    rng = np.random.default_rng(1)
+    table = pa.table({"g": np.repeat(np.arange(6), 20), "y": 1e9 * (2.0 + 0.1 * rng.normal(size=120))})
+    wide = fastml.fit(table, "y", "g")
+    words = str(wide).split()
+    for value in (wide.gamma00, wide.se_gamma00, wide.tau_sd, wide.naive.mean_of_groups):
+        assert f"{value:,.3f}" in words
+
+
+def test_names_with_line_ends_come_back_from_csv() -> None:
+    import io
+
+    import pandas as pd
+
+    table = pa.table(
+        {"g\rh": ["a\rb", "a\rb", "c\nd", "c\nd", "e\r\nf", "e\r\nf"], "y": [1.0, 2.0, 5.0, 6.0, 1.0, 3.0]}
+    )
+    fit = fastml.fit(table, "y", "g\rh")
+    back = pd.read_csv(io.StringIO(fit.to_csv(), newline=""))
+    assert len(back) == 1
+    assert back["group"][0] == "g\rh"
+    assert fit.to_csv().endswith("\n")
+    assert "\r\n" not in fit.to_csv()
+
+
 def test_printed_table_of_a_boundary_fit(boundary: OneWayFit) -> None:
     text = str(boundary)
     assert "tau00 is 0, on the boundary" in text

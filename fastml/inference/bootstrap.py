@@ -150,22 +150,30 @@ def acceleration(table: SizeTable, vc: VarianceComponents, parameter: str) -> fl
 
     Notes
     -----
-    In the least favourable direction d = I^-1 grad the score is a sum of centred chi-squares with weights
-    k_n = (n d1 + d2)/(2V) and, for the within part, d2/(2 sigma2) (Efron 1987, JASA 82, 171-185, section 4).
+    In the least favourable direction d = I^-1 grad the score is a quadratic form in the group means, with weights
+    k_n = (n d1 + d2)/(2V), and for the within part a chi-square with d2/(2 sigma2) (Efron 1987, JASA 82, 171-185,
+    section 4). By ML the means are free; else they are less the estimated gamma00, which takes the direction
+    s_j^2 = (n/V)/sum(n/V) from them: their cumulants are the traces of (I - ss')K squared and cubed.
     """
     if parameter == "gamma00":
         return 0.0
     gradients = {"tau00": (1.0, 0.0), "sigma2": (0.0, 1.0), "theta": (1.0, -vc.theta)}
     information = expected_information(table, vc)
     d1, d2 = np.linalg.solve(information, np.array(gradients[parameter]))
-    between = (table.size * d1 + d2) / (2.0 * (1.0 + table.size * vc.theta))
+    v = 1.0 + table.size * vc.theta
+    between = (table.size * d1 + d2) / (2.0 * v)
     within, freedom = 0.5 * d2, table.n_obs - table.n_groups
     second = float(np.sum(table.count * between**2) + freedom * within**2)
     third = float(np.sum(table.count * between**3) + freedom * within**3)
+    if vc.method != "ml":
+        along = table.count * table.size / v
+        s1, s2, s3 = (float(np.sum(along * between**power) / np.sum(along)) for power in (1, 2, 3))
+        second -= 2.0 * s2 - s1**2
+        third -= 3.0 * s3 - 3.0 * s2 * s1 + s1**3
     return float(8.0 * third / (2.0 * second) ** 1.5 / 6.0)
 
 
-def bca_limits(values: Floats, estimate: float, level: float, a: float) -> tuple[float, float]:
+def bca_limits(values: Floats, estimate: float, level: float, a: float) -> tuple[float, float, str]:
     """Bias-corrected and accelerated limits (Efron 1987).
 
     Parameters
@@ -181,6 +189,8 @@ def bca_limits(values: Floats, estimate: float, level: float, a: float) -> tuple
     Returns
     -------
     low, high : float
+    note : str
+        Where a limit lies beyond the draws, and is the last of them.
 
     Raises
     ------
@@ -192,11 +202,16 @@ def bca_limits(values: Floats, estimate: float, level: float, a: float) -> tuple
         raise ModelError("every bootstrap draw is on one side of the estimate, which BCa can't correct; "
                          "use method='bootstrap' (percentile)")  # fmt: skip
     z0 = normal_quantile(below)
-    limits = []
-    reach = normal_quantile(0.5 * (1.0 - level))
-    for z in (z0 + reach, z0 - reach):
+    limits, ends = [], []
+    reach, edge = normal_quantile(0.5 * (1.0 - level)), 1.0 / (values.size + 1.0)
+    for name, end, z in (("lower", "smallest", z0 + reach), ("upper", "largest", z0 - reach)):
         shrink = 1.0 - a * z
         # Past its pole the correction has no meaning: the end of the draws is all there is to say.
         q = (1.0 - normal_tail(z0 + z / shrink)) if shrink > 0.0 else float(z > 0.0)
         limits.append(float(np.quantile(values, min(max(q, 0.0), 1.0), method="weibull")))
-    return limits[0], limits[1]
+        if not edge <= q <= 1.0 - edge:
+            ends.append((name, end))
+    note = " and ".join(f"the {name} limit is the {end} draw" for name, end in ends)
+    if note:
+        note += ", where it lies beyond them all: use another method"
+    return limits[0], limits[1], note

@@ -337,7 +337,7 @@ class _Intervals:
         sigma2 = self.vc.terms.r / self.vc.dof
         own = {"theta": self.vc.theta, "tau00": self.vc.theta * sigma2, "sigma2": sigma2}
         value = own.get(base, self.vc.terms.gamma)
-        return *bca_limits(self._values(base), value, self.level, acceleration(self.table, self.vc, base)), ""
+        return bca_limits(self._values(base), value, self.level, acceleration(self.table, self.vc, base))
 
     def _wald(self, base: str) -> tuple[float, float, str]:
         vc, unit = self.vc, self.table.unit

@@ -60,15 +60,19 @@ def decimals(fit: Mapping[str, Any]) -> int:
     return min(12, max(1, 2 - math.floor(math.log10(sd)))) if 0.0 < sd < math.inf else 1
 
 
-def points(fit: Mapping[str, Any], value: float | None) -> str:
-    """Score points, to the decimals that the scores of the fit need.
+def points(fit: Mapping[str, Any], value: float | None, error: float | None = None) -> str:
+    """Score points, to the decimals that the scores of the fit need, and two digits of a standard error.
 
     Examples
     --------
     >>> points({"tau00": 5227.0, "sigma2": 4994.0}, 538.979), points({"tau00": 0.2, "sigma2": 0.8}, -0.001)
     ('539.0', '0.00')
+    >>> points({"tau00": 5227.0, "sigma2": 4994.0}, 538.9793, 0.0476)
+    '538.979'
     """
     places = decimals(fit)
+    if error is not None and 0.0 < error < math.inf:
+        places = max(places, 1 - math.floor(math.log10(error)))
     if value is None or places > 6 or abs(value) >= 1e13:
         return "-" if value is None else f"{value:.6g}"
     return f"{round(value, places) + 0.0:,.{places}f}"
@@ -103,8 +107,8 @@ def share_range(low: float, high: float) -> str:
     return f"{share(low, high - low)} to {share(high, high - low)}"
 
 
-def percent(value: float | None) -> str:
-    """A share between 0 and 1 in percent; what is not all or nothing isn't called so.
+def percent(value: float | None, width: float = 0.0) -> str:
+    """A share between 0 and 1 in percent; what is not all or nothing isn't called so. Digits as of `share`.
 
     Examples
     --------
@@ -113,7 +117,7 @@ def percent(value: float | None) -> str:
     """
     if value is None:
         return "-"
-    decimals = len(share(value).partition(".")[2]) - 2 if 0.0 < value < 1.0 else 0
+    decimals = len(share(value, width).partition(".")[2]) - 2 if 0.0 < value < 1.0 else 0
     return f"{100.0 * value:.{decimals}f} %"
 
 
@@ -180,11 +184,13 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     -------
     str
     """
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+    lines = []
+    for row in (dict(zip(columns, columns, strict=True)), *rows):
+        buffer = io.StringIO()
+        # What stands in a row's end is put in quotes in a value: both, though rows end with one of them here.
+        csv.DictWriter(buffer, columns, lineterminator="\r\n").writerow(row)
+        lines.append(buffer.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -261,21 +267,21 @@ def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     -------
     list of (str, str, str)
     """
-    percent = f"{100 * plan['level']:g} %"
+    percent = f"{100 * plan['level']:.10g} %"
     what = "mean" if plan["arms"] == 1 else "difference of the two arms"
     rows = [
         (f"standard error of the {what}", number(plan["se"]), f"df {degrees(plan['df'])}"),
         (f"{percent} margin", number(plan["margin"]), ""),
         ("design effect", number(plan["deff"], 2), f"effective n {number(plan['n_eff'], 1)}"),
         ("reliability of a school mean", share(plan["reliability"]), ""),
-        (f"least difference found with power {plan['power']:g}", number(plan["detectable"]), ""),
+        (f"least difference found with power {plan['power']:.10g}", number(plan["detectable"]), ""),
     ]
     if plan["power_at_difference"] is not None:
         rows.append(
             (f"power to find a difference of {number(plan['difference'])}", share(plan["power_at_difference"]), "")
         )
     if plan["icc_low"] is not None:
-        limits = f"{share(plan['icc_low'])} to {share(plan['icc_high'])}"
+        limits = share_range(plan["icc_low"], plan["icc_high"])
         rows.append((f"{percent} interval of the icc, as expected", limits, ""))
     return rows
 
@@ -362,7 +368,8 @@ def fit_weights(fit: Mapping[str, Any]) -> list[str]:
 
 def _line(name: str, *cells: str) -> str:
     widths = (15, 12, 12, 10, 9)
-    body = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
+    # The blank stays where a figure is wider than its column.
+    body = "".join(f" {cell:>{width - 1}}" for cell, width in zip(cells, widths, strict=False))
     return f"{name:<24}{body} {' '.join(cells[len(widths) :])}".rstrip()
 
 

@@ -124,7 +124,7 @@ def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, lev
             row("Effective sample size", "", "n_eff", decimals=1),
         )),
     )  # fmt: skip
-    header = ("", "", "Estimate", "Std. error", f"{100 * level:g} % interval", "df", "t", "p")
+    header = ("", "", "Estimate", "Std. error", f"{100 * level:.10g} % interval", "df", "t", "p")
     notes = [fit_rows(fit, sizes), *fit_weights(fit)]
     if fit["loglik"] is not None:
         criteria = "" if fit["aic"] is None else f"; AIC {minus(fit['aic'])}; BIC {minus(fit['bic'])}"
@@ -220,7 +220,7 @@ def schools_grid(
     )  # fmt: skip
     header = (*names, "Students", "Raw mean", "Shrunken mean", "from", "to", "Reliability")
     return Grid(
-        f"School means, the shrunken ones with their {100 * level:g} % interval",
+        f"School means, the shrunken ones with their {100 * level:.10g} % interval",
         header,
         sections,
         (*[False] * len(labels), *[True] * 6),

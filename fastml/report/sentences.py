@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastml.report import complement, fit_weights, number, percent, share
@@ -44,22 +44,25 @@ def fit_sentences(
         Topic ("mean", "gap", "shares", "reliability", "deff", "rows", "weights") to its sentences, in order of reading.
     """
     outcome = fit["outcome"]
-    sure = f"{100 * level:g} % interval"
+    sure = f"{100 * level:.10g} % interval"
 
-    def limit(name: str, form: Any = None) -> str:
+    def limit(name: str, form: Callable[[float, float], str]) -> str:
         if name not in limits:
             return ""
         low, high = limits[name]
-        return f"{(form or number)(low)} to {(form or number)(high)}"
+        return f"{form(low, high)} to {form(high, low)}"
 
     def points(value: float | None) -> str:
         return score_points(fit, value)
 
+    def near_mean(value: float | None, _other: float | None = None) -> str:
+        return score_points(fit, value, fit["se_gamma00"])
+
     said = {}
-    interval = limit("gamma00", points)
+    interval = limit("gamma00", near_mean)
     said["mean"] = (
-        f"The mean of {outcome} over all schools is estimated at {points(fit['gamma00'])}, with a standard error of "
-        f"{points(fit['se_gamma00'])}" + (f" ({sure} {interval})." if interval else ".")
+        f"The mean of {outcome} over all schools is estimated at {near_mean(fit['gamma00'])}, with a standard error of "
+        f"{near_mean(fit['se_gamma00'])}" + (f" ({sure} {interval})." if interval else ".")
     )
     highest = limits["icc"][1] if "icc" in limits else 0.0
     if fit["singular"]:
@@ -81,7 +84,7 @@ def fit_sentences(
                 f" The observed means vary more (variance {points(naive['variance_of_means'])}, against "
                 f"{points(fit['tau00'])} of the true ones), as they hold error too."
             )
-    interval = limit("icc", percent)
+    interval = limit("icc", lambda value, other: percent(value, abs(other - value)))
     said["shares"] = (
         f"{percent(fit['icc'])} of the variation in {outcome} lies between schools"
         + (f" ({sure} {interval})" if interval else "")
