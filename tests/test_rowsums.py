@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from fractions import Fraction
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -155,6 +158,23 @@ def test_few_rows_are_found_again(seed: int, size: int) -> None:
     finish(again)
     mine = codes == seed
     check(again[[seed]], missing[[seed]], [0] * size, y[mine].tolist())
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="a quarter of a million rows are too many")
+def test_sums_of_many_rows_are_about_a_shift_of_their_own() -> None:
+    """Of few different values, whose sums round the same way each time: a shift far from them makes that ten times worse."""
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 2, 1 << 18).astype(np.int32)
+    y = 0.1 * rng.integers(0, 2, len(codes)) + 0.7 * (codes == 0)
+    (table,), _ = sums_of(codes, 2, [Doubles(y, NONE, 0)])
+    finish(table)
+    for code in (0, 1):
+        values = Counter(Fraction(value) for value in y[codes == code].tolist())
+        n = sum(values.values())
+        mean = sum(value * count for value, count in values.items()) / n
+        ss = float(sum((value - mean) ** 2 * count for value, count in values.items()))
+        assert table[code, 3] == pytest.approx(ss, rel=2e-11)
+        assert float(Fraction(table[code, 1]) + Fraction(table[code, 2]) - mean) == pytest.approx(0.0, abs=3e-13)
 
 
 @pytest.mark.parametrize("extra", [0, 1])

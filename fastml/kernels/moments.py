@@ -22,7 +22,7 @@ from fastml.kernels._jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_OUT, exact
 from fastml.kernels.ahead import fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
-           "fold_raw", "is_off", "is_settled", "settle", "two_sum"]  # fmt: skip
+           "fold_raw", "is_far", "is_near", "is_off", "is_settled", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
@@ -31,6 +31,8 @@ READY, AGAIN, NOT_FINITE = 0, 1, 2
 
 # Sums of squares this many times that about the mean lose three of the sixteen digits at most.
 MAX_CANCELLATION = 256.0
+# Of n values that are few different ones, each addition may round the same way, and the error grows with n.
+_ROWS_TIMES_CANCELLATION, _LEAST_CANCELLATION = 2.0**20, 4.0
 
 _RECORDS_AHEAD = 16  # another processor may hold them
 
@@ -93,6 +95,13 @@ def is_off(n, total, squares):
 
 
 @inner
+def is_far(n, total, squares):
+    """As `is_off`, for a shift that isn't the group's own: sums of many rows have lost digits already."""
+    limit = min(MAX_CANCELLATION, max(_LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION / n))
+    return squares > limit * (squares - total * (total / n))
+
+
+@inner
 def _is_finite(n, shift, squares):
     """Whether the values of a record were."""
     return (squares < math.inf) & ((n == 0.0) | (abs(shift) < math.inf))
@@ -104,20 +113,26 @@ def is_settled(n, shift, total, squares):
     return _is_finite(n, shift, squares) & (not is_off(n, total, squares))
 
 
+@inner
+def is_near(n, shift, total, squares):
+    """As `is_settled`, for a shift that isn't the group's own."""
+    return _is_finite(n, shift, squares) & (not is_far(n, total, squares))
+
+
 @kernel(TABLE_OUT, types.boolean, U1_OUT)
 def settle(table, anew, marks):
     """Tell whether raw records (K, 4 or 5) are `READY`, have in part to be filled `AGAIN`, or are `NOT_FINITE`.
 
     Where a shift is far from its group's values, the record is marked (K,) and made one of nothing: `anew`, with the
-    first value for a shift, if it was another (or isn't finite about that one), else about the mean, as the first value
-    may be a wild one.
+    first value for a shift, where it was one of all groups (or isn't finite about that one), else about the mean, as
+    the first value may be a wild one.
     """
     finite = True
     some = False
     for g in range(np.uint64(table.shape[0])):
         n, shift, total, squares = table[g, 0], table[g, 1], table[g, 2], table[g, 3]
         good = _is_finite(n, shift, squares)
-        off = is_off(n, total, squares) | (not good)
+        off = (is_far(n, total, squares) if anew else is_off(n, total, squares)) | (not good)
         marks[g] = off
         finite &= good
         some |= off

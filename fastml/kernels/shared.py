@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import eight_bits, is_valid
-from fastml.kernels.moments import N_FIELDS, is_settled
+from fastml.kernels.moments import N_FIELDS, is_near, is_settled
 from fastml.kernels.records import (
     NEAR,
     NUMBER,
@@ -225,7 +225,7 @@ def _settle(keys, low, y, valid, offset, shift, table):
     settled, few = True, keys.shape[0] <= PLACES * LINE
     for g in range(np.uint64(table.shape[0])):
         n, places, total, squares = table[g, 0], table[g, 1], table[g, 2], table[g, 3]
-        if not is_settled(n, shift, total, squares):
+        if not is_near(n, shift, total, squares):
             if few and n <= _FOUND_AGAIN and places >= 0.0:
                 settled &= _make_again(keys, low, y, valid, offset, g, table)
                 continue
