@@ -138,6 +138,8 @@ def test_each_record_is_about_its_own_mean() -> None:
     check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
     y[-1] = math.nan
     check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    wild, light = np.array([-3e11, 0.1, 0.1, 0.1] * 3), np.array([1e-17, 1e20, 1e20, 1e20] * 3)
+    check(by_runs(codes[:12], wild, NONE, 0, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
     both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
     y[0], y[-1] = -1e9, 500.0
     kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
