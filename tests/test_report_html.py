@@ -185,6 +185,24 @@ def test_sentences_of_rows_left_out_and_of_figures_that_are_not_there() -> None:
     assert "The observed means vary more" not in fit_sentences(full.to_dict(), naive, (8, 8), {})["gap"]
 
 
+def test_sentences_tell_narrow_intervals_apart() -> None:
+    """Of 40,000 schools: to two digits of the interval's width, and of the standard error."""
+    rng = np.random.default_rng(1)
+    n = np.full(40_000, 30)
+    means = 500.0 + rng.normal(size=len(n)) * np.sqrt(2000.0 + 8000.0 / 30)
+    sds = np.sqrt(8000.0 * rng.chisquare(29, len(n)) / 29)
+    fit = fastml.fit(fastml.GroupStats.from_summary(n=n, mean=means, sd=sds))
+    said = " ".join(str(fit.summary()).split())
+    mean, icc = fit.ci("gamma00"), fit.ci("icc")
+    assert f"standard error of {fit.se_gamma00:.2f} (95 % interval {mean.low:.2f} to {mean.high:.2f})" in said
+    assert f"(95 % interval {100 * icc.low:.2f} % to {100 * icc.high:.2f} %)" in said
+
+
+def test_a_title_of_bytes_that_are_no_text_is_written(fit: fastml.OneWayFit, tmp_path: Path) -> None:
+    fit.write_report(tmp_path / "page.html", title="bad\udcff")
+    assert r"bad\udcff" in (tmp_path / "page.html").read_text()
+
+
 def test_sentences_of_parts_without_a_result() -> None:
     rows = [{"c": "a", "outcome": "y", "icc": None}, {"c": "b", "outcome": "y", "icc": None}]
     missing = "2 of 2 parts have no result for y; the column status says why."
