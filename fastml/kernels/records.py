@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import inner, intrinsic, ir
+from fastml.kernels._jit import inlined, inner, intrinsic, ir
 from fastml.kernels.ahead import LINE, prefetch
 from fastml.kernels.moments import N_FIELDS
 
 __all__ = ["NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
            "all_within", "chosen", "early_rows", "eight_within", "fetch_record", "four_times", "from_scalars",
-           "increments", "origin_of", "start_of", "turned", "vector_at"]  # fmt: skip
+           "has_next_eight", "increments", "origin_of", "start_of", "turned", "vector_at"]  # fmt: skip
 
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
 ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
@@ -203,6 +203,22 @@ def eight_within(typing_context, keys, row, low, most):
         return builder.icmp_unsigned("==", builder.bitcast(beyond, ir.IntType(LINE)), ir.IntType(LINE)(0))
 
     return types.boolean(keys, types.uint64, types.int64, types.int64), generate
+
+
+@inlined
+def has_next_eight(keys, low, most, start, table, width):
+    """Ask for the records of eight rows soon to come; return whether the eight from `start` on have one.
+
+    The record of a key is at key - low, and there is none above `most` of that, if `most` isn't negative.
+    """
+    if most >= 0 and not eight_within(keys, start, low, most):
+        return False
+    if table.size > NEAR:
+        origin, n = origin_of(np.uint64(np.int64(low)), width), np.uint64(keys.shape[0])
+        ahead = min(start + np.uint64(ROWS_AHEAD), n - np.uint64(LINE))
+        for k in range(np.uint64(LINE)):
+            fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(width))
+    return True
 
 
 @inner

@@ -15,14 +15,11 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import is_valid
 from fastml.kernels.moments import N_FIELDS
 from fastml.kernels.records import (
-    NEAR,
-    ROWS_AHEAD,
     add_value,
     all_early_within,
     all_within,
     early_rows,
-    eight_within,
-    fetch_record,
+    has_next_eight,
     origin_of,
 )
 
@@ -55,16 +52,12 @@ def _add_valid(keys, low, y, valid, offset, start, stop, table, missing):
 def _add_all(keys, low, most, y, valid, offset, table, missing):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
     n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
-    origin, far, no_nulls = origin_of(base, N_FIELDS), table.size > NEAR, valid.shape[0] == 0
+    no_nulls = valid.shape[0] == 0
     while start + eight <= n:
         fetch(y, start + np.uint64(AHEAD))
         fetch(keys, start + np.uint64(AHEAD))
-        if most >= 0 and not eight_within(keys, start, low, most):
+        if not has_next_eight(keys, low, most, start, table, N_FIELDS):
             return False
-        if far:
-            ahead = min(start + np.uint64(ROWS_AHEAD), n - eight)
-            for k in range(eight):
-                fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(N_FIELDS))
         if no_nulls:
             _add_some(keys, base, y, start, start + eight, table, missing)
         else:

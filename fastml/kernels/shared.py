@@ -18,17 +18,14 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import eight_bits, is_valid
 from fastml.kernels.moments import N_FIELDS, is_near, is_settled
 from fastml.kernels.records import (
-    NEAR,
     NUMBER,
-    ROWS_AHEAD,
     add_value,
     all_ordered,
     all_within,
     chosen,
-    eight_within,
-    fetch_record,
     four_times,
     from_scalars,
+    has_next_eight,
     origin_of,
     start_of,
     vector_at,
@@ -145,16 +142,12 @@ def _add_some(keys, low, y, valid, offset, start, stop, shift, table, missing):
 def _add_all(keys, low, most, y, valid, offset, shift, table, missing):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
     n, base, eight = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE)
-    origin, no_nulls, far, start = origin_of(base, N_FIELDS), valid.shape[0] == 0, table.size > NEAR, np.uint64(0)
+    origin, no_nulls, start = origin_of(base, N_FIELDS), valid.shape[0] == 0, np.uint64(0)
     while start + eight <= n:
         fetch(y, start + np.uint64(AHEAD))
         fetch(keys, start + np.uint64(AHEAD))
-        if most >= 0 and not eight_within(keys, start, low, most):
+        if not has_next_eight(keys, low, most, start, table, N_FIELDS):
             return False
-        if far:
-            ahead = min(start + np.uint64(ROWS_AHEAD), n - eight)
-            for k in range(eight):
-                fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(N_FIELDS))
         if no_nulls or eight_bits(valid, np.uint64(offset) + start) == 255:
             place = place_of(start)
             for some in range(start, start + eight, np.uint64(_HALF)):

@@ -16,17 +16,14 @@ from fastml.kernels.ahead import AHEAD, LINE, fetch
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import N_FIELDS, is_off, is_settled
 from fastml.kernels.records import (
-    NEAR,
     NUMBER,
-    ROWS_AHEAD,
     add_at,
     all_early_within,
     all_within,
     early_rows,
-    eight_within,
-    fetch_record,
     four_times,
     from_scalars,
+    has_next_eight,
     increments,
     origin_of,
     start_of,
@@ -286,16 +283,12 @@ def _add_valid(keys, low, y, valid, offset, weights, smallest, largest, start, s
 def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, table, missing):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
     n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
-    far, no_nulls, origin = table.shape[0] > NEAR, valid.shape[0] == 0, origin_of(base, WIDTH)
+    no_nulls = valid.shape[0] == 0
     while start + eight <= n:
         fetch(y, start + np.uint64(AHEAD))
         fetch(weights, start + np.uint64(AHEAD))
-        if most >= 0 and not eight_within(keys, start, low, most):
+        if not has_next_eight(keys, low, most, start, table, WIDTH):
             return False
-        if far:
-            ahead = min(start + np.uint64(ROWS_AHEAD), n - eight)
-            for k in range(eight):
-                fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(WIDTH))
         if no_nulls:
             _add_some(keys, base, y, weights, smallest, largest, start, start + eight, table, missing)
         else:
