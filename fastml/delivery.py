@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from fastml.errors import FastmlError
-from fastml.files import check_parquet_name, replace_file
+from fastml.files import check_parquet_name, write_text
 
 __all__ = ["Form", "Format", "Output", "Quiet", "Result", "check_output", "deliver", "show"]
 
@@ -87,7 +87,7 @@ def show(result: Result, format: Format, output: Path | None) -> None:
 def deliver(text: str, output: Path | None) -> None:
     """Print the text, or replace a file by it, whole or not at all."""
     if output is not None:
-        replace_file(output, lambda file: file.write(text.encode(errors="backslashreplace")))
+        write_text(text, output)
         return
     if sys.stdout is None:
         raise FastmlError("stdout is closed; name a file with -o")

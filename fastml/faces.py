@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastml import report
 from fastml.errors import ModelError
-from fastml.files import replace_file, write_parquet
+from fastml.files import write_parquet, write_text
 from fastml.inference.distributions import check_level
 from fastml.record import Record
 from fastml.report.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
@@ -44,8 +44,7 @@ class Pages(GridFaces):
         path : str or path
         title, source : str, optional
         """
-        text = self.report_html(title, source)
-        replace_file(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+        write_text(self.report_html(title, source), path)
 
 
 class FitFaces(Pages, Record):

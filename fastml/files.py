@@ -13,7 +13,7 @@ from fastml.errors import SourceError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_parquet_name", "replace_file", "write_parquet"]
+__all__ = ["check_parquet_name", "replace_file", "write_parquet", "write_text"]
 
 _OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".htm", ".xls", ".xlsx", ".sav",
            ".arrow", ".feather", ".gz"}  # fmt: skip
@@ -52,6 +52,22 @@ def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], objec
                 raise
     except OSError as error:
         raise SourceError(f"can't write to {target}: {error.strerror or error}") from None
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> None:
+    """Write a text file, whole or not at all; what is no text, such as half a surrogate, as its number.
+
+    Parameters
+    ----------
+    text : str
+    path : str or path
+
+    Raises
+    ------
+    SourceError
+        The file can't be written.
+    """
+    replace_file(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def write_parquet(table: pa.Table, path: str | os.PathLike[str], **options: bool) -> None:

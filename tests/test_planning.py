@@ -207,7 +207,7 @@ def test_what_is_refused(wrong: dict[str, float]) -> None:
         (lambda: plan(0.2, 10, se=math.nan), "se=nan can't be"),
         (lambda: plan(0.2, 10, 5, level="a"), "level='a' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, size_cv=1e200), r"size_cv=1e\+200 can't be: it is a number from 0 to 1,000,000"),
-        (lambda: plan(0.2, 10, 5, arms=np.array([1, 2])), "arms="),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, 5, arms=np.array([1, 2])), "is not one of '1', '2'"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, se=3.0), "se=3.0 can't be: it is a target: leave n_groups or group_size out"),
         (lambda: plan(0.2, 10), "se=None can't be: it is needed to find the other size by"),
         (lambda: plan(0.2, 10, se=1.0, margin=2.0), "margin=2.0 can't be: it is one target too many beside se"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -172,6 +171,13 @@ def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+class _Lines(list[str]):
+    """Takes what a csv writer writes: a row at a time."""
+
+    def write(self, line: str) -> None:
+        self.append(line)
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows as CSV with a header; what doesn't exist is empty.
 
@@ -184,13 +190,12 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     -------
     str
     """
-    lines = []
-    for row in (dict(zip(columns, columns, strict=True)), *rows):
-        buffer = io.StringIO()
-        # What stands in a row's end is put in quotes in a value: both, though rows end with one of them here.
-        csv.DictWriter(buffer, columns, lineterminator="\r\n").writerow(row)
-        lines.append(buffer.getvalue().removesuffix("\r\n") + "\n")
-    return "".join(lines)
+    lines = _Lines()
+    # What stands in a row's end is put in quotes in a value: both, though rows end with one of them here.
+    writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
 
 
 def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -261,7 +261,7 @@ def open_dataset(
             twice = piece.partition.keys() & set(columns)
             # A filter on what the rows say would hide that the folder says otherwise.
             for job in file.jobs(columns, None if twice else expression):
-                yield _conforming(job, file, piece, schema, wanted, expression)
+                yield _conforming(job, file, piece, twice, schema, wanted, expression)
 
     def batches() -> Iterator[tuple[pa.RecordBatch, int]]:
         return in_order(jobs(), threads)
@@ -365,13 +365,16 @@ def _is_text(dtype: pa.DataType) -> bool:
 
 
 def _conforming(
-    job: Job, file: File, piece: Piece, schema: pa.Schema, wanted: list[str], expression: Any
+    job: Job, file: File, piece: Piece, twice: set[str], schema: pa.Schema, wanted: list[str], expression: Any
 ) -> Job:  # fmt: skip
-    """Job whose batches have the common schema, the folders' columns, and only the rows of the filter."""
+    """Job whose batches have the common schema, the folders' columns, and only the rows of the filter.
+
+    What stands `twice`, in the file and in its folder's name, has to be the same.
+    """
 
     def read() -> Iterator[tuple[pa.RecordBatch, int]]:
         for batch, share in job():
-            for name in piece.partition.keys() & set(batch.schema.names):
+            for name in twice:
                 check_folder(name, piece.partition[name], batch.column(name), file.location.name)
             arrays = [
                 _cast(batch.column(field.name), field, file)
