@@ -17,6 +17,7 @@ import pyarrow as pa
 from fastml.arrays import as_numpy
 from fastml.keys import KeyTable
 from fastml.labels import LabelTable, NumberTable, bits_of, from_bits, has_bits, plain_type, take
+from fastml.placed import Placed
 from fastml.tilekeys import Fixed, Labels, Numbers, Others, Range, TileKeys, plain_labels
 from fastml.workspace import Spare, Workspace
 
@@ -39,6 +40,11 @@ _MARGIN = 64
 # Rows that tell whether the others are clustered, as they are where there are that many of them for each run.
 _FIRST_ROWS = 4096
 _FIRST_ROWS_PER_RUN = 16
+
+# Labels are given places where the last tile had so many rows for each, so that the next one has hardly a new one; and
+# not again once it has had that often.
+_ROWS_PER_PLACE = 16
+_MOST_PLACINGS = 4
 
 
 def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
@@ -105,6 +111,9 @@ class Encoder:
         self._range: Range | None = None
         self._hashes = False  # whole numbers, but of too wide a range
         self._numbers: Numbers | None = None
+        self._placed: Placed | None = None
+        self._placings = 0
+        self._rows_before = 0  # of the tile before, where its labels were hashed
         self._others: Others | None = None
         self._type: pa.DataType | None = None  # of the tile before
         self._is_plain = False  # whether labels of that type are 64 bits as they are
@@ -172,10 +181,24 @@ class Encoder:
                 return found
         if pa.types.is_floating(dtype):
             return None
-        if self._numbers is None or self._numbers.overgrown:
-            self._numbers = Numbers(dtype)
-        codes = self._numbers.table.codes_for(bits, self._codes(len(bits)))
-        return TileKeys(self._numbers, codes)
+        return self._hashed(bits, dtype)
+
+    def _hashed(self, bits: Int64s, dtype: pa.DataType) -> TileKeys:
+        """Encode whole numbers of any range: by their places while all labels have one."""
+        codes, numbers = self._codes(len(bits)), self._numbers
+        if numbers is not None and self._placed is None and self._placings < _MOST_PLACINGS:
+            if 0 < len(numbers) * _ROWS_PER_PLACE <= self._rows_before:
+                self._placed = Placed(numbers)
+                self._placings += 1
+        if self._placed is not None:
+            if self._placed.codes_for(bits, codes):
+                return TileKeys(self._placed, codes)
+            self._placed = None
+        if numbers is None or numbers.overgrown:
+            numbers = self._numbers = Numbers(dtype)
+        numbers.table.codes_for(bits, codes)
+        self._rows_before = len(bits)
+        return TileKeys(numbers, codes)
 
     def _own_codes(self, numbers: Int64s, dtype: pa.DataType, exact: bool) -> TileKeys | None:
         """Keys of whole numbers that are their own codes; None where their range is too wide."""

@@ -114,7 +114,7 @@ class Numbers(LocalLabels):
 
     def __init__(self, dtype: pa.DataType) -> None:
         super().__init__()
-        self.table, self._dtype = NumberTable(hashed=True), dtype
+        self.table, self.dtype = NumberTable(hashed=True), dtype
 
     def __len__(self) -> int:
         return len(self.table)
@@ -122,7 +122,7 @@ class Numbers(LocalLabels):
     def take(self, places: Int64s | None = None) -> Labels:
         """As in `LocalLabels`."""
         bits = self.table.bits()
-        return (from_bits(bits.copy() if places is None else bits[places], self._dtype),)
+        return (from_bits(bits.copy() if places is None else bits[places], self.dtype),)
 
 
 class Others(LocalLabels):

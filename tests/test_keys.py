@@ -16,8 +16,10 @@ from fastml import labels as label_tables
 from fastml import tilekeys
 from fastml.encoding import Encoder, encode_rows, encode_tile
 from fastml.errors import ColumnTypeError
+from fastml.kernels import hashing, placing
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import NumberTable
+from fastml.placed import Placed
 from fastml.workspace import Spare, Workspace
 
 DAY = dt.date(2019, 4, 1)
@@ -290,13 +292,23 @@ def _in_the_whole(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[i
     return keys.table.known()[keys.by_row()].tolist()
 
 
+def unbounded(n: int) -> Any:
+    """Distinct integers of any size, the same for the same number."""
+    return np.random.default_rng(0).integers(-(2**63), 2**63 - 1, n)
+
+
 STREAMS: dict[str, Any] = {
     "a range that moves": lambda i, r: pa.array(r.integers(50 * i, 50 * i + 90, 600)),
     "a range that widens": lambda i, r: pa.array(r.integers(-10 * i, 90 + i, 600)),
     "a range too wide in the end": lambda i, r: pa.array(r.integers(0, 10 ** (2 + 2 * i), 600)),
     "whole floats": lambda i, r: pa.array(r.integers(0, 90 + i, 600) * 1.0),
     "floats, whole and not": lambda i, r: pa.array(r.integers(0, 90, 600) / (1.0 + i % 2)),
-    "unbounded": lambda i, r: pa.array(np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 300)[r.integers(0, 300, 600)]),
+    "unbounded": lambda i, r: pa.array(unbounded(300)[r.integers(0, 300, 600)]),
+    "unbounded, many rows each": lambda i, r: pa.array(unbounded(30)[r.integers(0, 30, 600)]),
+    "unbounded, a new one in the third and the fifth tile": (
+        lambda i, r: pa.array(unbounded(32)[np.minimum(r.permutation(600) // 20, 29 + (i >= 2) + (i >= 4)) + (i >= 3)])
+    ),
+    "unbounded, others in each tile": lambda i, r: pa.array(unbounded(300)[30 * i + r.integers(0, 30, 600)]),
     "nulls now and then": (
         lambda i, r: pa.array(r.integers(0, 90, 600), mask=(r.random(600) < 0.1) if i % 2 else np.zeros(600, bool))
     ),
@@ -332,6 +344,77 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     expected = [value for tile in tiles for value in decoded(tile)]
     assert [labels[code] for code in codes] == expected
     assert len(set(labels)) == len(labels)
+
+
+def test_labels_have_places_until_a_new_one_comes_and_that_four_times() -> None:
+    labels, encoder = unbounded(40), Encoder(Workspace(Spare()))
+    kinds = []
+    for new in (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4):
+        rows = labels[: 20 + new].repeat(30).reshape(-1, 30).T.ravel()
+        keys = encoder.encode([pa.array(rows)])
+        assert np.array_equal(np.array(keys.labels[0])[keys.by_row()], rows)
+        kinds.append(isinstance(keys.table, Placed))
+    assert kinds == [False, True, False, True, False, True, False, True, False, False, False]
+
+
+def test_labels_with_few_rows_have_no_places() -> None:
+    labels, encoder = unbounded(40), Encoder(Workspace(Spare()))
+    for _ in range(3):
+        assert not isinstance(encoder.encode([pa.array(np.tile(labels, 15))]).table, Placed)
+
+
+GOLDEN = 0x9E3779B97F4A7C15
+KEYS: dict[str, Any] = {
+    "any": unbounded,
+    "consecutive": lambda n: np.arange(n) - n // 2,
+    "multiples of 2^32": lambda n: (np.arange(n) - n // 2) << 32,
+    "multiples of 2^46": lambda n: (np.arange(n) - n // 2) << 46,
+    "doubles": lambda n: (np.arange(n) / 3).view(np.int64),
+    "alike in the low half of the folded": lambda n: np.arange(n) * (2**32 + 1),
+    "the ends": lambda n: np.concatenate([np.arange(n // 2) + -(2**63), 2**63 - 1 - np.arange(n - n // 2)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 999, 20_000])
+@pytest.mark.parametrize("kind", KEYS)
+def test_every_key_has_a_place_of_its_own(kind: str, n: int) -> None:
+    keys = KEYS[kind](n := fewer(n, times=20, at_least=500)).astype(np.int64)
+    pilots, key_at = np.empty(max(2, 1 << (n // 2).bit_length()), np.uint16), np.empty(n + n // 4 + 1, np.int32)
+    assert placing.place(keys, pilots, key_at)
+    taken = key_at[key_at >= 0]
+    assert np.array_equal(np.sort(taken), np.arange(n))
+    labels = keys[np.maximum(key_at, 0)]
+    rows = keys[np.random.default_rng(n).integers(0, n, 2 * hashing.BLOCK + 5)]
+    places = np.empty(len(rows), np.int32)
+    assert placing.find_placed(rows, pilots, labels, places)
+    at_key = {int(keys[key]): place for place, key in enumerate(key_at) if key >= 0}  # the twin
+    assert places.tolist() == [at_key[key] for key in rows.tolist()]
+
+
+@pytest.mark.parametrize("where", [0, 1, hashing.BLOCK - 1, hashing.BLOCK, 2 * hashing.BLOCK + 4])
+def test_a_key_without_a_place_is_seen_in_any_row(where: int) -> None:
+    keys = unbounded(200)
+    pilots, key_at = np.empty(64, np.uint16), np.empty(250, np.int32)
+    assert placing.place(keys, pilots, key_at)
+    labels = keys[np.maximum(key_at, 0)]
+    others = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, fewer(2_000, times=40, at_least=50))
+    rows = keys[np.random.default_rng(2).integers(0, 200, 2 * hashing.BLOCK + 5)]
+    places = np.empty(len(rows), np.int32)
+    for other in others:
+        rows[where] = other
+        assert not placing.find_placed(rows, pilots, labels, places)
+
+
+def test_keys_that_no_pilot_parts_are_found_by_their_slots() -> None:
+    # Hashes in a row: one bucket, and one place whatever its pilot.
+    inverse = pow(GOLDEN, -1, 2**64)
+    keys = np.array([inverse * k % 2**64 for k in range(1, 40)], np.uint64).view(np.int64)
+    assert not placing.place(keys, np.empty(16, np.uint16), np.empty(60, np.int32))
+    encoder = Encoder(Workspace(Spare()))
+    for _ in range(3):
+        found = encoder.encode([pa.array(np.tile(keys, 20))])
+        assert not isinstance(found.table, Placed)
+        assert np.array_equal(np.array(found.labels[0])[found.by_row()], np.tile(keys, 20))
 
 
 def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:

@@ -21,7 +21,7 @@ ORDER = [
     "inference.conventions", "inference.intervals", "inference.exact", "inference.bootstrap", "inference.hypotheses",
     "inference.rlrt", "inference.draws", "inference.profiles", "inference", "inference.distributions",
     "survey.pooling", "survey.replication", "weighted", "scaling", "batch", "varcomp", "sizes", "intake",
-    "pushdown", "partitions", "gather", "tiles", "tile", "rowsums", "tileweights", "groupstats", "merging", "exchange", "encoding", "tilekeys", "columns", "keys",
+    "pushdown", "partitions", "gather", "tiles", "tile", "rowsums", "tileweights", "groupstats", "merging", "exchange", "encoding", "placed", "tilekeys", "columns", "keys",
     "workspace", "labels", "sources", "sources.datasets", "sources.delimited", "sources.fastread",
     "sources.readers", "sources.prefetch", "sources.folders", "sources.filters", "sources.progress", "simulation", "files",
     "report.markup", "report.grids", "report", "roles", "matrices", "arrays", "threads", "errors", "_version", "kernels",

@@ -32,7 +32,7 @@ from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
 __all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
-           "U1_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner", "intrinsic", "ir", "kernel"]  # fmt: skip
+           "U1_OUT", "U2_IN", "U2_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner", "intrinsic", "ir", "kernel"]  # fmt: skip
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
 F8_OUT = types.Array(types.float64, 1, "C")
@@ -42,6 +42,8 @@ I8_IN = types.Array(types.int64, 1, "C", readonly=True)
 I8_OUT = types.Array(types.int64, 1, "C")
 U1_IN = types.Array(types.uint8, 1, "C", readonly=True)
 U1_OUT = types.Array(types.uint8, 1, "C")
+U2_IN = types.Array(types.uint16, 1, "C", readonly=True)
+U2_OUT = types.Array(types.uint16, 1, "C")
 TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
 TABLE_OUT = types.Array(types.float64, 2, "C")
 

@@ -1,0 +1,126 @@
+"""Places of 64-bit keys that are all known: a table without collisions, in which one look finds a key.
+
+The high bits of a key's hash choose its bucket, and the bucket's pilot, 16 bits, where its keys lie: a pilot is sought,
+for the fullest buckets first, that puts all keys of the bucket where none lies yet (Belazzougui, Botelho and
+Dietzfelbinger 2009, "Hash, displace, and compress"). Pilots are few enough to stay in the first cache, and the keys,
+unlike slots that must be mostly empty, in the second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.core import types
+
+from fastml.kernels._jit import I4_OUT, I8_IN, U2_IN, U2_OUT, inner, kernel
+from fastml.kernels.hashing import BLOCK, bit_shift
+
+__all__ = ["find_placed", "place"]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_START = np.uint64(0xD1B54A32D192ED03)  # any number: a key with nothing but zeros below its bucket has one place only
+_PILOTS = 1 << 15  # the odd numbers of 16 bits
+# Buckets begin with other pilots, and go on by other steps: where their keys are alike, all would try the same places.
+_OF_BUCKET, _OF_TRY = 40503, 25717
+_KEYS_TRIED = 64  # for each key to place; a few are usual
+
+
+@inner
+def _spread(key):
+    """Hash of a key, by which its bucket and its place are chosen: no two keys have the same."""
+    return np.uint64(key) * _GOLDEN + _START
+
+
+@inner
+def _place(spread, low_shift, pilot, n_places):
+    """Place of a key: the 32 bits of its hash below those that choose the bucket, spread once more by the pilot."""
+    low = (spread >> low_shift) & np.uint64(0xFFFFFFFF)
+    return (((low * np.uint64(pilot)) & np.uint64(0xFFFFFFFF)) * n_places) >> np.uint64(32)
+
+
+@inner
+def _shifts(pilots):
+    """By how much a hash is shifted to have the bucket's bits, and those below them, at its low end."""
+    shift = bit_shift(pilots.shape[0])
+    return shift, shift - np.uint64(32)
+
+
+@kernel(I8_IN, U2_OUT, I4_OUT)
+def place(keys, pilots, key_at):
+    """Find a place for each key, all distinct; return whether there is one for all.
+
+    `pilots` are a power of two, 2 at least. `key_at` takes the key that lies at each place, by its number, and -1 where
+    none does; it is longer than `keys` by a tenth at least, or the last ones are sought for long.
+    """
+    n, n_buckets, n_places = keys.shape[0], pilots.shape[0], np.uint64(key_at.shape[0])
+    shift, low_shift = _shifts(pilots)
+    key_at[:] = -1
+    pilots[:] = 0
+    firsts = np.zeros(n_buckets + 1, np.int64)  # of each bucket's keys
+    for i in range(n):
+        firsts[np.int64(_spread(keys[i]) >> shift) + 1] += 1
+    largest = firsts.max()
+    order = np.empty(n_buckets, np.int64)  # of buckets, the fullest first
+    at = np.zeros(largest + 2, np.int64)
+    for bucket in range(n_buckets):
+        at[largest - firsts[bucket + 1] + 1] += 1
+    for size in range(largest + 1):
+        at[size + 1] += at[size]
+    for bucket in range(n_buckets):
+        size = largest - firsts[bucket + 1]
+        order[at[size]] = bucket
+        at[size] += 1
+    for bucket in range(n_buckets):
+        firsts[bucket + 1] += firsts[bucket]
+    ends = firsts.copy()
+    spreads, members = np.empty(n, np.uint64), np.empty(n, np.int32)
+    for i in range(n):
+        spread = _spread(keys[i])
+        bucket = np.int64(spread >> shift)
+        spreads[ends[bucket]] = spread
+        members[ends[bucket]] = i
+        ends[bucket] += 1
+    left = _KEYS_TRIED * n + _PILOTS
+    for k in range(n_buckets):
+        bucket = order[k]
+        first, end = firsts[bucket], firsts[bucket + 1]
+        if first == end:
+            break
+        tried = 0
+        while True:
+            pilot = np.uint16((2 * (bucket * _OF_BUCKET + tried * _OF_TRY) + 1) & 0xFFFF)
+            i = first
+            while i < end:
+                spot = _place(spreads[i], low_shift, pilot, n_places)
+                if key_at[spot] >= 0:
+                    break
+                key_at[spot] = members[i]
+                i += 1
+            left -= i - first + 1
+            if i == end:
+                pilots[bucket] = pilot
+                break
+            while i > first:
+                i -= 1
+                key_at[_place(spreads[i], low_shift, pilot, n_places)] = -1
+            tried += 1
+            if tried == _PILOTS or left < 0:
+                return False
+    return True
+
+
+@kernel(I8_IN, U2_IN, I8_IN, I4_OUT)
+def find_placed(keys, pilots, labels, places):
+    """Find the place of each key among `labels`; return whether all lie where they must, if anywhere."""
+    shift, low_shift = _shifts(pilots)
+    n_places = np.uint64(labels.shape[0])
+    for first in range(0, keys.shape[0], BLOCK):
+        mine, into = keys[first : first + BLOCK], places[first : first + BLOCK]
+        differ = np.int64(0)
+        for k in range(np.uint64(mine.shape[0])):
+            spread = _spread(mine[k])
+            spot = _place(spread, low_shift, pilots[spread >> shift], n_places)
+            into[k] = np.int32(spot)
+            differ |= labels[spot] ^ mine[k]
+        if differ != 0:
+            return False
+    return True
