@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rows as make
 
 import fastml
+from fastml.encoding import Encoder
 from fastml.kernels import runs, shared, together
-from fastml.labels import NumberTable, StringTable
-from fastml.workspace import Spare
+from fastml.workspace import Spare, Workspace
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
 TILE = 1 << 20
@@ -51,8 +51,8 @@ class Thread:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
         self.records, self.missing = Spare().block(TILE * together.WIDTH).view(np.float64), np.empty(TILE // 8)
         self.tables = [Spare().table(TILE // 8, 4) for _ in range(5)]
-        self.codes, self.lacking = np.empty(TILE, np.int32), np.empty(TILE, np.int32)
-        self.numbers, self.strings = NumberTable(hashed=True), StringTable(pa.string())
+        self.lacking = np.empty(TILE, np.int32)
+        self.encoder = Encoder(Workspace(Spare()))
 
 
 def read(columns: list[np.ndarray[Any, Any]]) -> Work:
@@ -86,14 +86,13 @@ def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) 
     return work
 
 
-def hashed(keys: np.ndarray[Any, Any] | pa.Array, y: np.ndarray[Any, Any] | None) -> Work:
+def hashed(keys: pa.Array, y: np.ndarray[Any, Any] | None) -> Work:
     """Codes of labels that are known from the second tile on, and, with an outcome, the sums by code."""
 
     def work(part: slice, thread: Thread) -> None:
-        labels = thread.numbers if isinstance(keys, np.ndarray) else thread.strings
-        codes = labels.codes_for(keys[part], thread.codes[: min(part.stop, len(keys)) - part.start])
+        found = thread.encoder.encode([keys[part]])
         if y is not None:
-            n = len(labels)
+            codes, n = found.codes, found.n_records
             table = thread.tables[0][:n]
             shared.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n])
             shared.settle_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table)
@@ -131,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     kinds = "clustered", "shuffled", "unbounded", "strings"
     passes = {kind: make.pass_rows(kind, n).combine_chunks() for kind in kinds}
     runs_of, wide, names = (passes[kind]["g"].chunk(0) for kind in ("clustered", "unbounded", "strings"))
-    runs_of, wide = np.asarray(runs_of), np.asarray(wide)
+    runs_of = np.asarray(runs_of)
     cases: dict[str, Work | pa.Table] = {
         "read of 16 bytes a row": read([runs_of, ys[0]]),
         "read of 48 bytes a row": read([runs_of, *ys]),

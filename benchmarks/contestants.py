@@ -81,6 +81,18 @@ def _fastml(table: Any, threads: int) -> tuple[Run, Any]:
     return lambda: fastml.group_stats(table, outcomes, keys, weights=weights, threads=threads), answer
 
 
+@contestant("fastml, one of five", "fastml-icc")
+def _fastml_one(table: Any, threads: int) -> tuple[Run, Any]:
+    keys, outcomes = _roles(table)
+    return _fastml(table.select([*keys, outcomes[-1]]), threads)
+
+
+@contestant("read, one of five", "numba")
+def _read_one(table: Any, threads: int) -> tuple[Run, Any]:
+    keys, outcomes = _roles(table)
+    return _read(table.select([*keys, outcomes[-1]]), threads)
+
+
 @contestant("read", "numba")
 def _read(table: Any, threads: int) -> tuple[Run, Any]:
     """The machine's own streaming read: the sums of the same bytes, as integers, on all threads."""

@@ -41,9 +41,10 @@ _MARGIN = 64
 _FIRST_ROWS = 4096
 _FIRST_ROWS_PER_RUN = 16
 
-# Labels are given places where the last tile had so many rows for each, so that the next one has hardly a new one; and
-# not again once it has had that often.
+# Labels are given places where the last tile had so many rows for each, so that the next one has hardly a new one. They
+# lose them once one row in so many has a label without, and are given places so often at most.
 _ROWS_PER_PLACE = 16
+_ROWS_ELSEWHERE = 32
 _MOST_PLACINGS = 4
 
 
@@ -184,14 +185,15 @@ class Encoder:
         return self._hashed(bits, dtype)
 
     def _hashed(self, bits: Int64s, dtype: pa.DataType) -> TileKeys:
-        """Encode whole numbers of any range: by their places while all labels have one."""
+        """Encode whole numbers of any range: by their places while nearly all have a label with one."""
         codes, numbers = self._codes(len(bits)), self._numbers
         if numbers is not None and self._placed is None and self._placings < _MOST_PLACINGS:
             if 0 < len(numbers) * _ROWS_PER_PLACE <= self._rows_before:
                 self._placed = Placed(numbers)
                 self._placings += 1
         if self._placed is not None:
-            if self._placed.codes_for(bits, codes):
+            elsewhere = self._space.array("elsewhere", len(bits) // _ROWS_ELSEWHERE, np.int32)
+            if self._placed.codes_for(bits, codes, elsewhere):
                 return TileKeys(self._placed, codes)
             self._placed = None
         if numbers is None or numbers.overgrown:

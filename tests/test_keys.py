@@ -305,8 +305,8 @@ STREAMS: dict[str, Any] = {
     "floats, whole and not": lambda i, r: pa.array(r.integers(0, 90, 600) / (1.0 + i % 2)),
     "unbounded": lambda i, r: pa.array(unbounded(300)[r.integers(0, 300, 600)]),
     "unbounded, many rows each": lambda i, r: pa.array(unbounded(30)[r.integers(0, 30, 600)]),
-    "unbounded, a new one in the third and the fifth tile": (
-        lambda i, r: pa.array(unbounded(32)[np.minimum(r.permutation(600) // 20, 29 + (i >= 2) + (i >= 4)) + (i >= 3)])
+    "unbounded, new ones in some tiles": (
+        lambda i, r: pa.array(unbounded(40)[np.minimum(r.integers(0, 30 + i // 2, 600), r.integers(0, 60, 600))])
     ),
     "unbounded, others in each tile": lambda i, r: pa.array(unbounded(300)[30 * i + r.integers(0, 30, 600)]),
     "nulls now and then": (
@@ -346,21 +346,30 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     assert len(set(labels)) == len(labels)
 
 
-def test_labels_have_places_until_a_new_one_comes_and_that_four_times() -> None:
-    labels, encoder = unbounded(40), Encoder(Workspace(Spare()))
-    kinds = []
-    for new in (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4):
-        rows = labels[: 20 + new].repeat(30).reshape(-1, 30).T.ravel()
+def places_found(tiles: list[Any]) -> list[bool]:
+    """Whether the labels of each tile were found by their places; all codes are checked."""
+    encoder, found = Encoder(Workspace(Spare())), []
+    for rows in tiles:
         keys = encoder.encode([pa.array(rows)])
         assert np.array_equal(np.array(keys.labels[0])[keys.by_row()], rows)
-        kinds.append(isinstance(keys.table, Placed))
-    assert kinds == [False, True, False, True, False, True, False, True, False, False, False]
+        found.append(isinstance(keys.table, Placed))
+    return found
+
+
+def test_labels_keep_their_places_when_few_rows_have_new_ones() -> None:
+    labels = unbounded(90)
+    tiles = [np.append(np.tile(labels[:20], 32), labels[20:20 + new]) for new in (0, 1, 19, 20, 5)]
+    assert places_found(tiles) == [False, True, True, True, True]
+
+
+def test_labels_lose_their_places_when_many_rows_have_new_ones_and_for_good_the_fourth_time() -> None:
+    labels = unbounded(90)
+    tiles = [np.tile(labels[: 20 + 2 * new], 30) for new in (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4)]
+    assert places_found(tiles) == [False, True, False, True, False, True, False, True, False, False, False]
 
 
 def test_labels_with_few_rows_have_no_places() -> None:
-    labels, encoder = unbounded(40), Encoder(Workspace(Spare()))
-    for _ in range(3):
-        assert not isinstance(encoder.encode([pa.array(np.tile(labels, 15))]).table, Placed)
+    assert not any(places_found([np.tile(unbounded(40), 15)] * 3))
 
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -386,23 +395,30 @@ def test_every_key_has_a_place_of_its_own(kind: str, n: int) -> None:
     labels = keys[np.maximum(key_at, 0)]
     rows = keys[np.random.default_rng(n).integers(0, n, 2 * hashing.BLOCK + 5)]
     places = np.empty(len(rows), np.int32)
-    assert placing.find_placed(rows, pilots, labels, places)
+    assert placing.find_placed(rows, pilots, labels, places, np.empty(0, np.int32)) == 0
     at_key = {int(keys[key]): place for place, key in enumerate(key_at) if key >= 0}  # the twin
     assert places.tolist() == [at_key[key] for key in rows.tolist()]
 
 
-@pytest.mark.parametrize("where", [0, 1, hashing.BLOCK - 1, hashing.BLOCK, 2 * hashing.BLOCK + 4])
-def test_a_key_without_a_place_is_seen_in_any_row(where: int) -> None:
-    keys = unbounded(200)
+@pytest.mark.parametrize("seed", range(20))
+def test_keys_without_a_place_are_seen_in_all_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    keys, n = unbounded(200), 2 * hashing.BLOCK + 5
     pilots, key_at = np.empty(64, np.uint16), np.empty(250, np.int32)
     assert placing.place(keys, pilots, key_at)
-    labels = keys[np.maximum(key_at, 0)]
-    others = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, fewer(2_000, times=40, at_least=50))
-    rows = keys[np.random.default_rng(2).integers(0, 200, 2 * hashing.BLOCK + 5)]
-    places = np.empty(len(rows), np.int32)
-    for other in others:
-        rows[where] = other
-        assert not placing.find_placed(rows, pilots, labels, places)
+    rows = keys[rng.integers(0, 200, n)]
+    without = np.flatnonzero(rng.random(n) < (0.002, 0.3)[seed % 2])
+    without = np.union1d(without, [(0, 1, hashing.BLOCK - 1, hashing.BLOCK, n - 1)[seed % 5]])
+    rows[without] = rng.integers(-(2**63), 2**63 - 1, len(without))
+    places, labels = np.empty(n, np.int32), keys[np.maximum(key_at, 0)]
+    for room, count in ((n, len(without)), (len(without), len(without)), (len(without) - 1, -1), (0, -1)):
+        elsewhere = np.empty(room, np.int32)
+        assert placing.find_placed(rows, pilots, labels, places, elsewhere) == count
+        if count > 0:
+            assert np.array_equal(elsewhere[:count], without)
+    with_one = np.setdiff1d(np.arange(n), without)
+    assert placing.find_placed(rows, pilots, labels, places, np.empty(n, np.int32)) == len(without)
+    assert np.array_equal(labels[places[with_one]], rows[with_one])
 
 
 def test_keys_that_no_pilot_parts_are_found_by_their_slots() -> None:
@@ -410,11 +426,7 @@ def test_keys_that_no_pilot_parts_are_found_by_their_slots() -> None:
     inverse = pow(GOLDEN, -1, 2**64)
     keys = np.array([inverse * k % 2**64 for k in range(1, 40)], np.uint64).view(np.int64)
     assert not placing.place(keys, np.empty(16, np.uint16), np.empty(60, np.int32))
-    encoder = Encoder(Workspace(Spare()))
-    for _ in range(3):
-        found = encoder.encode([pa.array(np.tile(keys, 20))])
-        assert not isinstance(found.table, Placed)
-        assert np.array_equal(np.array(found.labels[0])[found.by_row()], np.tile(keys, 20))
+    assert not any(places_found([np.tile(keys, 20)] * 3))
 
 
 def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:

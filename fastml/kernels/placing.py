@@ -1,4 +1,4 @@
-"""Places of 64-bit keys that are all known: a table without collisions, in which one look finds a key.
+"""Places of 64-bit keys that are known beforehand: a table without collisions, in which one look finds a key.
 
 The high bits of a key's hash choose its bucket, and the bucket's pilot, 16 bits, where its keys lie: a pilot is sought,
 for the fullest buckets first, that puts all keys of the bucket where none lies yet (Belazzougui, Botelho and
@@ -108,11 +108,14 @@ def place(keys, pilots, key_at):
     return True
 
 
-@kernel(I8_IN, U2_IN, I8_IN, I4_OUT)
-def find_placed(keys, pilots, labels, places):
-    """Find the place of each key among `labels`; return whether all lie where they must, if anywhere."""
+@kernel(I8_IN, U2_IN, I8_IN, I4_OUT, I4_OUT)
+def find_placed(keys, pilots, labels, places, elsewhere):
+    """Find the place of each key among `labels`; return how many keys aren't there, or -1 for more than there is room.
+
+    `elsewhere` takes the rows of those.
+    """
     shift, low_shift = _shifts(pilots)
-    n_places = np.uint64(labels.shape[0])
+    n_places, count = np.uint64(labels.shape[0]), 0
     for first in range(0, keys.shape[0], BLOCK):
         mine, into = keys[first : first + BLOCK], places[first : first + BLOCK]
         differ = np.int64(0)
@@ -122,5 +125,10 @@ def find_placed(keys, pilots, labels, places):
             into[k] = np.int32(spot)
             differ |= labels[spot] ^ mine[k]
         if differ != 0:
-            return False
-    return True
+            for k in range(mine.shape[0]):
+                if labels[np.uint32(into[k])] != mine[k]:
+                    if count == elsewhere.shape[0]:
+                        return -1
+                    elsewhere[count] = first + k
+                    count += 1
+    return count
