@@ -168,8 +168,8 @@ class GroupStats(GridFaces):
         if not used.all():
             labels = labels.take(as_arrow(np.flatnonzero(used)))
             table = table[used]
-        n, mean, residual, ss = table.T
-        return Groups(labels, n.astype(np.int64), *(np.ascontiguousarray(part) for part in (mean, residual, ss)))
+        n, mean, residual, ss = np.ascontiguousarray(table.T)
+        return Groups(labels, n.astype(np.int64), mean, residual, ss)
 
     def dropped(self, outcome: str | None = None) -> dict[str, int]:
         """Rows that no group of one outcome counts, by cause.
@@ -199,8 +199,9 @@ class GroupStats(GridFaces):
                     causes[cause] = int(counts[left & missing, 0].sum())
                 left &= ~missing
             counts, n = counts[left], n[left]
-        rows, no_weight, zero_weight = (int(counts[:, i].sum()) for i in range(3))
-        if self.weights or self.group_weights:
+        has_weights = bool(self.weights or self.group_weights)
+        rows, no_weight, zero_weight = (int(counts[:, i].sum()) if i == 0 or has_weights else 0 for i in range(3))
+        if has_weights:
             causes["weights"] = no_weight
         if self.weights:
             causes["zero_weight"] = zero_weight

@@ -179,6 +179,8 @@ class NumberTable:
         if self._hashed:
             self._rehash(_power_of_two(_SLOTS_PER_LABEL * room))
         else:
+            # For all that may be new: memory that is never written is never taken.
+            room = min(max(room, self._count + len(bits) - row), MAX_LABELS)
             self._labels = _grown(self._labels, self._count + 1, room + 1)
 
     def _cover(self, low: int, high: int, n: int) -> None:

@@ -192,6 +192,8 @@ def _by_size(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
 
 def _edges(keys: Int64s, n_keys: int) -> Int64s:
     """Where each key begins when they are sorted, and behind them the number of keys."""
+    if n_keys == 1:
+        return np.array([0, len(keys)])
     return np.concatenate(([0], np.cumsum(np.bincount(keys, minlength=n_keys))))
 
 

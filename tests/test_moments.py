@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+from conftest import fewer
 
 from fastml.arrays import as_numpy
 from fastml.kernels import bitmaps, records, rows, runs, shared, together
@@ -195,6 +196,39 @@ def test_a_run_of_any_length(length: int) -> None:
     table, missing = sum_runs(starts, codes, y, np.empty(0, np.uint8), 0, 1)
     finish(table)
     check(table, missing, [0] * length, y.tolist())
+
+
+def test_runs_of_any_length_one_after_the_other_have_nothing_of_each_other() -> None:
+    lengths = np.random.default_rng(1).permutation(np.arange(1, 80))
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    codes = np.arange(len(lengths), dtype=np.int32)
+    y = np.random.default_rng(2).normal(500.0, 80.0, starts[-1])
+    whole, _ = sum_runs(starts, codes, y, NONE, 0, len(codes))
+    for r in codes:
+        among_infinite = np.full(len(y), math.inf)
+        some = slice(starts[r], starts[r + 1])
+        among_infinite[some] = y[some]
+        table, missing = np.full((len(codes), 4), 7.0), np.zeros(len(codes))
+        assert runs.sum_runs(starts, among_infinite, NONE, 0, table, missing) == (r == 0)
+        alone = np.full((1, 4), 7.0)
+        assert runs.sum_runs(np.array([0, lengths[r]], np.int32), y[some].copy(), NONE, 0, alone, missing) == -1
+        assert table[r].tobytes() == alone[0].tobytes() == whole[r].tobytes()
+    finish(whole)
+    check(whole, np.zeros(len(codes)), codes.repeat(lengths).tolist(), y.tolist())
+
+
+@pytest.mark.parametrize("extra", [0, 1, 8191, 8192, 8193])
+def test_a_long_run_of_few_different_values_keeps_its_digits(extra: int) -> None:
+    # Each addition of a value that is no dyadic fraction may round the same way, and the error grows with their number.
+    counts = np.array([fewer(300_000, times=60) + extra, fewer(200_000, times=60)])
+    y = np.random.default_rng(extra).permutation(np.repeat([0.1, 0.8], counts))
+    table, _ = sum_runs(np.array([0, len(y)], np.int32), np.zeros(1, np.int32), y, NONE, 0, 1)
+    finish(table)
+    low, high = Fraction(0.1), Fraction(0.8)
+    n, m = map(int, counts)
+    assert table[0, 3] == pytest.approx(float((high - low) ** 2 * n * m / (n + m)), rel=1e-13, abs=0.0)
+    mean = (low * n + high * m) / (n + m)
+    assert abs(Fraction(table[0, 1]) + Fraction(table[0, 2]) - mean) < Fraction(1, 10**14)
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 16, 100])

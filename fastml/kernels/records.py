@@ -8,21 +8,22 @@ two stores.
 from __future__ import annotations
 
 import numpy as np
-from numba.core import types
+from numba.core import cgutils, types
 
 from fastml.kernels._jit import inlined, inner, intrinsic, ir
 from fastml.kernels.ahead import LINE, prefetch
 from fastml.kernels.moments import N_FIELDS
 
-__all__ = ["NEAR", "NUMBER", "ROWS_AHEAD", "add_at", "add_value", "all_early_within", "all_ordered",
+__all__ = ["NEAR", "NUMBER", "ROWS_AHEAD", "VECTOR", "add_at", "add_value", "all_early_within", "all_ordered",
            "all_within", "chosen", "early_rows", "eight_within", "fetch_record", "four_times", "from_scalars",
-           "has_next_eight", "increments", "origin_of", "start_of", "turned", "vector_at"]  # fmt: skip
+           "has_next_eight", "increments", "load_some", "origin_of", "start_of", "sum_of", "turned",
+           "vector_at"]  # fmt: skip
 
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
 ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
 _ROWS_EACH = 4  # by then nearly all groups have been seen: in random order, all but exp(-4) of them
 
-_VECTOR = ir.VectorType(ir.DoubleType(), 4)
+VECTOR = ir.VectorType(ir.DoubleType(), 4)
 NUMBER = ir.IntType(32)
 
 
@@ -34,7 +35,7 @@ def start_of(context, builder, table, args):
 
 def vector_at(builder, start, field):
     """Pointer to the four doubles from 4 times `field` on."""
-    return builder.bitcast(builder.gep(start, [NUMBER(4 * field)]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(start, [NUMBER(4 * field)]), VECTOR.as_pointer())
 
 
 def chosen(builder, left, right, *places):
@@ -57,7 +58,7 @@ def all_ordered(builder, left, right):
 
 def from_scalars(builder, scalars):
     """Vector of four doubles."""
-    vector = ir.Constant(_VECTOR, ir.Undefined)
+    vector = ir.Constant(VECTOR, ir.Undefined)
     for k, scalar in enumerate(scalars):
         vector = builder.insert_element(vector, scalar, NUMBER(k))
     return vector
@@ -65,8 +66,23 @@ def from_scalars(builder, scalars):
 
 def four_times(builder, scalar):
     """Vector of a double, four times."""
-    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    nothing = ir.Constant(VECTOR, ir.Undefined)
     return chosen(builder, builder.insert_element(nothing, scalar, NUMBER(0)), nothing, 0, 0, 0, 0)
+
+
+def load_some(builder, pointer, present, others):
+    """Vector of four doubles, of which those that aren't present aren't read, and are as in `others`."""
+    number, flags = ir.IntType(32), ir.VectorType(ir.IntType(1), 4)
+    shape = ir.FunctionType(VECTOR, [pointer.type, number, flags, VECTOR])
+    load = cgutils.get_or_insert_function(builder.module, shape, "llvm.masked.load.v4f64.p0")
+    return builder.call(load, [pointer, number(8), present, others])
+
+
+def sum_of(builder, vector, flags):
+    """Sum of a vector's four doubles."""
+    a, b, c, d = (builder.extract_element(vector, NUMBER(k)) for k in range(4))
+    pairs = [builder.fadd(*pair, flags=flags) for pair in ((a, c), (b, d))]
+    return builder.fadd(*pairs, flags=flags)
 
 
 def increments(builder, deviations):
@@ -75,8 +91,8 @@ def increments(builder, deviations):
     One multiplication, [1, 0, 1, d] [1, 1, d, d], which is fused with the addition to the record; then one store of 32
     bytes. LLVM makes three loads and three stores of single fields.
     """
-    left = chosen(builder, ir.Constant(_VECTOR, [1.0, 0.0, 1.0, 1.0]), deviations, 0, 1, 2, 7)
-    right = chosen(builder, ir.Constant(_VECTOR, [1.0, 1.0, 1.0, 1.0]), deviations, 0, 1, 6, 7)
+    left = chosen(builder, ir.Constant(VECTOR, [1.0, 0.0, 1.0, 1.0]), deviations, 0, 1, 2, 7)
+    right = chosen(builder, ir.Constant(VECTOR, [1.0, 1.0, 1.0, 1.0]), deviations, 0, 1, 6, 7)
     return builder.fmul(left, right, flags=("contract",))
 
 

@@ -197,13 +197,15 @@ def _is_pandas(data: Any) -> bool:
 
 
 def _from_pandas(frame: Any, wanted: list[str]) -> Source:
-    name = "the data frame"
+    name, columns = "the data frame", list(frame.columns)
     for column in wanted:
-        in_index = column in frame.index.names and column not in frame.columns
-        hint = "it is in the index: use .reset_index() first" if in_index else ""
-        if not hint and column not in frame.columns and column in map(str, frame.columns):
-            hint = "a column's name is that, but no string: use df.columns = df.columns.map(str) first"
-        _check_columns([column], list(frame.columns), name, hint)
+        hint = ""
+        if column not in columns:
+            if column in frame.index.names:
+                hint = "it is in the index: use .reset_index() first"
+            elif column in map(str, columns):
+                hint = "a column's name is that, but no string: use df.columns = df.columns.map(str) first"
+        _check_columns([column], columns, name, hint)
     arrays = [_pandas_array(frame[column], column) for column in wanted]
     return _from_reader(_table(wanted, arrays, name).to_reader(), wanted, name)
 
