@@ -187,10 +187,10 @@ class Encoder:
     def _hashed(self, bits: Int64s, dtype: pa.DataType) -> TileKeys:
         """Encode whole numbers of any range: by their places while nearly all have a label with one."""
         codes, numbers = self._codes(len(bits)), self._numbers
-        if numbers is not None and self._placed is None and self._placings < _MOST_PLACINGS:
-            if 0 < len(numbers) * _ROWS_PER_PLACE <= self._rows_before:
-                self._placed = Placed(numbers)
-                self._placings += 1
+        if self._placed is None and self._placings < _MOST_PLACINGS and numbers is not None:
+            may_be = 0 < len(numbers) * _ROWS_PER_PLACE <= self._rows_before
+            self._placed = Placed(numbers) if may_be else None
+            self._placings += may_be
         if self._placed is not None:
             elsewhere = self._space.array("elsewhere", len(bits) // _ROWS_ELSEWHERE, np.int32)
             if self._placed.codes_for(bits, codes, elsewhere):

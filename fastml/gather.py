@@ -16,7 +16,6 @@ from fastml.encoding import are_clustered
 from fastml.errors import FastmlError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
 from fastml.keys import KeyTable, check_key_type, plain_type
-from fastml.labels import take
 from fastml.roles import Roles
 from fastml.sources import Source, open_source
 from fastml.threads import thread_count
@@ -339,16 +338,13 @@ class _Gather:
     def finish(self) -> GroupStats:
         """Sort the cells by label, and add the tags."""
         roles = self._roles
-        columns = self._table.labels()
-        order = self._table.order()
+        order, columns = self._table.rising()
         keys = dict(zip(roles.keys, columns, strict=True))
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)
         moments = self._finished(self._moments, order)
         SPARE.give(self._moments)
         counts[:, 0] += moments[0, :, 0]
-        if not np.array_equal(order, np.arange(n_cells)):
-            keys = {name: take(column, order) for name, column in keys.items()}
         for tag, value in roles.constant.items():
             keys[tag] = repeat_tag(tag, value, n_cells)
         group = (*roles.constant, *roles.group)

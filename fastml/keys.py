@@ -74,10 +74,14 @@ class KeyTable:
         columns.append(take(first, codes) if self._pairs else first)
         return tuple(reversed(columns))
 
-    def order(self) -> Int64s:
-        """Codes sorted by their labels, shape (K,): see `sort_order`."""
-        known = None if self._pairs else self._columns[0].order()
-        return sort_order(self.labels()) if known is None else known
+    def rising(self) -> tuple[Int64s, tuple[pa.Array, ...]]:
+        """Return the codes, shape (K,), in the order that sorts their labels (`sort_order`), and the labels in it."""
+        found = None if self._pairs else self._columns[0].rising()
+        if found is not None:
+            return found[0], found[1:]
+        labels = self.labels()
+        order = sort_order(labels)
+        return order, tuple(take(column, order) for column in labels)
 
     def __len__(self) -> int:
         return len(self._pairs[-1] if self._pairs else self._columns[0])

@@ -214,9 +214,13 @@ class NumberTable:
         """Labels by code."""
         return self._labels[1 : self._count + 1]
 
-    def order(self) -> Int64s:
-        """Codes of the labels as they rise: the slots of a range are in that order."""
-        return np.argsort(self.bits()) if self._hashed else self._slots[self._slots > 0].astype(np.int64) - 1
+    def rising(self) -> tuple[Int64s, Int64s]:
+        """Codes of the labels as they rise, and the labels: the slots of a range are in that order."""
+        if self._hashed:
+            order = np.argsort(self.bits())
+            return order, self.bits()[order]
+        places = np.flatnonzero(self._slots)
+        return self._slots[places].astype(np.int64) - 1, places + self._low
 
     def __len__(self) -> int:
         return self._count
@@ -236,8 +240,11 @@ class _NumberLabels:
             bits = (bits.view(np.float64) + 0.0).view(np.int64)
         return self._table.codes_for(bits, codes)
 
-    def order(self) -> Int64s | None:
-        return self._table.order() if pa.types.is_signed_integer(self._dtype) else None
+    def rising(self) -> tuple[Int64s, pa.Array] | None:
+        if not pa.types.is_signed_integer(self._dtype):
+            return None
+        order, bits = self._table.rising()
+        return order, from_bits(bits, self._dtype)
 
     def labels(self) -> pa.Array:
         return from_bits(self._table.bits(), self._dtype)
@@ -375,9 +382,9 @@ class LabelTable:
             return known
         return pa.concat_arrays([known.slice(0, at), pa.nulls(1, known.type), known.slice(at)])
 
-    def order(self) -> Int64s | None:
-        """Codes of the labels as they rise, where they are integers: each is there once, so any sort will do."""
-        return self._table.order() if isinstance(self._table, _NumberLabels) and self._null_at < 0 else None
+    def rising(self) -> tuple[Int64s, pa.Array] | None:
+        """Codes of the labels as they rise, and the labels, where they are integers: any sort will do for them."""
+        return self._table.rising() if isinstance(self._table, _NumberLabels) and self._null_at < 0 else None
 
     def __len__(self) -> int:
         return len(self._table) + (self._null_at >= 0)

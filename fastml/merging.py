@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from fastml.arrays import as_arrow
 from fastml.errors import MergeError
 from fastml.keys import KeyTable
 from fastml.sources.readers import first_line
@@ -57,13 +56,12 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
     counts, moments = np.zeros((n_cells, 3)), np.zeros((p, n_cells, 4))
     weighted = None if a.weighted is None else np.zeros((p, n_cells, 5))
     group_weight = None if a.group_weight is None else np.full(n_cells, np.nan)
-    labels_now = table.labels()
     for stats, codes in parts:
         counts[codes] += stats.counts
         if group_weight is not None and stats.group_weight is not None:
             bad = same_in_group(codes, stats.group_weight, group_weight)
             if bad >= 0:
-                label = ", ".join(str(column[int(codes[bad])].as_py()) for column in labels_now)
+                label = ", ".join(str(column[int(codes[bad])].as_py()) for column in table.labels())
                 raise MergeError(
                     f"group {label} has group weight {float(group_weight[codes[bad]])!r} in one of the statistics and "
                     f"{float(stats.group_weight[bad])!r} in the other; a group has one weight"
@@ -72,12 +70,10 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
             if weighted is not None and stats.weighted is not None:
                 kernel.fold(weighted[i], codes, stats.weighted[i])
             kernel.fold(moments[i], codes, stats.moments[i])
-    order = table.order()
-    take = as_arrow(order)
-    names = a.keys.column_names
+    order, columns = table.rising()
     return replace(
         a,
-        keys=pa.table({name: column.take(take) for name, column in zip(names, labels_now, strict=True)}),
+        keys=pa.table(dict(zip(a.keys.column_names, columns, strict=True))),
         counts=counts[order],
         moments=np.take(moments, order, axis=1),
         weighted=None if weighted is None else np.take(weighted, order, axis=1),

@@ -358,7 +358,7 @@ def places_found(tiles: list[Any]) -> list[bool]:
 
 def test_labels_keep_their_places_when_few_rows_have_new_ones() -> None:
     labels = unbounded(90)
-    tiles = [np.append(np.tile(labels[:20], 32), labels[20:20 + new]) for new in (0, 1, 19, 20, 5)]
+    tiles = [np.append(np.tile(labels[:20], 32), labels[20 : 20 + new]) for new in (0, 1, 19, 20, 5)]
     assert places_found(tiles) == [False, True, True, True, True]
 
 

@@ -32,7 +32,8 @@ from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
 __all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
-           "U1_OUT", "U2_IN", "U2_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner", "intrinsic", "ir", "kernel"]  # fmt: skip
+           "U1_OUT", "U2_IN", "U2_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner", "intrinsic", "ir",
+           "kernel"]  # fmt: skip
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
 F8_OUT = types.Array(types.float64, 1, "C")

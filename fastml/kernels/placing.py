@@ -9,9 +9,8 @@ unlike slots that must be mostly empty, in the second.
 from __future__ import annotations
 
 import numpy as np
-from numba.core import types
 
-from fastml.kernels._jit import I4_OUT, I8_IN, U2_IN, U2_OUT, inner, kernel
+from fastml.kernels._jit import I4_OUT, I8_IN, U2_IN, U2_OUT, inlined, inner, kernel
 from fastml.kernels.hashing import BLOCK, bit_shift
 
 __all__ = ["find_placed", "place"]
@@ -44,6 +43,52 @@ def _shifts(pilots):
     return shift, shift - np.uint64(32)
 
 
+@inner
+def _sort_into_buckets(keys, shift, firsts, ends, spreads, members):
+    """Write the hashes and numbers of the keys, bucket by bucket, and where each bucket begins and ends."""
+    firsts[:] = 0
+    for i in range(keys.shape[0]):
+        firsts[np.int64(_spread(keys[i]) >> shift) + 1] += 1
+    for bucket in range(ends.shape[0]):
+        firsts[bucket + 1] += firsts[bucket]
+        ends[bucket] = firsts[bucket]
+    for i in range(keys.shape[0]):
+        spread = _spread(keys[i])
+        at = ends[np.int64(spread >> shift)]
+        spreads[at] = spread
+        members[at] = i
+        ends[np.int64(spread >> shift)] += 1
+
+
+@inner
+def _fullest_first(firsts, next_place, order):
+    """Write the buckets in the order of their sizes; `next_place` has room for those, and two more."""
+    largest = next_place.shape[0] - 2
+    next_place[:] = 0
+    for bucket in range(order.shape[0]):
+        next_place[largest - (firsts[bucket + 1] - firsts[bucket]) + 1] += 1
+    for size in range(largest + 1):
+        next_place[size + 1] += next_place[size]
+    for bucket in range(order.shape[0]):
+        size = largest - (firsts[bucket + 1] - firsts[bucket])
+        order[next_place[size]] = bucket
+        next_place[size] += 1
+
+
+@inlined
+def _lay(spreads, members, low_shift, pilot, key_at):
+    """Lay a bucket's keys at their places; return how many before one lay at another's, and all are taken back then."""
+    n_places = np.uint64(key_at.shape[0])
+    for i in range(spreads.shape[0]):
+        spot = _place(spreads[i], low_shift, pilot, n_places)
+        if key_at[spot] >= 0:
+            for k in range(i):
+                key_at[_place(spreads[k], low_shift, pilot, n_places)] = -1
+            return i
+        key_at[spot] = members[i]
+    return spreads.shape[0]
+
+
 @kernel(I8_IN, U2_OUT, I4_OUT)
 def place(keys, pilots, key_at):
     """Find a place for each key, all distinct; return whether there is one for all.
@@ -51,59 +96,29 @@ def place(keys, pilots, key_at):
     `pilots` are a power of two, 2 at least. `key_at` takes the key that lies at each place, by its number, and -1 where
     none does; it is longer than `keys` by a tenth at least, or the last ones are sought for long.
     """
-    n, n_buckets, n_places = keys.shape[0], pilots.shape[0], np.uint64(key_at.shape[0])
+    n, n_buckets = keys.shape[0], pilots.shape[0]
     shift, low_shift = _shifts(pilots)
+    firsts, ends, order = (
+        np.empty(n_buckets + 1, np.int64),
+        np.empty(n_buckets, np.int64),
+        np.empty(n_buckets, np.int64),
+    )
+    spreads, members = np.empty(n, np.uint64), np.empty(n, np.int32)
+    _sort_into_buckets(keys, shift, firsts, ends, spreads, members)
+    _fullest_first(firsts, np.empty((ends - firsts[:-1]).max() + 2, np.int64), order)
     key_at[:] = -1
     pilots[:] = 0
-    firsts = np.zeros(n_buckets + 1, np.int64)  # of each bucket's keys
-    for i in range(n):
-        firsts[np.int64(_spread(keys[i]) >> shift) + 1] += 1
-    largest = firsts.max()
-    order = np.empty(n_buckets, np.int64)  # of buckets, the fullest first
-    at = np.zeros(largest + 2, np.int64)
-    for bucket in range(n_buckets):
-        at[largest - firsts[bucket + 1] + 1] += 1
-    for size in range(largest + 1):
-        at[size + 1] += at[size]
-    for bucket in range(n_buckets):
-        size = largest - firsts[bucket + 1]
-        order[at[size]] = bucket
-        at[size] += 1
-    for bucket in range(n_buckets):
-        firsts[bucket + 1] += firsts[bucket]
-    ends = firsts.copy()
-    spreads, members = np.empty(n, np.uint64), np.empty(n, np.int32)
-    for i in range(n):
-        spread = _spread(keys[i])
-        bucket = np.int64(spread >> shift)
-        spreads[ends[bucket]] = spread
-        members[ends[bucket]] = i
-        ends[bucket] += 1
     left = _KEYS_TRIED * n + _PILOTS
-    for k in range(n_buckets):
-        bucket = order[k]
-        first, end = firsts[bucket], firsts[bucket + 1]
-        if first == end:
-            break
-        tried = 0
-        while True:
+    for bucket in order:
+        mine, numbers = spreads[firsts[bucket] : ends[bucket]], members[firsts[bucket] : ends[bucket]]
+        for tried in range(_PILOTS):
             pilot = np.uint16((2 * (bucket * _OF_BUCKET + tried * _OF_TRY) + 1) & 0xFFFF)
-            i = first
-            while i < end:
-                spot = _place(spreads[i], low_shift, pilot, n_places)
-                if key_at[spot] >= 0:
-                    break
-                key_at[spot] = members[i]
-                i += 1
-            left -= i - first + 1
-            if i == end:
+            laid = _lay(mine, numbers, low_shift, pilot, key_at)
+            left -= laid + 1
+            if laid == mine.shape[0]:
                 pilots[bucket] = pilot
                 break
-            while i > first:
-                i -= 1
-                key_at[_place(spreads[i], low_shift, pilot, n_places)] = -1
-            tried += 1
-            if tried == _PILOTS or left < 0:
+            if left < 0 or tried + 1 == _PILOTS:
                 return False
     return True
 
@@ -115,7 +130,8 @@ def find_placed(keys, pilots, labels, places, elsewhere):
     `elsewhere` takes the rows of those.
     """
     shift, low_shift = _shifts(pilots)
-    n_places, count = np.uint64(labels.shape[0]), 0
+    n_places = np.uint64(labels.shape[0])
+    count = 0
     for first in range(0, keys.shape[0], BLOCK):
         mine, into = keys[first : first + BLOCK], places[first : first + BLOCK]
         differ = np.int64(0)

@@ -60,10 +60,8 @@ def column_parts(
     for batch in rows.batches:
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
             gather.add(batch.slice(start, _ROWS_AT_A_TIME))
-    columns = gather.table.labels()
-    order = gather.table.order() if len(gather.table) else np.empty(0, np.int64)
-    take = as_arrow(order)
-    labels = {name: column.take(take).to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
+    order, columns = gather.table.rising()
+    labels = {name: column.to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
     cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
     n_used = {outcome: gather.n_used(outcome)[order] for outcome in roles.outcomes}
     return cells.parts(n_used, lambda used: _sampler(gather, order[used], cells.v[used]))
