@@ -11,6 +11,9 @@ from fastml.errors import FastmlError
 
 __all__ = ["plan", "warmup"]
 
+# What the function calls otherwise.
+_OPTIONS = {"n_groups": "--schools", "group_size": "--cluster-size", "size_cv": "--size-cv", "icc_width": "--icc-width"}
+
 
 def plan(
     icc: Annotated[float, typer.Option(help="Intraclass correlation to expect.")],
@@ -39,10 +42,16 @@ def plan(
     if schools is None and cluster_size is None:
         raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
                           "or both of them")  # fmt: skip
-    made = make_plan(
-        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power, difference=difference,
-        se=se, margin=margin, icc_width=icc_width,
-    )  # fmt: skip
+    try:
+        made = make_plan(
+            icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
+            difference=difference, se=se, margin=margin, icc_width=icc_width,
+        )  # fmt: skip
+    except FastmlError as error:
+        words = str(error)
+        for argument, option in _OPTIONS.items():
+            words = words.replace(argument, option)
+        raise FastmlError(words) from None
     show(made, format, output)
 
 

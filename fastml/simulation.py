@@ -69,7 +69,8 @@ def simulate(
     weights : bool
         Add ``student_weight`` (total) and ``school_weight``.
     order : {"school", "random"}
-        Students school by school, as real files have them, or shuffled (other draws, too).
+        Students school by school, as real files have them, or shuffled: a school is drawn for each student then, so
+        that a small one may get none.
     seed : int
         The same seed and arguments give the same rows.
 
