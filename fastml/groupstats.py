@@ -199,13 +199,13 @@ class GroupStats(GridFaces):
                     causes[cause] = int(counts[left & missing, 0].sum())
                 left &= ~missing
             counts, n = counts[left], n[left]
-        has_weights = bool(self.weights or self.group_weights)
-        rows, no_weight, zero_weight = (int(counts[:, i].sum()) if i == 0 or has_weights else 0 for i in range(3))
-        if has_weights:
+        no_weight = zero_weight = 0
+        if self.weights or self.group_weights:
+            no_weight, zero_weight = (int(column.sum()) for column in counts[:, 1:].T)
             causes["weights"] = no_weight
         if self.weights:
             causes["zero_weight"] = zero_weight
-        causes["outcome"] = rows - no_weight - zero_weight - int(n.sum())
+        causes["outcome"] = int(counts[:, 0].sum()) - no_weight - zero_weight - int(n.sum())
         return causes
 
     def parts(self) -> list[tuple[dict[str, Any], slice]]:

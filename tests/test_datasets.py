@@ -359,6 +359,17 @@ class TestKinds:
         with pytest.raises(FastmlError, match="note is of no kind that can be read"):
             fastml.fit(tmp_path / "note", "y", "id")
 
+    @pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])
+    def test_a_path_that_is_no_utf_8_is_not_told_as_a_bad_file(self, kind: str, tmp_path: Path) -> None:
+        file = tmp_path / os.fsdecode(b"bad\xff." + kind.encode())
+        try:
+            file.write_bytes(b"id,y\n1,2\n")
+        except OSError as error:  # macOS has no such names
+            pytest.skip(f"the file system takes no such name: {error}")
+        for data in (file, tmp_path, tmp_path / f"*.{kind}"):
+            with pytest.raises(FastmlError, match=r"bad\udcff\.\w+ has a path that isn't UTF-8, .* rename it"):
+                fastml.fit(data, "y", "id")
+
     def test_other_streams(self, table: pa.Table, truth: fastml.GroupStats) -> None:
         duckdb = pytest.importorskip("duckdb")
         relation = duckdb.from_arrow(table)

@@ -205,6 +205,8 @@ def _ending(path: str) -> str:
 
 def _piece(location: Location) -> Piece:
     """Return the file with its kind, and the columns of one value that its folders name: ``cycle=2019``."""
+    if any("\ud800" <= character <= "\udfff" for character in location.path):  # bytes that Python couldn't decode
+        raise SourceError(f"{location.name} has a path that isn't UTF-8, which Arrow doesn't open; rename it")
     kind = _FORMATS.get(_ending(location.path))
     if kind is None:
         try:
