@@ -344,6 +344,7 @@ NAMES = [
     ("twice, but not asked for", lambda: fit(pa.table([Y, ID, ID, ID], ["y", "id", "z", "z"])), PLAIN),
     ("another case", lambda: fit({"Y": Y, "ID": ID}), (ColumnNotFoundError, r"column 'id' .*did you mean 'ID'\?")),
     ("numbers as names", lambda: fit(pd.DataFrame(np.ones((4, 2))), "0", "1"), (ColumnNotFoundError, r"a column's name is that, but no string: use df.columns = df.columns.map\(str\)")),
+    ("a missing name before the others", lambda: fit(pd.DataFrame(np.ones((4, 2)), columns=pd.Index([pd.NA, "y"], dtype=object)), "y", "id"), (ColumnNotFoundError, r"its columns are '<NA>', 'y'")),
     ("names of two levels", lambda: fit(pd.DataFrame(np.ones((4, 2)), columns=pd.MultiIndex.from_tuples([("y", "a"), ("id", "b")]))), (ColumnNotFoundError, "column 'id' is not in the data frame")),
     ("in the index", lambda: fit(frame().set_index("id")), (ColumnNotFoundError, r"use \.reset_index\(\) first")),
     ("a number for the outcome", lambda: fit(ROWS, 0), (ArgumentError, "outcome=0 is not one of \"one column's name\"")),

@@ -198,9 +198,10 @@ def _is_pandas(data: Any) -> bool:
 
 def _from_pandas(frame: Any, wanted: list[str]) -> Source:
     name, columns = "the data frame", list(frame.columns)
+    known = set(columns)
     for column in wanted:
         hint = ""
-        if column not in columns:
+        if column not in known:
             if column in frame.index.names:
                 hint = "it is in the index: use .reset_index() first"
             elif column in map(str, columns):
