@@ -20,10 +20,10 @@ from numba.core import types
 from fastml.kernels._jit import I4_OUT, I8_IN, I8_OUT, inner, intrinsic, ir, kernel
 from fastml.kernels.runs import lowest_bit
 
-__all__ = ["BLOCK", "ONE", "bit_shift", "encode_int64", "enter", "flagged_rows", "less_one", "mix", "rehash_int64",
-           "slot_contents"]  # fmt: skip
+__all__ = ["BLOCK", "GOLDEN", "ONE", "bit_shift", "encode_int64", "enter", "flagged_rows", "less_one", "mix",
+           "rehash_int64", "slot_contents"]  # fmt: skip
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 BLOCK = 1024  # rows; a multiple of 64
 ONE = np.uint64(1)
 
@@ -31,7 +31,7 @@ ONE = np.uint64(1)
 @inner
 def mix(bits):
     """Spread a key's bits: the high ones then choose a slot (Fibonacci hashing of the folded key)."""
-    return (bits ^ (bits >> np.uint64(32))) * _GOLDEN
+    return (bits ^ (bits >> np.uint64(32))) * GOLDEN
 
 
 @inner

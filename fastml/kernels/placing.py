@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from fastml.kernels._jit import I4_OUT, I8_IN, U2_IN, U2_OUT, inlined, inner, kernel
-from fastml.kernels.hashing import BLOCK, bit_shift
+from fastml.kernels.hashing import BLOCK, GOLDEN, bit_shift
 
 __all__ = ["find_placed", "place"]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _START = np.uint64(0xD1B54A32D192ED03)  # any number: a key with nothing but zeros below its bucket has one place only
 _PILOTS = 1 << 15  # the odd numbers of 16 bits
 # Buckets begin with other pilots, and go on by other steps: where their keys are alike, all would try the same places.
@@ -26,7 +25,7 @@ _KEYS_TRIED = 64  # for each key to place; a few are usual
 @inner
 def _spread(key):
     """Hash of a key, by which its bucket and its place are chosen: no two keys have the same."""
-    return np.uint64(key) * _GOLDEN + _START
+    return np.uint64(key) * GOLDEN + _START
 
 
 @inner

@@ -65,8 +65,8 @@ def from_scalars(builder, scalars):
 
 
 def four_times(builder, scalar):
-    """Vector of a double, four times."""
-    nothing = ir.Constant(VECTOR, ir.Undefined)
+    """Vector of a double, or of another number, four times."""
+    nothing = ir.Constant(ir.VectorType(scalar.type, 4), ir.Undefined)
     return chosen(builder, builder.insert_element(nothing, scalar, NUMBER(0)), nothing, 0, 0, 0, 0)
 
 

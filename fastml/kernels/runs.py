@@ -173,11 +173,9 @@ def _sums(typing_context, y, start, stop, shift):
             first = row(at)
             for k, half in enumerate(halves):
                 add(half, builder.load(vector_at(builder, first, k), align=8))
-        first, lanes = row(end), ir.VectorType(left.type, 4)
-        rest = builder.insert_element(ir.Constant(lanes, ir.Undefined), builder.sub(args[2], end), NUMBER(0))
-        rest = builder.shuffle_vector(rest, rest, ir.Constant(ir.VectorType(NUMBER, 4), [0] * 4))
+        first, rest = row(end), four_times(builder, builder.sub(args[2], end))
         for k, half in enumerate(halves):
-            present = builder.icmp_unsigned(">", rest, ir.Constant(lanes, [4 * k + lane for lane in range(4)]))
+            present = builder.icmp_unsigned(">", rest, ir.Constant(rest.type, [4 * k + lane for lane in range(4)]))
             add(half, load_some(builder, vector_at(builder, first, k), present, shifts))
         sums = [builder.fadd(*map(builder.load, pair), flags=_FLAGS) for pair in zip(*halves, strict=True)]
         return context.make_tuple(builder, signature.return_type, [sum_of(builder, vector, _FLAGS) for vector in sums])

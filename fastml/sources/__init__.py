@@ -199,14 +199,13 @@ def _is_pandas(data: Any) -> bool:
 def _from_pandas(frame: Any, wanted: list[str]) -> Source:
     name, columns = "the data frame", list(frame.columns)
     known = set(columns)
-    for column in wanted:
-        hint = ""
-        if column not in known:
-            if column in frame.index.names:
-                hint = "it is in the index: use .reset_index() first"
-            elif column in map(str, columns):
-                hint = "a column's name is that, but no string: use df.columns = df.columns.map(str) first"
-        _check_columns([column], columns, name, hint)
+    missing = next((column for column in wanted if column not in known), None)
+    hint = ""
+    if missing is not None and missing in frame.index.names:
+        hint = "it is in the index: use .reset_index() first"
+    elif missing is not None and missing in map(str, columns):
+        hint = "a column's name is that, but no string: use df.columns = df.columns.map(str) first"
+    _check_columns(wanted, columns, name, hint)
     arrays = [_pandas_array(frame[column], column) for column in wanted]
     return _from_reader(_table(wanted, arrays, name).to_reader(), wanted, name)
 
