@@ -159,7 +159,7 @@ def fetch_record(typing_context, table, origin, place):
     """Ask for a record, to be kept in the first-level cache."""
 
     def generate(context, builder, signature, args):
-        return prefetch(context, builder, start_of(context, builder, table, args), 3)
+        return prefetch(context, builder, start_of(context, builder, table, args))
 
     return types.void(table, types.uint64, types.uint64), generate
 

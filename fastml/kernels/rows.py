@@ -11,7 +11,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, kernel
-from fastml.kernels.ahead import AHEAD, LINE, fetch
+from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import is_valid
 from fastml.kernels.moments import N_FIELDS
 from fastml.kernels.records import (
@@ -54,8 +54,8 @@ def _add_all(keys, low, most, y, valid, offset, table, missing):
     n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
     no_nulls = valid.shape[0] == 0
     while start + eight <= n:
-        fetch(y, start + np.uint64(AHEAD))
-        fetch(keys, start + np.uint64(AHEAD))
+        fetch_once(y, start + np.uint64(AHEAD))
+        fetch_once(keys, start + np.uint64(AHEAD))
         if not has_next_eight(keys, low, most, start, table, N_FIELDS):
             return False
         if no_nulls:
@@ -126,7 +126,7 @@ def _add_marked(keys, low, y, valid, offset, marks, table):
     """Add the rows of marked groups: few, so that eight at once are asked whether one of them is such."""
     origin, n = origin_of(low, N_FIELDS), np.uint64(keys.shape[0])
     for start in range(np.uint64(0), n, np.uint64(LINE)):
-        fetch(keys, start + np.uint64(AHEAD))
+        fetch_once(keys, start + np.uint64(AHEAD))
         stop = min(start + np.uint64(LINE), n)
         some = np.uint8(0)
         for row in range(start, stop):

@@ -21,10 +21,10 @@ from fastml.kernels._jit import (
     ir,
     kernel,
 )
-from fastml.kernels.ahead import AHEAD, LINE, fetch, prefetch
+from fastml.kernels.ahead import LINE, fetch_next, prefetch_next
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import is_off
-from fastml.kernels.records import NUMBER, VECTOR, four_times, load_some, sum_of, vector_at
+from fastml.kernels.records import VECTOR, four_times, load_some, sum_of, vector_at
 
 __all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "lowest_bit", "sum_runs"]
 
@@ -32,7 +32,6 @@ _SAMPLE = 4096
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
 
 _BLOCK = np.uint64(8192)  # rows
-_AHEAD = AHEAD // 2  # for a single stream
 _FLAGS = ("reassoc", "contract")
 
 
@@ -88,7 +87,7 @@ def _find_runs(keys, first, starts, firsts, room):
         if count > _SAMPLE and 4 * count > at:
             return -1  # the first rows are not clustered: give up before the room is full
         for k in range(0, 64, LINE):
-            fetch(keys, np.uint64(at + k + _AHEAD))
+            fetch_next(keys, np.uint64(at + k))
         changes = _changes(keys, at)
         while changes != 0:
             if count == room:
@@ -164,7 +163,7 @@ def _sums(typing_context, y, start, stop, shift):
 
         def row(at):
             pointer = builder.gep(data, [at])
-            prefetch(context, builder, builder.gep(pointer, [NUMBER(_AHEAD)]), 0)
+            prefetch_next(context, builder, pointer)
             return pointer
 
         left = builder.sub(args[2], args[1])

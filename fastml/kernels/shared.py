@@ -14,7 +14,7 @@ import numpy as np
 from numba.core import cgutils, types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
-from fastml.kernels.ahead import AHEAD, LINE, fetch
+from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import eight_bits, is_valid
 from fastml.kernels.moments import N_FIELDS, is_near, is_settled
 from fastml.kernels.records import (
@@ -144,8 +144,8 @@ def _add_all(keys, low, most, y, valid, offset, shift, table, missing):
     n, base, eight = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE)
     origin, no_nulls, start = origin_of(base, N_FIELDS), valid.shape[0] == 0, np.uint64(0)
     while start + eight <= n:
-        fetch(y, start + np.uint64(AHEAD))
-        fetch(keys, start + np.uint64(AHEAD))
+        fetch_once(y, start + np.uint64(AHEAD))
+        fetch_once(keys, start + np.uint64(AHEAD))
         if not has_next_eight(keys, low, most, start, table, N_FIELDS):
             return False
         if no_nulls or eight_bits(valid, np.uint64(offset) + start) == 255:

@@ -11,7 +11,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, inner, intrinsic, kernel
-from fastml.kernels.ahead import LINE, fetch
+from fastml.kernels.ahead import LINE, fetch_once
 from fastml.kernels.records import (
     NEAR,
     NUMBER,
@@ -160,12 +160,12 @@ def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, miss
         if most >= 0 and not eight_within(keys, start, low, most):
             return -1
         later = start + np.uint64(_AHEAD)
-        fetch(keys, later)
-        fetch(y0, later)
-        fetch(y1, later)
-        fetch(y2, later)
-        fetch(y3, later)
-        fetch(y4, later)
+        fetch_once(keys, later)
+        fetch_once(y0, later)
+        fetch_once(y1, later)
+        fetch_once(y2, later)
+        fetch_once(y3, later)
+        fetch_once(y4, later)
         place = place_of(np.uint64(first_row) + start)
         for some in range(start, start + eight, half):
             if far:  # as `has_next_eight`, but the lines of four records: sixteen at once take a twentieth longer

@@ -12,7 +12,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
-from fastml.kernels.ahead import AHEAD, LINE, fetch
+from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import all_valid, is_valid
 from fastml.kernels.moments import N_FIELDS, is_off, is_settled
 from fastml.kernels.records import (
@@ -285,8 +285,8 @@ def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, tabl
     n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
     no_nulls = valid.shape[0] == 0
     while start + eight <= n:
-        fetch(y, start + np.uint64(AHEAD))
-        fetch(weights, start + np.uint64(AHEAD))
+        fetch_once(y, start + np.uint64(AHEAD))
+        fetch_once(weights, start + np.uint64(AHEAD))
         if not has_next_eight(keys, low, most, start, table, WIDTH):
             return False
         if no_nulls:
