@@ -219,8 +219,9 @@ class _Crew:
 
     def _fold(self, part: Part) -> None:
         self._gather.add(part)
-        for table in part.tables():
-            SPARE.give(table)
+        SPARE.give(part.moments)
+        if part.weighted is not None:
+            SPARE.give(part.weighted)
 
     def _stop(self, error: BaseException | None) -> None:
         with self._turn:
@@ -263,8 +264,9 @@ class _Gather:
         self._roles = roles
         self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
         self._counts: Floats | None = None  # none until a tile has such rows
-        self._moments = np.zeros((len(roles.outcomes), 0, 4))
-        self._weighted = np.zeros((len(roles.outcomes), 0, 5)) if roles.weighted else None
+        self._moments = np.zeros((0, len(roles.outcomes), 4))  # a group's records side by side
+        self._begun = 0  # groups whose records are there, of nothing if they have no rows yet
+        self._weighted = np.zeros((0, len(roles.outcomes), 5)) if roles.weighted else None
         self._group_weight = np.empty(0) if roles.group_weights else None
 
     def add(self, part: Part) -> None:
@@ -279,18 +281,16 @@ class _Gather:
             into = keys.known()[: len(part.counts)]
             some = part.counts.any(axis=1)
             if self._counts is None:
-                self._counts = np.zeros((self._moments.shape[1], 3))
+                self._counts = np.zeros((len(self._moments), 3))
             np.add.at(self._counts, into[some], part.counts[some])
         if part.group_weight is not None:
             self._note_weights(part.group_weight, keys)
-        for i, more in enumerate(part.moments):
-            row = kernel.fold_raw(self._moments[i], keys.known(), more, 0)
-            if row < len(more):
-                self._learn(part)
-                kernel.fold_raw(self._moments[i], keys.known(), more, row)
+        row = kernel.fold_raw(self._moments, keys.known(), part.moments, 0)
+        if row < part.moments.shape[1]:
+            self._learn(part)
+            kernel.fold_raw(self._moments, keys.known(), part.moments, row)
         if self._weighted is not None:
-            for table, more in zip(self._weighted, part.weighted, strict=True):
-                kernel.fold_raw(table, keys.known(), more, 0)
+            kernel.fold_raw(self._weighted, keys.known(), part.weighted, 0)
 
     def _learn(self, part: Part) -> None:
         """Give the tile's labels their codes, and make room for them."""
@@ -314,22 +314,22 @@ class _Gather:
             )
 
     def reserve(self) -> None:
-        """Make room for the groups of most data before threads work: new pages cost ten times as much once they do."""
-        p = len(self._moments)
-        room = min(_CELLS, _RECORDS // p)
-        self._moments = SPARE.table(p * room, 4).reshape(p, room, 4)
-        self._moments[:] = 0.0
+        """Make room for the groups of most data, in memory of earlier calls where there is some."""
+        p = len(self._roles.outcomes)
+        self._moments, self._begun = SPARE.table(min(_CELLS, _RECORDS // p), p, 4), 0
 
     def _grow(self, n_cells: int) -> None:
-        have = self._moments.shape[1]
+        have = len(self._moments)
         if n_cells <= have:
+            self._moments[self._begun : n_cells] = 0.0
+            self._begun = max(self._begun, n_cells)
             return
         room = n_cells if have == 0 else max(n_cells, 2 * have)  # rows are often all in one tile
         if self._counts is not None:
-            self._counts = _with_room(self._counts, 0, room)
-        self._moments = _with_room(self._moments, 1, room)
+            self._counts = _with_room(self._counts, room)
+        self._moments, self._begun = _with_room(self._moments[: self._begun], room), room
         if self._weighted is not None:
-            self._weighted = _with_room(self._weighted, 1, room)
+            self._weighted = _with_room(self._weighted, room)
         if self._group_weight is not None:
             grown = np.full(room, np.nan)
             grown[:have] = self._group_weight
@@ -361,21 +361,19 @@ class _Gather:
             group_weights=roles.group_weights,
         )
 
-    def _finished(self, tables: Floats, order: npt.NDArray[np.int64]) -> Floats:
-        """Finish the raw records of all outcomes, sorted."""
+    def _finished(self, raw: Floats, order: npt.NDArray[np.int64]) -> Floats:
+        """Finish the raw records of all outcomes (C, p, ...), sorted (p, C, ...)."""
         from fastml.kernels import moments as kernel
 
-        finished = np.empty((len(tables), len(order), tables.shape[2]))
-        for name, raw, into in zip(self._roles.outcomes, tables, finished, strict=True):
-            if kernel.finish(raw, order, into) >= 0:
-                raise ValueNotAllowedError(f"outcome column {name!r} has values too large to square; "
-                                           "divide it by a constant")  # fmt: skip
+        finished = np.empty((raw.shape[1], len(order), raw.shape[2]))
+        bad = kernel.finish(raw, order, finished)
+        if bad >= 0:
+            raise ValueNotAllowedError(f"outcome column {self._roles.outcomes[bad]!r} has values too large to square; "
+                                       "divide it by a constant")  # fmt: skip
         return finished
 
 
-def _with_room(array: Floats, axis: int, room: int) -> Floats:
-    shape = list(array.shape)
-    shape[axis] = room
-    grown = np.zeros(shape)
-    grown[tuple(slice(length) for length in array.shape)] = array
+def _with_room(array: Floats, room: int) -> Floats:
+    grown = np.zeros((room, *array.shape[1:]))
+    grown[: len(array)] = array
     return grown

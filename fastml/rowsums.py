@@ -52,20 +52,23 @@ class RowSums:
     def __init__(self, keys: TileKeys, space: Workspace) -> None:
         self._keys, self._space = keys, space
 
-    def tables(self, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[Floats | None]:
+    def fill(self, tables: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
         """Add up some outcomes, all at once where that is faster.
 
         Parameters
         ----------
-        outcomes : sequence of Doubles, each of length n
+        tables : ndarray, shape (p, K, 4)
+            Takes the raw records of each outcome.
+        outcomes : sequence of p Doubles, each of length n
             Up to `TOGETHER`.
         missing : ndarray, shape (K,)
             Takes the missing values of the first outcome by group; the others may write to it, too, afterwards.
 
         Yields
         ------
-        ndarray, shape (K, 4), or None
-            Raw records of each outcome; None where a value isn't finite, or too large to square.
+        bool
+            That the records of the next outcome are there, and whether all its values are finite, and none too large
+            to square.
 
         Raises
         ------
@@ -73,10 +76,11 @@ class RowSums:
         """
         share, most_labels = _are_groups_large(self._keys), len(outcomes) * _TOGETHER_LABELS_EACH
         if share and len(outcomes) >= _TOGETHER_AT_LEAST and self._keys.n_records <= most_labels:
-            yield from self._together(outcomes, missing)
+            yield from self._together(tables, outcomes, missing)
             return
-        for values in outcomes:
-            yield self._about_one_shift(values, missing) if share else self._about_first_values(values, missing)
+        add = self._about_one_shift if share else self._about_first_values
+        for table, values in zip(tables, outcomes, strict=True):
+            yield add(table, values, missing)
 
     def settle(self, table: Floats, add: Callable[[Bytes, Floats], None], *, anew: bool = False) -> bool:
         """Fill records in which digits were lost again; return whether all values are finite.
@@ -111,34 +115,34 @@ class RowSums:
         else:
             kernel.add_marked_keys(keys.numbers, keys.low, *values, marks, table)
 
-    def _about_first_values(self, values: Doubles, missing: Floats) -> Floats | None:
+    def _about_first_values(self, table: Floats, values: Doubles, missing: Floats) -> bool:
         from fastml.kernels import rows as kernel
 
-        keys, table = self._keys, self._space.spare.table(self._keys.n_records, 4)
+        keys = self._keys
         if keys.numbers is None:
             kernel.add_rows(keys.codes, *values, table, missing)
         elif not kernel.add_keys(keys.numbers, keys.low, *values, table, missing):
             raise KeysMovedError
-        return table if self.settle(table, partial(self.add_marked, values)) else None
+        return self.settle(table, partial(self.add_marked, values))
 
-    def _about_one_shift(self, values: Doubles, missing: Floats) -> Floats | None:
+    def _about_one_shift(self, table: Floats, values: Doubles, missing: Floats) -> bool:
         from fastml.kernels import shared as kernel
 
-        keys, table = self._keys, self._space.spare.table(self._keys.n_records, 4)
+        keys = self._keys
         shift = kernel.likely_shift(*values)
         if keys.numbers is None:
             kernel.add_rows(keys.codes, *values, shift, table, missing)
         elif not kernel.add_keys(keys.numbers, keys.low, *values, shift, table, missing):
             raise KeysMovedError
-        return table if self._settle_shared(values, shift, table) else None
+        return self._settle_shared(values, shift, table)
 
-    def _together(self, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[Floats | None]:
+    def _together(self, tables: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
         from fastml.kernels import shared
         from fastml.kernels import together as kernel
 
         keys, n, more = self._keys, self._keys.n_records, TOGETHER - len(outcomes)
         n_rows, n_lacking = len(outcomes[0].y), 0
-        table = self._space.array("together", n * kernel.WIDTH, np.float64)
+        together = self._space.array("together", n * kernel.WIDTH, np.float64)
         lacking = self._space.array("lacking", n * TOGETHER, np.int32)
         shifts = np.array([shared.likely_shift(*values) for values in outcomes])
         five_shifts = np.append(shifts, shifts[-1:].repeat(more))  # three or four take the place of five
@@ -146,7 +150,7 @@ class RowSums:
         for first in range(0, n_rows, at_once):
             part = slice(first, first + at_once)
             y = [self._without_nulls(k, values, part) for k, values in enumerate(outcomes)]
-            rest = *y, *y[-1:] * more, first, five_shifts, table, lacking
+            rest = *y, *y[-1:] * more, first, five_shifts, together, lacking
             if keys.numbers is None:
                 assert keys.codes is not None
                 found = kernel.add_rows_together(keys.codes[part], *rest)
@@ -156,10 +160,9 @@ class RowSums:
                 raise KeysMovedError
             n_lacking += found
         missing[:] = lacking[::TOGETHER] if n_lacking else 0.0
-        tables = [self._space.spare.table(n, 4) for _ in outcomes]
-        kernel.separate(table, lacking, *tables, *tables[-1:] * more)
-        for values, shift, mine in zip(outcomes, shifts, tables, strict=True):
-            yield mine if self._settle_shared(values, shift, mine) else None
+        kernel.separate(together, lacking, *tables, *[tables[-1]] * more)
+        for table, values, shift in zip(tables, outcomes, shifts, strict=True):
+            yield self._settle_shared(values, shift, table)
 
     def _without_nulls(self, outcome: int, values: Doubles, part: slice) -> Floats:
         """Values of some rows, NaN in place of nulls: a copy where there may be any."""

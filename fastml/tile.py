@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
@@ -28,7 +28,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The statistics of a tile: raw records, a table for each outcome.
+    """The statistics of a tile: raw records of p outcomes.
 
     Attributes
     ----------
@@ -38,26 +38,23 @@ class Part:
     counts : ndarray, shape (R, 3) or (K, 3), or None
         Rows that the first outcome's moments leave out, rows without a weight, rows of weight zero; None where there
         is no such row.
-    moments, weighted : list of ndarray, shapes (R, 4) or (K, 4), and (K, 5)
-        `weighted` is empty without weights.
+    moments : ndarray, shape (p, R, 4) or (p, K, 4)
+    weighted : ndarray, shape (p, R, 5) or (p, K, 5), or None
+        None without weights.
     group_weight : ndarray, shape (R,) or (K,), or None
         NaN where unknown.
     """
 
     keys: TileKeys
     counts: Floats | None
-    moments: list[Floats]
-    weighted: list[Floats]
+    moments: Floats
+    weighted: Floats | None
     group_weight: Floats | None
 
     @property
     def n_bytes(self) -> int:
         """Bytes of its records."""
-        return sum(table.nbytes for table in self.tables())
-
-    def tables(self) -> list[Floats]:
-        """Return all tables of records."""
-        return [*self.moments, *self.weighted]
+        return self.moments.nbytes + (0 if self.weighted is None else self.weighted.nbytes)
 
     def kept(self) -> Part:
         """Return what is needed to fold it, which stays when its thread measures another tile."""
@@ -69,7 +66,7 @@ class Part:
             if self.keys.codes is None:
                 return np.arange(len(self.keys.table))
             return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.table)))
-        n = self.moments[0][:, 0]
+        n = self.moments[0, :, 0]
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
 
@@ -147,47 +144,50 @@ class _Tile:
         missing = self._space.array("missing", n, np.float64)
         by_row = row_weights(self._rows, roles) if roles.weighted else None
         counts: Floats | None = None
-        moments: list[Floats] = []
-        weighted: list[Floats] = []
-        at_once = 1 if roles.weighted or keys.starts is not None else TOGETHER
-        for first in range(0, len(roles.outcomes), at_once):
-            columns = {name: self._rows.column(name) for name in roles.outcomes[first : first + at_once]}
-            tables = self._moments(columns, missing) if by_row is None else self._both(columns, by_row, missing)
-            for table, *of_weights in tables:
-                if not moments and missing.any():
+        moments = self._space.spare.table(len(roles.outcomes), n, 4)
+        weighted = None if by_row is None else self._space.spare.table(len(roles.outcomes), n, 5)
+        of_first = True
+        for first in range(0, len(roles.outcomes), TOGETHER):
+            some = slice(first, first + TOGETHER)
+            columns = {name: self._rows.column(name) for name in roles.outcomes[some]}
+            if by_row is None or weighted is None:
+                filled = self._fill(moments[some], columns, missing)
+            else:
+                filled = self._fill_both(moments[some], weighted[some], columns, by_row, missing)
+            for _ in filled:
+                if of_first and missing.any():
                     counts = None if by_row is None else count_without(by_row, keys, roles, self._place)
                     counts = np.zeros((n, 3)) if counts is None else counts
                     counts[:, 0] = missing
-                moments.append(table)
-                weighted += of_weights
+                of_first = False
         # The codes of the rows are known to be right now, not before.
         of_group = group_weights(self._rows, keys, roles.group_weights, self._place) if roles.group_weights else None
         return Part(keys, counts, moments, weighted, of_group)
 
-    def _moments(self, columns: dict[str, pa.Array], missing: Floats) -> Iterator[tuple[Floats]]:
-        """Records of some outcomes; `missing` is of the first when it comes."""
-        values = [doubles_of(column) for column in columns.values()]
-        tables = self._sums.tables(values, missing) if self._keys.starts is None else self._of_runs(values, missing)
-        for (name, column), table in zip(columns.items(), tables, strict=True):
-            if table is None:
+    def _fill(self, moments: Floats, columns: dict[str, pa.Array], missing: Floats) -> Iterator[None]:
+        """Make the records of some outcomes, one after another; `missing` is of the first once it's made."""
+        outcomes = [doubles_of(column) for column in columns.values()]
+        fill = self._sums.fill if self._keys.starts is None else self._fill_runs
+        for (name, column), is_finite in zip(columns.items(), fill(moments, outcomes, missing), strict=True):
+            if not is_finite:
                 self._refuse_infinite(name, as_floats(column))
-            yield (table,)
+            yield
 
-    def _of_runs(self, outcomes: list[Doubles], missing: Floats) -> Iterator[Floats | None]:
+    def _fill_runs(self, moments: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
         from fastml.kernels import runs as kernel
 
-        for values in outcomes:
-            table = self._space.spare.table(self._keys.n_records, 4)
-            yield table if kernel.sum_runs(self._keys.starts, *values, table, missing) < 0 else None
+        for table, values in zip(moments, outcomes, strict=True):
+            yield kernel.sum_runs(self._keys.starts, *values, table, missing) < 0
 
-    def _both(self, columns: dict[str, pa.Array], by_row: Floats, missing: Floats) -> Iterator[tuple[Floats, Floats]]:
-        """Records of the rows and of the weights, of one outcome after another."""
+    def _fill_both(
+        self, moments: Floats, weighted_moments: Floats, columns: dict[str, pa.Array], by_row: Floats, missing: Floats
+    ) -> Iterator[None]:
+        """As `_fill`, the records of the weights, too."""
         from fastml.kernels import weights as kernel
 
         keys, n, limits = self._keys, self._keys.n_records, (SMALLEST_WEIGHT, LARGEST_WEIGHT)
-        for name, column in columns.items():
+        for (name, column), records, weighted in zip(columns.items(), moments, weighted_moments, strict=True):
             values = doubles_of(column)
-            records, weighted = (self._space.spare.table(n, fields) for fields in (4, 5))
             if keys.starts is not None:
                 settled = kernel.sum_runs_weighted(
                     keys.starts, *values, by_row, *limits, records, weighted, missing
@@ -202,7 +202,7 @@ class _Tile:
                 settled = kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
             if not settled:
                 self._settle_both(name, column, by_row, records, weighted)
-            yield records, weighted
+            yield
 
     def _settle_both(self, name: str, column: pa.Array, by_row: Floats, records: Floats, weighted: Floats) -> None:
         """Settle both records of an outcome, each about its own means."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -53,9 +54,9 @@ class Spare:
                 self._free.append(held)
         return None
 
-    def table(self, rows: int, columns: int) -> Floats:
-        """Return a table of anything, shape (rows, columns): no record of 4 lies in two cache lines."""
-        return self.block(8 * rows * columns).view(np.float64).reshape(rows, columns)
+    def table(self, *shape: int) -> Floats:
+        """Return a table of anything, of a shape that ends with that of a record: none of 4 lies in two cache lines."""
+        return self.block(8 * math.prod(shape)).view(np.float64).reshape(shape)
 
     def give(self, array: npt.NDArray[Any]) -> None:
         """Take back the memory of an array that lies in a `block`; nobody may use it from now on."""

@@ -52,13 +52,13 @@ def sum_runs(
     records, missing = np.full((len(codes), kernel.N_FIELDS), 7.0), np.full(len(codes), 7.0)
     assert runs.sum_runs(starts, y, valid, offset, records, missing) == -1
     table = np.zeros((n_groups, kernel.N_FIELDS))
-    assert kernel.fold_raw(table, codes, records, 0) == len(codes)
+    assert kernel.fold_raw(table[:, None], codes, records[None], 0) == len(codes)
     return table, np.bincount(codes, missing, n_groups)
 
 
 def finish(table: Floats) -> int:
     """Finish records where they lie."""
-    return int(kernel.finish(table, np.arange(len(table)), table))
+    return int(kernel.finish(table[:, None], np.arange(len(table)), table[None]))
 
 
 def settle(table: Floats) -> int:
@@ -308,7 +308,7 @@ def test_what_is_not_finite_is_found(value: float) -> None:
     codes, y = np.array([0, 1, 1, 2], np.int32), np.array([1.0, 2.0, value, 3.0])
     rows.add_rows(codes, y, np.empty(0, np.uint8), 0, table, missing)
     assert settle(table) == kernel.NOT_FINITE
-    assert finish(table) == 1
+    assert finish(table) == 0
     starts = np.array([0, 1, 3, 4], np.int32)
     assert runs.sum_runs(starts, y, np.empty(0, np.uint8), 0, raw(3), missing) == 1
 
@@ -340,31 +340,63 @@ def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], ga
     for first, last in pairwise(edges):
         part = raw(4)
         rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4))
-        assert kernel.fold_raw(into, places, part, 0) == 4
+        assert kernel.fold_raw(into[:, None], places, part[None], 0) == 4
     finish(into)
     check(into, missing, places[codes].tolist(), y.tolist())
 
 
 def test_folding_stops_at_a_record_without_a_code() -> None:
     part = np.array([[2.0, 5.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0], [1.0, 4.0, 0.0, 0.0], [1.0, 9.0, 0.0, 0.0]])
-    into = np.zeros((2, 4))
-    assert kernel.fold_raw(into, np.array([1, -1, -1, 0], np.int32), part, 0) == 2
-    assert into.tolist() == [[0.0] * 4, part[0].tolist()]
-    assert kernel.fold_raw(into, np.array([1, -1, 0, 0], np.int32), part, 2) == 4
-    finish(into)
-    assert into[0].tolist() == [2.0, 6.5, 0.0, 12.5]
+    none = np.zeros((4, 4))
+    for parts in (part[None], np.stack([part, none]), np.stack([none, part])):
+        i = int(parts[0, 0, 0] == 0.0)  # the outcome that has observations
+        into = np.zeros((2, len(parts), 4))
+        assert kernel.fold_raw(into, np.array([1, -1, -1, 0], np.int32), parts, 0) == 2
+        assert into[:, i].tolist() == [[0.0] * 4, part[0].tolist()]
+        assert kernel.fold_raw(into, np.array([1, -1, 0, 0], np.int32), parts, 2) == 4
+        assert not np.delete(into, i, axis=1).any()
+        found = into[:, i].copy()
+        finish(found)
+        assert found[0].tolist() == [2.0, 6.5, 0.0, 12.5]
 
 
 @pytest.mark.parametrize("fields", [kernel.N_FIELDS, kernel.N_WEIGHTED])
-def test_records_are_finished_in_any_order(fields: int) -> None:
+@pytest.mark.parametrize("p", [1, 3, 5])
+def test_outcomes_fold_as_each_alone(p: int, fields: int) -> None:
+    rng = np.random.default_rng(10 * p + fields)
+    parts = np.abs(rng.normal(50.0, 9.0, (2, p, 40, fields)))
+    parts[..., 3] += parts[..., 2] ** 2
+    parts[:, :, ::7, 0] = 0.0
+    parts[0, p - 1, 5, 1] = 1e6  # far from the other part: `_sum_apart`
+    codes = rng.permutation(60).astype(np.int32)  # longer than the part: of what later tiles brought
+    into = np.zeros((60, p, fields))
+    for part in parts:
+        assert kernel.fold_raw(into, codes, part, 0) == 40
+    for i in range(p):
+        alone = np.zeros((60, 1, fields))
+        for part in parts:
+            kernel.fold_raw(alone, codes, part[i : i + 1].copy(), 0)
+        assert alone[:, 0].tobytes() == into[:, i].tobytes()
+    assert np.count_nonzero(into[:, 0, 0]) == 34
+
+
+@pytest.mark.parametrize("fields", [kernel.N_FIELDS, kernel.N_WEIGHTED])
+@pytest.mark.parametrize("p", [1, 3])
+def test_records_are_finished_in_any_order(p: int, fields: int) -> None:
     rng = np.random.default_rng(fields)
-    table = np.abs(rng.normal(50.0, 9.0, (100, fields)))
-    table[:, 3] += table[:, 2] ** 2
-    table[7, 0], table[7, 1] = 0.0, math.nan
+    tables = np.abs(rng.normal(50.0, 9.0, (100, p, fields)))
+    tables[..., 3] += tables[..., 2] ** 2
+    tables[7, :, 0], tables[7, :, 1] = 0.0, math.nan
     order = rng.permutation(100)[:60]
     order[3] = 7
-    some = np.full((60, fields), 7.0)
-    assert kernel.finish(table, order, some) == -1
-    finish(table)
-    assert some.tobytes() == table[order].tobytes()
-    assert table[7, :4].tolist() == [0.0, 0.0, 0.0, 0.0]
+    some = np.full((p, 60, fields), 7.0)
+    assert kernel.finish(tables, order, some) == -1
+    for i in range(p):
+        table = tables[:, i].copy()
+        finish(table)
+        assert some[i].tobytes() == table[order].tobytes()
+        assert table[7, :4].tolist() == [0.0, 0.0, 0.0, 0.0]
+    tables[order[9], p - 1, 2] = math.inf
+    assert kernel.finish(tables, order, some) == p - 1
+    tables[order[10], 0, 3] = math.nan
+    assert kernel.finish(tables, order, some) == 0

@@ -34,10 +34,13 @@ def sums_of(codes: Codes, n_groups: int, outcomes: list[Doubles], keys: bool = F
     numbers = codes + np.int64(LOW)
     tile = TileKeys(table, None, None, numbers, LOW) if keys else TileKeys(table, codes)
     missing = np.full(n_groups, 7.0)
-    found, of_first = [], missing
-    for table in RowSums(tile, Workspace(Spare())).tables(outcomes, missing):
+    found: list[Any] = []
+    of_first, tables = missing, np.full((len(outcomes), n_groups, 4), 7.0)
+    for records, is_finite in zip(
+        tables, RowSums(tile, Workspace(Spare())).fill(tables, outcomes, missing), strict=True
+    ):
         of_first = of_first if found else missing.copy()
-        found.append(table)
+        found.append(records if is_finite else None)
     return found, of_first
 
 

@@ -47,8 +47,8 @@ def by_runs(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: in
     )
     assert kernel.sum_runs_weighted(starts, y, valid, offset, w, *LIMITS, records, weighted, missing) == -1
     whole, whole_weighted = np.zeros((n, 4)), np.zeros((n, 5))
-    assert moments.fold_raw(whole, of_run, records, 0) == len(of_run)
-    assert moments.fold_raw(whole_weighted, of_run, weighted, 0) == len(of_run)
+    assert moments.fold_raw(whole[:, None], of_run, records[None], 0) == len(of_run)
+    assert moments.fold_raw(whole_weighted[:, None], of_run, weighted[None], 0) == len(of_run)
     return whole, whole_weighted, np.bincount(of_run, missing, n)
 
 
@@ -56,7 +56,7 @@ def check(found: tuple[Floats, Floats, Floats], codes: Codes, y: Floats, w: Floa
     """Both records of each group, finished, are those of fractions; `y` is NaN where it is missing."""
     records, weighted, missing = found
     for table in (records, weighted):
-        assert moments.finish(table, np.arange(len(table)), table) == -1
+        assert moments.finish(table[:, None], np.arange(len(table)), table[None]) == -1
     used = (w > 0.0) & ~np.isnan(y)
     for g in range(len(records)):
         mine = used & (codes == g)
@@ -146,7 +146,7 @@ def test_each_record_is_about_its_own_mean() -> None:
     assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
     again = np.array([[0.0, 500.0, 0.0, 0.0, 0.0]])
     kernel.accumulate_weighted(codes, y, w, again)
-    moments.finish(again, np.arange(1), again)
+    moments.finish(again[:, None], np.arange(1), again[None])
     twin = naive.weighted(y.tolist(), w.tolist())
     assert again[0, [0, 1, 3, 4]].tolist() == pytest.approx(
         [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]

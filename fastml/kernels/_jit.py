@@ -31,9 +31,9 @@ from numba import extending
 from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
-__all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLE_IN", "TABLE_OUT", "U1_IN",
-           "U1_OUT", "U2_IN", "U2_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner", "intrinsic", "ir",
-           "kernel"]  # fmt: skip
+__all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLES_IN", "TABLES_OUT", "TABLE_IN",
+           "TABLE_OUT", "U1_IN", "U1_OUT", "U2_IN", "U2_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner",
+           "intrinsic", "ir", "kernel"]  # fmt: skip
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
 F8_OUT = types.Array(types.float64, 1, "C")
@@ -47,6 +47,8 @@ U2_IN = types.Array(types.uint16, 1, "C", readonly=True)
 U2_OUT = types.Array(types.uint16, 1, "C")
 TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
 TABLE_OUT = types.Array(types.float64, 2, "C")
+TABLES_IN = types.Array(types.float64, 3, "C", readonly=True)
+TABLES_OUT = types.Array(types.float64, 3, "C")
 
 # Sums may be reordered and fused, so that they vectorise; NaN, infinities and signed zeros keep their meaning.
 FASTMATH = {"reassoc", "contract"}

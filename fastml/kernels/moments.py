@@ -18,8 +18,21 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_OUT, exact, inner, intrinsic, kernel
-from fastml.kernels.ahead import fetch
+from fastml.kernels._jit import (
+    I4_IN,
+    I8_IN,
+    TABLE_IN,
+    TABLE_OUT,
+    TABLES_IN,
+    TABLES_OUT,
+    U1_OUT,
+    exact,
+    inlined,
+    inner,
+    intrinsic,
+    kernel,
+)
+from fastml.kernels.ahead import LINE, fetch
 
 __all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
            "fold_raw", "is_far", "is_near", "is_off", "is_settled", "settle", "two_sum"]  # fmt: skip
@@ -35,6 +48,7 @@ MAX_CANCELLATION = 256.0
 _ROWS_TIMES_CANCELLATION, _LEAST_CANCELLATION = 2.0**20, 4.0
 
 _RECORDS_AHEAD = 16  # another processor may hold them
+_SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
 
 _SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekker 1971)
 
@@ -149,29 +163,41 @@ def settle(table, anew, marks):
     return AGAIN
 
 
-@kernel(TABLE_IN, I8_IN, TABLE_OUT)
-def finish(raw, order, finished):
-    """Finish the raw records (C, 4 or 5) at `order` (K,) into `finished` (K, ...).
+@inlined
+def _fetch_records(flat, start, width):
+    """Ask for the records of a group, which are side by side."""
+    for field in range(np.uint64(0), width, np.uint64(LINE)):
+        fetch(flat, start + field)
 
-    Returns the first of these whose values aren't finite, or -1.
+
+@kernel(TABLES_IN, I8_IN, TABLES_OUT)
+def finish(raw, order, finished):
+    """Finish the raw records of p outcomes (C, p, 4 or 5) at `order` (K,) into `finished` (p, K, ...).
+
+    Returns the first outcome with values that aren't finite, or -1.
     """
-    bad = -1
-    flat, last = raw.reshape(raw.size), order.shape[0] - 1
-    for k in range(np.uint64(order.shape[0])):
-        fetch(flat, np.uint64(order[min(np.int64(k) + _RECORDS_AHEAD, last)] * raw.shape[1]))
-        g = np.uint64(order[k])
-        n, shift, total, squares = raw[g, 0], raw[g, 1], raw[g, 2], raw[g, 3]
-        if bad < 0 and not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)) and n > 0.0:
-            bad = int(k)
-        mean, residual, ss = _finished(n, shift, total, squares)
-        some = n > 0.0
-        finished[k, 0] = n
-        finished[k, 1] = mean if some else 0.0
-        finished[k, 2] = residual if some else 0.0
-        finished[k, 3] = max(ss, 0.0) if some else 0.0
-        for field in range(N_FIELDS, raw.shape[1]):
-            finished[k, field] = raw[g, field]
-    return bad
+    p, fields, last = np.uint64(raw.shape[1]), np.uint64(raw.shape[2]), order.shape[0] - 1
+    flat, into, width, n_records = raw.reshape(raw.size), finished.reshape(finished.size), p * fields, order.shape[0]
+    bad = p
+    for k in range(np.uint64(n_records)):
+        _fetch_records(flat, np.uint64(order[min(np.int64(k) + _RECORDS_AHEAD, last)]) * width, width)
+        at = np.uint64(order[k]) * width
+        to = k * fields
+        for i in range(p):
+            n, shift, total, squares = flat[at], flat[at + _SHIFT], flat[at + _TOTAL], flat[at + _SQUARES]
+            some = n > 0.0
+            if some and not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)):
+                bad = min(bad, np.uint64(i))
+            mean, residual, ss = _finished(n, shift, total, squares)
+            into[to] = n
+            into[to + _SHIFT] = mean if some else 0.0
+            into[to + _TOTAL] = residual if some else 0.0
+            into[to + _SQUARES] = max(ss, 0.0) if some else 0.0
+            if fields == np.uint64(N_WEIGHTED):
+                into[to + _OF_WEIGHTS] = flat[at + _OF_WEIGHTS]
+            at += fields
+            to += np.uint64(n_records) * fields
+    return np.int64(bad) if bad < p else -1
 
 
 @exact
@@ -201,41 +227,48 @@ def _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_
     return n, mean, residual * n, max(ss_a, 0.0) + max(ss_b, 0.0) + between + residual * residual * n
 
 
-@kernel(TABLE_OUT, I4_IN, TABLE_IN, types.int64)
-def fold_raw(into, codes, part, row):
-    """Add raw records (K, 4 or 5), from `row` on, to those of `into` (C, ...) at `codes` (K,).
+@inlined
+def _add_raw(into, to, part, at):
+    """Add the raw record at a place in a part to that at a place in a table."""
+    n_a, shift_a, total_a, squares_a = into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES]
+    n_b, shift_b, total_b, squares_b = part[at], part[at + _SHIFT], part[at + _TOTAL], part[at + _SQUARES]
+    if n_a == 0.0:
+        shift, n, total, squares = shift_b, n_b, total_b, squares_b
+    else:
+        shift = shift_a
+        n, total, squares = _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
+        if is_off(n, total, squares):
+            n, shift, total, squares = _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
+    into[to] = n
+    into[to + _SHIFT] = shift
+    into[to + _TOTAL] = total
+    into[to + _SQUARES] = squares
 
-    A code may be there twice. Records without observations are passed over, whatever their code. Returns the first of
-    the others that has no code, that is -1, or else K.
+
+@kernel(TABLES_OUT, I4_IN, TABLES_IN, types.int64)
+def fold_raw(into, codes, part, row):
+    """Add raw records of p outcomes (p, K, 4 or 5), from `row` on, to those of `into` (C, p, ...) at `codes` (K,).
+
+    A code may be there twice. Records without observations are passed over, whatever their code. Returns the first row
+    with others that has no code, that is -1, or else K.
     """
-    weighted = into.shape[1] == N_WEIGHTED
-    flat, last = into.reshape(into.size), part.shape[0] - 1
-    for k in range(np.uint64(row), np.uint64(part.shape[0])):
-        fetch(flat, np.uint64(max(codes[min(np.int64(k) + _RECORDS_AHEAD, last)], 0) * into.shape[1]))
-        n_b = part[k, 0]
-        if n_b == 0.0:
-            continue
-        if codes[k] < 0:
-            return np.int64(k)
-        g = np.uint64(codes[k])
-        n_a, shift_a, total_a, squares_a = into[g, 0], into[g, 1], into[g, 2], into[g, 3]
-        shift_b, total_b, squares_b = part[k, 1], part[k, 2], part[k, 3]
-        if n_a == 0.0:
-            shift, n, total, squares = shift_b, n_b, total_b, squares_b
-        else:
-            shift = shift_a
-            n, total, squares = _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
-            if is_off(n, total, squares):
-                n, shift, total, squares = _sum_apart(
-                    n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b
-                )
-        into[g, 0] = n
-        into[g, 1] = shift
-        into[g, 2] = total
-        into[g, 3] = squares
-        if weighted:
-            into[g, 4] += part[k, 4]
-    return part.shape[0]
+    p, fields, n_records, last = np.uint64(part.shape[0]), np.uint64(part.shape[2]), part.shape[1], part.shape[1] - 1
+    flat, records, width = into.reshape(into.size), part.reshape(part.size), p * fields
+    for k in range(np.uint64(row), np.uint64(n_records)):
+        ahead = max(codes[min(np.int64(k) + _RECORDS_AHEAD, last)], 0)
+        _fetch_records(flat, np.uint64(ahead) * width, width)
+        code, at = codes[k], k * fields
+        to = np.uint64(code) * width
+        for _ in range(p):
+            if records[at] != 0.0:
+                if code < 0:
+                    return np.int64(k)
+                _add_raw(flat, to, records, at)
+                if fields == np.uint64(N_WEIGHTED):
+                    flat[to + _OF_WEIGHTS] += records[at + _OF_WEIGHTS]
+            at += np.uint64(n_records) * fields
+            to += fields
+    return n_records
 
 
 @kernel(TABLE_OUT, I4_IN, TABLE_IN)
