@@ -22,6 +22,9 @@ Labels = tuple[pa.Array, ...]
 _LABELS_FREE = 1 << 15
 _LABELS_PER_USED = 4
 
+# Rows that tell how large the largest group is; of so many first ones, few belong to one group unless it is large.
+_SAMPLE, _FIRST_ROWS, _FEW = 512, 64, 4
+
 
 class LocalLabels(ABC):
     """The labels that the codes of a tile stand for, and the codes they have in the whole."""
@@ -183,6 +186,28 @@ class TileKeys:
             return (self.numbers - np.int64(self.low)).astype(np.int32)
         codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
         return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
+
+    def of_rows(self, some: slice) -> TileKeys:
+        """Return those of some rows, which aren't in runs."""
+        assert self.starts is None
+        if self.numbers is not None:
+            return replace(self, numbers=self.numbers[some])
+        assert self.codes is not None
+        return replace(self, codes=self.codes[some])
+
+    def largest_share(self) -> float:
+        """Return which share of the rows the largest group has, as far as some of them tell; not of runs.
+
+        It is 0 where the first rows are of many groups, and else what some from everywhere make of it. It doesn't depend
+        on the codes of labels, which depend on the tiles before.
+        """
+        rows = self.codes if self.numbers is None else self.numbers
+        assert rows is not None
+        first = np.sort(rows[:_FIRST_ROWS])
+        if not (first[_FEW:] == first[:-_FEW]).any():
+            return 0.0
+        some = rows[:: max(len(rows) // _SAMPLE, 1)]
+        return float(np.unique(some, return_counts=True)[1].max() / len(some))
 
     @property
     def n_records(self) -> int:

@@ -34,13 +34,16 @@ from fastml.kernels._jit import (
 )
 from fastml.kernels.ahead import LINE, fetch
 
-__all__ = ["AGAIN", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
+__all__ = ["AGAIN", "BLOCK", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
            "fold_raw", "is_far", "is_near", "is_off", "is_settled", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
 
 READY, AGAIN, NOT_FINITE = 0, 1, 2
+
+# Rows whose sums are added up apart, as each addition of one of few different values to a long sum may round alike.
+BLOCK = 8192
 
 # Sums of squares this many times that about the mean lose three of the sixteen digits at most.
 MAX_CANCELLATION = 256.0

@@ -23,7 +23,7 @@ from fastml.kernels._jit import (
 )
 from fastml.kernels.ahead import LINE, fetch_next, prefetch_next
 from fastml.kernels.bitmaps import all_valid, is_valid
-from fastml.kernels.moments import is_off
+from fastml.kernels.moments import BLOCK, is_off
 from fastml.kernels.records import VECTOR, four_times, load_some, sum_of, vector_at
 
 __all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "lowest_bit", "sum_runs"]
@@ -31,7 +31,6 @@ __all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "lowest_bit", "
 _SAMPLE = 4096
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
 
-_BLOCK = np.uint64(8192)  # rows
 _FLAGS = ("reassoc", "contract")
 
 
@@ -184,15 +183,15 @@ def _sums(typing_context, y, start, stop, shift):
 
 @inner
 def _sum_run(y, start, stop, shift):
-    """Sums of d and d^2: those of blocks are added up apart, since each addition to a long sum may round alike."""
-    start, stop = np.uint64(start), np.uint64(stop)
+    """Sums of d and d^2."""
+    start, stop, block = np.uint64(start), np.uint64(stop), np.uint64(BLOCK)
     total = 0.0
     squares = 0.0
-    while stop - start > _BLOCK:
-        some, some_squares = _sums(y, start, start + _BLOCK, shift)
+    while stop - start > block:
+        some, some_squares = _sums(y, start, start + block, shift)
         total += some
         squares += some_squares
-        start += _BLOCK
+        start += block
     rest, rest_squares = _sums(y, start, stop, shift)
     return total + rest, squares + rest_squares
 
@@ -203,16 +202,21 @@ def _sum_run_valid(y, start, stop, shift, valid, offset):
     n = 0.0
     total = 0.0
     squares = 0.0
-    for i in range(start, stop):
-        value = y[i]
-        if value != value or (valid.shape[0] > 0 and not is_valid(valid, offset + i)):
-            continue
-        if shift != shift:
-            shift = value
-        deviation = value - shift
-        n += 1.0
-        total += deviation
-        squares += deviation * deviation
+    for first in range(start, stop, BLOCK):
+        some = 0.0
+        some_squares = 0.0
+        for i in range(first, min(first + BLOCK, stop)):
+            value = y[i]
+            if value != value or (valid.shape[0] > 0 and not is_valid(valid, offset + i)):
+                continue
+            if shift != shift:
+                shift = value
+            deviation = value - shift
+            n += 1.0
+            some += deviation
+            some_squares += deviation * deviation
+        total += some
+        squares += some_squares
     return n, shift, total, squares
 
 

@@ -14,7 +14,7 @@ from numba.core import types
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import all_valid, is_valid
-from fastml.kernels.moments import N_FIELDS, is_off, is_settled
+from fastml.kernels.moments import BLOCK, N_FIELDS, is_off, is_settled
 from fastml.kernels.records import (
     NUMBER,
     add_at,
@@ -105,7 +105,7 @@ def run_values(starts, values, run_value):
 
 @inner
 def _sum_all(y, weights, start, stop, shift):
-    """Sums of d, d^2, w, w d, w d^2 and w^2 of a run."""
+    """Sums of d, d^2, w, w d, w d^2 and w^2 of a block of rows."""
     total, squares, w_sum, w_total, w_squares, w_square = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(start, stop):
         deviation, weight = y[i] - shift, weights[i]
@@ -146,12 +146,33 @@ def _sum_some(y, weights, smallest, largest, start, stop, shift, valid, offset):
 
 
 @inner
-def _sum_run(y, weights, smallest, largest, start, stop, shift, whole, valid, offset):
+def _sum_block(y, weights, smallest, largest, start, stop, shift, whole, valid, offset):
     """As `_sum_some`; `whole` tells that all rows have a value and a weight."""
     if whole:
         total, squares, w_sum, w_total, w_squares, w_square = _sum_all(y, weights, start, stop, shift)
         return np.float64(stop - start), shift, total, squares, w_sum, w_total, w_squares, w_square
     return _sum_some(y, weights, smallest, largest, start, stop, shift, valid, offset)
+
+
+@inner
+def _sum_run(y, weights, smallest, largest, start, stop, shift, whole, valid, offset):
+    """As `_sum_block`, of a run of any length."""
+    block = np.uint64(BLOCK)
+    n, shift, total, squares, w_sum, w_total, w_squares, w_square = _sum_block(
+        y, weights, smallest, largest, start, min(start + block, stop), shift, whole, valid, offset
+    )
+    for first in range(start + block, stop, block):
+        n_more, shift, more, more_squares, w_more, w_more_total, w_more_squares, w_more_square = _sum_block(
+            y, weights, smallest, largest, first, min(first + block, stop), shift, whole, valid, offset
+        )
+        n += n_more
+        total += more
+        squares += more_squares
+        w_sum += w_more
+        w_total += w_more_total
+        w_squares += w_more_squares
+        w_square += w_more_square
+    return n, shift, total, squares, w_sum, w_total, w_squares, w_square
 
 
 @inner
