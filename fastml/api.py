@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, FormulaError
+from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
 from fastml.fitting import fit_cells, fit_stats
 from fastml.groupstats import GroupStats
 from fastml.intake import Reading, saved_statistics, statistics
@@ -262,7 +262,7 @@ def _statistics(
         elif "~" in outcome:
             raise FormulaError(outcome)
     if outcome is None or group is None:
-        raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
+        raise RolesMissingError
     if not isinstance(outcome, str):
         raise ArgumentError("outcome", outcome, ["one column's name"])
     weighting.check_used(weights, group_weights)

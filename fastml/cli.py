@@ -14,7 +14,7 @@ from fastml import commands, options, planning_command
 from fastml._version import __version__
 from fastml.as_given import Command, Group
 from fastml.delivery import Form, Format, Output, Quiet, check_output, deliver, show
-from fastml.errors import FastmlError
+from fastml.errors import FastmlError, RolesMissingError
 
 __all__ = ["main"]
 
@@ -111,11 +111,14 @@ def _fitted(
     from fastml import api
 
     data, others = options.one_or_all(files), {"method": None if method is None else method.value, **others}
-    if by:
-        return api.fit_by(data, outcomes or None, group or None, by=by, **others)
-    if outcomes and len(outcomes) > 1:
+    if not by and outcomes and len(outcomes) > 1:
         raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
-    return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+    try:
+        if by:
+            return api.fit_by(data, outcomes or None, group or None, by=by, **others)
+        return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+    except RolesMissingError:  # files of statistics need none
+        raise RolesMissingError("-y SCORE -g SCHOOL") from None
 
 
 def _tell_gaps(result: Any) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "MergeError",
     "ModelError",
     "RangeError",
+    "RolesMissingError",
     "SourceError",
     "ValueNotAllowedError",
 ]
@@ -76,6 +77,13 @@ class RangeError(ArgumentError):
 
     def __init__(self, name: str, value: object, rule: str) -> None:
         FastmlError.__init__(self, f"{name}={_shown(value)} can't be: it is {rule}")
+
+
+class RolesMissingError(FastmlError):
+    """It isn't said which column is the outcome, or which the group."""
+
+    def __init__(self, remedy: str = "fit(data, outcome='score', group='school')") -> None:
+        super().__init__(f"name an outcome and a group: {remedy}")
 
 
 class ColumnNotFoundError(FastmlError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError
+from fastml.errors import ArgumentError, FastmlError, RolesMissingError
 
 __all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_names"]
 
@@ -53,7 +53,7 @@ class Roles:
         ):  # fmt: skip
             check_names(role, names)
         if not self.outcomes or not self.group:
-            raise FastmlError("name an outcome and a group: fit(data, outcome='score', group='school')")
+            raise RolesMissingError
         for first, second, shared in (
             ("outcome", "group", set(self.outcomes) & set(self.group)),
             ("outcome", "by", set(self.outcomes) & set(self.by)),

@@ -198,8 +198,8 @@ class TileKeys:
     def largest_share(self) -> float:
         """Return which share of the rows the largest group has, as far as some of them tell; not of runs.
 
-        It is 0 where the first rows are of many groups, and else what some from everywhere make of it. It doesn't depend
-        on the codes of labels, which depend on the tiles before.
+        It is 0 where the first rows are of many groups, else what some from everywhere make of it. It doesn't depend on
+        the codes of labels, which depend on the tiles before.
         """
         rows = self.codes if self.numbers is None else self.numbers
         assert rows is not None

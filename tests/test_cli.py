@@ -83,7 +83,12 @@ def test_composite_group(tmp_path: Path) -> None:
 BAD = {
     "no such file": (["fit", "no.parquet", "-y", "y", "-g", "g"], "file no.parquet does not exist"),
     "no such column": (["fit", "LECTURE", "-y", "bsmmat", "-g", "idschool"], "did you mean 'bsmmatxx'?"),
-    "no group": (["fit", "LECTURE", "-y", "bsmmatxx"], "name an outcome and a group"),
+    "no group": (["fit", "LECTURE", "-y", "bsmmatxx"], "name an outcome and a group: -y SCORE -g SCHOOL"),
+    "no outcome": (["report", "LECTURE", "-g", "idschool"], "name an outcome and a group: -y SCORE -g SCHOOL"),
+    "no group of parts": (
+        ["fit", "LECTURE", "-y", "bsmmatxx", "--by", "idschool"],
+        "name an outcome and a group: -y SC",
+    ),
     "unknown method": (
         ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "--method", "mle"],
         "'mle' is not one of",
