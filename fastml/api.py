@@ -287,7 +287,7 @@ def _split_statistics(
         weighting.check_used(held.weights, held.group_weights)
         return held
     if outcome is None or group is None or not _names(by):
-        raise FastmlError("name outcome, group and by: fit_by(data, 'score', 'school', by='country')")
+        raise RolesMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
     # Before all rows are read.
     check_by(_names(by))
     weighting.check_used(weights, group_weights)

@@ -82,8 +82,10 @@ class RangeError(ArgumentError):
 class RolesMissingError(FastmlError):
     """It isn't said which column is the outcome, or which the group."""
 
-    def __init__(self, remedy: str = "fit(data, outcome='score', group='school')") -> None:
-        super().__init__(f"name an outcome and a group: {remedy}")
+    def __init__(
+        self, remedy: str = "fit(data, outcome='score', group='school')", needed: str = "an outcome and a group"
+    ) -> None:
+        super().__init__(f"name {needed}: {remedy}")
 
 
 class ColumnNotFoundError(FastmlError):
