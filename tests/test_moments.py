@@ -400,3 +400,22 @@ def test_records_are_finished_in_any_order(p: int, fields: int) -> None:
     assert kernel.finish(tables, order, some) == p - 1
     tables[order[10], 0, 3] = math.nan
     assert kernel.finish(tables, order, some) == 0
+
+
+def test_sums_about_a_first_value_far_off_keep_their_digits() -> None:
+    """Up to so far that they aren't made again about the mean."""
+    rng = np.random.default_rng(3)
+    for offs in np.linspace(5.0, 16.0, fewer(12, at_least=4)).tolist():
+        y = 7.1 + 0.1 * rng.integers(0, 2, 1900)
+        y[0] = y[1:].mean() + 0.05 * offs
+        codes, starts = np.zeros(1900, np.int32), np.array([0, 1900], np.int32)
+        table, _ = sum_runs(starts, codes[:1], y, NONE, 0, 1)
+        twin = naive.groups(codes.tolist(), y.tolist())[0]
+        finish(table)
+        assert table[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)
+        for shift in (y[0], y[0] + 1.0):
+            about, missing = np.zeros((1, 4)), np.zeros(1)
+            shared.add_rows(codes, y, NONE, 0, shift, about, missing)
+            if shared.settle_rows(codes, y, NONE, 0, shift, about):
+                finish(about)
+                assert about[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)

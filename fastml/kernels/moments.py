@@ -35,7 +35,7 @@ from fastml.kernels._jit import (
 from fastml.kernels.ahead import LINE, fetch
 
 __all__ = ["AGAIN", "BLOCK", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
-           "fold_raw", "is_far", "is_near", "is_off", "is_settled", "settle", "two_sum"]  # fmt: skip
+           "fold_raw", "is_off", "is_settled", "rows_of", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
 N_WEIGHTED = 5
@@ -45,10 +45,9 @@ READY, AGAIN, NOT_FINITE = 0, 1, 2
 # Rows whose sums are added up apart, as each addition of one of few different values to a long sum may round alike.
 BLOCK = 8192
 
-# Sums of squares this many times that about the mean lose three of the sixteen digits at most.
-MAX_CANCELLATION = 256.0
-# Of n values that are few different ones, each addition may round the same way, and the error grows with n.
-_ROWS_TIMES_CANCELLATION, _LEAST_CANCELLATION = 2.0**20, 4.0
+# Sums of squares about a shift that are so many times those about the mean lose digits when the mean's are taken off.
+# Of many rows they have lost some already, as each addition of one of few different values may round alike.
+_CANCELLATION, _LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION = 64.0, 4.0, 16384.0
 
 _RECORDS_AHEAD = 16  # another processor may hold them
 _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
@@ -106,15 +105,11 @@ def _finished(n, shift, total, squares):
 
 
 @inner
-def is_off(n, total, squares):
-    """Whether the shift is so far from the values that digits cancel in the sums about it."""
-    return squares > MAX_CANCELLATION * (squares - total * (total / n))
-
-
-@inner
-def is_far(n, total, squares):
-    """As `is_off`, for a shift that isn't the group's own: sums of many rows have lost digits already."""
-    limit = min(MAX_CANCELLATION, max(_LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION / n))
+def is_off(n, total, squares, rows):
+    """Whether the shift is so far from the values that digits cancel in the sums about it, those of so many rows."""
+    limit = _CANCELLATION
+    if limit * rows > _ROWS_TIMES_CANCELLATION:
+        limit = max(_LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION / rows)
     return squares > limit * (squares - total * (total / n))
 
 
@@ -125,15 +120,15 @@ def _is_finite(n, shift, squares):
 
 
 @inner
-def is_settled(n, shift, total, squares):
+def is_settled(n, shift, total, squares, rows):
     """Whether a record is what it has to be: `settle` would do nothing about it."""
-    return _is_finite(n, shift, squares) & (not is_off(n, total, squares))
+    return _is_finite(n, shift, squares) & (not is_off(n, total, squares, rows))
 
 
 @inner
-def is_near(n, shift, total, squares):
-    """As `is_settled`, for a shift that isn't the group's own."""
-    return _is_finite(n, shift, squares) & (not is_far(n, total, squares))
+def rows_of(w_sum, w_square):
+    """Number of rows that a weighted record is of; less where weights differ, which then don't round alike."""
+    return w_sum * w_sum / w_square
 
 
 @kernel(TABLE_OUT, types.boolean, U1_OUT)
@@ -148,8 +143,9 @@ def settle(table, anew, marks):
     some = False
     for g in range(np.uint64(table.shape[0])):
         n, shift, total, squares = table[g, 0], table[g, 1], table[g, 2], table[g, 3]
+        rows = n if table.shape[1] == N_FIELDS else rows_of(n, table[g, N_FIELDS])
         good = _is_finite(n, shift, squares)
-        off = (is_far(n, total, squares) if anew else is_off(n, total, squares)) | (not good)
+        off = is_off(n, total, squares, rows) | (not good)
         marks[g] = off
         finite &= good
         some |= off
@@ -240,7 +236,7 @@ def _add_raw(into, to, part, at):
     else:
         shift = shift_a
         n, total, squares = _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
-        if is_off(n, total, squares):
+        if is_off(n, total, squares, 1.0):  # the parts' additions have been, and few are to come
             n, shift, total, squares = _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
     into[to] = n
     into[to + _SHIFT] = shift

@@ -239,7 +239,7 @@ def sum_runs(starts, y, valid, offset, records, missing):
         whole = total == total and (valid.shape[0] == 0 or all_valid(valid, offset + start, offset + stop))
         if not whole:
             n, shift, total, squares = _sum_run_valid(y, start, stop, math.nan, valid, offset)
-        if n > 0.0 and is_off(n, total, squares):
+        if n > 0.0 and is_off(n, total, squares, n):
             shift += total / n
             if whole:
                 total, squares = _sum_run(y, start, stop, shift)

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import eight_bits, is_valid
-from fastml.kernels.moments import N_FIELDS, is_near, is_settled
+from fastml.kernels.moments import N_FIELDS, is_settled
 from fastml.kernels.records import (
     NUMBER,
     add_value,
@@ -207,7 +207,7 @@ def _make_again(keys, low, y, valid, offset, g, table):
             for row in range(start, min(start + np.uint64(LINE), np.uint64(keys.shape[0]))):
                 if np.uint64(keys[row]) == key and (valid.shape[0] == 0 or is_valid(valid, np.uint64(offset) + row)):
                     add_value(table, origin_of(low, N_FIELDS), key * np.uint64(N_FIELDS), y[row])
-        if is_settled(n, table[g, 1], table[g, 2], table[g, 3]):
+        if is_settled(n, table[g, 1], table[g, 2], table[g, 3], n):
             return True
         shift = table[g, 1] + table[g, 2] / n
     return False
@@ -218,7 +218,7 @@ def _settle(keys, low, y, valid, offset, shift, table):
     settled, few = True, keys.shape[0] <= PLACES * LINE
     for g in range(np.uint64(table.shape[0])):
         n, places, total, squares = table[g, 0], table[g, 1], table[g, 2], table[g, 3]
-        if not is_near(n, shift, total, squares):
+        if not is_settled(n, shift, total, squares, n):
             if few and n <= _FOUND_AGAIN and places >= 0.0:
                 settled &= _make_again(keys, low, y, valid, offset, g, table)
                 continue

@@ -14,7 +14,7 @@ from numba.core import types
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import all_valid, is_valid
-from fastml.kernels.moments import BLOCK, N_FIELDS, is_off, is_settled
+from fastml.kernels.moments import BLOCK, N_FIELDS, is_off, is_settled, rows_of
 from fastml.kernels.records import (
     NUMBER,
     add_at,
@@ -203,13 +203,13 @@ def sum_runs_weighted(starts, y, valid, offset, weights, smallest, largest, reco
         )
         w_shift = shift
         for _ in range(_STEPS):  # from a wild value of next to no weight, the first may end an ulp of that off the mean
-            if n == 0.0 or not is_off(w_sum, w_total, w_squares):
+            if n == 0.0 or not is_off(w_sum, w_total, w_squares, rows_of(w_sum, w_square)):
                 break
             w_shift += w_total / w_sum
             _, _, _, _, w_sum, w_total, w_squares, w_square = _sum_run(
                 y, weights, smallest, largest, start, stop, w_shift, whole, valid, offset
             )
-        if n > 0.0 and is_off(n, total, squares):
+        if n > 0.0 and is_off(n, total, squares, n):
             shift += total / n
             n, shift, total, squares, _, _, _, _ = _sum_run(
                 y, weights, smallest, largest, start, stop, shift, whole, valid, offset
@@ -375,5 +375,6 @@ def separate_weighted(table, records, weighted):
         records[g, 0], records[g, 1], records[g, 2], records[g, 3] = n, shift, total, squares
         weighted[g, 0], weighted[g, 1], weighted[g, 2], weighted[g, 3] = w_sum, shift, w_total, w_squares
         weighted[g, 4] = table[g, 7]
-        settled &= is_settled(n, shift, total, squares) & is_settled(w_sum, shift, w_total, w_squares)
+        of_weights = is_settled(w_sum, shift, w_total, w_squares, rows_of(w_sum, table[g, 7]))
+        settled &= is_settled(n, shift, total, squares, n) & of_weights
     return settled
