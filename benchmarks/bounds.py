@@ -32,6 +32,7 @@ SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
 TILE = 1 << 20
 SHIFTS = np.full(5, 500.0)
 NO_BITS = np.empty(0, np.uint8)
+WHOLE: Any = 0, np.empty((0, 0))  # nothing is set aside
 
 Work = Callable[[slice, "Thread"], Any]
 
@@ -66,10 +67,10 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
         mine, some = keys[part], [y[part] for y in outcomes]
         tables = [table[:schools] for table in thread.tables]
         if len(some) == 1:
-            shared.add_keys(mine, 0, *some, NO_BITS, 0, SHIFTS[0], tables[0], thread.missing[:schools])
+            shared.add_keys(mine, 0, *some, NO_BITS, 0, SHIFTS[0], tables[0], thread.missing[:schools], *WHOLE)
         else:
             records, lacking = thread.records[: schools * together.WIDTH], thread.lacking[: 5 * schools]
-            together.add_keys_together(mine, 0, *some, 0, SHIFTS, records, lacking)
+            together.add_keys_together(mine, 0, *some, 0, SHIFTS, records, lacking, *WHOLE)
             together.separate(records, lacking, *tables)
         for y, table in zip(some, tables, strict=False):
             shared.settle_keys(mine, 0, y, NO_BITS, 0, SHIFTS[0], table)
@@ -94,7 +95,7 @@ def hashed(keys: pa.Array, y: np.ndarray[Any, Any] | None) -> Work:
         if y is not None:
             codes, n = found.codes, found.n_records
             table = thread.tables[0][:n]
-            shared.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n])
+            shared.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n], *WHOLE)
             shared.settle_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table)
 
     return work

@@ -15,7 +15,7 @@ from fastml.columns import Doubles, as_floats, doubles_of
 from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
-from fastml.rowsums import TOGETHER, KeysMovedError, RowSums
+from fastml.rowsums import TOGETHER, KeysMovedError, RowSums, take_back
 from fastml.tilekeys import TileKeys
 from fastml.tileweights import count_without, group_weights, row_weights
 from fastml.workspace import Spare, Workspace
@@ -24,10 +24,6 @@ __all__ = ["Part", "measure", "measure_runs"]
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
-
-# Rows of a group that are added up one by one, in any order: of few different values each addition may round alike, and
-# of eight times as many, the eleventh digit was wrong.
-_ROWS_ADDED = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,50 +140,6 @@ class _Tile:
         self._space, self._sums = space, RowSums(keys, space)
 
     def measure(self) -> Part:
-        pieces = self._pieces()
-        part = self._fill_all() if len(pieces) == 1 else self._sum_of(pieces)
-        if not self._roles.group_weights:
-            return part
-        # The codes of the rows are known to be right now, not before.
-        return replace(part, group_weight=group_weights(self._rows, self._keys, self._roles.group_weights, self._place))
-
-    def _pieces(self) -> list[slice]:
-        """Rows to add up apart: all, or few of a group at a time, as long sums of few different values lose digits.
-
-        Rows in runs are added up so by their kernels.
-        """
-        n = self._rows.num_rows
-        if self._keys.starts is not None or n <= 2 * _ROWS_ADDED:
-            return [slice(0, n)]
-        share = self._keys.largest_share()
-        if n * share <= 2 * _ROWS_ADDED:
-            return [slice(0, n)]
-        length = int(_ROWS_ADDED / share)
-        return [slice(first, first + length) for first in range(0, n, length)]
-
-    def _sum_of(self, pieces: list[slice]) -> Part:
-        """The statistics of the pieces together."""
-        from fastml.kernels import moments as kernel
-
-        spare, codes = self._space.spare, np.arange(self._keys.n_records, dtype=np.int32)
-        counts: Floats | None = None
-        sums: list[Floats] = []
-        for piece in pieces:
-            rows = self._rows.slice(piece.start, piece.stop - piece.start)
-            keys, first_row = self._keys.of_rows(piece), self._first_row + piece.start
-            part = _Tile(rows, keys, self._roles, first_row, self._space)._fill_all()
-            tables = [part.moments] if part.weighted is None else [part.moments, part.weighted]
-            sums = sums or [np.zeros((table.shape[1], table.shape[0], table.shape[2])) for table in tables]
-            for total, table in zip(sums, tables, strict=True):
-                kernel.fold_raw(total, codes, table, 0)
-                spare.give(table)
-            if part.counts is not None:
-                counts = part.counts if counts is None else counts + part.counts
-        moments, *weighted = (np.ascontiguousarray(total.swapaxes(0, 1)) for total in sums)
-        return Part(self._keys, counts, moments, weighted[0] if weighted else None, None)
-
-    def _fill_all(self) -> Part:
-        """The statistics of all rows, but for the weights of groups."""
         roles, keys, n = self._roles, self._keys, self._keys.n_records
         missing = self._space.array("missing", n, np.float64)
         by_row = row_weights(self._rows, roles) if roles.weighted else None
@@ -208,7 +160,9 @@ class _Tile:
                     counts = np.zeros((n, 3)) if counts is None else counts
                     counts[:, 0] = missing
                 of_first = False
-        return Part(keys, counts, moments, weighted, None)
+        # The codes of the rows are known to be right now, not before.
+        of_group = group_weights(self._rows, keys, roles.group_weights, self._place) if roles.group_weights else None
+        return Part(keys, counts, moments, weighted, of_group)
 
     def _fill(self, moments: Floats, columns: dict[str, pa.Array], missing: Floats) -> Iterator[None]:
         """Make the records of some outcomes, one after another; `missing` is of the first once it's made."""
@@ -240,11 +194,13 @@ class _Tile:
                 ) < 0  # fmt: skip
             else:
                 both = self._space.array("together", n * kernel.WIDTH, np.float64)
-                rest = *values, by_row, *limits, both, missing
+                block, aside = self._sums.aside(kernel.WIDTH)
+                rest = *values, by_row, *limits, both, missing, block, aside
                 if keys.numbers is None:
                     kernel.add_rows_weighted(keys.codes, *rest)
                 elif not kernel.add_keys_weighted(keys.numbers, keys.low, *rest):
                     raise KeysMovedError
+                take_back(both.reshape(n, kernel.WIDTH), aside)
                 settled = kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
             if not settled:
                 self._settle_both(name, column, by_row, records, weighted)
@@ -260,7 +216,13 @@ class _Tile:
         codes = self._keys.by_row()
 
         def add_weighted(marks: Bytes, table: Floats) -> None:
-            kernel.accumulate_weighted(codes, np.where(marks[codes], y, np.nan), by_row, table)
+            marked, sums = np.where(marks[codes], y, np.nan), [0, 2, 3, 4]
+            length = self._sums.aside(5)[0] or len(y)
+            for part in (slice(first, first + length) for first in range(0, len(y), length)):
+                some = table.copy()
+                some[:, sums] = 0.0
+                kernel.accumulate_weighted(codes[part], marked[part], by_row[part], some)
+                table[:, sums] += some[:, sums]
 
         add_rows = partial(self._sums.add_marked, Doubles(y, np.empty(0, np.uint8), 0))
         if not (self._sums.settle(records, add_rows) and self._sums.settle(weighted, add_weighted)):

@@ -23,7 +23,7 @@ _LABELS_FREE = 1 << 15
 _LABELS_PER_USED = 4
 
 # Rows that tell how large the largest group is; of so many first ones, few belong to one group unless it is large.
-_SAMPLE, _FIRST_ROWS, _FEW = 512, 64, 4
+_SAMPLE, _FIRST_ROWS, _FEW = 128, 64, 4
 
 
 class LocalLabels(ABC):
@@ -186,14 +186,6 @@ class TileKeys:
             return (self.numbers - np.int64(self.low)).astype(np.int32)
         codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
         return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
-
-    def of_rows(self, some: slice) -> TileKeys:
-        """Return those of some rows, which aren't in runs."""
-        assert self.starts is None
-        if self.numbers is not None:
-            return replace(self, numbers=self.numbers[some])
-        assert self.codes is not None
-        return replace(self, codes=self.codes[some])
 
     def largest_share(self) -> float:
         """Return which share of the rows the largest group has, as far as some of them tell; not of runs.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from conftest import fewer
-from test_moments import NONE, bitmap, check, finish, read_only
+from test_moments import NONE, WHOLE, bitmap, check, finish, read_only
 
 from fastml import rowsums
 from fastml.columns import Doubles
@@ -150,7 +150,7 @@ def test_few_rows_are_found_again(seed: int, size: int) -> None:
     codes, y = rng.integers(0, 40, n).astype(np.int32), rng.normal(500.0, 80.0, n)
     near(codes, seed, size, y)
     missing, table = np.zeros(40), np.zeros((40, 4))
-    shared.add_rows(codes, y, NONE, 0, 500.0, table, missing)
+    shared.add_rows(codes, y, NONE, 0, 500.0, table, missing, *WHOLE)
     again = table.copy()
     again[:, 1] = 500.0
     assert shared.settle_rows(codes, y, NONE, 0, 500.0, table) == (size <= 3)
@@ -189,7 +189,7 @@ def test_rows_whose_place_is_too_large_are_not_found_again(extra: int) -> None:
     codes[codes == 7] = 8
     codes[-size:], y[-size:] = 7, [700.0, 700.0 + 1e-6]
     table, missing = np.zeros((40, 4)), np.zeros(40)
-    shared.add_rows(codes, y, NONE, 0, 500.0, table, missing)
+    shared.add_rows(codes, y, NONE, 0, 500.0, table, missing, *WHOLE)
     assert shared.settle_rows(codes, y, NONE, 0, 500.0, table) == (extra == 0)
 
 
@@ -226,7 +226,7 @@ def test_keys_of_any_size_are_within_a_range_or_not() -> None:
                 table, missing = np.zeros((1, 4)), np.zeros(1)
                 inside = low <= key <= low + most
                 if most == 0:
-                    assert shared.add_keys(keys, low, np.ones(8), NONE, 0, 1.0, table, missing) == inside
+                    assert shared.add_keys(keys, low, np.ones(8), NONE, 0, 1.0, table, missing, *WHOLE) == inside
                     assert table[0, 0] == (8 if inside else 0)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import fewer
+from test_moments import WHOLE
 
 from fastml.kernels import moments
 from fastml.kernels import weights as kernel
@@ -27,9 +28,9 @@ def by_rows(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: in
     """Both raw records of each group, and its missing rows, as of rows in any order."""
     both, missing = np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
     records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
-    kernel.add_rows_weighted(codes, y, valid, offset, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(codes, y, valid, offset, w, *LIMITS, both, missing, *WHOLE)
     keys, by_keys, keys_missing = codes + np.int64(-(2**40)), np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
-    assert kernel.add_keys_weighted(keys, -(2**40), y, valid, offset, w, *LIMITS, by_keys, keys_missing)
+    assert kernel.add_keys_weighted(keys, -(2**40), y, valid, offset, w, *LIMITS, by_keys, keys_missing, *WHOLE)
     assert by_keys.tobytes() == both.tobytes()
     assert keys_missing.tobytes() == missing.tobytes()
     assert kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
@@ -142,7 +143,7 @@ def test_each_record_is_about_its_own_mean() -> None:
     check(by_runs(codes[:12], wild, NONE, 0, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
     both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
     y[0], y[-1] = -1e9, 500.0
-    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing, *WHOLE)
     assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
     again = np.array([[0.0, 500.0, 0.0, 0.0, 0.0]])
     kernel.accumulate_weighted(codes, y, w, again)
@@ -161,12 +162,12 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
     both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
     starts = np.array([0, len(y)], np.int32)
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
-        kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
+        kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing, *WHOLE)
         assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
         assert moments.settle(records, False, np.zeros(1, np.uint8)) == moments.NOT_FINITE
         assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
-    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing, *WHOLE)
     assert kernel.separate_weighted(both.reshape(1, 8), records, weighted)
     assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == -1
     assert missing.tolist() == [len(y)]
@@ -179,7 +180,7 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys[place] = bad
     both, missing = np.full((12, 8), 7.0), np.full(12, 7.0)
     table = both[1:11].reshape(-1)
-    assert not kernel.add_keys_weighted(keys, 0, y, NONE, 0, y, *LIMITS, table, missing[1:11])
+    assert not kernel.add_keys_weighted(keys, 0, y, NONE, 0, y, *LIMITS, table, missing[1:11], *WHOLE)
     assert (both[[0, 11]] == 7.0).all()
     assert (missing[[0, 11]] == 7.0).all()
 

@@ -34,7 +34,7 @@ from fastml.kernels._jit import (
 )
 from fastml.kernels.ahead import LINE, fetch
 
-__all__ = ["AGAIN", "BLOCK", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
+__all__ = ["AGAIN", "BLOCK", "MANY_WEIGHTED", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
            "fold_raw", "is_off", "is_settled", "rows_of", "settle", "two_sum"]  # fmt: skip
 
 N_FIELDS = 4
@@ -48,6 +48,7 @@ BLOCK = 8192
 # Sums of squares about a shift that are so many times those about the mean lose digits when the mean's are taken off.
 # Of many rows they have lost some already, as each addition of one of few different values may round alike.
 _CANCELLATION, _LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION = 64.0, 4.0, 16384.0
+MANY_WEIGHTED = 1024.0  # rows
 
 _RECORDS_AHEAD = 16  # another processor may hold them
 _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
@@ -127,8 +128,12 @@ def is_settled(n, shift, total, squares, rows):
 
 @inner
 def rows_of(w_sum, w_square):
-    """Number of rows that a weighted record is of; less where weights differ, which then don't round alike."""
-    return w_sum * w_sum / w_square
+    """Number of rows that a weighted record is of; less where weights differ, and then don't round alike; or many.
+
+    To fill weighted records again takes several times as long as the pass, and it is a value of the group that is their
+    shift, seldom one far off.
+    """
+    return min(w_sum * w_sum / w_square, MANY_WEIGHTED)
 
 
 @kernel(TABLE_OUT, types.boolean, U1_OUT)

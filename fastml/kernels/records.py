@@ -16,11 +16,12 @@ from fastml.kernels.moments import N_FIELDS
 
 __all__ = ["NEAR", "NUMBER", "ROWS_AHEAD", "VECTOR", "add_at", "add_value", "all_early_within", "all_ordered",
            "all_within", "chosen", "early_rows", "eight_within", "fetch_record", "four_times", "from_scalars",
-           "has_next_eight", "increments", "load_some", "origin_of", "start_of", "sum_of", "turned",
-           "vector_at"]  # fmt: skip
+           "has_next_eight", "increments", "load_some", "move_aside", "origin_of", "pause_of", "set_aside",
+           "set_aside_flat", "start_of", "sum_of", "turned", "vector_at"]  # fmt: skip
 
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
 ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
+_MANY = 64.0  # rows of a group whose sums are worth setting aside
 _ROWS_EACH = 4  # by then nearly all groups have been seen: in random order, all but exp(-4) of them
 
 VECTOR = ir.VectorType(ir.DoubleType(), 4)
@@ -235,6 +236,41 @@ def has_next_eight(keys, low, most, start, table, width):
         for k in range(np.uint64(LINE)):
             fetch_record(table, origin, np.uint64(keys[ahead + k]) * np.uint64(width))
     return True
+
+
+@inner
+def pause_of(block, first_row):
+    """Row, of these from `first_row` on, before which sums are set aside next, if at all: where `block` isn't 0."""
+    if block == 0:
+        return np.uint64(0xFFFFFFFFFFFFFFFF)
+    return np.uint64(block if first_row == 0 else -first_row % block)
+
+
+@inner
+def move_aside(table, g, aside):
+    """Add the sums of a group's record (K, ...), all but two fields, to those set aside, and begin them anew."""
+    for field in range(np.uint64(2), np.uint64(aside.shape[1])):
+        aside[g, field] += table[g, field]
+        table[g, field] = 0.0
+
+
+@inner
+def set_aside(table, missing, aside):
+    """Set the sums of large groups aside: those of many rows, missing ones (K,) among them."""
+    for g in range(np.uint64(aside.shape[0])):
+        if table[g, 0] + missing[g] >= _MANY:
+            move_aside(table, g, aside)
+
+
+@inner
+def set_aside_flat(table, aside):
+    """As `set_aside`, of records one after another (...K), by their first field alone."""
+    for g in range(np.uint64(aside.shape[0])):
+        start = g * np.uint64(aside.shape[1])
+        if table[start] >= _MANY:
+            for field in range(np.uint64(2), np.uint64(aside.shape[1])):
+                aside[g, field] += table[start + field]
+                table[start + field] = 0.0
 
 
 @inner

@@ -27,6 +27,8 @@ from fastml.kernels.records import (
     from_scalars,
     has_next_eight,
     origin_of,
+    pause_of,
+    set_aside,
     start_of,
     vector_at,
 )
@@ -139,11 +141,15 @@ def _add_some(keys, low, y, valid, offset, start, stop, shift, table, missing):
 
 
 @inner
-def _add_all(keys, low, most, y, valid, offset, shift, table, missing):
+def _add_all(keys, low, most, y, valid, offset, shift, table, missing, block, aside):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
+    pause = pause_of(block, 0)
     n, base, eight = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE)
     origin, no_nulls, start = origin_of(base, N_FIELDS), valid.shape[0] == 0, np.uint64(0)
     while start + eight <= n:
+        if start == pause:
+            set_aside(table, missing, aside)
+            pause += np.uint64(block)
         fetch_once(y, start + np.uint64(AHEAD))
         fetch_once(keys, start + np.uint64(AHEAD))
         if not has_next_eight(keys, low, most, start, table, N_FIELDS):
@@ -162,26 +168,26 @@ def _add_all(keys, low, most, y, valid, offset, shift, table, missing):
     return True
 
 
-@kernel(I4_IN, F8_IN, U1_IN, types.int64, types.float64, TABLE_OUT, F8_OUT)
-def add_rows(codes, y, valid, offset, shift, table, missing):
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, types.float64, TABLE_OUT, F8_OUT, types.int64, TABLE_OUT)
+def add_rows(codes, y, valid, offset, shift, table, missing, block, aside):
     """Make raw records `table` (K, 4), with places for shifts, of rows, and count missing ones per group.
 
-    Missing values as in `rows.add_rows`.
+    Missing values, `block` and `aside` as in `rows.add_rows`.
     """
     table[:] = 0.0
     missing[:] = 0.0
-    _add_all(codes, 0, -1, y, valid, offset, shift, table, missing)
+    _add_all(codes, 0, -1, y, valid, offset, shift, table, missing, block, aside)
 
 
-@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, types.float64, TABLE_OUT, F8_OUT)
-def add_keys(keys, low, y, valid, offset, shift, table, missing):
+@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, types.float64, TABLE_OUT, F8_OUT, types.int64, TABLE_OUT)
+def add_keys(keys, low, y, valid, offset, shift, table, missing, block, aside):
     """As `add_rows`, where the record of a key is at key - low; stop before one that has none.
 
     Returns whether all rows were added. So the range of the keys need not be known before they are read.
     """
     table[:] = 0.0
     missing[:] = 0.0
-    return _add_all(keys, low, table.shape[0] - 1, y, valid, offset, shift, table, missing)
+    return _add_all(keys, low, table.shape[0] - 1, y, valid, offset, shift, table, missing, block, aside)
 
 
 @inner

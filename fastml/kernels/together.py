@@ -23,6 +23,8 @@ from fastml.kernels.records import (
     fetch_record,
     four_times,
     origin_of,
+    pause_of,
+    set_aside_flat,
     start_of,
     turned,
     vector_at,
@@ -151,12 +153,16 @@ def _add_some(keys, low, y0, y1, y2, y3, y4, start, stop, place, shifts, table, 
 
 
 @inner
-def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
+def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing, block, aside):
     """Add all rows; return how many of their values are missing, or -1 for a key that has no record, if they may."""
     base, n, eight, half = np.uint64(np.int64(low)), np.uint64(keys.shape[0]), np.uint64(LINE), np.uint64(_ROWS)
     s0, s1, s2, s3, s4 = shifts[0], shifts[1], shifts[2], shifts[3], shifts[4]
     origin, far, start, count = origin_of(base, WIDTH), table.size > NEAR, np.uint64(0), 0
+    pause = pause_of(block, first_row)
     while start + eight <= n:
+        if start == pause:
+            set_aside_flat(table, aside)
+            pause += np.uint64(block)
         if most >= 0 and not eight_within(keys, start, low, most):
             return -1
         later = start + np.uint64(_AHEAD)
@@ -184,27 +190,30 @@ def _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, miss
     return count + _add_some(keys, base, y0, y1, y2, y3, y4, start, n, place, shifts, table, missing)
 
 
-@kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.int64, F8_IN, F8_OUT, I4_OUT)
-def add_rows_together(codes, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
+@kernel(I4_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.int64, F8_IN, F8_OUT, I4_OUT, types.int64, TABLE_OUT)
+def add_rows_together(codes, y0, y1, y2, y3, y4, first_row, shifts, table, missing, block, aside):
     """As `shared.add_rows`, for five outcomes: into `table` (12 K), and the numbers of missing values (5 K).
 
-    Missing are NaN. `first_row` is the place of these rows among all, a multiple of eight; where it is 0, table and
-    numbers may be anything and begin with nothing. Returns how many values are missing.
+    Missing are NaN; `block` and `aside` (K, 12) as in `rows.add_rows`. `first_row` is the place of these rows among
+    all, a multiple of eight; where it is 0, table and numbers may be anything and begin with nothing. Returns how many
+    values are missing.
     """
     if first_row == 0:
         table[:] = 0.0
         missing[:] = 0
-    return _add_all(codes, 0, -1, y0, y1, y2, y3, y4, first_row, shifts, table, missing)
+    return _add_all(codes, 0, -1, y0, y1, y2, y3, y4, first_row, shifts, table, missing, block, aside)
 
 
-@kernel(I8_IN, types.int64, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.int64, F8_IN, F8_OUT, I4_OUT)
-def add_keys_together(keys, low, y0, y1, y2, y3, y4, first_row, shifts, table, missing):
+@kernel(
+    I8_IN, types.int64, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.int64, F8_IN, F8_OUT, I4_OUT, types.int64, TABLE_OUT
+)
+def add_keys_together(keys, low, y0, y1, y2, y3, y4, first_row, shifts, table, missing, block, aside):
     """As `add_rows_together`, with keys as in `shared.add_keys`; returns -1 where a key has no record."""
     if first_row == 0:
         table[:] = 0.0
         missing[:] = 0
     most = table.shape[0] // WIDTH - 1
-    return _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing)
+    return _add_all(keys, low, most, y0, y1, y2, y3, y4, first_row, shifts, table, missing, block, aside)
 
 
 @inner

@@ -14,7 +14,7 @@ from numba.core import types
 from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
 from fastml.kernels.ahead import AHEAD, LINE, fetch_once
 from fastml.kernels.bitmaps import all_valid, is_valid
-from fastml.kernels.moments import BLOCK, N_FIELDS, is_off, is_settled, rows_of
+from fastml.kernels.moments import BLOCK, MANY_WEIGHTED, N_FIELDS, is_off, is_settled, rows_of
 from fastml.kernels.records import (
     NUMBER,
     add_at,
@@ -26,6 +26,8 @@ from fastml.kernels.records import (
     has_next_eight,
     increments,
     origin_of,
+    pause_of,
+    set_aside_flat,
     start_of,
     vector_at,
 )
@@ -301,11 +303,14 @@ def _add_valid(keys, low, y, valid, offset, weights, smallest, largest, start, s
 
 
 @inner
-def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, table, missing):
+def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, table, missing, block, aside):
     """Add all rows; the record of a key is at key - low. Stop where one isn't, if there is a `most` of key - low."""
     n, base, eight, start = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(LINE), np.uint64(0)
-    no_nulls = valid.shape[0] == 0
+    no_nulls, pause = valid.shape[0] == 0, pause_of(block, 0)
     while start + eight <= n:
+        if start == pause:
+            set_aside_flat(table, aside)
+            pause += np.uint64(block)
         fetch_once(y, start + np.uint64(AHEAD))
         fetch_once(weights, start + np.uint64(AHEAD))
         if not has_next_eight(keys, low, most, start, table, WIDTH):
@@ -324,24 +329,39 @@ def _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, tabl
     return True
 
 
-@kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT)
-def add_rows_weighted(codes, y, valid, offset, weights, smallest, largest, table, missing):
+@kernel(I4_IN, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT, types.int64, TABLE_OUT)
+def add_rows_weighted(codes, y, valid, offset, weights, smallest, largest, table, missing, block, aside):
     """Make raw records of both kinds, side by side in `table` (8 K), of rows in any order.
 
-    Missing values as in `rows.add_rows`; the number of rows without a value or a weight goes to `missing` (K,).
+    Missing values, `block` and `aside` (K, 8) as in `rows.add_rows`; the number of rows that lack a value or a weight
+    goes to `missing` (K,).
     """
     _begin(codes, np.uint64(0), y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
-    _add_all(codes, 0, -1, y, valid, offset, weights, smallest, largest, table, missing)
+    _add_all(codes, 0, -1, y, valid, offset, weights, smallest, largest, table, missing, block, aside)
 
 
-@kernel(I8_IN, types.int64, F8_IN, U1_IN, types.int64, F8_IN, types.float64, types.float64, F8_OUT, F8_OUT)
-def add_keys_weighted(keys, low, y, valid, offset, weights, smallest, largest, table, missing):
+@kernel(
+    I8_IN,
+    types.int64,
+    F8_IN,
+    U1_IN,
+    types.int64,
+    F8_IN,
+    types.float64,
+    types.float64,
+    F8_OUT,
+    F8_OUT,
+    types.int64,
+    TABLE_OUT,
+)
+def add_keys_weighted(keys, low, y, valid, offset, weights, smallest, largest, table, missing, block, aside):
     """As `add_rows_weighted`, with keys as in `rows.add_keys`; return whether all have a record."""
     n_records = table.shape[0] // WIDTH
     if not all_early_within(keys, low, n_records):
         return False
     _begin(keys, np.uint64(np.int64(low)), y, weights, smallest, largest, valid.shape[0] == 0, table, missing)
-    return _add_all(keys, low, n_records - 1, y, valid, offset, weights, smallest, largest, table, missing)
+    most = n_records - 1
+    return _add_all(keys, low, most, y, valid, offset, weights, smallest, largest, table, missing, block, aside)
 
 
 @kernel(I4_IN, F8_IN, F8_IN, TABLE_OUT)
@@ -376,5 +396,5 @@ def separate_weighted(table, records, weighted):
         weighted[g, 0], weighted[g, 1], weighted[g, 2], weighted[g, 3] = w_sum, shift, w_total, w_squares
         weighted[g, 4] = table[g, 7]
         of_weights = is_settled(w_sum, shift, w_total, w_squares, rows_of(w_sum, table[g, 7]))
-        settled &= is_settled(n, shift, total, squares, n) & of_weights
+        settled &= is_settled(n, shift, total, squares, min(n, MANY_WEIGHTED)) & of_weights
     return settled
