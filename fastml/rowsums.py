@@ -7,7 +7,7 @@ about the group's first value, and where that is a wild one, about the mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -55,10 +55,16 @@ class RowSums:
 
     def __init__(self, keys: TileKeys, space: Workspace) -> None:
         self._keys, self._space = keys, space
-        self._block: int | None = None
+
+    @cached_property
+    def block(self) -> int:
+        """After how many rows the sums of large groups are to be set aside: a multiple of eight, or 0 for never."""
+        n = len(self._keys.rows)
+        share = self._keys.largest_share() if n > 2 * _ROWS_ADDED else 0.0
+        return max(int(_ROWS_ADDED / share) // 8 * 8, 8) if n * share > 2 * _ROWS_ADDED else 0
 
     def aside(self, fields: int) -> tuple[int, Floats]:
-        """After how many rows the sums of large groups are to be set aside, and records of nothing to take them.
+        """Make what the kernels need to set sums aside: `block`, and records of nothing to take them.
 
         Parameters
         ----------
@@ -68,15 +74,9 @@ class RowSums:
         Returns
         -------
         block : int
-            A multiple of eight, or 0 for never.
         records : ndarray, shape (K, fields), or (0, fields) for never
         """
-        if self._block is None:
-            rows = self._keys.codes if self._keys.numbers is None else self._keys.numbers
-            assert rows is not None
-            share = self._keys.largest_share() if len(rows) > 2 * _ROWS_ADDED else 0.0
-            self._block = max(int(_ROWS_ADDED / share) // 8 * 8, 8) if len(rows) * share > 2 * _ROWS_ADDED else 0
-        return self._block, np.zeros((self._keys.n_records if self._block else 0, fields))
+        return self.block, np.zeros((self._keys.n_records if self.block else 0, fields))
 
     def fill(self, tables: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
         """Add up some outcomes, all at once where that is faster.
@@ -230,8 +230,7 @@ def _are_groups_large(keys: TileKeys) -> bool:
 
     It must not depend on how labels are encoded, which depends on the tiles before.
     """
-    rows = keys.codes if keys.numbers is None else keys.numbers
-    assert rows is not None
+    rows = keys.rows
     some = np.sort(rows[:_FIRST_ROWS])
     n_groups = max(len(rows) / _ROWS_PER_GROUP, 1.0)
     labels_expected = n_groups * -np.expm1(-len(some) / n_groups)

@@ -217,7 +217,7 @@ class _Tile:
 
         def add_weighted(marks: Bytes, table: Floats) -> None:
             marked, sums = np.where(marks[codes], y, np.nan), [0, 2, 3, 4]
-            length = self._sums.aside(5)[0] or len(y)
+            length = self._sums.block or len(y)
             for part in (slice(first, first + length) for first in range(0, len(y), length)):
                 some = table.copy()
                 some[:, sums] = 0.0

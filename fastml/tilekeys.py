@@ -187,14 +187,20 @@ class TileKeys:
         codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
         return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
 
+    @property
+    def rows(self) -> Codes | Int64s:
+        """What each row's label has for a key, code or number, shape (n,); not of runs."""
+        rows = self.codes if self.numbers is None else self.numbers
+        assert rows is not None
+        return rows
+
     def largest_share(self) -> float:
         """Return which share of the rows the largest group has, as far as some of them tell; not of runs.
 
         It is 0 where the first rows are of many groups, else what some from everywhere make of it. It doesn't depend on
         the codes of labels, which depend on the tiles before.
         """
-        rows = self.codes if self.numbers is None else self.numbers
-        assert rows is not None
+        rows = self.rows
         first = np.sort(rows[:_FIRST_ROWS])
         if not (first[_FEW:] == first[:-_FEW]).any():
             return 0.0
