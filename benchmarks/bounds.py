@@ -25,7 +25,7 @@ import rows as make
 
 import fastml
 from fastml.encoding import Encoder
-from fastml.kernels import runs, shared, together
+from fastml.kernels.sums import runs, shared_shift, together
 from fastml.workspace import Spare, Workspace
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
@@ -67,13 +67,13 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
         mine, some = keys[part], [y[part] for y in outcomes]
         tables = [table[:schools] for table in thread.tables]
         if len(some) == 1:
-            shared.add_keys(mine, 0, *some, NO_BITS, 0, SHIFTS[0], tables[0], thread.missing[:schools], *WHOLE)
+            shared_shift.add_keys(mine, 0, *some, NO_BITS, 0, SHIFTS[0], tables[0], thread.missing[:schools], *WHOLE)
         else:
             records, lacking = thread.records[: schools * together.WIDTH], thread.lacking[: 5 * schools]
             together.add_keys_together(mine, 0, *some, 0, SHIFTS, records, lacking, *WHOLE)
             together.separate(records, lacking, *tables)
         for y, table in zip(some, tables, strict=False):
-            shared.settle_keys(mine, 0, y, NO_BITS, 0, SHIFTS[0], table)
+            shared_shift.settle_keys(mine, 0, y, NO_BITS, 0, SHIFTS[0], table)
 
     return work
 
@@ -95,8 +95,8 @@ def hashed(keys: pa.Array, y: np.ndarray[Any, Any] | None) -> Work:
         if y is not None:
             codes, n = found.codes, found.n_records
             table = thread.tables[0][:n]
-            shared.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n], *WHOLE)
-            shared.settle_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table)
+            shared_shift.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n], *WHOLE)
+            shared_shift.settle_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table)
 
     return work
 

@@ -127,7 +127,7 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None
     >>> round(float(fits.tau00[0]), 9), round(float(fits.sigma2[0]), 9)
     (5.75, 0.5)
     """
-    from fastml.kernels import batch as kernel
+    from fastml.kernels.likelihood import batch as kernel
 
     n_tables = len(tables)
     fits = np.empty((n_tables, kernel.FIELDS))

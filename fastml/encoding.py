@@ -263,12 +263,12 @@ class Encoder:
 
     def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> tuple[Codes, pa.Array]:
         """Codes (n,) and labels (K) of 64-bit labels: whole numbers of a range up to `most` are their own codes."""
-        from fastml.kernels import direct
+        from fastml.kernels.keys import integer_range
 
         keys = _whole(bits) if pa.types.is_floating(dtype) else bits
         codes = self._codes(len(bits))
         if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
-            low, high = map(int, direct.narrow(keys, codes))
+            low, high = map(int, integer_range.narrow(keys, codes))
             if high - low < most:
                 codes -= np.int64(low).astype(np.int32)
                 return codes, Range(low, high - low + 1, dtype).take()[0]
@@ -284,7 +284,7 @@ class Encoder:
 
     def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
         """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
-        from fastml.kernels import runs
+        from fastml.kernels.sums import runs
 
         most = len(keys) // runs.ROWS_PER_RUN
         starts = self._space.array("starts", most + 1, np.int32)

@@ -271,7 +271,7 @@ class _Gather:
 
     def add(self, part: Part) -> None:
         """Fold one tile's statistics in."""
-        from fastml.kernels import moments as kernel
+        from fastml.kernels.sums import moments as kernel
 
         keys = part.keys
         # Labels whose rows are all missing have no observations.
@@ -299,7 +299,7 @@ class _Gather:
 
     def _note_weights(self, weights: Floats, keys: TileKeys) -> None:
         """Note the weights of groups, by record, NaN where unknown, which are the same in all tiles."""
-        from fastml.kernels import weights as kernel
+        from fastml.kernels.sums import weighted as kernel
 
         known = ~np.isnan(weights)
         places, weights = keys.known()[: len(weights)][known], weights[known]
@@ -363,7 +363,7 @@ class _Gather:
 
     def _finished(self, raw: Floats, order: npt.NDArray[np.int64]) -> Floats:
         """Finish the raw records of all outcomes (C, p, ...), sorted (p, C, ...)."""
-        from fastml.kernels import moments as kernel
+        from fastml.kernels.sums import moments as kernel
 
         finished = np.empty((raw.shape[1], len(order), raw.shape[2]))
         bad = kernel.finish(raw, order, finished)

@@ -156,13 +156,13 @@ class NumberTable:
         row = 0
         while row < len(bits):
             if self._hashed:
-                from fastml.kernels import hashing
+                from fastml.kernels.keys import hash_integers
 
-                row, self._count = hashing.encode_int64(bits, row, self._slots, self._labels, self._count, codes)
+                row, self._count = hash_integers.encode_int64(bits, row, self._slots, self._labels, self._count, codes)
             else:
-                from fastml.kernels import direct
+                from fastml.kernels.keys import integer_range
 
-                row, self._count = direct.encode_direct(
+                row, self._count = integer_range.encode_direct(
                     bits, row, self._low, self._slots, self._labels, self._count, codes
                 )
             if row < len(bits):
@@ -203,12 +203,12 @@ class NumberTable:
         self._slots, self._low = slots, low
 
     def _rehash(self, n_slots: int) -> None:
-        from fastml.kernels import hashing
+        from fastml.kernels.keys import hash_integers
 
         self._labels = _grown(self._labels, self._count + 1, n_slots // _SLOTS_PER_LABEL + 1)
         self._labels[0] = self._labels[1]
         self._slots = np.zeros(n_slots, np.int32)
-        hashing.rehash_int64(self._labels, self._count, self._slots)
+        hash_integers.rehash_int64(self._labels, self._count, self._slots)
 
     def bits(self) -> Int64s:
         """Labels by code."""
@@ -267,7 +267,7 @@ class StringTable:
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
-        from fastml.kernels import strings
+        from fastml.kernels.keys import hash_strings
 
         data, ends = _bytes_of(labels)
         codes = np.empty(len(labels), np.int32) if codes is None else codes
@@ -275,7 +275,7 @@ class StringTable:
         if used + more > len(self._data):
             # Memory that is never written is never taken.
             self._data = _grown(self._data, used, used + more + len(self._data))
-        encode = strings.encode_strings if ends.dtype == np.int32 else strings.encode_large_strings
+        encode = hash_strings.encode_strings if ends.dtype == np.int32 else hash_strings.encode_large_strings
         row = 0
         while row < len(codes):
             row, self._count = encode(
@@ -286,14 +286,14 @@ class StringTable:
         return codes
 
     def _make_room(self, room: int) -> None:
-        from fastml.kernels import strings
+        from fastml.kernels.keys import hash_strings
 
         n_slots = _power_of_two(_SLOTS_PER_LABEL * room)
         room = n_slots // _SLOTS_PER_LABEL
         self._words = _grown(self._words, 2 * self._count + 2, 2 * room + 2)
         self._ends = _grown(self._ends, self._count + 1, room + 1)
         self._slots = np.zeros(n_slots, np.int32)
-        strings.rehash_strings(self._words, self._count, self._slots)
+        hash_strings.rehash_strings(self._words, self._count, self._slots)
 
     def labels(self) -> pa.Array:
         """Labels by code."""

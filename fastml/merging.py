@@ -34,8 +34,8 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
     MergeError
         They are of different things, without labels, or a group's own weight differs.
     """
-    from fastml.kernels import moments as kernel
-    from fastml.kernels.weights import same_in_group
+    from fastml.kernels.sums import moments as kernel
+    from fastml.kernels.sums.weighted import same_in_group
 
     for what in ("by", "group", "outcomes", "weights", "group_weights"):
         left, right = getattr(a, what), getattr(b, what)

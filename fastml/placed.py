@@ -31,7 +31,7 @@ class Placed(LocalLabels):
     """
 
     def __init__(self, numbers: Numbers) -> None:
-        from fastml.kernels import placing
+        from fastml.kernels.keys import placing
 
         super().__init__()
         self._dtype = numbers.dtype
@@ -62,7 +62,7 @@ class Placed(LocalLabels):
         elsewhere : ndarray of int32, shape (m,)
             To work in: of so many labels without a place it looks for the codes.
         """
-        from fastml.kernels import placing
+        from fastml.kernels.keys import placing
 
         if not self._found:
             return False

@@ -60,7 +60,7 @@ def warmup(quiet: Quiet = False) -> None:
 
     Example: fastml warmup
     """
-    from fastml.kernels import load_all
+    from fastml.kernels.load import load_all
 
     folder, names = load_all()
     kept = f"kept in {folder}" if folder else "kept nowhere: no folder can be written"

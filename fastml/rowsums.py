@@ -120,7 +120,7 @@ class RowSums:
         anew : bool
             Whether the shifts aren't the first values.
         """
-        from fastml.kernels import moments as kernel
+        from fastml.kernels.sums import moments as kernel
 
         marks = self._space.array("marks", len(table), np.uint8)
         # From a wild value of next to no weight, one step may end an ulp of that off the mean.
@@ -133,7 +133,7 @@ class RowSums:
 
     def add_marked(self, values: Doubles, marks: Bytes, table: Floats) -> None:
         """Add the rows of groups that are marked (K,) to their records (K, 4)."""
-        from fastml.kernels import rows as kernel
+        from fastml.kernels.sums import own_shift as kernel
 
         keys = self._keys
         block, aside = self.aside(4)
@@ -144,7 +144,7 @@ class RowSums:
         take_back(table, aside)
 
     def _about_first_values(self, table: Floats, values: Doubles, missing: Floats) -> bool:
-        from fastml.kernels import rows as kernel
+        from fastml.kernels.sums import own_shift as kernel
 
         keys, (block, aside) = self._keys, self.aside(4)
         if keys.numbers is None:
@@ -155,7 +155,7 @@ class RowSums:
         return self.settle(table, partial(self.add_marked, values))
 
     def _about_one_shift(self, table: Floats, values: Doubles, missing: Floats) -> bool:
-        from fastml.kernels import shared as kernel
+        from fastml.kernels.sums import shared_shift as kernel
 
         keys, (block, aside) = self._keys, self.aside(4)
         shift = kernel.likely_shift(*values)
@@ -167,14 +167,14 @@ class RowSums:
         return self._settle_shared(values, shift, table)
 
     def _together(self, tables: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
-        from fastml.kernels import shared
-        from fastml.kernels import together as kernel
+        from fastml.kernels.sums import shared_shift
+        from fastml.kernels.sums import together as kernel
 
         keys, n, more = self._keys, self._keys.n_records, TOGETHER - len(outcomes)
         n_rows, n_lacking = len(outcomes[0].y), 0
         together = self._space.array("together", n * kernel.WIDTH, np.float64)
         lacking = self._space.array("lacking", n * TOGETHER, np.int32)
-        shifts = np.array([shared.likely_shift(*values) for values in outcomes])
+        shifts = np.array([shared_shift.likely_shift(*values) for values in outcomes])
         five_shifts = np.append(shifts, shifts[-1:].repeat(more))  # three or four take the place of five
         block, aside = self.aside(kernel.WIDTH)
         at_once = _FILLED_ROWS if any(len(values.valid) for values in outcomes) else n_rows
@@ -198,7 +198,7 @@ class RowSums:
 
     def _without_nulls(self, outcome: int, values: Doubles, part: slice) -> Floats:
         """Values of some rows, NaN in place of nulls: a copy where there may be any."""
-        from fastml.kernels import bitmaps as kernel
+        from fastml.kernels.sums import bitmaps as kernel
 
         y = values.y[part]
         if not len(values.valid):
@@ -209,7 +209,7 @@ class RowSums:
 
     def _settle_shared(self, values: Doubles, shift: float, table: Floats) -> bool:
         """As `settle`, where all records are about one shift."""
-        from fastml.kernels import shared as kernel
+        from fastml.kernels.sums import shared_shift as kernel
 
         keys = self._keys
         if keys.numbers is None:

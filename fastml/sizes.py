@@ -148,7 +148,7 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     -------
     SizeTables
     """
-    from fastml.kernels import sizes as kernel
+    from fastml.kernels.likelihood import by_size as kernel
 
     edges = _edges(part, n_parts)
     span = int(n.max()) - int(n.min()) + 1 if len(n) else 0
@@ -177,7 +177,7 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
 
 def _by_size(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
     """Order of the groups (J,) by part, in it by size."""
-    from fastml.kernels.sizes import place
+    from fastml.kernels.sorting import place
 
     if len(edges) == 2 or span > len(n) or not len(n):
         order = integer_order(n)

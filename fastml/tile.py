@@ -174,7 +174,7 @@ class _Tile:
             yield
 
     def _fill_runs(self, moments: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
-        from fastml.kernels import runs as kernel
+        from fastml.kernels.sums import runs as kernel
 
         for table, values in zip(moments, outcomes, strict=True):
             yield kernel.sum_runs(self._keys.starts, *values, table, missing) < 0
@@ -183,7 +183,7 @@ class _Tile:
         self, moments: Floats, weighted_moments: Floats, columns: dict[str, pa.Array], by_row: Floats, missing: Floats
     ) -> Iterator[None]:
         """As `_fill`, the records of the weights, too."""
-        from fastml.kernels import weights as kernel
+        from fastml.kernels.sums import weighted as kernel
 
         keys, n, limits = self._keys, self._keys.n_records, (SMALLEST_WEIGHT, LARGEST_WEIGHT)
         for (name, column), records, weighted in zip(columns.items(), moments, weighted_moments, strict=True):
@@ -208,7 +208,7 @@ class _Tile:
 
     def _settle_both(self, name: str, column: pa.Array, by_row: Floats, records: Floats, weighted: Floats) -> None:
         """Settle both records of an outcome, each about its own means."""
-        from fastml.kernels import weights as kernel
+        from fastml.kernels.sums import weighted as kernel
 
         y = np.where((by_row >= SMALLEST_WEIGHT) & (by_row <= LARGEST_WEIGHT), as_floats(column), np.nan)
         if self._keys.starts is not None:

@@ -63,7 +63,7 @@ def count_without(by_row: Floats, keys: TileKeys, roles: Roles, place: Place) ->
     ValueNotAllowedError
         A negative or infinite weight, or one so large or small that sums leave the range of doubles.
     """
-    from fastml.kernels import weights as kernel
+    from fastml.kernels.sums import weighted as kernel
 
     bad, n_without = kernel.check_weights(by_row, SMALLEST_WEIGHT, LARGEST_WEIGHT, True)
     if bad >= 0:
@@ -97,7 +97,7 @@ def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place)
     ValueNotAllowedError
         A weight that varies within a group, is zero or negative, or leaves the range of doubles with sums.
     """
-    from fastml.kernels import weights as kernel
+    from fastml.kernels.sums import weighted as kernel
 
     values = as_floats(rows.column(name))
     bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)

@@ -120,7 +120,7 @@ def evaluate(table: SizeTable, theta: float) -> Terms:
     Terms
         In the units of `table`.
     """
-    from fastml.kernels import profile
+    from fastml.kernels.likelihood import profile
 
     out = np.empty(profile.N_TERMS)
     profile.profile_terms(theta, table.size, table.count, table.mean, table.ss, table.ssw, out)
@@ -170,7 +170,7 @@ def estimate(table: SizeTable, method: str = "reml", dof: float | None = None) -
     """
     if method == "anova":
         return _anova(table)
-    from fastml.kernels import profile
+    from fastml.kernels.likelihood import profile
 
     restricted = method == "reml"
     if dof is None:

@@ -96,7 +96,7 @@ def test_several_optima_are_never_passed_over() -> None:
 
 def test_the_slope_bounds_that_the_scan_stands_on() -> None:
     """-2 <= d log(B/A)/d log theta <= 4, for ML with weights and for REML."""
-    from fastml.kernels.profile import profile_terms
+    from fastml.kernels.likelihood.profile import profile_terms
 
     rng = np.random.default_rng(3)
     for restricted in (False, True):

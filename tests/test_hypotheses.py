@@ -138,7 +138,7 @@ def dense_eigenvalues(table: SizeTable) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_eigenvalues(seed: int) -> None:
-    from fastml.kernels import rlrt
+    from fastml.kernels.likelihood import rlrt
 
     table = simulated(seed, groups=5 + 10 * seed, largest=9).table
     roots = np.empty(table.size.size - 1)
@@ -148,7 +148,7 @@ def test_eigenvalues(seed: int) -> None:
 
 
 def test_an_eigenvalue_between_two_sizes_far_apart_keeps_every_digit() -> None:
-    from fastml.kernels import rlrt
+    from fastml.kernels.likelihood import rlrt
 
     # Of c n/(n - x) + d m/(m - x) = 0, in fractions.
     for (n, c), (m, d) in (((3, 917297), (7707295, 872095)), ((1, 1), (10**7, 10**6)), ((4, 41), (13422, 47))):
@@ -159,7 +159,7 @@ def test_an_eigenvalue_between_two_sizes_far_apart_keeps_every_digit() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_suprema_against_a_fine_grid(seed: int) -> None:
-    from fastml.kernels import rlrt
+    from fastml.kernels.likelihood import rlrt
 
     rng = np.random.default_rng(seed)
     table = (two_scales(seed) if seed == 3 else simulated(seed, groups=3 + 5 * seed)).table

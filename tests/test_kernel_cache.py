@@ -15,11 +15,12 @@ import numba
 import pytest
 from conftest import ROOT
 
-from fastml.kernels import _jit
+from fastml.kernels import jit
+from fastml.kernels.load import load_all
 
 LOADED = """
-loaded = {name: kernel.cached for name, kernel in _jit.KERNELS.items() if kernel.cached is not None}
-print(json.dumps([loaded, str(_jit.cache_folder()), gamma00]))
+loaded = {name: kernel.cached for name, kernel in jit.KERNELS.items() if kernel.cached is not None}
+print(json.dumps([loaded, str(jit.cache_folder()), gamma00]))
 """
 
 FIT = (
@@ -36,7 +37,7 @@ ONE_KERNEL = (
     """
 import json
 import numpy as np
-from fastml.kernels import _jit, moments
+from fastml.kernels import jit, moments
 gamma00 = moments.fold(np.zeros((1, 4)), np.zeros(1, np.int32), np.zeros((1, 4)))
 """
     + LOADED
@@ -61,10 +62,9 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_each_kernel_has_one_signature() -> None:
-    for path in sorted((ROOT / "fastml" / "kernels").glob("[a-z]*.py")):
-        __import__(f"fastml.kernels.{path.stem}")
-    assert _jit.KERNELS
-    for kernel in _jit.KERNELS.values():
+    load_all()
+    assert jit.KERNELS
+    for kernel in jit.KERNELS.values():
         assert len(kernel.load().signatures) == 1, kernel.name
 
 
@@ -77,7 +77,7 @@ def test_a_second_process_compiles_nothing_and_an_edit_is_seen(package: Path) ->
     assert second == dict.fromkeys(first, True)
     assert again == gamma00
     # Edit a function that another file's result depends on, and keep the file's size and time.
-    source = package / "fastml" / "kernels" / "profile.py"
+    source = package / "fastml" / "kernels" / "likelihood" / "profile.py"
     times = source.stat().st_atime_ns, source.stat().st_mtime_ns
     text = source.read_text()
     assert text.count("gamma = wm / w1") == 1
@@ -121,12 +121,12 @@ def test_nothing_can_be_written(package: Path) -> None:
 
 
 def test_where_machine_code_may_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = _jit.cache_folder.__wrapped__  # without its memory
-    name = f"fastml-{_jit.source_hash()}"
+    find = jit.cache_folder.__wrapped__  # without its memory
+    name = f"fastml-{jit.source_hash()}"
     blocked = tmp_path / "file"
     blocked.write_text("a file where a folder should be, which stops root too")
-    monkeypatch.setattr(_jit, "source_hash", lambda: name.removeprefix("fastml-"))
-    monkeypatch.setattr(_jit, "__file__", str(blocked / "_jit.py"))
+    monkeypatch.setattr(jit, "source_hash", lambda: name.removeprefix("fastml-"))
+    monkeypatch.setattr(jit, "__file__", str(blocked / "jit.py"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "told"))
     assert find() == tmp_path / "told" / name
@@ -146,13 +146,13 @@ def test_where_machine_code_may_be_kept(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_folder_of_another_user_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _jit._private(tmp_path)
+    assert jit._private(tmp_path)
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1, raising=False)
-    assert not _jit._private(tmp_path)
+    assert not jit._private(tmp_path)
     monkeypatch.delattr(os, "getuid")
-    assert _jit._private(tmp_path)  # where users have no numbers, their temporary folders are their own
+    assert jit._private(tmp_path)  # where users have no numbers, their temporary folders are their own
 
 
 def test_a_signature_of_another_length_is_refused() -> None:
     with pytest.raises(TypeError, match=r"its signature has 1 types"):
-        _jit.kernel(_jit.F8_IN)(lambda one, two: None)
+        jit.kernel(jit.F8_IN)(lambda one, two: None)

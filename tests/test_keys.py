@@ -16,7 +16,7 @@ from fastml import labels as label_tables
 from fastml import tilekeys
 from fastml.encoding import Encoder, encode_rows, encode_tile
 from fastml.errors import ColumnTypeError
-from fastml.kernels import hashing, placing
+from fastml.kernels.keys import hash_integers, placing
 from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
 from fastml.labels import NumberTable
 from fastml.placed import Placed
@@ -173,7 +173,7 @@ def test_codes_of_dictionaries_are_not_trusted_across_batches() -> None:
 @pytest.mark.parametrize("length", [8, 9, 63, 64, 65, 127, 128, 129, 1000])
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 def test_runs(length: int, dtype: type) -> None:
-    from fastml.kernels import runs
+    from fastml.kernels.sums import runs
 
     find = runs.find_runs_int64 if dtype is np.int64 else runs.find_runs_int32
     rng = np.random.default_rng(length)
@@ -192,7 +192,7 @@ def test_runs(length: int, dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 def test_runs_end_with_their_tiles(dtype: type) -> None:
-    from fastml.kernels import runs
+    from fastml.kernels.sums import runs
 
     find = runs.find_runs_int64 if dtype is np.int64 else runs.find_runs_int32
     keys = np.repeat(np.arange(40), np.random.default_rng(4).integers(10, 90, 40)).astype(dtype)
@@ -393,7 +393,7 @@ def test_every_key_has_a_place_of_its_own(kind: str, n: int) -> None:
     taken = key_at[key_at >= 0]
     assert np.array_equal(np.sort(taken), np.arange(n))
     labels = keys[np.maximum(key_at, 0)]
-    rows = keys[np.random.default_rng(n).integers(0, n, 2 * hashing.BLOCK + 5)]
+    rows = keys[np.random.default_rng(n).integers(0, n, 2 * hash_integers.BLOCK + 5)]
     places = np.empty(len(rows), np.int32)
     assert placing.find_placed(rows, pilots, labels, places, np.empty(0, np.int32)) == 0
     at_key = {int(keys[key]): place for place, key in enumerate(key_at) if key >= 0}  # the twin
@@ -403,12 +403,12 @@ def test_every_key_has_a_place_of_its_own(kind: str, n: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_keys_without_a_place_are_seen_in_all_rows(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    keys, n = unbounded(200), 2 * hashing.BLOCK + 5
+    keys, n = unbounded(200), 2 * hash_integers.BLOCK + 5
     pilots, key_at = np.empty(64, np.uint16), np.empty(250, np.int32)
     assert placing.place(keys, pilots, key_at)
     rows = keys[rng.integers(0, 200, n)]
     without = np.flatnonzero(rng.random(n) < (0.002, 0.3)[seed % 2])
-    without = np.union1d(without, [(0, 1, hashing.BLOCK - 1, hashing.BLOCK, n - 1)[seed % 5]])
+    without = np.union1d(without, [(0, 1, hash_integers.BLOCK - 1, hash_integers.BLOCK, n - 1)[seed % 5]])
     rows[without] = rng.integers(-(2**63), 2**63 - 1, len(without))
     places, labels = np.empty(n, np.int32), keys[np.maximum(key_at, 0)]
     for room, count in ((n, len(without)), (len(without), len(without)), (len(without) - 1, -1), (0, -1)):

@@ -15,8 +15,8 @@ import pytest
 from conftest import fewer
 
 from fastml.arrays import as_numpy
-from fastml.kernels import bitmaps, records, rows, runs, shared, together
-from fastml.kernels import moments as kernel
+from fastml.kernels.sums import bitmaps, own_shift, record, runs, shared_shift, together
+from fastml.kernels.sums import moments as kernel
 
 Floats = npt.NDArray[np.float64]
 
@@ -102,12 +102,12 @@ def test_rows_and_runs(shape: str, holes: str, offset: int) -> None:
     read_only(codes, y, valid, starts)
     values = [None if not k else v for v, k in zip(y.tolist(), keep.tolist(), strict=True)]
     table, missing = raw(n_groups), np.zeros(n_groups)
-    rows.add_rows(codes, y, valid, offset, table, missing, *WHOLE)
+    own_shift.add_rows(codes, y, valid, offset, table, missing, *WHOLE)
     assert settle(table) == kernel.READY
     by_runs, missing_by_runs = sum_runs(starts, codes[starts[:-1]], y, valid, offset, n_groups)
     by_keys, missing_by_keys = raw(n_groups), np.zeros(n_groups)
     keys = codes.astype(np.int64) - 2**40
-    assert rows.add_keys(keys, -(2**40), y, valid, offset, by_keys, missing_by_keys, *WHOLE)
+    assert own_shift.add_keys(keys, -(2**40), y, valid, offset, by_keys, missing_by_keys, *WHOLE)
     assert by_keys.tobytes() == table.tobytes()
     for found, n_missing in ((table, missing), (by_runs, missing_by_runs), (by_keys, missing_by_keys)):
         assert finish(found) == -1
@@ -117,12 +117,12 @@ def test_rows_and_runs(shape: str, holes: str, offset: int) -> None:
 @pytest.mark.parametrize("n", [1, 7, 8, 1023, 1024, 1025, 3000])
 def test_records_of_a_large_table_are_asked_for_ahead(n: int) -> None:
     rng = np.random.default_rng(n)
-    n_groups = records.NEAR // kernel.N_FIELDS + 1
+    n_groups = record.NEAR // kernel.N_FIELDS + 1
     codes, y = rng.integers(0, n_groups, n).astype(np.int32), rng.normal(500.0, 80.0, n)
     tables = [raw(n_groups), raw(n_groups)]
     missing = np.zeros(n_groups)
-    rows.add_rows(codes, y, np.empty(0, np.uint8), 0, tables[0], missing, *WHOLE)
-    assert rows.add_keys(codes.astype(np.int64) + 7, 7, y, np.empty(0, np.uint8), 0, tables[1], missing, *WHOLE)
+    own_shift.add_rows(codes, y, np.empty(0, np.uint8), 0, tables[0], missing, *WHOLE)
+    assert own_shift.add_keys(codes.astype(np.int64) + 7, 7, y, np.empty(0, np.uint8), 0, tables[1], missing, *WHOLE)
     assert tables[0].tobytes() == tables[1].tobytes()
     finish(tables[0])
     seen = np.unique(codes)
@@ -139,10 +139,10 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     table, missing = np.zeros((12, 4)), np.zeros(12)
     table[:, 1] = math.nan
     fives, lacking = np.full((12, together.WIDTH), 7.0), np.zeros(50, np.int32)
-    assert not rows.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, table[1:11], missing[1:11], *WHOLE)
+    assert not own_shift.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, table[1:11], missing[1:11], *WHOLE)
     assert table[:, 0].sum() == (0 if place < 40 else place // 8 * 8)  # not even begun, where it is an early one
     assert table[0].tobytes() == table[11].tobytes() == raw(1).tobytes()
-    assert not shared.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, 0.0, table[1:11], missing[1:11], *WHOLE)
+    assert not shared_shift.add_keys(keys, 0, y, np.empty(0, np.uint8), 0, 0.0, table[1:11], missing[1:11], *WHOLE)
     assert table[:, 0].sum() == place // 8 * 8
     assert table[0].tobytes() == table[11].tobytes() == raw(1).tobytes()
     rest = 0, np.zeros(5), fives[1:11].reshape(-1), lacking
@@ -165,7 +165,7 @@ def test_outcomes_together_have_the_bits_of_each_alone(n_groups: int, holes: str
         ys[1][0] = 1e9
     if holes == "infinite":
         ys[0][5] = ys[3][:3] = math.inf
-    shifts = np.array([shared.likely_shift(y, NONE, 0) for y in ys])
+    shifts = np.array([shared_shift.likely_shift(y, NONE, 0) for y in ys])
     read_only(codes, *ys, shifts)
     by_codes, by_keys = np.full(n_groups * together.WIDTH, 7.0), np.full(n_groups * together.WIDTH, 7.0)
     missing, keys_missing = np.full(5 * n_groups, 7, np.int32), np.full(5 * n_groups, 7, np.int32)
@@ -182,9 +182,9 @@ def test_outcomes_together_have_the_bits_of_each_alone(n_groups: int, holes: str
     together.separate(by_codes, missing, *tables)
     for k, (y, mine) in enumerate(zip(ys, tables, strict=True)):
         alone, alone_missing = np.full((n_groups, 4), 7.0), np.full(n_groups, 7.0)
-        shared.add_rows(codes, y, NONE, 0, shifts[k], alone, alone_missing, *WHOLE)
+        shared_shift.add_rows(codes, y, NONE, 0, shifts[k], alone, alone_missing, *WHOLE)
         assert missing[k::5].tolist() == alone_missing.tolist()
-        alone[alone_missing > 0.0, 1] = shared.UNKNOWN
+        alone[alone_missing > 0.0, 1] = shared_shift.UNKNOWN
         if not np.isinf(y).any():  # else n is not that of the rows, and nobody asks for it
             assert mine.tobytes() == alone.tobytes()
 
@@ -253,7 +253,7 @@ def test_bitmaps_of_arrow_slices() -> None:
         table, missing = raw(5), np.zeros(5)
         valid = np.frombuffer(part.buffers()[0], np.uint8)
         mine = codes[first : first + length]
-        rows.add_rows(mine, as_numpy(part), valid, part.offset, table, missing, *WHOLE)
+        own_shift.add_rows(mine, as_numpy(part), valid, part.offset, table, missing, *WHOLE)
         finish(table)
         check(table, missing, mine.tolist(), part.to_pylist())
 
@@ -262,13 +262,13 @@ def test_a_wild_first_value_is_recentred() -> None:
     y = np.concatenate([[501.0], np.random.default_rng(1).normal(500.0, 1e-3, 600)])
     codes, none = np.zeros(601, np.int32), np.empty(0, np.uint8)
     table, missing = raw(1), np.zeros(1)
-    rows.add_rows(codes[1:], y[1:], none, 0, table, missing, *WHOLE)
+    own_shift.add_rows(codes[1:], y[1:], none, 0, table, missing, *WHOLE)
     assert settle(table) == kernel.READY
     table = raw(1)
-    rows.add_rows(codes, y, none, 0, table, missing, *WHOLE)  # sums of 600 about the first, which is far from them
+    own_shift.add_rows(codes, y, none, 0, table, missing, *WHOLE)  # sums of 600 about the first, which is far from them
     assert settle(table) == kernel.AGAIN
     assert table[0, 0] == 0.0
-    rows.add_marked_rows(codes, y, none, 0, np.ones(1, np.uint8), table, *WHOLE)
+    own_shift.add_marked_rows(codes, y, none, 0, np.ones(1, np.uint8), table, *WHOLE)
     finish(table)
     check(table, missing, [0] * 601, y.tolist())
     for hole in (False, True):
@@ -284,12 +284,12 @@ def test_a_wild_first_value_is_recentred() -> None:
 def test_a_mean_keeps_more_digits_than_a_double() -> None:
     y = 1e12 + np.arange(1, 8) / 64.0
     table, missing = raw(1), np.zeros(1)
-    rows.add_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
+    own_shift.add_rows(np.zeros(7, np.int32), y, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
     finish(table)
     check(table, missing, [0] * 7, y.tolist())
     third = np.array([1e15, 1e15, 1e15 + 1.0])
     table = raw(1)
-    rows.add_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
+    own_shift.add_rows(np.zeros(3, np.int32), third, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
     finish(table)
     exact = Fraction(10**15) + Fraction(1, 3)
     assert abs(Fraction(table[0, 1]) + Fraction(table[0, 2]) - exact) < Fraction(1, 10**15)
@@ -298,7 +298,7 @@ def test_a_mean_keeps_more_digits_than_a_double() -> None:
 @pytest.mark.parametrize("values", [[math.inf], [math.inf, math.inf], [-math.inf, math.nan, -math.inf]])
 def test_a_group_of_nothing_finite_is_found(values: list[float]) -> None:
     table, missing, y = raw(1), np.zeros(1), np.array(values)
-    rows.add_rows(np.zeros(len(y), np.int32), y, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
+    own_shift.add_rows(np.zeros(len(y), np.int32), y, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
     assert settle(table) == kernel.NOT_FINITE
     assert runs.sum_runs(np.array([0, len(y)], np.int32), y, np.empty(0, np.uint8), 0, raw(1), missing) == 0
 
@@ -307,7 +307,7 @@ def test_a_group_of_nothing_finite_is_found(values: list[float]) -> None:
 def test_what_is_not_finite_is_found(value: float) -> None:
     table, missing = raw(3), np.zeros(3)
     codes, y = np.array([0, 1, 1, 2], np.int32), np.array([1.0, 2.0, value, 3.0])
-    rows.add_rows(codes, y, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
+    own_shift.add_rows(codes, y, np.empty(0, np.uint8), 0, table, missing, *WHOLE)
     assert settle(table) == kernel.NOT_FINITE
     assert finish(table) == 0
     starts = np.array([0, 1, 3, 4], np.int32)
@@ -322,7 +322,7 @@ def test_parts_fold_to_the_whole(cuts: tuple[int, ...]) -> None:
     places = np.array([5, 0, 3, 2], np.int32)
     for first, last in zip((0, *cuts), (*cuts, 600), strict=True):
         part = raw(4)
-        rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4), *WHOLE)
+        own_shift.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4), *WHOLE)
         finish(part)
         kernel.fold(into, places, part)
     check(into, missing, places[codes].tolist(), y.tolist())
@@ -340,7 +340,7 @@ def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], ga
     places = np.array([5, 0, 3, 2], np.int32)
     for first, last in pairwise(edges):
         part = raw(4)
-        rows.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4), *WHOLE)
+        own_shift.add_rows(codes[first:last], y[first:last], np.empty(0, np.uint8), 0, part, np.zeros(4), *WHOLE)
         assert kernel.fold_raw(into[:, None], places, part[None], 0) == 4
     finish(into)
     check(into, missing, places[codes].tolist(), y.tolist())
@@ -416,7 +416,7 @@ def test_sums_about_a_first_value_far_off_keep_their_digits() -> None:
         assert table[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)
         for shift in (y[0], y[0] + 1.0):
             about, missing = np.zeros((1, 4)), np.zeros(1)
-            shared.add_rows(codes, y, NONE, 0, shift, about, missing, *WHOLE)
-            if shared.settle_rows(codes, y, NONE, 0, shift, about):
+            shared_shift.add_rows(codes, y, NONE, 0, shift, about, missing, *WHOLE)
+            if shared_shift.settle_rows(codes, y, NONE, 0, shift, about):
                 finish(about)
                 assert about[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)

@@ -81,11 +81,11 @@ def test_plan_refuses_in_one_line(options: list[object], message: str) -> None:
 
 
 def test_warmup_leaves_nothing_to_compile(lecture_file: Path) -> None:
-    from fastml.kernels._jit import KERNELS
+    from fastml.kernels.jit import KERNELS
 
     done = run("warmup")
     assert (done.returncode, done.stderr) == (0, "")
-    import fastml.kernels as kernels
+    import fastml.kernels.load as kernels
 
     folder, names = kernels.load_all()
     assert done.stdout == f"{len(names)} kernels, kept in {folder}\n"

@@ -17,7 +17,7 @@ from test_moments import NONE, WHOLE, bitmap, check, finish, read_only
 
 from fastml import rowsums
 from fastml.columns import Doubles
-from fastml.kernels import moments, shared
+from fastml.kernels.sums import moments, shared_shift
 from fastml.rowsums import KeysMovedError, RowSums
 from fastml.tilekeys import Fixed, Range, TileKeys
 from fastml.workspace import Spare, Workspace
@@ -150,10 +150,10 @@ def test_few_rows_are_found_again(seed: int, size: int) -> None:
     codes, y = rng.integers(0, 40, n).astype(np.int32), rng.normal(500.0, 80.0, n)
     near(codes, seed, size, y)
     missing, table = np.zeros(40), np.zeros((40, 4))
-    shared.add_rows(codes, y, NONE, 0, 500.0, table, missing, *WHOLE)
+    shared_shift.add_rows(codes, y, NONE, 0, 500.0, table, missing, *WHOLE)
     again = table.copy()
     again[:, 1] = 500.0
-    assert shared.settle_rows(codes, y, NONE, 0, 500.0, table) == (size <= 3)
+    assert shared_shift.settle_rows(codes, y, NONE, 0, 500.0, table) == (size <= 3)
     sums = RowSums(TileKeys(Fixed((pa.array(range(40)),)), codes), Workspace(Spare()))
     assert sums.settle(again, lambda marks, into: sums.add_marked(Doubles(y, NONE, 0), marks, into), anew=True)
     if size <= 3:
@@ -189,8 +189,8 @@ def test_rows_whose_place_is_too_large_are_not_found_again(extra: int) -> None:
     codes[codes == 7] = 8
     codes[-size:], y[-size:] = 7, [700.0, 700.0 + 1e-6]
     table, missing = np.zeros((40, 4)), np.zeros(40)
-    shared.add_rows(codes, y, NONE, 0, 500.0, table, missing, *WHOLE)
-    assert shared.settle_rows(codes, y, NONE, 0, 500.0, table) == (extra == 0)
+    shared_shift.add_rows(codes, y, NONE, 0, 500.0, table, missing, *WHOLE)
+    assert shared_shift.settle_rows(codes, y, NONE, 0, 500.0, table) == (extra == 0)
 
 
 @pytest.mark.parametrize(
@@ -202,18 +202,18 @@ def test_rows_whose_place_is_too_large_are_not_found_again(extra: int) -> None:
 )  # fmt: skip
 def test_the_shift_is_a_value_in_the_middle(values: list[float], shift: float) -> None:
     y = np.array(values, float)
-    assert shared.likely_shift(y, NONE, 0) == shift
+    assert shared_shift.likely_shift(y, NONE, 0) == shift
     keep = np.isfinite(y)
     filled = np.where(keep, y, 7.0)
-    assert shared.likely_shift(filled, bitmap(keep, 3), 3) == shift
+    assert shared_shift.likely_shift(filled, bitmap(keep, 3), 3) == shift
 
 
 def test_the_shift_is_from_everywhere() -> None:
     y = np.arange(100_000.0)
-    assert abs(shared.likely_shift(y, NONE, 0) - 50_000) < 2_000
+    assert abs(shared_shift.likely_shift(y, NONE, 0) - 50_000) < 2_000
     y[:] = math.nan
     y[77_777] = 3.0
-    assert shared.likely_shift(y, NONE, 0) == 3.0
+    assert shared_shift.likely_shift(y, NONE, 0) == 3.0
 
 
 def test_keys_of_any_size_are_within_a_range_or_not() -> None:
@@ -226,7 +226,7 @@ def test_keys_of_any_size_are_within_a_range_or_not() -> None:
                 table, missing = np.zeros((1, 4)), np.zeros(1)
                 inside = low <= key <= low + most
                 if most == 0:
-                    assert shared.add_keys(keys, low, np.ones(8), NONE, 0, 1.0, table, missing, *WHOLE) == inside
+                    assert shared_shift.add_keys(keys, low, np.ones(8), NONE, 0, 1.0, table, missing, *WHOLE) == inside
                     assert table[0, 0] == (8 if inside else 0)
 
 

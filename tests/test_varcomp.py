@@ -12,7 +12,7 @@ from tables import two_scales
 
 import fastml
 from fastml import FastmlError, GroupStats
-from fastml.kernels import profile
+from fastml.kernels.likelihood import profile
 from fastml.sizes import SizeTable, check_groups
 
 

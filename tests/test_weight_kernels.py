@@ -12,8 +12,8 @@ import pytest
 from conftest import fewer
 from test_moments import WHOLE
 
-from fastml.kernels import moments
-from fastml.kernels import weights as kernel
+from fastml.kernels.sums import moments
+from fastml.kernels.sums import weighted as kernel
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]

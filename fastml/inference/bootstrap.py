@@ -98,7 +98,7 @@ def _fit(table: SizeTable, vc: VarianceComponents, means: Floats, sss: Floats, s
         out[:, 1] = (ssws + n / (1.0 + n * theta) * sss[:, 0]) / vc.dof
         out[:, 2] = means[:, 0]
     else:
-        from fastml.kernels import resample
+        from fastml.kernels.likelihood import resample
 
         resample.fit_draws(table.size, table.count, means, sss, ssws, vc.dof, vc.method == "reml", out)
 

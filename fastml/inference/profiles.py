@@ -220,7 +220,7 @@ def _gap(excess: Floats, sign: Floats) -> Floats:
 
 
 def _curve(table: SizeTable, theta: Floats, origin: float, dof: float, restricted: bool) -> Floats:
-    from fastml.kernels import curve
+    from fastml.kernels.likelihood import curve
 
     out = np.empty((theta.size, curve.N_CURVE))
     curve.profile_curve(theta, origin, table.size, table.count, table.mean, table.ss, table.ssw, dof, restricted, out)

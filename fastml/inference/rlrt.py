@@ -38,7 +38,7 @@ def null_draws(table: SizeTable, draws: int = DRAWS, seed: int | np.random.Gener
     - sum log(1 + theta mu), with mu the eigenvalues of diag(n) - nn'/N. Groups of one size share an eigenvalue and
     need one chi-square between them.
     """
-    from fastml.kernels import rlrt
+    from fastml.kernels.likelihood import rlrt
 
     check_draws(draws, 1)
     rng = generator(seed)

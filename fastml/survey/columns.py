@@ -71,7 +71,7 @@ class _ColumnGather:
     """Folds rows into the records of `kernels.replicates`, a set per outcome."""
 
     def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, threads: int) -> None:
-        from fastml.kernels.replicates import N_SHARED
+        from fastml.kernels.sums.replicates import N_SHARED
 
         self.roles, self.plain = roles, plain
         self.table = KeyTable([plain_type(schema.field(name).type) for name in roles.keys])
@@ -127,7 +127,7 @@ class _ColumnGather:
     def _accumulate(
         self, codes: npt.NDArray[np.int32], values: Floats, totals: Floats, outcome: str, plain: bool
     ) -> None:
-        from fastml.kernels import replicates as kernel
+        from fastml.kernels.sums import replicates as kernel
 
         sums, shift = self.sums[outcome, plain], self.shift[outcome]
 

@@ -11,11 +11,11 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
-from fastml.kernels.ahead import AHEAD, LINE, fetch_once
-from fastml.kernels.bitmaps import all_valid, is_valid
-from fastml.kernels.moments import BLOCK, MANY_WEIGHTED, N_FIELDS, is_off, is_settled, rows_of
-from fastml.kernels.records import (
+from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
+from fastml.kernels.prefetch import AHEAD, LINE, fetch_once
+from fastml.kernels.sums.bitmaps import all_valid, is_valid
+from fastml.kernels.sums.moments import BLOCK, MANY_WEIGHTED, N_FIELDS, is_off, is_settled, rows_of
+from fastml.kernels.sums.record import (
     NUMBER,
     add_at,
     all_early_within,
@@ -32,10 +32,22 @@ from fastml.kernels.records import (
     vector_at,
 )
 
-__all__ = ["WIDTH", "accumulate_weighted", "add_keys_weighted", "add_rows_weighted", "check_weights", "count_weights",
-           "run_values", "same_in_group", "separate_weighted", "sum_runs_weighted"]  # fmt: skip
+__all__ = [
+    "WIDTH",
+    "accumulate_weighted",
+    "add_keys_weighted",
+    "add_rows_weighted",
+    "check_weights",
+    "count_weights",
+    "run_values",
+    "same_in_group",
+    "separate_weighted",
+    "sum_runs_weighted",
+]
+
 
 _STEPS = 2
+
 
 WIDTH = 8  # of a record of both: n, shift, sums of d, d^2, w, w d, w d^2, w^2; one cache line
 

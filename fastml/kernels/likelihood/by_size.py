@@ -7,24 +7,13 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I8_IN, I8_OUT, TABLE_OUT, exact, inner, kernel
-from fastml.kernels.moments import two_sum
+from fastml.kernels.exact import two_sum
+from fastml.kernels.jit import F8_IN, F8_OUT, I8_IN, I8_OUT, TABLE_OUT, exact, inner, kernel
 
-__all__ = ["gather", "place"]
+__all__ = ["gather"]
+
 
 _BLOCK = 256  # values whose sum is a plain one; the sum of blocks is compensated
-
-
-@kernel(I8_IN, I8_IN, I8_OUT, I8_OUT)
-def place(keys, order, next_place, placed):
-    """One pass of a stable counting sort: `order` (J,) sorted by `keys` (J,) into `placed` (J,).
-
-    `next_place` (L,) has the first place of each key on the way in, the place behind its last on the way out.
-    """
-    for i in range(order.shape[0]):
-        key = keys[order[i]]
-        placed[next_place[key]] = order[i]
-        next_place[key] += 1
 
 
 @exact

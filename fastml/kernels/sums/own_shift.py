@@ -10,11 +10,11 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, kernel
-from fastml.kernels.ahead import AHEAD, LINE, fetch_once
-from fastml.kernels.bitmaps import is_valid
-from fastml.kernels.moments import N_FIELDS
-from fastml.kernels.records import (
+from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, kernel
+from fastml.kernels.prefetch import AHEAD, LINE, fetch_once
+from fastml.kernels.sums.bitmaps import is_valid
+from fastml.kernels.sums.moments import N_FIELDS
+from fastml.kernels.sums.record import (
     add_value,
     all_early_within,
     all_within,

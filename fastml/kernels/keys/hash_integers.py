@@ -17,14 +17,30 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_OUT, I8_IN, I8_OUT, inner, intrinsic, ir, kernel
-from fastml.kernels.runs import lowest_bit
+from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, inner, intrinsic, ir, kernel
+from fastml.kernels.keys.find_runs import lowest_bit
 
-__all__ = ["BLOCK", "GOLDEN", "ONE", "bit_shift", "encode_int64", "enter", "flagged_rows", "less_one", "mix",
-           "rehash_int64", "slot_contents"]  # fmt: skip
+__all__ = [
+    "BLOCK",
+    "GOLDEN",
+    "ONE",
+    "bit_shift",
+    "encode_int64",
+    "enter",
+    "flagged_rows",
+    "less_one",
+    "mix",
+    "rehash_int64",
+    "slot_contents",
+]
+
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
 BLOCK = 1024  # rows; a multiple of 64
+
+
 ONE = np.uint64(1)
 
 

@@ -18,16 +18,21 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, I8_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.profile import _score, _search_range, _terms, find_optima
+from fastml.kernels.jit import F8_IN, I8_IN, TABLE_OUT, inner, kernel
+from fastml.kernels.likelihood.profile import _score, _search_range, _terms, find_optima
 
 __all__ = ["FIELDS", "fit_tables"]
+
 
 # Of a row of fits: theta, the terms of `profile.profile_terms`, then the optimiser's record.
 FIELDS = 14
 
+
 _STEP = 0.25  # as in `profile`
+
+
 _UNSURE = 1e-7  # scores below this part of A may have the wrong sign in one pass: look closer
+
 
 _find_optima = inner(find_optima.function)
 

@@ -9,10 +9,11 @@ import math
 
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, TABLE_OUT, kernel
-from fastml.kernels.profile import _terms
+from fastml.kernels.jit import F8_IN, TABLE_OUT, kernel
+from fastml.kernels.likelihood.profile import _terms
 
 __all__ = ["N_CURVE", "profile_curve"]
+
 
 N_CURVE = 7
 

@@ -11,13 +11,17 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_IN, TABLE_IN, TABLE_OUT, kernel
+from fastml.kernels.jit import I4_IN, TABLE_IN, TABLE_OUT, kernel
 
 __all__ = ["N_SHARED", "accumulate"]
 
+
 N_SHARED = 3  # fields before those of the plausible values: rows, sum t, sum t^2
 
+
 _BLOCK = 64
+
+
 _SUMS = types.Array(types.float64, 3, "C")
 
 

@@ -12,12 +12,15 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, TABLE_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.profile import _root, _score, _terms, find_optima
+from fastml.kernels.jit import F8_IN, TABLE_IN, TABLE_OUT, inner, kernel
+from fastml.kernels.likelihood.profile import _root, _score, _terms, find_optima
 
 __all__ = ["fit_draws"]
 
+
 _STEP = 0.25  # as in profile.py
+
+
 _find_optima = inner(find_optima.function)
 
 

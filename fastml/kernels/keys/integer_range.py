@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import I4_OUT, I8_IN, I8_OUT, kernel
+from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, kernel
 
 __all__ = ["encode_direct", "narrow"]
 

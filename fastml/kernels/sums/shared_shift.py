@@ -13,11 +13,11 @@ import math
 import numpy as np
 from numba.core import cgutils, types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
-from fastml.kernels.ahead import AHEAD, LINE, fetch_once
-from fastml.kernels.bitmaps import eight_bits, is_valid
-from fastml.kernels.moments import N_FIELDS, is_settled
-from fastml.kernels.records import (
+from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_OUT, U1_IN, inner, intrinsic, ir, kernel
+from fastml.kernels.prefetch import AHEAD, LINE, fetch_once
+from fastml.kernels.sums.bitmaps import eight_bits, is_valid
+from fastml.kernels.sums.moments import N_FIELDS, is_settled
+from fastml.kernels.sums.record import (
     NUMBER,
     add_value,
     all_ordered,
@@ -33,16 +33,34 @@ from fastml.kernels.records import (
     vector_at,
 )
 
-__all__ = ["PLACES", "UNKNOWN", "add_keys", "add_row_at", "add_rows", "increments_of_four", "likely_shift", "place_of",
-           "settle_keys", "settle_rows", "squares_of"]  # fmt: skip
+__all__ = [
+    "PLACES",
+    "UNKNOWN",
+    "add_keys",
+    "add_row_at",
+    "add_rows",
+    "increments_of_four",
+    "likely_shift",
+    "place_of",
+    "settle_keys",
+    "settle_rows",
+    "squares_of",
+]
+
 
 _SOME = 64  # values that tell a shift
+
 
 # A place is the number of eight rows, below 2^17. The new one is added to 2^-17 times the field, so that a double holds
 # three of them exactly.
 PLACES = 131072
+
+
 _FOUND_AGAIN = 3
+
+
 UNKNOWN = -1.0  # in place of places
+
 
 _HALF = LINE // 2
 

@@ -6,7 +6,7 @@ import math
 
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, TABLE_IN, inner, kernel
+from fastml.kernels.jit import F8_IN, F8_OUT, TABLE_IN, inner, kernel
 
 __all__ = ["suprema", "within_roots"]
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, U1_IN, inner, intrinsic, ir, kernel
+from fastml.kernels.jit import F8_IN, F8_OUT, U1_IN, inner, intrinsic, ir, kernel
 
 __all__ = ["all_valid", "eight_bits", "fill_missing", "is_valid"]
 

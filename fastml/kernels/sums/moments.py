@@ -18,7 +18,8 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import (
+from fastml.kernels.exact import _two_product, two_sum
+from fastml.kernels.jit import (
     I4_IN,
     I8_IN,
     TABLE_IN,
@@ -29,67 +30,53 @@ from fastml.kernels._jit import (
     exact,
     inlined,
     inner,
-    intrinsic,
     kernel,
 )
-from fastml.kernels.ahead import LINE, fetch
+from fastml.kernels.prefetch import LINE, fetch
 
-__all__ = ["AGAIN", "BLOCK", "MANY_WEIGHTED", "NOT_FINITE", "N_FIELDS", "N_WEIGHTED", "READY", "finish", "fold",
-           "fold_raw", "is_off", "is_settled", "rows_of", "settle", "two_sum"]  # fmt: skip
+__all__ = [
+    "AGAIN",
+    "BLOCK",
+    "MANY_WEIGHTED",
+    "NOT_FINITE",
+    "N_FIELDS",
+    "N_WEIGHTED",
+    "READY",
+    "finish",
+    "fold",
+    "fold_raw",
+    "is_off",
+    "is_settled",
+    "rows_of",
+    "settle",
+]
+
 
 N_FIELDS = 4
+
+
 N_WEIGHTED = 5
 
+
 READY, AGAIN, NOT_FINITE = 0, 1, 2
+
 
 # Rows whose sums are added up apart, as each addition of one of few different values to a long sum may round alike.
 BLOCK = 8192
 
+
 # Sums of squares about a shift that are so many times those about the mean lose digits when the mean's are taken off.
 # Of many rows they have lost some already, as each addition of one of few different values may round alike.
 _CANCELLATION, _LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION = 64.0, 4.0, 16384.0
+
+
 MANY_WEIGHTED = 1024.0  # rows
 
+
 _RECORDS_AHEAD = 16  # another processor may hold them
+
+
 _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
-
-_SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekker 1971)
-
-
-@exact
-def two_sum(a, b):
-    """a + b as a double and its rounding error (Knuth)."""
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
-
-
-def _plain_rest(a, b, product):
-    """What a * b is more than its double (Dekker, Veltkamp)."""
-    halves = []
-    for factor in (a, b):
-        c = _SPLIT * factor
-        high = c - (c - factor)
-        halves += [high, factor - high]
-    a_high, a_low, b_high, b_low = halves
-    return a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
-
-
-@intrinsic(_plain_rest)
-def _rest(typing_context, a, b, product):
-    """What a * b is more than its double, by one fused multiplication in place of seventeen operations."""
-
-    def generate(context, builder, signature, args):
-        return builder.fma(args[0], args[1], builder.fneg(args[2]))
-
-    return types.float64(types.float64, types.float64, types.float64), generate
-
-
-@exact
-def _two_product(a, b):
-    """a * b as a double and its rounding error."""
-    product = a * b
-    return product, _rest(a, b, product)
 
 
 @exact

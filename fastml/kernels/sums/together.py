@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels._jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, inner, intrinsic, kernel
-from fastml.kernels.ahead import LINE, fetch_once
-from fastml.kernels.records import (
+from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, inner, intrinsic, kernel
+from fastml.kernels.prefetch import LINE, fetch_once
+from fastml.kernels.sums.record import (
     NEAR,
     NUMBER,
     ROWS_AHEAD,
@@ -29,23 +29,23 @@ from fastml.kernels.records import (
     turned,
     vector_at,
 )
-from fastml.kernels.shared import (
-    PLACES,
-    UNKNOWN,
-    add_row_at,
-    increments_of_four,
-    place_of,
-    squares_of,
-)
+from fastml.kernels.sums.shared_shift import PLACES, UNKNOWN, add_row_at, increments_of_four, place_of, squares_of
 
 __all__ = ["WIDTH", "add_keys_together", "add_rows_together", "separate"]
 
+
 _N_OUTCOMES = 5
+
+
 WIDTH = 12
+
 
 _SUMS, _SQUARES, _END = 4, 8, 12  # where those of the second outcome are, and nothing any more
 
+
 _ROWS = 4  # that are taken at once
+
+
 _AHEAD = 48  # rows whose values are asked for: six streams leave room for few lines of each in the first-level cache
 
 

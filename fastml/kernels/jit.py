@@ -31,31 +31,86 @@ from numba import extending
 from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
-__all__ = ["F8_IN", "F8_OUT", "I4_IN", "I4_OUT", "I8_IN", "I8_OUT", "KERNELS", "TABLES_IN", "TABLES_OUT", "TABLE_IN",
-           "TABLE_OUT", "U1_IN", "U1_OUT", "U2_IN", "U2_OUT", "Kernel", "cache_folder", "exact", "inlined", "inner",
-           "intrinsic", "ir", "kernel"]  # fmt: skip
+__all__ = [
+    "F8_IN",
+    "F8_OUT",
+    "I4_IN",
+    "I4_OUT",
+    "I8_IN",
+    "I8_OUT",
+    "KERNELS",
+    "TABLES_IN",
+    "TABLES_OUT",
+    "TABLE_IN",
+    "TABLE_OUT",
+    "U1_IN",
+    "U1_OUT",
+    "U2_IN",
+    "U2_OUT",
+    "Kernel",
+    "cache_folder",
+    "exact",
+    "inlined",
+    "inner",
+    "intrinsic",
+    "ir",
+    "kernel",
+]
+
 
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
+
+
 F8_OUT = types.Array(types.float64, 1, "C")
+
+
 I4_IN = types.Array(types.int32, 1, "C", readonly=True)
+
+
 I4_OUT = types.Array(types.int32, 1, "C")
+
+
 I8_IN = types.Array(types.int64, 1, "C", readonly=True)
+
+
 I8_OUT = types.Array(types.int64, 1, "C")
+
+
 U1_IN = types.Array(types.uint8, 1, "C", readonly=True)
+
+
 U1_OUT = types.Array(types.uint8, 1, "C")
+
+
 U2_IN = types.Array(types.uint16, 1, "C", readonly=True)
+
+
 U2_OUT = types.Array(types.uint16, 1, "C")
+
+
 TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
+
+
 TABLE_OUT = types.Array(types.float64, 2, "C")
+
+
 TABLES_IN = types.Array(types.float64, 3, "C", readonly=True)
+
+
 TABLES_OUT = types.Array(types.float64, 3, "C")
+
 
 # Sums may be reordered and fused, so that they vectorise; NaN, infinities and signed zeros keep their meaning.
 FASTMATH = {"reassoc", "contract"}
+
+
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
+
+
 # Without Numba's runtime, references to arrays aren't counted: in a loop that calls a function for each row, counting
 # is most of the work.
 INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False}
+
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -93,8 +148,9 @@ def intrinsic(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
 def source_hash() -> str:
     """Hash of every kernel file: the key of the cache folder."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    here = Path(__file__).parent
+    for path in sorted(here.rglob("*.py")):
+        digest.update(str(path.relative_to(here)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -198,6 +254,7 @@ class Kernel:
         KERNELS[self.name] = self
 
     def __call__(self, *args: Any) -> Any:
+        """Run it, compiled or loaded first where need be."""
         return (self._compiled or self.load())(*args)
 
     def load(self) -> Callable[..., Any]:

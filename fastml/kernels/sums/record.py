@@ -10,21 +10,56 @@ from __future__ import annotations
 import numpy as np
 from numba.core import cgutils, types
 
-from fastml.kernels._jit import inlined, inner, intrinsic, ir
-from fastml.kernels.ahead import LINE, prefetch
-from fastml.kernels.moments import N_FIELDS
+from fastml.kernels.jit import inlined, inner, intrinsic, ir
+from fastml.kernels.prefetch import LINE, prefetch
+from fastml.kernels.sums.moments import N_FIELDS
 
-__all__ = ["NEAR", "NUMBER", "ROWS_AHEAD", "VECTOR", "add_at", "add_value", "all_early_within", "all_ordered",
-           "all_within", "chosen", "early_rows", "eight_within", "fetch_record", "four_times", "from_scalars",
-           "has_next_eight", "increments", "load_some", "move_aside", "origin_of", "pause_of", "set_aside",
-           "set_aside_flat", "start_of", "sum_of", "turned", "vector_at"]  # fmt: skip
+__all__ = [
+    "NEAR",
+    "NUMBER",
+    "ROWS_AHEAD",
+    "VECTOR",
+    "add_at",
+    "add_value",
+    "all_early_within",
+    "all_ordered",
+    "all_within",
+    "chosen",
+    "early_rows",
+    "eight_within",
+    "fetch_record",
+    "four_times",
+    "from_scalars",
+    "has_next_eight",
+    "increments",
+    "load_some",
+    "move_aside",
+    "origin_of",
+    "pause_of",
+    "set_aside",
+    "set_aside_flat",
+    "start_of",
+    "sum_of",
+    "turned",
+    "vector_at",
+]
+
 
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
+
+
 ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
+
+
 _MANY = 64.0  # rows of a group whose sums are worth setting aside
+
+
 _ROWS_EACH = 4  # by then nearly all groups have been seen: in random order, all but exp(-4) of them
 
+
 VECTOR = ir.VectorType(ir.DoubleType(), 4)
+
+
 NUMBER = ir.IntType(32)
 
 

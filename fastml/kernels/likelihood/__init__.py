@@ -1,0 +1,1 @@
+"""Profile-likelihood iterations over the distinct group sizes."""
