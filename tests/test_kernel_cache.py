@@ -27,7 +27,7 @@ FIT = (
     """
 import json, sys, warnings
 import fastml
-from fastml.kernels import _jit
+from fastml.kernels import jit
 gamma00 = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0, 3.0], "id": [1, 1, 2, 2, 3]}, "y", "id").gamma00
 """
     + LOADED
