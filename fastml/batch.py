@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.threads import thread_count
+from fastml.io.threads import thread_count
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from fastml.errors import FastmlError
-from fastml.files import check_parquet_name, write_text
+from fastml.io.writing import check_parquet_name, write_text
 
 __all__ = ["Form", "Format", "Output", "Quiet", "Result", "check_output", "deliver", "show"]
 
@@ -59,7 +59,7 @@ def check_output(format: Format, output: Path | None, files: Sequence[str] = ())
             raise FastmlError("--format parquet needs a file: name it with -o")
         return
     if output.is_file():
-        from fastml.sources.datasets import find_pieces
+        from fastml.io.dataset import find_pieces
 
         pieces = [piece for file in files if "://" not in file for piece in find_pieces(file)[1]]
         if any(output.samefile(piece.location.path) for piece in pieces):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_numpy
+from fastml.io.arrays import as_numpy
 from fastml.keys import KeyTable
 from fastml.labels import LabelTable, NumberTable, bits_of, from_bits, has_bits, plain_type, take
 from fastml.placed import Placed

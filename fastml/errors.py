@@ -19,7 +19,9 @@ __all__ = [
     "RolesMissingError",
     "SourceError",
     "ValueNotAllowedError",
+    "first_line",
 ]
+
 
 # Key of a field's metadata: a text of the column that is no number, for a message that refuses the column.
 WORD = b"fastml.word"
@@ -125,3 +127,8 @@ class ModelError(FastmlError):
 
 class MergeError(FastmlError):
     """Two sets of group statistics can't be added."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without its full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow
-from fastml.columns import as_floats, check_numeric
 from fastml.encoding import encode_tile
-from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
+from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError, first_line
+from fastml.io.arrays import as_arrow
+from fastml.io.columns import as_floats, check_numeric
+from fastml.io.source import open_source, schema_metadata
 from fastml.keys import check_key_type, sort_order
-from fastml.sources import open_source, schema_metadata
-from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
     from fastml.groupstats import GroupStats

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastml import report
 from fastml.errors import ModelError
-from fastml.files import write_parquet, write_text
 from fastml.inference.distributions import check_level
+from fastml.io.writing import write_parquet, write_text
 from fastml.record import Record
 from fastml.report.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
 from fastml.report.markup import GridFaces, Summary, html_table, html_text

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.columns import check_numeric, repeat_tag
 from fastml.encoding import are_clustered
 from fastml.errors import FastmlError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
+from fastml.io.columns import check_numeric, repeat_tag
+from fastml.io.in_memory import Source
+from fastml.io.source import open_source
+from fastml.io.threads import thread_count
 from fastml.keys import KeyTable, check_key_type, plain_type
 from fastml.roles import Roles
-from fastml.sources import Source, open_source
-from fastml.threads import thread_count
 from fastml.tile import Part, measure, measure_runs
 from fastml.tilekeys import TileKeys
 from fastml.tiles import Stretch, Tiles
@@ -48,7 +49,7 @@ def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> Group
 
     Parameters
     ----------
-    data : anything `fastml.sources.open_source` takes
+    data : anything `fastml.io.source.open_source` takes
     roles : Roles
         By-columns that are tags are left to `fastml.intake.statistics`.
     threads : int, optional

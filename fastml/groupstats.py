@@ -12,15 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow
-from fastml.columns import repeat_tag
-from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError
+from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError, first_line
 from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
-from fastml.files import write_parquet
+from fastml.io.arrays import as_arrow
+from fastml.io.columns import repeat_tag
+from fastml.io.writing import write_parquet
 from fastml.merging import add
 from fastml.report.grids import Grid, statistics_grid
 from fastml.report.markup import GridFaces
-from fastml.sources.readers import first_line
 
 __all__ = ["GroupStats", "Groups"]
 

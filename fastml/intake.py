@@ -9,14 +9,14 @@ from typing import Any
 from fastml.errors import FastmlError, MergeError, SourceError
 from fastml.gather import from_source
 from fastml.groupstats import GroupStats
+from fastml.io.csv_format import csv_options as checked_csv_options
+from fastml.io.dataset import find_pieces, is_path
+from fastml.io.filters import as_expression
+from fastml.io.progress import watcher
+from fastml.io.source import Rows
+from fastml.io.threads import thread_count
 from fastml.pushdown import from_engine, is_lazy
 from fastml.roles import Roles
-from fastml.sources import Rows
-from fastml.sources.datasets import find_pieces, is_path
-from fastml.sources.delimited import csv_options as checked_csv_options
-from fastml.sources.filters import as_expression
-from fastml.sources.progress import watcher
-from fastml.threads import thread_count
 
 __all__ = ["Reading", "merge", "saved_statistics", "statistics"]
 
@@ -154,7 +154,7 @@ def statistics(data: Any, roles: Roles, reading: Reading | None = None) -> Group
 
     Parameters
     ----------
-    data : anything `fastml.sources.open_source` takes, or a lazy frame
+    data : anything `fastml.io.source.open_source` takes, or a lazy frame
     roles : Roles
     reading : Reading, optional
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_numpy
 from fastml.errors import ColumnTypeError
+from fastml.io.arrays import as_numpy
 from fastml.labels import LabelTable, NumberTable, plain_type, take
 
 __all__ = ["KeyTable", "check_key_type", "integer_order", "plain_type", "sort_order"]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow, as_numpy, numpy_type
+from fastml.io.arrays import as_arrow, as_numpy, numpy_type
 
 __all__ = ["LabelTable", "NumberTable", "StringTable", "bits_of", "from_bits", "has_bits",
            "plain_type", "take"]  # fmt: skip

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from fastml.errors import MergeError
+from fastml.errors import MergeError, first_line
 from fastml.keys import KeyTable
-from fastml.sources.readers import first_line
 
 if TYPE_CHECKING:
     from fastml.groupstats import GroupStats

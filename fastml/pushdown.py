@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow
-from fastml.columns import as_floats
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
+from fastml.io.arrays import as_arrow
+from fastml.io.columns import as_floats
 from fastml.keys import check_key_type, sort_order
 from fastml.labels import plain_type
 from fastml.partitions import from_dask

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastml import report
-from fastml.files import write_parquet
+from fastml.io.writing import write_parquet
 from fastml.report.markup import GridFaces
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml import report
-from fastml.arrays import as_arrow
 from fastml.errors import ArgumentError, FastmlError
 from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
 from fastml.groupstats import Groups, GroupStats
 from fastml.inference.distributions import check_level, half_width
+from fastml.io.arrays import as_arrow
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
 from fastml.sizes import SizeTable

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import numpy as np
 import numpy.typing as npt
 
-from fastml.columns import Doubles
+from fastml.io.columns import Doubles
 from fastml.tilekeys import TileKeys
 from fastml.workspace import Workspace
 

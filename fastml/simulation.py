@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
-from fastml.files import check_parquet_name, replace_file
+from fastml.io.writing import check_parquet_name, replace_file
 
 __all__ = ["simulate", "simulate_files"]
 

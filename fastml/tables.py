@@ -16,8 +16,8 @@ import pyarrow as pa
 from fastml import report
 from fastml.errors import FastmlError
 from fastml.faces import TableFaces
-from fastml.files import write_parquet
 from fastml.inference.distributions import check_level
+from fastml.io.writing import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.columns import Doubles, as_floats, doubles_of
 from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
+from fastml.io.columns import Doubles, as_floats, doubles_of
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.rowsums import TOGETHER, KeysMovedError, RowSums, take_back
 from fastml.tilekeys import TileKeys

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.columns import as_floats
 from fastml.errors import ValueNotAllowedError
+from fastml.io.columns import as_floats
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.tilekeys import TileKeys
 

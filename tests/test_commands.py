@@ -218,7 +218,7 @@ def test_simulate(tmp_path: Path) -> None:
 SLOW = """
 import os, sys, time
 import fastml.sources.readers
-read = fastml.sources.readers._row_group_job
+read = fastml.io.file_formats._row_group_job
 def slowly(*args):
     job = read(*args)
     def wait():
@@ -226,7 +226,7 @@ def slowly(*args):
         time.sleep(float(os.environ["PAUSE"]))
         yield from job()
     return wait
-fastml.sources.readers._row_group_job = slowly
+fastml.io.file_formats._row_group_job = slowly
 from fastml.cli import main
 sys.argv[0] = "fastml"
 main()

@@ -24,9 +24,9 @@ import pytest
 
 import fastml
 from fastml import FastmlError
-from fastml.sources import fastread
-from fastml.sources.filters import as_expression
-from fastml.sources.prefetch import in_order
+from fastml.io import fastread
+from fastml.io.filters import as_expression
+from fastml.io.prefetch import in_order
 
 N = 3000
 
@@ -84,8 +84,8 @@ class TestKinds:
     def test_a_large_row_group_is_read_in_pieces(
         self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("fastml.sources.readers.LARGE", 1000)
-        monkeypatch.setattr("fastml.sources.readers.PIECE", 128)
+        monkeypatch.setattr("fastml.io.file_formats.LARGE", 1000)
+        monkeypatch.setattr("fastml.io.file_formats.PIECE", 128)
         pq.write_table(table, tmp_path / "t.parquet")
         same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
 
@@ -102,8 +102,8 @@ class TestKinds:
         self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setattr("fastml.sources.fastread.BATCH", 700)
-        monkeypatch.setattr("fastml.sources.datasets.in_order", lambda *_: 1 / 0)
+        monkeypatch.setattr("fastml.io.fastread.BATCH", 700)
+        monkeypatch.setattr("fastml.io.dataset.in_order", lambda *_: 1 / 0)
         for i, part in enumerate(cut(table, 4)):
             pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=130)
         before = dict(os.environ)
@@ -116,17 +116,17 @@ class TestKinds:
         self, change: str, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setattr("fastml.sources.datasets.fast_batches", lambda *_: 1 / 0)
+        monkeypatch.setattr("fastml.io.dataset.fast_batches", lambda *_: 1 / 0)
         (tmp_path / "k=1").mkdir()
         pq.write_table(table, tmp_path / "k=1" / "a.parquet", write_page_checksum=change == "checksum")
         id_type = pa.int32() if change == "drift" else pa.int64()
         pq.write_table(table.set_column(2, "id", table["id"].cast(id_type)), tmp_path / "b.parquet")
         if change == "large":
-            monkeypatch.setattr("fastml.sources.fastread.LARGE", 1000)
+            monkeypatch.setattr("fastml.io.fastread.LARGE", 1000)
         data = f"{tmp_path}/k=*/a.parquet" if change in ("checksum", "hive") else tmp_path
         group = {"text": "country", "hive": "k"}.get(change, "id")
         fastml.group_stats(data, "y", group, filter="id > 3" if change == "filter" else None)
-        monkeypatch.setattr("fastml.sources.fastread.LARGE", 1 << 26)
+        monkeypatch.setattr("fastml.io.fastread.LARGE", 1 << 26)
         with pytest.raises(ZeroDivisionError):
             fastml.group_stats(tmp_path / "b.parquet", "y", "id")
 
@@ -134,7 +134,7 @@ class TestKinds:
         self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setattr("fastml.sources.fastread.BATCH", 700)
+        monkeypatch.setattr("fastml.io.fastread.BATCH", 700)
         for i, part in enumerate(cut(table, 4)):
             pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=130)
         original = pl.LazyFrame.collect_batches
@@ -195,10 +195,10 @@ class TestKinds:
     def test_polars_is_loaded_only_where_it_pays(self, table: pa.Table, tmp_path: Path) -> None:
         pq.write_table(table, tmp_path / "t.parquet")
         program = (
-            "import sys, fastml, fastml.sources.fastread\n"
+            "import sys, fastml, fastml.io.fastread\n"
             "fastml.fit(sys.argv[1], 'y', 'id')\n"
             "print('polars' in sys.modules)\n"
-            "fastml.sources.fastread.WORTH_LOADING = 10\n"
+            "fastml.io.fastread.WORTH_LOADING = 10\n"
             "fastml.fit(sys.argv[1], 'y', 'id')\n"
             "print('polars' in sys.modules)\n"
         )
@@ -230,8 +230,8 @@ class TestKinds:
         same(fastml.group_stats(path, "y", "id", csv_options={"encoding": "latin-1"}), truth)
 
     def test_csv_types_beyond_the_beginning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("fastml.sources.delimited.START", 2000)
-        monkeypatch.setattr("fastml.sources.delimited.SAMPLE", 500)
+        monkeypatch.setattr("fastml.io.csv_format.START", 2000)
+        monkeypatch.setattr("fastml.io.csv_format.SAMPLE", 500)
         rows = [f"{i // 10},{i % 7}" for i in range(3000)]
         rows[-3] = "299,2.5"
         path = tmp_path / "t.csv"
@@ -249,8 +249,8 @@ class TestKinds:
     def test_csv_samples_end_and_begin_where_records_do(
         self, names: str, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("fastml.sources.delimited.START", 2000)
-        monkeypatch.setattr("fastml.sources.delimited.SAMPLE", 500)
+        monkeypatch.setattr("fastml.io.csv_format.START", 2000)
+        monkeypatch.setattr("fastml.io.csv_format.SAMPLE", 500)
         texts = ["first line\nsecond, longer line of it", 'a ""word"" of it,\n7,8,9\n', "plain", "\n\n", "1,2,3\n4,5,6"]
         truth = None
         for shift in range(0, 40, 3):  # the samples begin and end elsewhere
@@ -288,8 +288,8 @@ class TestKinds:
         assert stats.groups().mean.tolist() == [3.0, 7.0]
 
     def test_utf_16_beyond_the_first_sample(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("fastml.sources.delimited.START", 3_001)
-        monkeypatch.setattr("fastml.sources.delimited.SAMPLE", 501)
+        monkeypatch.setattr("fastml.io.csv_format.START", 3_001)
+        monkeypatch.setattr("fastml.io.csv_format.SAMPLE", 501)
         text = "id,y,é\n" + "".join(f"S{i % 30:02d},{i % 97 + i % 30},xx\n" for i in range(3_000))
         truth = None
         for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"):
@@ -337,7 +337,7 @@ class TestKinds:
         frame.loc[[4], "y"] = np.nan
         for name, options in (("t.sav", {}), ("t.zsav", {"compress": True})):
             pyreadstat.write_sav(frame, tmp_path / name, missing_ranges={"y": [99.0]}, **options)
-            monkeypatch.setattr("fastml.sources.readers.SAV_ROWS", 50)
+            monkeypatch.setattr("fastml.io.file_formats.SAV_ROWS", 50)
             stats = fastml.group_stats(tmp_path / name, "y", "id")
             clean = frame.assign(y=frame["y"].where(frame["y"] != 99.0))
             same(stats, fastml.group_stats(clean, "y", "id"))
@@ -346,7 +346,7 @@ class TestKinds:
         (tmp_path / "bad.sav").write_bytes(b"$FL2" + bytes(400))
         with pytest.raises(FastmlError, match=r"bad\.sav is not an SPSS file that can be read"):
             fastml.fit(tmp_path / "bad.sav", "y", "id")
-        monkeypatch.setattr("fastml.sources.readers.find_spec", lambda name: None)
+        monkeypatch.setattr("fastml.io.file_formats.find_spec", lambda name: None)
         with pytest.raises(FastmlError, match=r"pip install 'fastml-icc\[spss\]'"):
             fastml.fit(tmp_path / "t.sav", "y", "id")
 
@@ -769,8 +769,8 @@ def reading() -> list[str]:
 def test_progress_is_shown_when_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastml.sources.progress.PATIENCE", 0.0)
-    monkeypatch.setattr("fastml.sources.progress.REFRESH", 0.0)
+    monkeypatch.setattr("fastml.io.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("fastml.io.progress.REFRESH", 0.0)
     table = fastml.simulate(students=30_000, schools=100)
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=3000)
     fastml.fit(tmp_path / "t.parquet", "score", "school", progress=True)

@@ -18,7 +18,7 @@ from conftest import fewer
 
 import fastml
 from fastml import gather, rowsums
-from fastml.threads import thread_count
+from fastml.io.threads import thread_count
 
 THREADS = [1, 2, 3, 8]
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from conftest import fewer
 
-from fastml.arrays import as_numpy
+from fastml.io.arrays import as_numpy
 from fastml.kernels.sums import bitmaps, own_shift, record, runs, shared_shift, together
 from fastml.kernels.sums import moments as kernel
 

@@ -16,7 +16,7 @@ from conftest import fewer
 from test_moments import NONE, WHOLE, bitmap, check, finish, read_only
 
 from fastml import rowsums
-from fastml.columns import Doubles
+from fastml.io.columns import Doubles
 from fastml.kernels.sums import moments, shared_shift
 from fastml.rowsums import KeysMovedError, RowSums
 from fastml.tilekeys import Fixed, Range, TileKeys

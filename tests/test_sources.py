@@ -15,7 +15,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError
-from fastml.sources import Rows, column_names, open_source
+from fastml.io.source import Rows, column_names, open_source
 
 N = 900
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.arrays import as_numpy
 from fastml.errors import FastmlError
+from fastml.io.arrays import as_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

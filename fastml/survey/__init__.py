@@ -16,6 +16,7 @@ from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats import GroupStats
 from fastml.inference.distributions import check_level
 from fastml.intake import Reading
+from fastml.io.threads import thread_count
 from fastml.pushdown import is_lazy
 from fastml.scaling import UNWEIGHTED_WITHIN, check_options
 from fastml.survey.columns import column_parts
@@ -27,7 +28,6 @@ from fastml.survey.rows import CleanRows, check_codes, open_rows
 from fastml.survey.schoolfile import SchoolWeights, read_school_weights
 from fastml.survey.table import COLUMNS, SurveyTable, survey_table
 from fastml.tables import check_by
-from fastml.threads import thread_count
 
 __all__ = ["fit_survey"]
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow
-from fastml.columns import as_floats
 from fastml.encoding import encode_rows
 from fastml.errors import ValueNotAllowedError
+from fastml.io.arrays import as_arrow
+from fastml.io.columns import as_floats
 from fastml.keys import KeyTable, plain_type
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments

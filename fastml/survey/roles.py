@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.designs import Design, Jackknife
 from fastml.errors import ColumnNotFoundError, FastmlError
-from fastml.sources import column_names, open_source
+from fastml.io.source import column_names, open_source
 
 __all__ = ["ColumnFinder", "Roles", "find_group_weight", "find_roles"]
 

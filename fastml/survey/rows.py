@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.arrays import as_arrow
-from fastml.columns import as_floats, check_numeric
 from fastml.errors import ValueNotAllowedError
-from fastml.sources import Source, open_source
+from fastml.io.arrays import as_arrow
+from fastml.io.columns import as_floats, check_numeric
+from fastml.io.in_memory import Source
+from fastml.io.source import open_source
 from fastml.survey.roles import Roles
 
 __all__ = ["CleanRows", "check_codes", "open_rows"]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.columns import as_floats, check_numeric
 from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
-from fastml.sources import open_source
+from fastml.io.columns import as_floats, check_numeric
+from fastml.io.source import open_source
 from fastml.survey.roles import ColumnFinder, Roles, find_group_weight
 from fastml.tilekeys import plain_labels
 

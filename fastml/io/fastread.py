@@ -16,15 +16,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastml.sources.readers import LARGE, File, Location
+from fastml.io.file_formats import LARGE, File, Location
 
 __all__ = ["fast_batches", "is_fast"]
 
+
 # Loading Polars takes as long as its reader saves on this many rows; where it is loaded, few make up for the start.
 WORTH_LOADING = 400_000_000
+
+
 WORTH_STARTING = 4_000_000
+
+
 # Rows of a batch: a tile's.
 BATCH = 1 << 20
+
+
 # Row groups that Polars may have read ahead of each thread: by default so many that memory holds hundreds of megabytes,
 # and no faster.
 _AHEAD = "POLARS_ROW_GROUP_PREFETCH_SIZE", "1"

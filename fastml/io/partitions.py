@@ -10,9 +10,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from fastml.errors import SourceError
-from fastml.sources.filters import computable
+from fastml.io.filters import computable
 
 __all__ = ["check_folder", "folder_column", "folder_types", "folder_values"]
+
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 

@@ -13,22 +13,29 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastml.errors import WORD, ColumnNotFoundError, SourceError
-from fastml.sources.delimited import CsvOptions, open_csv
-from fastml.sources.fastread import fast_batches, is_fast
-from fastml.sources.filters import apply_filter, filter_columns
-from fastml.sources.folders import check_folder, folder_column, folder_types, folder_values
-from fastml.sources.prefetch import in_order
-from fastml.sources.readers import File, Job, Location, first_line, open_ipc, open_parquet, open_sav
+from fastml.errors import WORD, ColumnNotFoundError, SourceError, first_line
+from fastml.io.csv_format import CsvOptions, open_csv
+from fastml.io.fastread import fast_batches, is_fast
+from fastml.io.file_formats import File, Job, Location, open_ipc, open_parquet, open_sav
+from fastml.io.filters import apply_filter, filter_columns
+from fastml.io.partitions import check_folder, folder_column, folder_types, folder_values
+from fastml.io.prefetch import in_order
 
 __all__ = ["Dataset", "Piece", "common_type", "dataset_columns", "find_pieces", "is_path", "open_dataset"]
+
 
 _FORMATS = {
     "parquet": "parquet", "pq": "parquet", "arrow": "ipc", "arrows": "ipc", "feather": "ipc", "ipc": "ipc",
     "csv": "csv", "tsv": "csv", "txt": "csv", "sav": "sav", "zsav": "sav",
 }  # fmt: skip
+
+
 _COMPRESSED = {"gz", "bz2", "zst"}
+
+
 _MAGIC = {b"PAR1": "parquet", b"ARRO": "ipc", b"\xff\xff\xff\xff": "ipc", b"$FL2": "sav", b"$FL3": "sav"}
+
+
 _WILD = re.compile(r"[*?\[]")
 
 

@@ -13,10 +13,15 @@ from fastml.errors import WORD, ColumnTypeError, FastmlError
 
 __all__ = ["Doubles", "as_doubles", "as_floats", "check_numeric", "doubles_of", "repeat_tag"]
 
+
 Floats = npt.NDArray[np.float64]
 
+
 _MOST_DIGITS = 38  # of a decimal of 128 bits
+
+
 _LARGEST_POWER = 22  # of ten that is a double
+
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 

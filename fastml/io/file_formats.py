@@ -15,15 +15,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastml.errors import SourceError
+from fastml.errors import SourceError, first_line
 
-__all__ = ["File", "Job", "Location", "first_line", "open_ipc", "open_parquet", "open_sav"]
+__all__ = ["File", "Job", "Location", "open_ipc", "open_parquet", "open_sav"]
+
 
 Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 
+
 # A row group that takes more than this (8 bytes a value) is decoded in pieces, by one thread.
 LARGE = 64 << 20
+
+
 PIECE = 1 << 17
+
+
 SAV_ROWS = 50_000
 
 
@@ -85,11 +91,6 @@ class File:
     n_rows: int
     jobs: Callable[[list[str], Any], Iterator[Job]]
     parquet: Any = None
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, without its full stop."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 @contextmanager
