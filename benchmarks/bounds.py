@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rows as make
 
 import fastml
-from fastml.encoding import Encoder
 from fastml.kernels.sums import runs, shared_shift, together
+from fastml.keys.encoder import Encoder
 from fastml.workspace import Spare, Workspace
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)

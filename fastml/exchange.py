@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.encoding import encode_tile
 from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError, first_line
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.source import open_source, schema_metadata
-from fastml.keys import check_key_type, sort_order
+from fastml.keys.encoder import encode_tile
+from fastml.keys.key_table import check_key_type
+from fastml.keys.order import sort_order
 
 if TYPE_CHECKING:
     from fastml.groupstats import GroupStats

@@ -11,17 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.encoding import are_clustered
 from fastml.errors import FastmlError, ValueNotAllowedError
 from fastml.groupstats import GroupStats
-from fastml.io.columns import check_numeric, repeat_tag
+from fastml.io.columns import check_numeric
 from fastml.io.in_memory import Source
 from fastml.io.source import open_source
 from fastml.io.threads import thread_count
-from fastml.keys import KeyTable, check_key_type, plain_type
+from fastml.keys.encoder import are_clustered
+from fastml.keys.key_table import KeyTable, check_key_type
+from fastml.keys.label_types import plain_type, repeat_tag
+from fastml.keys.row_codes import TileKeys
 from fastml.roles import Roles
 from fastml.tile import Part, measure, measure_runs
-from fastml.tilekeys import TileKeys
 from fastml.tiles import Stretch, Tiles
 from fastml.workspace import SPARE, Workspace
 

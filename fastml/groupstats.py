@@ -15,8 +15,8 @@ import pyarrow as pa
 from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError, first_line
 from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
 from fastml.io.arrays import as_arrow
-from fastml.io.columns import repeat_tag
 from fastml.io.writing import write_parquet
+from fastml.keys.label_types import repeat_tag
 from fastml.merging import add
 from fastml.report.grids import Grid, statistics_grid
 from fastml.report.markup import GridFaces

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastml.errors import MergeError, first_line
-from fastml.keys import KeyTable
+from fastml.keys.key_table import KeyTable
 
 if TYPE_CHECKING:
     from fastml.groupstats import GroupStats

@@ -20,8 +20,9 @@ from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, Val
 from fastml.groupstats import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
-from fastml.keys import check_key_type, sort_order
-from fastml.labels import plain_type
+from fastml.keys.key_table import check_key_type
+from fastml.keys.label_types import plain_type
+from fastml.keys.order import sort_order
 from fastml.partitions import from_dask
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 

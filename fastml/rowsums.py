@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.io.columns import Doubles
-from fastml.tilekeys import TileKeys
+from fastml.keys.row_codes import TileKeys
 from fastml.workspace import Workspace
 
 __all__ = ["KeysMovedError", "RowSums", "take_back"]

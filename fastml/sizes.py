@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ModelError
-from fastml.keys import integer_order
+from fastml.kernels.sorting import integer_order
 
 __all__ = ["SizeTable", "SizeTables", "check_groups", "check_part", "gather_sizes", "reduce_sizes"]
 

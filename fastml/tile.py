@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.encoding import Encoder
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import Doubles, as_floats, doubles_of
+from fastml.keys.encoder import Encoder
+from fastml.keys.row_codes import TileKeys
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 from fastml.rowsums import TOGETHER, KeysMovedError, RowSums, take_back
-from fastml.tilekeys import TileKeys
 from fastml.tileweights import count_without, group_weights, row_weights
 from fastml.workspace import Spare, Workspace
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats
+from fastml.keys.row_codes import TileKeys
 from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
-from fastml.tilekeys import TileKeys
 
 __all__ = ["count_without", "group_weights", "row_weights"]
 

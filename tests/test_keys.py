@@ -12,14 +12,15 @@ import pyarrow as pa
 import pytest
 from conftest import fewer
 
-from fastml import labels as label_tables
-from fastml import tilekeys
-from fastml.encoding import Encoder, encode_rows, encode_tile
 from fastml.errors import ColumnTypeError
 from fastml.kernels.keys import hash_integers, placing
-from fastml.keys import KeyTable, check_key_type, plain_type, sort_order
-from fastml.labels import NumberTable
-from fastml.placed import Placed
+from fastml.keys import hash_tables as label_tables
+from fastml.keys.encoder import Encoder, encode_rows, encode_tile
+from fastml.keys.hash_tables import NumberTable
+from fastml.keys.key_table import KeyTable, check_key_type
+from fastml.keys.label_types import plain_type
+from fastml.keys.order import sort_order
+from fastml.keys.placed import Placed
 from fastml.workspace import Spare, Workspace
 
 DAY = dt.date(2019, 4, 1)

@@ -18,8 +18,9 @@ from test_moments import NONE, WHOLE, bitmap, check, finish, read_only
 from fastml import rowsums
 from fastml.io.columns import Doubles
 from fastml.kernels.sums import moments, shared_shift
+from fastml.keys.dictionaries import Fixed, Range
+from fastml.keys.row_codes import TileKeys
 from fastml.rowsums import KeysMovedError, RowSums
-from fastml.tilekeys import Fixed, Range, TileKeys
 from fastml.workspace import Spare, Workspace
 
 Floats = npt.NDArray[np.float64]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import WORD, ColumnTypeError, FastmlError
+from fastml.errors import WORD, ColumnTypeError
 
-__all__ = ["Doubles", "as_doubles", "as_floats", "check_numeric", "doubles_of", "repeat_tag"]
+__all__ = ["Doubles", "as_doubles", "as_floats", "check_numeric", "doubles_of"]
 
 
 Floats = npt.NDArray[np.float64]
@@ -107,32 +107,3 @@ def doubles_of(column: pa.Array) -> Doubles:
     bitmap, data = column.buffers()
     y = np.frombuffer(data or b"", np.float64)[column.offset : column.offset + len(column)]
     return Doubles(y, np.frombuffer(bitmap if column.null_count else b"", np.uint8), column.offset)
-
-
-def repeat_tag(tag: str, value: Any, length: int) -> pa.Array:
-    """Key column of one label throughout.
-
-    Parameters
-    ----------
-    tag : str
-        Its name, for messages.
-    value : str, number or date
-    length : int
-
-    Returns
-    -------
-    pyarrow.Array
-
-    Raises
-    ------
-    FastmlError
-        The value is no label.
-    """
-    try:
-        label = pa.scalar(value)
-        good = not (pa.types.is_null(label.type) or pa.types.is_nested(label.type)) and value == value
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        good = False
-    if not good:
-        raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
-    return pa.repeat(label, length)

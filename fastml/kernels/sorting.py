@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from fastml.kernels.jit import I8_IN, I8_OUT, kernel
 
-__all__ = ["place"]
+__all__ = ["integer_order", "place"]
+
+
+Int64s = npt.NDArray[np.int64]
 
 
 @kernel(I8_IN, I8_IN, I8_OUT, I8_OUT)
@@ -17,3 +25,21 @@ def place(keys, order, next_place, placed):
         key = keys[order[i]]
         placed[next_place[key]] = order[i]
         next_place[key] += 1
+
+
+def integer_order(values: npt.NDArray[np.signedinteger[Any]]) -> Int64s:
+    """Stable order that sorts integers. NumPy's sort is many times as fast on short ones, where their range allows.
+
+    Parameters
+    ----------
+    values : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    if len(values):
+        low = int(values.min())
+        if int(values.max()) - low < 2**16:
+            return np.argsort((values.astype(np.int64) - low).astype(np.uint16), kind="stable")
+    return np.argsort(values, kind="stable")

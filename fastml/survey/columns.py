@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.encoding import encode_rows
 from fastml.errors import ValueNotAllowedError
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
-from fastml.keys import KeyTable, plain_type
+from fastml.keys.encoder import encode_rows
+from fastml.keys.key_table import KeyTable
+from fastml.keys.label_types import plain_type
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles

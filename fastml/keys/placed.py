@@ -5,17 +5,25 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fastml.labels import NumberTable, from_bits
-from fastml.tilekeys import Labels, LocalLabels, Numbers
+from fastml.keys.dictionaries import LocalLabels, Numbers
+from fastml.keys.hash_tables import NumberTable
+from fastml.keys.label_types import from_bits
+from fastml.keys.row_codes import Labels
 
 __all__ = ["Placed"]
 
+
 Codes = npt.NDArray[np.int32]
+
+
 Int64s = npt.NDArray[np.int64]
+
 
 # Places for each label, and labels in a bucket: with more of the one or fewer of the other places are sought for less
 # time, and take more of the processor's caches ever after.
 _PLACES_PER_LABEL = 1.25
+
+
 _LABELS_PER_BUCKET = 2.5
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnTypeError
-from fastml.io.arrays import as_numpy
-from fastml.labels import LabelTable, NumberTable, plain_type, take
+from fastml.keys.hash_tables import LabelTable, NumberTable
+from fastml.keys.label_types import plain_type, take
+from fastml.keys.order import sort_order
 
-__all__ = ["KeyTable", "check_key_type", "integer_order", "plain_type", "sort_order"]
+__all__ = ["KeyTable", "check_key_type", "plain_type"]
+
 
 Codes = npt.NDArray[np.int32]
+
+
 Int64s = npt.NDArray[np.int64]
 
 
@@ -85,49 +88,3 @@ class KeyTable:
 
     def __len__(self) -> int:
         return len(self._pairs[-1] if self._pairs else self._columns[0])
-
-
-def sort_order(labels: Sequence[pa.Array]) -> Int64s:
-    """Order that sorts combinations of labels, column by column: numbers by value, strings by bytes, nulls last.
-
-    Parameters
-    ----------
-    labels : sequence of pyarrow.Array, each of length C
-
-    Returns
-    -------
-    ndarray of int64, shape (C,)
-    """
-    if len(labels) == 1:
-        numbers = labels[0]
-        if pa.types.is_signed_integer(numbers.type) and not numbers.null_count:
-            # Files are often sorted; and NumPy sorts integers several times as fast.
-            values = as_numpy(numbers)
-            return np.arange(len(values)) if (values[1:] >= values[:-1]).all() else integer_order(values)
-    # Late: importing it takes 20 ms.
-    import pyarrow.compute as pc
-
-    if len(labels) == 1:
-        order = pc.array_sort_indices(labels[0])
-    else:
-        table = pa.table({str(i): column for i, column in enumerate(labels)})
-        order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names])
-    return as_numpy(order).view(np.int64)
-
-
-def integer_order(values: npt.NDArray[np.signedinteger[Any]]) -> Int64s:
-    """Stable order that sorts integers. NumPy's sort is many times as fast on short ones, where their range allows.
-
-    Parameters
-    ----------
-    values : ndarray of int, shape (n,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-    """
-    if len(values):
-        low = int(values.min())
-        if int(values.max()) - low < 2**16:
-            return np.argsort((values.astype(np.int64) - low).astype(np.uint16), kind="stable")
-    return np.argsort(values, kind="stable")

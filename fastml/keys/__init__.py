@@ -1,0 +1,1 @@
+"""Labels of any Arrow type -> dense codes; owns nulls, NaN and dictionaries."""

@@ -1,0 +1,129 @@
+"""The Arrow types of labels: which are the same, and which are 64 bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fastml.errors import FastmlError
+from fastml.io.arrays import as_arrow, as_numpy, numpy_type
+
+__all__ = ["bits_of", "from_bits", "has_bits", "plain_labels", "plain_type", "repeat_tag", "take"]
+
+
+Int64s = npt.NDArray[np.int64]
+
+
+def plain_type(dtype: pa.DataType) -> pa.DataType:
+    """Type of the labels of a key column: dictionaries, views and extensions are replaced by what they hold."""
+    if pa.types.is_dictionary(dtype) or pa.types.is_run_end_encoded(dtype):
+        return plain_type(dtype.value_type)
+    if isinstance(dtype, pa.BaseExtensionType):
+        return plain_type(dtype.storage_type)
+    if pa.types.is_string_view(dtype):
+        return pa.large_string()
+    if pa.types.is_binary_view(dtype):
+        return pa.large_binary()
+    if pa.types.is_float16(dtype):
+        return pa.float32()
+    if pa.types.is_decimal(dtype) and dtype.bit_width < 128:  # which Arrow can't sort
+        return pa.decimal128(dtype.precision, dtype.scale)
+    return dtype
+
+
+def has_bits(dtype: pa.DataType) -> bool:
+    """Whether labels of a type are numbers of up to 64 bits, equal where the bits are."""
+    return bool(
+        pa.types.is_integer(dtype)
+        or pa.types.is_floating(dtype)
+        or pa.types.is_boolean(dtype)
+        or pa.types.is_date(dtype)
+        or pa.types.is_time(dtype)
+        or pa.types.is_timestamp(dtype)
+        or pa.types.is_duration(dtype)
+    )
+
+
+def bits_of(labels: pa.Array) -> Int64s:
+    """64 bits of each label, a null's being anything: integers as they are, floats as doubles."""
+    dtype = labels.type
+    if pa.types.is_boolean(dtype):
+        labels = labels.cast(pa.uint8())
+    elif pa.types.is_floating(dtype):
+        return as_numpy(labels).astype(np.float64, copy=False).view(np.int64)
+    elif not pa.types.is_integer(dtype):
+        labels = labels.view(pa.int32() if dtype.bit_width == 32 else pa.int64())
+    numbers = as_numpy(labels)
+    return numbers.view(np.int64) if numbers.itemsize == 8 else numbers.astype(np.int64)
+
+
+def from_bits(bits: Int64s, dtype: pa.DataType) -> pa.Array:
+    """Labels of 64 bits each."""
+    if pa.types.is_boolean(dtype):
+        return as_arrow(bits).cast(dtype)
+    # NumPy's casts, since Arrow's would import pyarrow.compute, which takes 20 ms.
+    if pa.types.is_floating(dtype):
+        return as_arrow(bits.view(np.float64).astype(numpy_type(dtype), copy=False))
+    if pa.types.is_integer(dtype):
+        return as_arrow(bits.view(np.uint64) if dtype == pa.uint64() else bits.astype(numpy_type(dtype), copy=False))
+    return as_arrow(bits.astype(np.int32) if dtype.bit_width == 32 else bits).view(dtype)
+
+
+def take(labels: pa.Array, places: Int64s) -> pa.Array:
+    """Labels at some places."""
+    if has_bits(labels.type) and not labels.null_count and not pa.types.is_boolean(labels.type):
+        return from_bits(bits_of(labels)[places], labels.type)
+    return labels.take(as_arrow(places))
+
+
+def repeat_tag(tag: str, value: Any, length: int) -> pa.Array:
+    """Key column of one label throughout.
+
+    Parameters
+    ----------
+    tag : str
+        Its name, for messages.
+    value : str, number or date
+    length : int
+
+    Returns
+    -------
+    pyarrow.Array
+
+    Raises
+    ------
+    FastmlError
+        The value is no label.
+    """
+    try:
+        label = pa.scalar(value)
+        good = not (pa.types.is_null(label.type) or pa.types.is_nested(label.type)) and value == value
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        good = False
+    if not good:
+        raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
+    return pa.repeat(label, length)
+
+
+def plain_labels(column: pa.Array) -> pa.Array:
+    """Labels as they are: dictionaries, views and run ends decoded.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+
+    Returns
+    -------
+    pyarrow.Array of `plain_type`
+    """
+    if pa.types.is_run_end_encoded(column.type):
+        import pyarrow.compute as pc
+
+        column = pc.run_end_decode(column)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    dtype = plain_type(column.type)
+    return column if column.type == dtype else column.cast(dtype)

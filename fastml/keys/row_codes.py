@@ -1,0 +1,133 @@
+"""The labels that the codes of a tile stand for, what codes they have in the whole, and the keys of a tile of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fastml.keys.dictionaries import Fixed, LocalLabels
+
+__all__ = ["Labels", "TileKeys"]
+
+
+Codes = npt.NDArray[np.int32]
+
+
+Int64s = npt.NDArray[np.int64]
+
+
+Labels = tuple[pa.Array, ...]
+
+
+# Rows that tell how large the largest group is; of so many first ones, few belong to one group unless it is large.
+_SAMPLE, _FIRST_ROWS, _FEW = 128, 64, 4
+
+
+@dataclass(frozen=True, eq=False)
+class TileKeys:
+    """The keys of a tile of rows.
+
+    Attributes
+    ----------
+    table : LocalLabels
+        Its label at k is the combination that code k stands for; it may have no row.
+    codes : ndarray of int32, shape (n,) or (R,), or None
+        Which of the labels a row has, or a run of rows. None: row i has `numbers`[i] - `low`, or run r has r.
+    starts : ndarray of int32, shape (R + 1,), or None
+        First row of each run of rows with one label, and n; None where rows are not clustered.
+    numbers : ndarray of int64, shape (n,), or None
+        Code of each row, plus `low`. It is assumed, not known, that none is outside of the table.
+    """
+
+    table: LocalLabels
+    codes: Codes | None
+    starts: Codes | None = None
+    numbers: Int64s | None = None
+    low: int = 0
+
+    @property
+    def labels(self) -> Labels:
+        """The labels by code, an array per key column."""
+        return self.table.take()
+
+    def by_row(self) -> Codes:
+        """Return the code of each row, shape (n,)."""
+        if self.numbers is not None:
+            return (self.numbers - np.int64(self.low)).astype(np.int32)
+        codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
+        return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
+
+    @property
+    def rows(self) -> Codes | Int64s:
+        """What each row's label has for a key, code or number, shape (n,); not of runs."""
+        rows = self.codes if self.numbers is None else self.numbers
+        assert rows is not None
+        return rows
+
+    def largest_share(self) -> float:
+        """Return which share of the rows the largest group has, as far as some of them tell; not of runs.
+
+        It is 0 where the first rows are of many groups, else what some from everywhere make of it. It doesn't depend on
+        the codes of labels, which depend on the tiles before.
+        """
+        rows = self.rows
+        first = np.sort(rows[:_FIRST_ROWS])
+        if not (first[_FEW:] == first[:-_FEW]).any():
+            return 0.0
+        some = rows[:: max(len(rows) // _SAMPLE, 1)]
+        return float(np.unique(some, return_counts=True)[1].max() / len(some))
+
+    @property
+    def n_records(self) -> int:
+        """Number of records: R where rows are in runs, else K."""
+        return len(self.table) if self.starts is None else len(self.starts) - 1
+
+    def record_of_row(self) -> Codes:
+        """Return the record that each row belongs to, shape (n,)."""
+        if self.starts is None:
+            return self.by_row()
+        return np.repeat(np.arange(self.n_records, dtype=np.int32), np.diff(self.starts))
+
+    def record_at(self, row: int) -> int:
+        """Return the record that one row belongs to."""
+        if self.numbers is not None:
+            return int(self.numbers[row]) - self.low
+        if self.starts is not None:
+            return int(np.searchsorted(self.starts, row, side="right")) - 1
+        return row if self.codes is None else int(self.codes[row])
+
+    def label_at(self, record: int) -> str:
+        """Return the label of a record, in words."""
+        code = record if self.starts is None or self.codes is None else int(self.codes[record])
+        return ", ".join(str(labels[0].as_py()) for labels in self.table.take(np.array([code])))
+
+    def nameless(self) -> npt.NDArray[np.bool_]:
+        """Return which labels lack a part, shape (K,): their rows are dropped, and may be of several groups."""
+        missing = np.zeros(len(self.table), bool)
+        for labels in self.table.take():
+            missing |= np.asarray(labels.is_null(nan_is_null=True))
+        return missing
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no code in the whole was asked for yet."""
+        return isinstance(self.table, Fixed)
+
+    def kept(self) -> TileKeys:
+        """Return the same without codes of rows; those of runs stay when their thread encodes another tile."""
+        if self.starts is None:
+            return replace(self, codes=None, numbers=None)
+        return replace(self, codes=None if self.codes is None else self.codes.copy(), starts=self.starts.copy())
+
+    @property
+    def are_runs(self) -> bool:
+        """Whether there is a label for each run of rows."""
+        return self.starts is not None and self.codes is None
+
+    def known(self) -> Codes:
+        """Codes in the whole of the data, of the K labels or of the R runs; -1 where it was not asked yet."""
+        known = self.table.known()
+        return known if self.starts is None or self.codes is None else known[self.codes]
