@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastml import designs, plots
     from fastml.api import fit, fit_by, group_stats
     from fastml.errors import FastmlError
-    from fastml.groupstats import GroupStats
+    from fastml.groupstats.statistics import GroupStats
     from fastml.planning import Plan, plan
     from fastml.results import OneWayFit
     from fastml.simulation import simulate, simulate_files

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
 from fastml.fitting import fit_cells, fit_stats
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.intake import Reading, saved_statistics, statistics
 from fastml.results import OneWayFit
 from fastml.roles import Roles

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from fastml.groupstats import GroupStats
+    from fastml.groupstats.statistics import GroupStats
     from fastml.inference.intervals import Interval
     from fastml.planning import Plan
 

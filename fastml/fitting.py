@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.results import OneWayFit
 from fastml.scaling import Weighting
 from fastml.sizes import SizeTable

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import FastmlError, ValueNotAllowedError
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.io.columns import check_numeric
 from fastml.io.in_memory import Source
 from fastml.io.source import open_source

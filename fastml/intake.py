@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.errors import FastmlError, MergeError, SourceError
 from fastml.gather import from_source
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.io.csv_format import csv_options as checked_csv_options
 from fastml.io.dataset import find_pieces, is_path
 from fastml.io.filters import as_expression
@@ -108,7 +108,7 @@ def _read_all(data: Any) -> GroupStats | None:
 
 
 def _is_stats(path: str) -> bool:
-    from fastml.exchange import is_stats_file
+    from fastml.groupstats.storage import is_stats_file
 
     return is_stats_file(path)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.groupstats import Groups
+from fastml.model.groups import Groups
 from fastml.varcomp import VarianceComponents
 
 __all__ = ["Naive", "naive_answers"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastml.errors import ColumnNotFoundError
 from fastml.gather import from_source
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.roles import Roles
 
 __all__ = ["from_dask"]

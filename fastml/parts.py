@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fastml.batch import BatchTables, fit_batch
 from fastml.errors import ModelError
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.inference import interior_errors, interior_satterthwaite
 from fastml.shrinkage import reliabilities
 from fastml.sizes import SizeTables, check_part, gather_sizes

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
 from fastml.keys.key_table import check_key_type

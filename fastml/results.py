@@ -16,9 +16,10 @@ from fastml import report
 from fastml.errors import ArgumentError, FastmlError
 from fastml.faces import FitFaces
 from fastml.fit_inference import FitInference
-from fastml.groupstats import Groups, GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level, half_width
 from fastml.io.arrays import as_arrow
+from fastml.model.groups import Groups
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
 from fastml.sizes import SizeTable

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 
 __all__ = ["SCALINGS", "UNWEIGHTED_WITHIN", "VCOVS", "WEIGHTS_ARE", "WeightedGroups", "Weighting", "check_options",
            "check_weights", "scale_weights", "scaled_size", "total_weights", "weighted_groups"]  # fmt: skip

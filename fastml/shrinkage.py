@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.groupstats import Groups
+from fastml.model.groups import Groups
 from fastml.varcomp import VarianceComponents
 
 __all__ = ["SchoolMeans", "reliabilities", "school_means"]

@@ -22,7 +22,7 @@ from fastml.io.writing import write_parquet
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fastml.groupstats import GroupStats
+    from fastml.groupstats.statistics import GroupStats
     from fastml.report.grids import Grid
 
 __all__ = ["FitTable", "ResultTable", "check_by", "fit_table", "or_null"]

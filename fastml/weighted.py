@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.matrices import scaled_inverse
 from fastml.scaling import WeightedGroups, check_weights, weighted_groups
 from fastml.sizes import SizeTable, check_groups

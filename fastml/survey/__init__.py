@@ -13,7 +13,7 @@ from typing import Any
 from fastml._version import __version__
 from fastml.designs import Columns, Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
-from fastml.groupstats import GroupStats
+from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level
 from fastml.intake import Reading
 from fastml.io.threads import thread_count

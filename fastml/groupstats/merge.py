@@ -12,7 +12,7 @@ from fastml.errors import MergeError, first_line
 from fastml.keys.key_table import KeyTable
 
 if TYPE_CHECKING:
-    from fastml.groupstats import GroupStats
+    from fastml.groupstats.statistics import GroupStats
 
 __all__ = ["add"]
 

@@ -13,41 +13,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError, first_line
-from fastml.exchange import find_problem, is_stats_file, read_fields, summary_fields, to_table
+from fastml.groupstats.merge import add
+from fastml.groupstats.storage import find_problem, is_stats_file, read_fields, to_table
+from fastml.groupstats.summary import summary_fields
 from fastml.io.arrays import as_arrow
 from fastml.io.writing import write_parquet
 from fastml.keys.label_types import repeat_tag
-from fastml.merging import add
+from fastml.model.groups import Groups
 from fastml.report.grids import Grid, statistics_grid
 from fastml.report.markup import GridFaces
 
-__all__ = ["GroupStats", "Groups"]
+__all__ = ["GroupStats"]
+
 
 Floats = npt.NDArray[np.float64]
-Int64s = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Groups:
-    """One outcome's groups, those with observations.
-
-    Attributes
-    ----------
-    labels : pyarrow.Table
-        A row per group (J), the group's key columns.
-    n : ndarray of int64, shape (J,)
-        Observations.
-    mean, residual : ndarray, shape (J,)
-        Group means, and what the mean is more than that double.
-    ss : ndarray, shape (J,)
-        Sum of squares about the mean.
-    """
-
-    labels: pa.Table
-    n: Int64s
-    mean: Floats
-    residual: Floats
-    ss: Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""GroupStats: a value that adds, is stored, and comes from published tables."""

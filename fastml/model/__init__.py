@@ -1,0 +1,1 @@
+"""Groups -> size table -> variance components: REML, ML, ANOVA, weighted; shrinkage."""
