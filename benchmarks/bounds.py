@@ -25,8 +25,8 @@ import rows as make
 
 import fastml
 from fastml.kernels.sums import runs, shared_shift, together
+from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys.encoder import Encoder
-from fastml.workspace import Spare, Workspace
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
 TILE = 1 << 20

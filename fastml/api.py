@@ -9,9 +9,9 @@ from typing import Any
 from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
 from fastml.fitting import fit_cells, fit_stats
 from fastml.groupstats.statistics import GroupStats
-from fastml.intake import Reading, saved_statistics, statistics
+from fastml.reduce.build import Reading, saved_statistics, statistics
+from fastml.reduce.columns import Roles
 from fastml.results import OneWayFit
-from fastml.roles import Roles
 from fastml.scaling import Weighting, check_options, check_weights
 from fastml.tables import FitTable, check_by
 

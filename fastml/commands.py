@@ -70,7 +70,7 @@ def merge(
 
     Example: fastml merge monday.parquet tuesday.parquet -o week.parquet
     """
-    from fastml.intake import merge as merge_files
+    from fastml.reduce.build import merge as merge_files
 
     check_output(Format.parquet, output)
     merge_files(files).write(output)

@@ -14,7 +14,6 @@ import pytest
 from test_gather import check, same
 
 import fastml
-from fastml import gather, rowsums
 from fastml.keys import row_codes
 
 KINDS = ["integers", "wide integers", "strings", "floats", "many"]

@@ -151,12 +151,12 @@ SLOW_PASS = """
 import os, sys, time
 import fastml
 from fastml import cli, gather
-measure = gather.measure
+measure = workers.measure
 def slow(*args):
     os.write(1, b"a tile\\n")
     time.sleep(0.05)
     return measure(*args)
-gather.measure, gather.TILE_ROWS = slow, 10
+workers.measure, workers.TILE_ROWS = slow, 10
 sys.argv[1:] = ["fit", *sys.argv[1:]]
 cli.main()
 """
@@ -181,20 +181,20 @@ def test_interrupted(students: Path, tmp_path: Path, threads: int) -> None:
     "error", [OSError("the disk went away"), KeyboardInterrupt(), RuntimeError("a bug of the source")]
 )
 def test_a_source_that_fails_midway(error: BaseException) -> None:
-    from fastml import gather
+    from fastml.reduce import workers
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from rows().to_batches(max_chunksize=300)[:9]
         raise error
 
     before = threading.active_count()
-    tile, gather.TILE_ROWS = gather.TILE_ROWS, 100
+    tile, workers.TILE_ROWS = workers.TILE_ROWS, 100
     try:
         reader = pa.RecordBatchReader.from_batches(rows().schema, batches())
         with pytest.raises((type(error), SourceError)) as caught:
             fastml.fit(reader, "y", "id", threads=4)
     finally:
-        gather.TILE_ROWS = tile
+        workers.TILE_ROWS = tile
     assert str(error) in str(caught.value)
     assert threading.active_count() == before
     assert fastml.fit(rows(), "y", "id").n_obs == 5000
@@ -239,7 +239,7 @@ import fastml
 from fastml import cli, gather
 def none(*args):
     raise MemoryError("Unable to allocate 9 TiB")
-gather.measure = none
+workers.measure = none
 sys.argv[1:] = ["fit", *sys.argv[1:]]
 cli.main()
 """

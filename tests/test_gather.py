@@ -17,8 +17,8 @@ import pytest
 from conftest import fewer
 
 import fastml
-from fastml import gather, rowsums
 from fastml.io.threads import thread_count
+from fastml.reduce import workers
 
 THREADS = [1, 2, 3, 8]
 
@@ -242,7 +242,7 @@ def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyP
             raise KeyboardInterrupt
         return measure(rows, roles, first_row, *rest)
 
-    measure = gather.measure
+    measure = workers.measure
     monkeypatch.setattr(gather, "measure", interrupted)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
@@ -266,8 +266,8 @@ def test_an_interrupt_before_the_first_tile_is_taken_is_told(threads: int, monke
         make(self, *args)
         self._reading = Interrupting()
 
-    lock, make = threading.Lock(), gather._Crew.__init__
-    monkeypatch.setattr(gather._Crew, "__init__", made)
+    lock, make = threading.Lock(), workers._Crew.__init__
+    monkeypatch.setattr(workers._Crew, "__init__", made)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         fastml.group_stats(rows("integers, shuffled", 5000), "y", "id", threads=threads)
@@ -294,9 +294,9 @@ def test_no_more_parts_than_threads_are_alive_but_for_a_small_one(
         with lock:
             alive -= 1
 
-    measure, add = gather.measure, gather._Gather.add
+    measure, add = workers.measure, workers._Gather.add
     monkeypatch.setattr(gather, "measure", measured)
-    monkeypatch.setattr(gather._Gather, "add", added)
+    monkeypatch.setattr(workers._Gather, "add", added)
     monkeypatch.setattr(gather, "_SMALL", small)
     monkeypatch.setattr(gather, "_TILES_AT_ONCE", 1)
     fastml.group_stats(rows(kind, 9000), "y", "id", threads=3)
@@ -322,15 +322,15 @@ def test_parts_that_others_fold_have_the_same_bits(kind: str, monkeypatch: pytes
     table = rows(kind, fewer(2000, times=3, at_least=700))
     alone = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=1).to_arrow().to_pydict()
     one = fastml.group_stats(table, ["y", "z"], "id", threads=1).to_arrow().to_pydict()
-    measure, leave = gather.measure, gather._Crew._leave
+    measure, leave = workers.measure, workers._Crew._leave
     monkeypatch.setattr(gather, "measure", slow)
-    monkeypatch.setattr(gather._Crew, "_leave", counted)
+    monkeypatch.setattr(workers._Crew, "_leave", counted)
     for threads in (2, 8):
         both = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=threads)
         assert str(both.to_arrow().to_pydict()) == str(alone)
         stats = fastml.group_stats(table, ["y", "z"], "id", threads=threads)
         assert str(stats.to_arrow().to_pydict()) == str(one)
-    assert left > 0 or gather.TILE_ROWS > 64
+    assert left > 0 or workers.TILE_ROWS > 64
 
 
 def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +342,7 @@ def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.Monke
             time.sleep(0.05)
         return measure(rows, roles, first_row, *rest)
 
-    measure = gather.measure
+    measure = workers.measure
     monkeypatch.setattr(gather, "measure", slow)
     weight = np.ones(640)
     weight[64:128] = 2.0

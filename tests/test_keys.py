@@ -14,6 +14,7 @@ from conftest import fewer
 
 from fastml.errors import ColumnTypeError
 from fastml.kernels.keys import hash_integers, placing
+from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys import hash_tables as label_tables
 from fastml.keys.encoder import Encoder, encode_rows, encode_tile
 from fastml.keys.hash_tables import NumberTable
@@ -21,7 +22,6 @@ from fastml.keys.key_table import KeyTable, check_key_type
 from fastml.keys.label_types import plain_type
 from fastml.keys.order import sort_order
 from fastml.keys.placed import Placed
-from fastml.workspace import Spare, Workspace
 
 DAY = dt.date(2019, 4, 1)
 NOON = dt.datetime(2019, 4, 1, 12)

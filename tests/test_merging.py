@@ -19,7 +19,7 @@ from conftest import fewer
 
 import fastml
 from fastml import FastmlError, GroupStats
-from fastml.intake import merge
+from fastml.reduce.build import merge
 
 PIECES = fewer(50, times=5, at_least=10)
 

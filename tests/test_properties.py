@@ -28,8 +28,8 @@ from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 
 import fastml
-from fastml import gather
 from fastml.errors import ModelError
+from fastml.reduce import workers
 
 Rows = list[tuple[int | None, float | None]]
 
@@ -138,7 +138,7 @@ def groups_of(rows: Rows) -> dict[int, list[Fraction]]:
     return held
 
 
-TILES = st.sampled_from((gather.TILE_ROWS, 64, 7))
+TILES = st.sampled_from((workers.TILE_ROWS, 64, 7))
 CUTS = st.lists(st.integers(0, 200), max_size=6)
 
 

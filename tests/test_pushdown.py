@@ -237,8 +237,8 @@ def test_dask_reduces_on_its_workers(engines: OPEN, folder: Path, monkeypatch: p
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("rows were reduced in the client")
 
-    monkeypatch.setattr("fastml.partitions.from_source", never)
-    monkeypatch.setattr("fastml.gather.from_source", never)
+    monkeypatch.setattr("fastml.reduce.dask_frames.from_source", never)
+    monkeypatch.setattr("fastml.reduce.workers.from_source", never)
     frame = engines["dask"](folder)
     assert frame.npartitions == 2
     assert fastml.group_stats(frame, "read", "school").counts.sum() == N

@@ -15,13 +15,13 @@ import pytest
 from conftest import fewer
 from test_moments import NONE, WHOLE, bitmap, check, finish, read_only
 
-from fastml import rowsums
 from fastml.io.columns import Doubles
 from fastml.kernels.sums import moments, shared_shift
+from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys.dictionaries import Fixed, Range
 from fastml.keys.row_codes import TileKeys
-from fastml.rowsums import KeysMovedError, RowSums
-from fastml.workspace import Spare, Workspace
+from fastml.reduce import row_sums
+from fastml.reduce.row_sums import KeysMovedError, RowSums
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -240,8 +240,8 @@ def test_large_groups_are_told_by_the_first_rows(n_groups: int, many: bool) -> N
     codes = rng.integers(0, n_groups, 1 << 20).astype(np.int32)
     numbers = codes + np.int64(LOW)
     labels = Fixed((pa.array([0]),))
-    assert rowsums._are_groups_large(TileKeys(labels, codes)) == many
-    assert rowsums._are_groups_large(TileKeys(labels, None, None, numbers, LOW)) == many
+    assert row_sums._are_groups_large(TileKeys(labels, codes)) == many
+    assert row_sums._are_groups_large(TileKeys(labels, None, None, numbers, LOW)) == many
 
 
 def test_settling_marks_what_is_off_and_nothing_else() -> None:

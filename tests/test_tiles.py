@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 import fastml
-from fastml import gather
-from fastml.tiles import Tiles
+from fastml.reduce import workers
+from fastml.reduce.tiles import Tiles
 
 TILE = 100
 
@@ -118,7 +118,7 @@ def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyP
         together += part is not None
         return part
 
-    measure_runs = gather.measure_runs
+    measure_runs = workers.measure_runs
     monkeypatch.setattr(gather, "measure_runs", counted)
     bytes_of = set()
     for at_once in (1, 4):

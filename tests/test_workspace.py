@@ -9,8 +9,7 @@ import pytest
 from test_gather import KINDS, rows
 
 import fastml
-from fastml import gather
-from fastml.workspace import SPARE, Spare, Workspace
+from fastml.kernels.workspace import SPARE, Spare, Workspace
 
 
 def test_blocks_begin_with_a_cache_line_and_come_again() -> None:

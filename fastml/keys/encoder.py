@@ -15,13 +15,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.io.arrays import as_numpy
+from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys.dictionaries import Fixed, Numbers, Others, Range
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import bits_of, from_bits, has_bits, plain_labels, plain_type, take
 from fastml.keys.placed import Placed
 from fastml.keys.row_codes import Labels, TileKeys
-from fastml.workspace import Spare, Workspace
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 

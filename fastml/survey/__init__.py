@@ -15,9 +15,9 @@ from fastml.designs import Columns, Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level
-from fastml.intake import Reading
 from fastml.io.threads import thread_count
-from fastml.pushdown import is_lazy
+from fastml.reduce.build import Reading
+from fastml.reduce.lazy_frames import is_lazy
 from fastml.scaling import UNWEIGHTED_WITHIN, check_options
 from fastml.survey.columns import column_parts
 from fastml.survey.fits import Choices, FittedPart, average_row, fit_part

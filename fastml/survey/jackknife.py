@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from fastml.designs import Jackknife
 from fastml.errors import ValueNotAllowedError
-from fastml.gather import from_source
 from fastml.groupstats.statistics import GroupStats
-from fastml.roles import Roles as ColumnRoles
+from fastml.reduce.columns import Roles as ColumnRoles
+from fastml.reduce.workers import from_source
 from fastml.survey.parts import Cells, Part, Sample, Sampler
 from fastml.survey.replication import CellMoments
 from fastml.survey.roles import Roles

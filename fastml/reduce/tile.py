@@ -13,16 +13,19 @@ import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import Doubles, as_floats, doubles_of
+from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys.encoder import Encoder
 from fastml.keys.row_codes import TileKeys
-from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
-from fastml.rowsums import TOGETHER, KeysMovedError, RowSums, take_back
-from fastml.tileweights import count_without, group_weights, row_weights
-from fastml.workspace import Spare, Workspace
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.row_sums import TOGETHER, KeysMovedError, RowSums, take_back
+from fastml.reduce.weights import count_without, group_weights, row_weights
 
 __all__ = ["Part", "measure", "measure_runs"]
 
+
 Floats = npt.NDArray[np.float64]
+
+
 Bytes = npt.NDArray[np.uint8]
 
 

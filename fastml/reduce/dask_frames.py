@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastml.errors import ColumnNotFoundError
-from fastml.gather import from_source
 from fastml.groupstats.statistics import GroupStats
-from fastml.roles import Roles
+from fastml.reduce.columns import Roles
+from fastml.reduce.workers import from_source
 
 __all__ = ["from_dask"]
+
 
 # Statistics added at a time.
 FAN_IN = 8
@@ -26,7 +27,7 @@ def from_dask(data: Any, roles: Roles) -> GroupStats:
     ----------
     data : dask.dataframe.DataFrame
     roles : Roles
-        As in `fastml.gather.from_source`.
+        As in `fastml.reduce.workers.from_source`.
 
     Returns
     -------

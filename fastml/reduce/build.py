@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastml.errors import FastmlError, MergeError, SourceError
-from fastml.gather import from_source
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.csv_format import csv_options as checked_csv_options
 from fastml.io.dataset import find_pieces, is_path
@@ -15,8 +14,9 @@ from fastml.io.filters import as_expression
 from fastml.io.progress import watcher
 from fastml.io.source import Rows
 from fastml.io.threads import thread_count
-from fastml.pushdown import from_engine, is_lazy
-from fastml.roles import Roles
+from fastml.reduce.columns import Roles
+from fastml.reduce.lazy_frames import from_engine, is_lazy
+from fastml.reduce.workers import from_source
 
 __all__ = ["Reading", "merge", "saved_statistics", "statistics"]
 

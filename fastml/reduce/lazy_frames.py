@@ -23,20 +23,25 @@ from fastml.io.columns import as_floats
 from fastml.keys.key_table import check_key_type
 from fastml.keys.label_types import plain_type
 from fastml.keys.order import sort_order
-from fastml.partitions import from_dask
-from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.dask_frames import from_dask
 
 __all__ = ["from_engine", "is_lazy"]
 
+
 Floats = npt.NDArray[np.float64]
+
 
 _LAZY = {
     ("pyspark", "DataFrame"), ("dask", "DataFrame"), ("dask_expr", "DataFrame"), ("_duckdb", "DuckDBPyRelation"),
     ("duckdb", "DuckDBPyRelation"), ("polars", "LazyFrame"), ("ibis", "Table"),
 }  # fmt: skip
 
+
 # n (mean - c)^2 / SS from which on the sums about c have lost too many digits.
 FAR = 1e4
+
+
 ROUGH_ROWS = 1000
 
 
@@ -61,7 +66,7 @@ def from_engine(data: Any, roles: Roles) -> GroupStats:
     ----------
     data : PySpark or Dask DataFrame, DuckDB relation, Polars LazyFrame or Ibis table
     roles : Roles
-        As in `fastml.gather.from_source`.
+        As in `fastml.reduce.workers.from_source`.
 
     Returns
     -------

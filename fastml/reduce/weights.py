@@ -11,11 +11,14 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats
 from fastml.keys.row_codes import TileKeys
-from fastml.roles import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 
 __all__ = ["count_without", "group_weights", "row_weights"]
 
+
 Floats = npt.NDArray[np.float64]
+
+
 Place = Callable[[int], str]
 
 
