@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from fastml.errors import FastmlError
     from fastml.groupstats.statistics import GroupStats
     from fastml.planning import Plan, plan
-    from fastml.results import OneWayFit
+    from fastml.results.fit import OneWayFit
+    from fastml.results.table import FitTable
     from fastml.simulation import simulate, simulate_files
     from fastml.survey import fit_survey
     from fastml.survey.table import SurveyTable
-    from fastml.tables import FitTable
 
 __all__ = [
     "FastmlError",

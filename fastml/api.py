@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
-from fastml.fitting import fit_cells, fit_stats
 from fastml.groupstats.statistics import GroupStats
 from fastml.reduce.build import Reading, saved_statistics, statistics
 from fastml.reduce.columns import Roles
-from fastml.results import OneWayFit
+from fastml.results.fit import OneWayFit
+from fastml.results.fitting import fit_cells, fit_stats
+from fastml.results.table import FitTable, check_by
 from fastml.scaling import Weighting, check_options, check_weights
-from fastml.tables import FitTable, check_by
 
 __all__ = ["fit", "fit_by", "group_stats"]
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fastml.inference.intervals import Interval
-    from fastml.results import OneWayFit
-    from fastml.tables import ResultTable
+    from fastml.results.fit import OneWayFit
+    from fastml.results.table import ResultTable
 
 __all__ = ["caterpillar", "icc_by", "icc_profile", "qq", "school_distribution", "variance_shares"]
 

@@ -15,7 +15,7 @@ from test_cli import run
 
 import fastml
 from fastml import FastmlError, FitTable
-from fastml.tables import ResultTable
+from fastml.results.table import ResultTable
 
 
 @pytest.fixture(scope="module")

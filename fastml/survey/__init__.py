@@ -18,6 +18,7 @@ from fastml.inference.distributions import check_level
 from fastml.io.threads import thread_count
 from fastml.reduce.build import Reading
 from fastml.reduce.lazy_frames import is_lazy
+from fastml.results.table import check_by
 from fastml.scaling import UNWEIGHTED_WITHIN, check_options
 from fastml.survey.columns import column_parts
 from fastml.survey.fits import Choices, FittedPart, average_row, fit_part
@@ -27,7 +28,6 @@ from fastml.survey.roles import Roles, find_roles
 from fastml.survey.rows import CleanRows, check_codes, open_rows
 from fastml.survey.schoolfile import SchoolWeights, read_school_weights
 from fastml.survey.table import COLUMNS, SurveyTable, survey_table
-from fastml.tables import check_by
 
 __all__ = ["fit_survey"]
 

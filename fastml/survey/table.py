@@ -13,8 +13,8 @@ import pyarrow as pa
 from fastml import report
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.report.sentences import table_sentences
+from fastml.results.table import ResultTable, or_null
 from fastml.survey.replication import FIGURES
-from fastml.tables import ResultTable, or_null
 
 if TYPE_CHECKING:
     import pandas as pd

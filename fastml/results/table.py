@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from fastml import report
 from fastml.errors import FastmlError
-from fastml.faces import TableFaces
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet
+from fastml.results.pages import TableFaces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,6 +233,8 @@ FIGURES: Mapping[str, pa.DataType] = {
     "singular": pa.bool_(),
     "method": pa.string(),
 }  # fmt: skip
+
+
 _COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"))
 
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats.statistics import GroupStats
-from fastml.results import OneWayFit
+from fastml.results.fit import OneWayFit
+from fastml.results.table import FIGURES, FitTable, check_by, fit_table
 from fastml.scaling import Weighting
 from fastml.sizes import SizeTable
-from fastml.tables import FIGURES, FitTable, check_by, fit_table
 from fastml.varcomp import VarianceComponents
 
 __all__ = ["fit_cells", "fit_stats"]
@@ -172,7 +172,7 @@ def fit_cells(
 
 
 def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, Any]:
-    from fastml.parts import fit_parts
+    from fastml.results.batch_fitting import fit_parts
 
     fits = fit_parts(stats, outcomes, method)
     columns: dict[str, Any] = {

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from fastml import report
 from fastml.errors import ArgumentError, FastmlError
-from fastml.faces import FitFaces
-from fastml.fit_inference import FitInference
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level, half_width
 from fastml.io.arrays import as_arrow
 from fastml.model.groups import Groups
+from fastml.results.inference import FitInference
+from fastml.results.pages import FitFaces
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
 from fastml.shrinkage import school_means
 from fastml.sizes import SizeTable
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OneWayFit"]
 
+
 Floats = npt.NDArray[np.float64]
+
 
 _FIGURES = (
     "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",

@@ -19,8 +19,6 @@ from fastml.varcomp import Terms
 
 __all__ = ["PartFits", "fit_parts"]
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class PartFits:

@@ -1,0 +1,1 @@
+"""OneWayFit and FitTable: figures and the statistics behind them, never rows."""
