@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml import report
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.inference.distributions import check_level, f_quantile, f_upper, t_quantile
 from fastml.power import detectable_shift, power_of_t
-from fastml.record import Record
+from fastml.report import text
+from fastml.report.exports import Record
 from fastml.report.grids import Grid, plan_grid
 from fastml.sizes import SizeTable
 from fastml.varcomp import VarianceComponents
@@ -107,7 +107,7 @@ class Plan(Record):
         return plan_grid(self.to_dict())
 
     def __str__(self) -> str:
-        return report.plan_text(self.to_dict())
+        return text.plan_text(self.to_dict())
 
 
 def plan(

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from fastml.errors import FastmlError, ModelError
 from fastml.inference.distributions import half_width
-from fastml.report import complement, percent, points, share, share_range
 from fastml.report.canvas import (
     BAND,
     BLUE,
@@ -33,6 +32,7 @@ from fastml.report.canvas import (
     plain,
     school_names,
 )  # fmt: skip
+from fastml.report.numbers import complement, percent, points, share, share_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

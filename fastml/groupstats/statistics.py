@@ -20,8 +20,8 @@ from fastml.io.arrays import as_arrow
 from fastml.io.writing import write_parquet
 from fastml.keys.label_types import repeat_tag
 from fastml.model.groups import Groups
+from fastml.report.exports import GridFaces
 from fastml.report.grids import Grid, statistics_grid
-from fastml.report.markup import GridFaces
 
 __all__ = ["GroupStats"]
 

@@ -7,19 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fastml.report import (
-    cell,
-    degrees,
-    fit_heading,
-    fit_rows,
-    fit_weights,
-    number,
-    p_value,
-    plan_heading,
-    plan_rows,
-    share,
-    share_range,
-)
+from fastml.report.numbers import cell, degrees, number, p_value, share, share_range
+from fastml.report.text import fit_heading, fit_rows, fit_weights, plan_heading, plan_rows
 
 __all__ = ["Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
            "statistics_grid"]  # fmt: skip

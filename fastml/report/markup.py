@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from html import escape
 
 from fastml.report.grids import Cell, Grid, Symbol
 
-__all__ = ["GridFaces", "Summary", "html_table", "html_text", "latex_table", "latex_text", "markdown_table",
-           "markdown_text"]  # fmt: skip
+__all__ = ["html_table", "html_text", "latex_table", "latex_text", "markdown_table", "markdown_text"]
+
 
 # Control characters have no place in any of the three.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -21,81 +21,12 @@ _LATEX = {
     "[": "{[}", "]": "{]}", "*": "{*}",  # a row that starts with one would be an option of the \\ before it
     "−": "$-$", "…": r"\ldots{}",
 }  # fmt: skip
+
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
+
+
 _NEGATIVE = re.compile(r"-(?=\d)")
-
-
-@dataclass(frozen=True, repr=False)
-class Summary:
-    """A summary to print, or to see in a notebook.
-
-    Attributes
-    ----------
-    text, html : str
-    """
-
-    text: str
-    html: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-
-class GridFaces:
-    """The forms of one grid, for whatever has one."""
-
-    def _grid(self, level: float = 0.95) -> Grid:
-        raise NotImplementedError
-
-    def to_html(self) -> str:
-        """Return the table as HTML, without any style; every name in it is escaped.
-
-        Returns
-        -------
-        str
-        """
-        return html_table(self._grid())
-
-    def to_latex(self, caption: str | None = None, label: str | None = None) -> str:
-        r"""Return the table as LaTeX for ``\usepackage{booktabs}``; every name in it is escaped.
-
-        Parameters
-        ----------
-        caption, label : str, optional
-            With either, the tabular stands in a floating ``table``.
-
-        Returns
-        -------
-        str
-        """
-        return latex_table(self._grid(), caption, label)
-
-    def to_markdown(self) -> str:
-        """Return the table as Markdown, as GitHub, Pandoc and Quarto read it.
-
-        Returns
-        -------
-        str
-        """
-        return markdown_table(self._grid())
-
-    def summary(self) -> Summary:
-        """Return what is printed, and the table for a notebook.
-
-        Returns
-        -------
-        Summary
-        """
-        return Summary(str(self), self.to_html())
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
 
 
 def html_text(text: object) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from fastml._version import __version__
-from fastml.errors import FastmlError
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table, html_text
 
 __all__ = ["fit_page", "table_page"]
+
 
 # The pictures take their colours from these names too.
 _STYLE = """
@@ -52,6 +51,7 @@ body.table > p, body.table > figure { max-width: 44rem; }
   tbody th { min-width: 5.6rem; max-width: 7.5rem; } }
 @media print { body { max-width: none; } }
 """
+
 
 Picture = tuple[str, str]  # SVG, what it shows
 
@@ -132,40 +132,6 @@ def table_page(
         f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n" for svg, caption in pictures
     ]
     return _page(title, source, [*body, "<h2>All results</h2>\n", _wide(results)], "table")
-
-
-def draw(name: str, result: Any, alt: str, **options: Any) -> str | None:
-    """A picture of the result as inline SVG; None where this result has no such picture.
-
-    Parameters
-    ----------
-    name : str
-        A function of `plots`.
-    result : OneWayFit or ResultTable
-    alt : str
-        What it shows, in plain words.
-    **options
-        Of the function.
-
-    Returns
-    -------
-    str or None
-    """
-    from fastml import plots
-    from fastml.report.canvas import inline_svg
-
-    try:
-        ax = getattr(plots, name)(result, **options)
-    except FastmlError:
-        return None
-    return inline_svg(ax, f"{name.replace('_', '')}-", html_text(alt))
-
-
-def can_draw() -> bool:
-    """Whether matplotlib is there."""
-    from importlib.util import find_spec
-
-    return find_spec("matplotlib") is not None
 
 
 def _wide(grid: Grid) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastml.report import complement, fit_weights, number, percent, share
-from fastml.report import points as score_points
+from fastml.report.numbers import complement, number, percent, share
+from fastml.report.numbers import points as score_points
+from fastml.report.text import fit_weights
 
 __all__ = ["fit_sentences", "table_sentences"]
 

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml import report
 from fastml.errors import ArgumentError, FastmlError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level, half_width
 from fastml.io.arrays import as_arrow
 from fastml.model.groups import Groups
+from fastml.report import text
 from fastml.results.inference import FitInference
 from fastml.results.pages import FitFaces
 from fastml.scaling import SCALINGS, Weighting, weighted_groups
@@ -330,7 +330,7 @@ class OneWayFit(FitInference, FitFaces):
         return str(self)
 
     def __str__(self) -> str:
-        return report.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())
+        return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())
 
     def _sizes(self) -> tuple[int, int]:
         sizes = self.sizes.size if self.weighting is None else self.stats.groups(self.outcome).n

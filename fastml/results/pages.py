@@ -9,14 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fastml import report
-from fastml.errors import ModelError
+from fastml.errors import FastmlError, ModelError
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet, write_text
-from fastml.record import Record
+from fastml.report.exports import GridFaces, Record, Summary
 from fastml.report.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
-from fastml.report.markup import GridFaces, Summary, html_table, html_text
-from fastml.report.page import can_draw, draw, fit_page, table_page
+from fastml.report.markup import html_table, html_text
+from fastml.report.page import fit_page, table_page
 from fastml.report.sentences import fit_sentences, table_sentences
 
 if TYPE_CHECKING:
@@ -307,3 +306,37 @@ class TableFaces(Pages):
 
 _COLUMNS = ("outcome", "n_obs", "n_groups", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
             "se_icc", "ci_low_icc", "ci_high_icc", "deff", "reliability", "status")  # fmt: skip
+
+
+def draw(name: str, result: Any, alt: str, **options: Any) -> str | None:
+    """A picture of the result as inline SVG; None where this result has no such picture.
+
+    Parameters
+    ----------
+    name : str
+        A function of `plots`.
+    result : OneWayFit or ResultTable
+    alt : str
+        What it shows, in plain words.
+    **options
+        Of the function.
+
+    Returns
+    -------
+    str or None
+    """
+    from fastml import plots
+    from fastml.report.canvas import inline_svg
+
+    try:
+        ax = getattr(plots, name)(result, **options)
+    except FastmlError:
+        return None
+    return inline_svg(ax, f"{name.replace('_', '')}-", html_text(alt))
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is there."""
+    from importlib.util import find_spec
+
+    return find_spec("matplotlib") is not None

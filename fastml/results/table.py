@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastml import report
 from fastml.errors import FastmlError
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet
+from fastml.report import text
 from fastml.results.pages import TableFaces
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ResultTable(TableFaces):
         -------
         list of dict
         """
-        return [report.whole_ids(row, self.by) for row in self.to_dict()]
+        return [text.whole_ids(row, self.by) for row in self.to_dict()]
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
         """Return the level and the confidence limits of every row's icc; see the classes."""
@@ -115,7 +115,7 @@ class ResultTable(TableFaces):
         -------
         str
         """
-        return report.csv_text(self.to_dict(), self.table.column_names)
+        return text.csv_text(self.to_dict(), self.table.column_names)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the table to a Parquet file, whole or not at all.
@@ -221,7 +221,7 @@ class FitTable(ResultTable):
         limits = ("ci_low_icc", "ci_high_icc") if "ci_low_icc" in self.table.column_names else ()
         columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
                    *limits, "deff", "reliability", "status"]  # fmt: skip
-        return report.rows_text(self.shown(), columns)
+        return text.rows_text(self.shown(), columns)
 
 
 # Every scalar of a fit and its type; what a cell without a result lacks is null.

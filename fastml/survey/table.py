@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from fastml import report
 from fastml.inference.distributions import check_level, t_quantile
+from fastml.report import text
 from fastml.report.sentences import table_sentences
 from fastml.results.table import ResultTable, or_null
 from fastml.survey.replication import FIGURES
@@ -118,13 +118,13 @@ class SurveyTable(ResultTable):
         """
         made = json.dumps(self.provenance, ensure_ascii=False)
         rows = [{**row, "provenance": made} for row in self.to_dict()]
-        return report.csv_text(rows, [*self.table.column_names, "provenance"])
+        return text.csv_text(rows, [*self.table.column_names, "provenance"])
 
     def __str__(self) -> str:
         figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
         columns = [*self.by, "outcome", "n_obs", "n_groups", *figures, "deff", "status"]
         model, *lines = self._lines()
-        return "\n".join([model, "", report.rows_text(self.shown(), columns), "", *lines])
+        return "\n".join([model, "", text.rows_text(self.shown(), columns), "", *lines])
 
     def _lines(self) -> list[str]:
         """The model in a line; then what made the table, and the rows' notes."""

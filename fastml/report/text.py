@@ -1,0 +1,207 @@
+"""A result's figures -> text and CSV. Knows no statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastml.report.numbers import _LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
+
+__all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text"]
+
+
+_METHODS = {"reml": "REML", "ml": "maximum likelihood (ML)", "anova": "ANOVA moments"}
+
+
+_CAUSES = {
+    "by": "no by label",
+    "group": "no group label",
+    "weights": "no weight",
+    "zero_weight": "weight zero",
+    "outcome": "no outcome",
+}
+
+
+def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as an aligned table: numbers to the right, text to the left.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    columns : sequence of str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(rows_text([{"country": "NOR", "icc": 0.1234}, {"country": "SE", "icc": None}], ["country", "icc"]))
+    country   icc
+    NOR      0.12
+    SE          -
+    """
+    cells = [[cell(name, row[name]) for name in columns] for row in rows]
+    numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
+    widths = (
+        [max(map(len, (name, *column))) for name, column in zip(columns, zip(*cells, strict=True), strict=True)]
+        if cells
+        else [len(name) for name in columns]
+    )
+    lines = []
+    for line in ([*columns], *cells):
+        aligned = [f"{c:>{w}}" if n else f"{c:<{w}}" for c, w, n in zip(line, widths, numeric, strict=True)]
+        lines.append("  ".join(aligned).rstrip())
+    return "\n".join(lines)
+
+
+def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """The sample of a plan in a line, and what it takes for true in another."""
+    found = {"n_groups": " (the number of schools found)", "group_size": " (the school size found)"}
+    return (
+        f"{plan['n_groups']:,} schools of {plan['group_size']:,} students, {plan['n_obs']:,} in all"
+        + found.get(plan["solved_for"], ""),
+        f"icc {share(plan['icc'])}, standard deviation {number(plan['sd'])}",
+    )
+
+
+def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The figures of a plan: what each is, its value, and what goes with it.
+
+    Parameters
+    ----------
+    plan : mapping
+        `Plan.to_dict()`.
+
+    Returns
+    -------
+    list of (str, str, str)
+    """
+    percent = f"{100 * plan['level']:.10g} %"
+    what = "mean" if plan["arms"] == 1 else "difference of the two arms"
+    rows = [
+        (f"standard error of the {what}", number(plan["se"]), f"df {degrees(plan['df'])}"),
+        (f"{percent} margin", number(plan["margin"]), ""),
+        ("design effect", number(plan["deff"], 2), f"effective n {number(plan['n_eff'], 1)}"),
+        ("reliability of a school mean", share(plan["reliability"]), ""),
+        (f"least difference found with power {plan['power']:.10g}", number(plan["detectable"]), ""),
+    ]
+    if plan["power_at_difference"] is not None:
+        rows.append(
+            (f"power to find a difference of {number(plan['difference'])}", share(plan["power_at_difference"]), "")
+        )
+    if plan["icc_low"] is not None:
+        limits = share_range(plan["icc_low"], plan["icc_high"])
+        rows.append((f"{percent} interval of the icc, as expected", limits, ""))
+    return rows
+
+
+def plan_text(plan: Mapping[str, Any]) -> str:
+    """What a plan prints.
+
+    Parameters
+    ----------
+    plan : mapping
+        `Plan.to_dict()`.
+
+    Returns
+    -------
+    str
+    """
+    rows = [f"{name:<50}{value:>12}   {more}".rstrip() for name, value, more in plan_rows(plan)]
+    return "\n".join([*plan_heading(plan), "", *rows])
+
+
+def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    """The table that a fit prints.
+
+    Parameters
+    ----------
+    fit : mapping
+        `OneWayFit.to_dict()`.
+    naive : mapping
+        `Naive.to_dict()`.
+    sizes : (int, int)
+        Smallest and largest group.
+
+    Returns
+    -------
+    str
+    """
+    lines = [
+        fit_heading(fit),
+        fit_rows(fit, sizes),
+        *fit_weights(fit),
+        "",
+        _line("", "Estimate", "Std. error", "df", "t", "p-value"),
+        _line("gamma00  grand mean", number(fit["gamma00"]), number(fit["se_gamma00"]), degrees(fit["df"]),
+              number(fit["t"]), p_value(fit["p_value"]), stars(fit["p_value"])),
+        "",
+        _line("", "Variance", "Std. error", "Std. dev."),
+        _line("tau00    between groups", number(fit["tau00"]), number(fit["se_tau00"]), number(fit["tau_sd"])),
+        _line("sigma2   within groups", number(fit["sigma2"]), number(fit["se_sigma2"]), number(fit["sigma"])),
+        "",
+        f"ICC {share(fit['icc'])}   reliability {share(fit['reliability'])}   DEFF {number(fit['deff'], 2)}   "
+        f"DEFT {number(fit['deft'], 2)}   effective n {number(fit['n_eff'], 1)}",
+    ]  # fmt: skip
+    if fit["loglik"] is not None:
+        lines.append(
+            f"log likelihood {fit['loglik']:.1f}   AIC {fit['aic']:.1f}   BIC {fit['bic']:.1f}   "
+            f"deviance {fit['deviance']:.1f}"
+            if fit["aic"] is not None
+            else f"pseudo log likelihood {fit['loglik']:.1f}   deviance {fit['deviance']:.1f}"
+        )
+    if fit["singular"]:
+        lines.append("tau00 is 0, on the boundary: the groups differ no more than chance would have them")
+    lines += ["", *_naive(fit, naive), "", _LEGEND]
+    return "\n".join(lines)
+
+
+def fit_heading(fit: Mapping[str, Any]) -> str:
+    """The model in a line."""
+    group = fit["group"] if isinstance(fit["group"], str) else ":".join(fit["group"])
+    return f"One-way random-effects model by {_method(fit)}:  {fit['outcome']} ~ 1 + (1 | {group})"
+
+
+def _method(fit: Mapping[str, Any]) -> str:
+    return "weighted pseudo-ML" if fit.get("weight_scaling") else _METHODS[fit["method"]]
+
+
+def fit_weights(fit: Mapping[str, Any]) -> list[str]:
+    """How the fit was weighted: a line, or none."""
+    if not fit.get("weight_scaling"):
+        return []
+    students = f"{fit['weights_are']} weights {fit['weights']}, " if fit["weights"] else ""
+    schools = f"school weights {fit['group_weights']}, " if fit["group_weights"] else ""
+    return [f"{students}{schools}scaling {fit['weight_scaling']}, robust standard errors ({fit['vcov']})"]
+
+
+def _line(name: str, *cells: str) -> str:
+    widths = (15, 12, 12, 10, 9)
+    # The blank stays where a figure is wider than its column.
+    body = "".join(f" {cell:>{width - 1}}" for cell, width in zip(cells, widths, strict=False))
+    return f"{name:<24}{body} {' '.join(cells[len(widths) :])}".rstrip()
+
+
+def fit_rows(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    """How many observations, groups, and rows left out."""
+    low, high = sizes
+    size = f"of {low:,}" if low == high else f"of {low:,} to {high:,}"
+    causes = ", ".join(f"{count:,} {_CAUSES[cause]}" for cause, count in fit["dropped"].items() if count)
+    dropped = f"{fit['n_dropped']:,} rows dropped" + (f" ({causes})" if causes else "")
+    return f"{fit['n_obs']:,} observations in {fit['n_groups']:,} groups {size}; {dropped}"
+
+
+def _naive(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> list[str]:
+    return [
+        _line("Without the model", "naive", "model"),
+        _line("mean of all students", number(naive["mean_of_students"]), number(fit["gamma00"])),
+        _line("mean of school means", number(naive["mean_of_groups"]), number(fit["gamma00"])),
+        _line("its standard error", number(naive["se_ignoring_groups"]), number(fit["se_gamma00"])),
+        _line("variance of the means", number(naive["variance_of_means"], 2), number(fit["tau00"], 2))
+        + f"   (error variance sigma2/nbar {number(naive['error_variance'], 1)})",
+        f"A school one SD below average has a true mean of {points(fit, naive['one_sd_below'])}, one SD above "
+        f"{points(fit, naive['one_sd_above'])}: a gap of {points(fit, naive['one_sd_gap'])}.",
+        f"95 % of true school means lie between {points(fit, naive['range_low'])} and "
+        f"{points(fit, naive['range_high'])}.",
+    ]
