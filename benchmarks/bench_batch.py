@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastml.batch import BatchTables, fit_batch
-from fastml.sizes import gather_sizes
+from fastml.model.batch import BatchTables, fit_batch
+from fastml.model.size_table import gather_sizes
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.2, 0.9])

@@ -9,8 +9,8 @@ import pytest
 import rows as make
 
 import fastml
-from fastml.sizes import reduce_sizes
-from fastml.varcomp import estimate
+from fastml.model.size_table import reduce_sizes
+from fastml.model.variance_components import estimate
 
 FITS = {"1 M rows x 20,000 schools": (1_000_000, 20_000), "10 M rows x 200,000 schools": (10_000_000, 200_000)}
 

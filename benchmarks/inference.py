@@ -24,8 +24,8 @@ import numpy as np  # noqa: E402
 from fastml.inference.bootstrap import bootstrap  # noqa: E402
 from fastml.inference.hypotheses import rlrt_test  # noqa: E402
 from fastml.inference.intervals import interval, intervals  # noqa: E402
-from fastml.sizes import SizeTable, reduce_sizes  # noqa: E402
-from fastml.varcomp import estimate  # noqa: E402
+from fastml.model.size_table import SizeTable, reduce_sizes  # noqa: E402
+from fastml.model.variance_components import estimate  # noqa: E402
 
 R_SCRIPT = """
 suppressMessages(library(lme4))

@@ -23,8 +23,8 @@ from fastml.inference.bootstrap import acceleration, bca_limits, bootstrap, perc
 from fastml.inference.distributions import t_quantile
 from fastml.inference.hypotheses import anova
 from fastml.inference.intervals import interval
-from fastml.sizes import SizeTable
-from fastml.varcomp import estimate
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import estimate
 
 SEED = 20250114
 GROUPS = (5, 10, 30, 100)

@@ -199,8 +199,8 @@ def _fit_by(settings: Settings) -> dict[str, Any]:
 
 def _batch(settings: Settings) -> dict[str, Any]:
     """Fits per second of tables of 300 schools: plain ones, which have as many rows as distinct sizes, and weighted."""
-    from fastml.batch import BatchTables, fit_batch
-    from fastml.sizes import gather_sizes
+    from fastml.model.batch import BatchTables, fit_batch
+    from fastml.model.size_table import gather_sizes
 
     n_tables = max(int(20_000 * settings.scale), 200)
     rng = np.random.default_rng(1)

@@ -13,7 +13,7 @@ from fastml.reduce.columns import Roles
 from fastml.results.fit import OneWayFit
 from fastml.results.fitting import fit_cells, fit_stats
 from fastml.results.table import FitTable, check_by
-from fastml.scaling import Weighting, check_options, check_weights
+from fastml.results.weighting import Weighting, check_options, check_weights
 
 __all__ = ["fit", "fit_by", "group_stats"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from fastml.sizes import SizeTable, reduce_sizes
+from fastml.model.size_table import SizeTable, reduce_sizes
 
 Floats = npt.NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import pytest
 from conftest import fewer
 
 import fastml
-from fastml.batch import BatchTables, concatenate, fit_batch
-from fastml.sizes import SizeTable, reduce_sizes
-from fastml.varcomp import estimate
+from fastml.model.batch import BatchTables, concatenate, fit_batch
+from fastml.model.size_table import SizeTable, reduce_sizes
+from fastml.model.variance_components import estimate
 
 
 def tables(rng: np.random.Generator, K: int, J: int, weighted: bool, noise: float = 1.0) -> BatchTables:

@@ -12,8 +12,8 @@ from tables import Grouped, close, simulated, two_scales
 
 from fastml.errors import ArgumentError, ModelError
 from fastml.inference.bootstrap import _fit, acceleration, bca_limits, bootstrap, percentile_limits
-from fastml.sizes import SizeTable, reduce_sizes
-from fastml.varcomp import estimate
+from fastml.model.size_table import SizeTable, reduce_sizes
+from fastml.model.variance_components import estimate
 
 
 def balanced(groups: int, size: int, theta: float) -> SizeTable:

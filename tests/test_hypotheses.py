@@ -22,8 +22,8 @@ from fastml.inference.hypotheses import (
     rlrt_test,
 )
 from fastml.inference.rlrt import null_draws
-from fastml.sizes import SizeTable, reduce_sizes
-from fastml.varcomp import estimate
+from fastml.model.size_table import SizeTable, reduce_sizes
+from fastml.model.variance_components import estimate
 
 ANOVA = {
     "SSB": "ssb", "SSW": "ssw", "SST": "sst", "df_between": "df_between", "df_within": "df_within", "MSB": "msb",

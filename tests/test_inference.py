@@ -22,8 +22,8 @@ from fastml.inference import (
     standard_errors,
     t_test,
 )
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents, estimate
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents, estimate
 
 
 def expected_errors(table: SizeTable, vc: VarianceComponents) -> StandardErrors:

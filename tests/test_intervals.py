@@ -18,8 +18,8 @@ from fastml.inference import mean_test, standard_errors
 from fastml.inference.bootstrap import DRAWS, bootstrap
 from fastml.inference.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
 from fastml.inference.profiles import profile_set, relative_deviance
-from fastml.sizes import SizeTable
-from fastml.varcomp import estimate
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import estimate
 
 
 @pytest.mark.parametrize("method", ["reml", "ml"])

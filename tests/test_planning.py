@@ -17,10 +17,10 @@ from tables import grouped, simulated
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference.intervals import interval
+from fastml.model.size_table import reduce_sizes
+from fastml.model.variance_components import estimate
 from fastml.planning import Plan, plan, plan_from_fit
 from fastml.power import power_of_t
-from fastml.sizes import reduce_sizes
-from fastml.varcomp import estimate
 
 
 def test_by_hand() -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from fastml.errors import ModelError
-from fastml.sizes import LARGEST_SPREAD, SizeTables, check_part, gather_sizes, reduce_sizes
+from fastml.model.size_table import LARGEST_SPREAD, SizeTables, check_part, gather_sizes, reduce_sizes
 
 Groups = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
 

@@ -13,7 +13,7 @@ from tables import two_scales
 import fastml
 from fastml import FastmlError, GroupStats
 from fastml.kernels.likelihood import profile
-from fastml.sizes import SizeTable, check_groups
+from fastml.model.size_table import SizeTable, check_groups
 
 
 def test_constant_groups_far_apart_are_not_called_constant_data() -> None:

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastml
-from fastml.scaling import SCALINGS, scale_weights, total_weights
-from fastml.weighted import fit_weighted
+from fastml.model.weighted import SCALINGS, scale_weights
+from fastml.results.weighting import fit_weighted, total_weights
 
 # data set -> (group, student weight, school weight, outcome of plausible value k)
 FILES = {

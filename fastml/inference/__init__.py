@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError
 from fastml.inference.distributions import t_tail
-from fastml.matrices import scaled_inverse
-from fastml.sizes import SizeTable
-from fastml.varcomp import Terms, VarianceComponents
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import Terms, VarianceComponents, scaled_inverse
 
 __all__ = [
     "KenwardRoger",
@@ -246,8 +245,8 @@ def kenward_roger(table: SizeTable, vc: VarianceComponents) -> KenwardRoger:
     Examples
     --------
     >>> import numpy as np
-    >>> from fastml.sizes import reduce_sizes
-    >>> from fastml.varcomp import estimate
+    >>> from fastml.model.size_table import reduce_sizes
+    >>> from fastml.model.variance_components import estimate
     >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
     >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
     >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)

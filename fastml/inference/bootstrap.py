@@ -11,8 +11,8 @@ from fastml.errors import ModelError
 from fastml.inference import expected_information
 from fastml.inference.distributions import normal_quantile, normal_tail
 from fastml.inference.draws import check_draws, generator
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["BootstrapDraws", "acceleration", "bca_limits", "bootstrap", "percentile_limits"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from fastml.inference import degrees_of_freedom, t_test
 from fastml.inference.distributions import chi2_tail
 from fastml.inference.hypotheses import hlm_test, lrt_test
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["Convention", "DesignEffect", "conventions", "design_effects", "weighted_design_effects"]
 

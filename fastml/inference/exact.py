@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastml.inference.distributions import f_quantile, f_upper, root
-from fastml.sizes import SizeTable
+from fastml.model.size_table import SizeTable
 
 __all__ = ["exact_theta"]
 

@@ -12,8 +12,8 @@ from fastml.inference.distributions import chi2_tail, f_quantile, f_tail
 from fastml.inference.draws import check_draws, generator
 from fastml.inference.profiles import relative_deviance
 from fastml.inference.rlrt import DRAWS, null_draws
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents, estimate, evaluate
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents, estimate, evaluate
 
 __all__ = ["AnovaTable", "HypothesisTest", "anova", "between_tests", "hlm_test", "homogeneity_tests", "lrt_test",
            "rlrt_test"]  # fmt: skip
@@ -129,7 +129,7 @@ def anova(table: SizeTable, level: float = 0.95) -> AnovaTable:
     Examples
     --------
     >>> import numpy as np
-    >>> from fastml.sizes import reduce_sizes
+    >>> from fastml.model.size_table import reduce_sizes
     >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
     >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
     >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)

@@ -29,8 +29,8 @@ from fastml.inference.distributions import (
 )
 from fastml.inference.exact import exact_theta
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents, estimate
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents, estimate
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "interval",
            "intervals", "logit_limits", "robust_interval"]  # fmt: skip
@@ -134,8 +134,8 @@ def interval(
     Examples
     --------
     >>> import numpy as np
-    >>> from fastml.sizes import reduce_sizes
-    >>> from fastml.varcomp import estimate
+    >>> from fastml.model.size_table import reduce_sizes
+    >>> from fastml.model.variance_components import estimate
     >>> means = np.array([1505.0, 1528.0, 1564.0, 1498.0, 1600.0, 1470.0])  # Dyestuff: six batches of five
     >>> ss = 4 * np.array([3975.0, 1107.5, 1442.5, 4720.0, 2500.0, 962.5])
     >>> table = reduce_sizes(np.full(6, 5), means, np.zeros(6), ss)

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from fastml.errors import ModelError
 from fastml.inference.distributions import chi2_quantile, chi2_upper, root
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["ProfileLimits", "ProfileSet", "profile_set", "relative_deviance"]
 

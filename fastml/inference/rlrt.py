@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.inference.draws import check_draws, generator
-from fastml.sizes import SizeTable
+from fastml.model.size_table import SizeTable
 
 __all__ = ["DRAWS", "null_draws"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["Groups"]
+__all__ = ["Groups", "WeightedGroups"]
 
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +35,32 @@ class Groups:
 
     labels: pa.Table
     n: Int64s
+    mean: Floats
+    residual: Floats
+    ss: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedGroups:
+    """Groups as the weighted likelihood sees them; all arrays have shape (J,).
+
+    Attributes
+    ----------
+    n : ndarray of int64
+        Rows.
+    size : ndarray
+        A, the sum of the scaled conditional weights.
+    count : ndarray
+        v, the group's weight.
+    mean, residual : ndarray
+        Weighted mean, and what it is more than that double.
+    ss : ndarray
+        S, the weighted sum of squares about the mean.
+    """
+
+    n: npt.NDArray[np.int64]
+    size: Floats
+    count: Floats
     mean: Floats
     residual: Floats
     ss: Floats

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.batch import BatchTables, fit_batch
 from fastml.errors import ModelError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference import interior_errors, interior_satterthwaite
-from fastml.shrinkage import reliabilities
-from fastml.sizes import SizeTables, check_part, gather_sizes
-from fastml.varcomp import Terms
+from fastml.model.batch import BatchTables, fit_batch
+from fastml.model.shrinkage import reliabilities
+from fastml.model.size_table import SizeTables, check_part, gather_sizes
+from fastml.model.variance_components import Terms
 
 __all__ = ["PartFits", "fit_parts"]
 

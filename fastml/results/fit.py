@@ -17,18 +17,19 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level, half_width
 from fastml.io.arrays import as_arrow
 from fastml.model.groups import Groups
+from fastml.model.shrinkage import school_means
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import Optimum, VarianceComponents
+from fastml.model.weighted import SCALINGS
 from fastml.report import text
 from fastml.results.inference import FitInference
 from fastml.results.pages import FitFaces
-from fastml.scaling import SCALINGS, Weighting, weighted_groups
-from fastml.shrinkage import school_means
-from fastml.sizes import SizeTable
-from fastml.varcomp import Optimum, VarianceComponents
+from fastml.results.weighting import Weighting, weighted_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fastml.naive import Naive
+    from fastml.model.naive import Naive
 
 __all__ = ["OneWayFit"]
 
@@ -203,7 +204,7 @@ class OneWayFit(FitInference, FitFaces):
     @cached_property
     def naive(self) -> Naive:
         """The lecture's naive answers beside the model's."""
-        from fastml.naive import naive_answers
+        from fastml.model.naive import naive_answers
 
         if self.weighting is None:
             return naive_answers(self.stats.groups(self.outcome), self.components)
@@ -299,8 +300,8 @@ class OneWayFit(FitInference, FitFaces):
         """
         import pandas as pd
 
-        from fastml.shrinkage import reliabilities
-        from fastml.weighted import fit_weighted
+        from fastml.model.shrinkage import reliabilities
+        from fastml.results.weighting import fit_weighted
 
         if self.weighting is None:
             raise FastmlError("the fit has no weights, so there is nothing to scale; give weights= and group_weights=")

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats.statistics import GroupStats
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
 from fastml.results.fit import OneWayFit
 from fastml.results.table import FIGURES, FitTable, check_by, fit_table
-from fastml.scaling import Weighting
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents
+from fastml.results.weighting import Weighting
 
 __all__ = ["fit_cells", "fit_stats"]
 
@@ -43,8 +43,8 @@ def fit_stats(
     if stats.weights or stats.group_weights:
         return _fit_weighted(stats, outcome, method, df, weighting)
     from fastml.inference import mean_test, standard_errors
-    from fastml.sizes import reduce_sizes
-    from fastml.varcomp import estimate
+    from fastml.model.size_table import reduce_sizes
+    from fastml.model.variance_components import estimate
 
     groups = stats.groups(outcome)
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
@@ -72,7 +72,7 @@ def _fit_weighted(
     stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
 ) -> OneWayFit:
     from fastml.inference import t_test
-    from fastml.weighted import fit_weighted
+    from fastml.results.weighting import fit_weighted
 
     if method not in (None, "ml"):
         raise FastmlError(
@@ -113,7 +113,7 @@ def _result(
     **more: Any,
 ) -> OneWayFit:
     """Result of a fit; `reliable` has the sizes (S,) that make a school mean reliable, and their counts (S,)."""
-    from fastml.shrinkage import reliabilities
+    from fastml.model.shrinkage import reliabilities
 
     icc = vc.theta / (1.0 + vc.theta)
     size, count = reliable

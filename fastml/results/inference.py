@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.scaling import Weighting
-from fastml.sizes import SizeTable
-from fastml.varcomp import VarianceComponents
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
+from fastml.results.weighting import Weighting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,7 +220,7 @@ class FitInference:
             With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
         """
         from fastml.inference.conventions import design_effects, weighted_design_effects
-        from fastml.scaling import total_weights
+        from fastml.results.weighting import total_weights
 
         if self.weighting is None:
             return _frame([asdict(row) for row in design_effects(self.sizes, self.components)])

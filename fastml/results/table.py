@@ -176,7 +176,7 @@ class FitTable(ResultTable):
     def _limits(self, level: float) -> list[tuple[float, float]]:
         from fastml.inference.exact import exact_theta
         from fastml.inference.intervals import logit_limits
-        from fastml.sizes import reduce_sizes
+        from fastml.model.size_table import reduce_sizes
 
         rows = self.to_dict()
         if self.stats is None or self.stats.weights or self.stats.group_weights:

@@ -16,10 +16,11 @@ from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level
 from fastml.io.threads import thread_count
+from fastml.model.weighted import UNWEIGHTED_WITHIN
 from fastml.reduce.build import Reading
 from fastml.reduce.lazy_frames import is_lazy
 from fastml.results.table import check_by
-from fastml.scaling import UNWEIGHTED_WITHIN, check_options
+from fastml.results.weighting import check_options
 from fastml.survey.columns import column_parts
 from fastml.survey.fits import Choices, FittedPart, average_row, fit_part
 from fastml.survey.jackknife import jackknife_parts

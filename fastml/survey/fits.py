@@ -12,10 +12,10 @@ import numpy.typing as npt
 from fastml.designs import Design
 from fastml.errors import ModelError
 from fastml.inference.distributions import t_quantile
+from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
 from fastml.survey.parts import Part, Sample
 from fastml.survey.pooling import Pooled, average, pool
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
-from fastml.weighted import pseudo_ml, reduce_weighted, sandwich
 
 __all__ = ["Choices", "FittedPart", "average_row", "fit_part"]
 

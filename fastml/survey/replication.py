@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from fastml.batch import BatchTables, concatenate, fit_batch
-from fastml.scaling import UNWEIGHTED_WITHIN, WeightedGroups, scaled_size
+from fastml.model.batch import BatchTables, concatenate, fit_batch
+from fastml.model.groups import WeightedGroups
+from fastml.model.weighted import UNWEIGHTED_WITHIN, scaled_size
 
 __all__ = ["FIGURES", "CellMoments", "figures", "full_groups", "scale_replicates"]
 

@@ -12,18 +12,26 @@ counts v, so the optimiser is the same. As in `varcomp`, everything runs in unit
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fastml.groupstats.statistics import GroupStats
-from fastml.matrices import scaled_inverse
-from fastml.scaling import WeightedGroups, check_weights, weighted_groups
-from fastml.sizes import SizeTable, check_groups
-from fastml.varcomp import VarianceComponents, estimate
+from fastml.model.groups import WeightedGroups
+from fastml.model.size_table import SizeTable, check_groups
+from fastml.model.variance_components import VarianceComponents, estimate, scaled_inverse
 
-__all__ = ["Sandwich", "WeightedFit", "fit_weighted", "pseudo_ml", "reduce_weighted", "sandwich"]
+__all__ = [
+    "SCALINGS",
+    "UNWEIGHTED_WITHIN",
+    "Sandwich",
+    "pseudo_ml",
+    "reduce_weighted",
+    "sandwich",
+    "scale_weights",
+    "scaled_size",
+]
+
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,26 +52,6 @@ class Sandwich:
     se_tau00: float
     se_sigma2: float
     se_icc: float
-
-
-@dataclass(frozen=True, eq=False)
-class WeightedFit:
-    """A weighted fit: the groups it saw, the estimates and their robust errors.
-
-    Attributes
-    ----------
-    groups : WeightedGroups
-    sizes : SizeTable
-        The groups gathered by size: `size` is A, `count` the sum of v.
-    components : VarianceComponents
-        With the robust standard error of gamma00; `deviance` is -2 times the pseudo log likelihood.
-    errors : Sandwich
-    """
-
-    groups: WeightedGroups
-    sizes: SizeTable
-    components: VarianceComponents
-    errors: Sandwich
 
 
 def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
@@ -181,32 +169,88 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
     return Sandwich(scale * gamma00, vc.sigma2 * tau00, vc.sigma2 * sigma2, icc)
 
 
-def fit_weighted(
-    stats: GroupStats, outcome: str | None, weights_are: str = "total", scaling: str = "size", vcov: str = "joint"
-) -> WeightedFit:
-    """Fit one outcome of weighted statistics.
+Floats = npt.NDArray[np.float64]
+
+
+SCALINGS = ("size", "effective", "none", "gk", "group-only")
+
+
+UNWEIGHTED_WITHIN = ("gk", "group-only")
+
+
+def scale_weights(
+    plain: Floats, weighted: Floats | None, group_weight: Floats | None, weights_are: str, scaling: str
+) -> WeightedGroups:
+    """Scale the conditional weights; one pass over the rows serves all scalings.
 
     Parameters
     ----------
-    stats : GroupStats
-    outcome : str or None
-    weights_are, scaling, vcov : str
-        See `scaling.scale_weights` and `sandwich`.
+    plain : ndarray, shape (J, 4)
+        Unweighted n, mean, residual, ss.
+    weighted : ndarray, shape (J, 5), or None
+        Sum of the rows' weights, mean, residual, ss, and the sum of their squares; None without row weights.
+    group_weight : ndarray, shape (J,), or None
+        v; None for 1 everywhere.
+    weights_are : {"total", "conditional"}
+        Total weights are divided by v.
+    scaling : {"size", "effective", "none", "gk", "group-only"}
+        a n/A; a A/sum(a^2); a; a = 1 and v times the mean a (Graubard and Korn 1996); a = 1.
 
     Returns
     -------
-    WeightedFit
+    WeightedGroups
 
-    Raises
-    ------
-    FastmlError
-        Student weights without a school weight.
-    ModelError
-        The groups have no maximum of the likelihood.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain = np.array([[2.0, 5.0, 0.0, 2.0]])
+    >>> weighted = np.array([[8.0, 5.5, 0.0, 6.0, 40.0]])  # weights 2 and 6
+    >>> v = np.array([2.0])
+    >>> [float(scale_weights(plain, weighted, v, "total", s).size[0]) for s in SCALINGS]
+    [2.0, 1.6, 4.0, 2.0, 2.0]
     """
-    check_weights(stats.weights, stats.group_weights)
-    groups = weighted_groups(stats, outcome, weights_are, scaling)
-    sizes = reduce_weighted(groups)
-    vc = pseudo_ml(sizes)
-    errors = sandwich(groups, vc, vcov)
-    return WeightedFit(groups, sizes, replace(vc, se_gamma00=errors.se_gamma00), errors)
+    n = plain[:, 0]
+    count = np.ones(len(n)) if group_weight is None else group_weight
+    moments, factor, size = plain, np.ones(len(n)), n
+    if weighted is not None:
+        total, squares = weighted[:, 0], weighted[:, 4]
+        conditional = total / count if weights_are == "total" else total
+        size, count = scaled_size(n, total, squares, conditional, count, scaling)
+        if scaling not in UNWEIGHTED_WITHIN:
+            # S is homogeneous in the weights: factor turns the sum with the weights as given into that as scaled.
+            moments, factor = weighted, size / total
+    return WeightedGroups(
+        n=n.astype(np.int64),
+        size=np.ascontiguousarray(size),
+        count=np.ascontiguousarray(count),
+        mean=np.ascontiguousarray(moments[:, 1]),
+        residual=np.ascontiguousarray(moments[:, 2]),
+        ss=moments[:, 3] * factor,
+    )
+
+
+def scaled_size(
+    n: Floats, total: Floats, squares: Floats, conditional: Floats, count: Floats, scaling: str
+) -> tuple[Floats, Floats]:
+    """What a scaling makes of a group's weights; all arrays have one shape, or broadcast.
+
+    Parameters
+    ----------
+    n, total, squares : ndarray
+        Rows, and sums of their weights and of the squares of these, in any unit.
+    conditional : ndarray
+        Sum of the conditional weights, unscaled.
+    count : ndarray
+        The group's weight v.
+    scaling : str
+
+    Returns
+    -------
+    size, count : ndarray
+        A, and v as the likelihood takes it.
+    """
+    if scaling == "effective":
+        return total * (total / squares), count
+    if scaling == "none":
+        return conditional, count
+    return n, count * (conditional / n) if scaling == "gk" else count

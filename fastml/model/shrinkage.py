@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.model.groups import Groups
-from fastml.varcomp import VarianceComponents
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["SchoolMeans", "reliabilities", "school_means"]
+
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from fastml.sizes import SizeTable
+from fastml.model.size_table import SizeTable
 
-__all__ = ["Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "evaluate"]
+__all__ = ["Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "evaluate", "scaled_inverse"]
+
 
 MAX_OPTIMA = 16
 
@@ -227,3 +229,23 @@ def _components(
         terms=terms,
         optimum=optimum,
     )
+
+
+Floats = npt.NDArray[np.float64]
+
+
+def scaled_inverse(matrix: Floats) -> Floats:
+    """Inverse of a symmetric matrix whose diagonal may span many powers of ten.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (k, k)
+        Definite, positive or negative.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+    """
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    inverse: Floats = np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale)
+    return inverse

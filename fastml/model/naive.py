@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.model.groups import Groups
-from fastml.varcomp import VarianceComponents
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["Naive", "naive_answers"]
+
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,8 +16,12 @@ from fastml.io.threads import thread_count
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 
+
 Floats = npt.NDArray[np.float64]
+
+
 Int64s = npt.NDArray[np.int64]
+
 
 # Tables per task: enough work to hide the cost of handing it out.
 _PER_TASK = 64

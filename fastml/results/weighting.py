@@ -1,12 +1,8 @@
-"""How weights are divided between schools and students, and scaled: statistics -> `WeightedGroups`.
-
-A student's total weight t is the school's v times the conditional weight a of a student within it. Every scaling of a
-comes from the same sums, so that one pass over the rows serves all.
-"""
+"""The choices of a weighted fit, and the fit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,17 +10,82 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError
 from fastml.groupstats.statistics import GroupStats
+from fastml.model.groups import WeightedGroups
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
+from fastml.model.weighted import SCALINGS, Sandwich, pseudo_ml, reduce_weighted, sandwich, scale_weights
 
-__all__ = ["SCALINGS", "UNWEIGHTED_WITHIN", "VCOVS", "WEIGHTS_ARE", "WeightedGroups", "Weighting", "check_options",
-           "check_weights", "scale_weights", "scaled_size", "total_weights", "weighted_groups"]  # fmt: skip
+__all__ = [
+    "VCOVS",
+    "WEIGHTS_ARE",
+    "WeightedFit",
+    "Weighting",
+    "check_options",
+    "check_weights",
+    "fit_weighted",
+    "total_weights",
+    "weighted_groups",
+]
+
 
 Floats = npt.NDArray[np.float64]
 
-SCALINGS = ("size", "effective", "none", "gk", "group-only")
+
+@dataclass(frozen=True, eq=False)
+class WeightedFit:
+    """A weighted fit: the groups it saw, the estimates and their robust errors.
+
+    Attributes
+    ----------
+    groups : WeightedGroups
+    sizes : SizeTable
+        The groups gathered by size: `size` is A, `count` the sum of v.
+    components : VarianceComponents
+        With the robust standard error of gamma00; `deviance` is -2 times the pseudo log likelihood.
+    errors : Sandwich
+    """
+
+    groups: WeightedGroups
+    sizes: SizeTable
+    components: VarianceComponents
+    errors: Sandwich
+
+
+def fit_weighted(
+    stats: GroupStats, outcome: str | None, weights_are: str = "total", scaling: str = "size", vcov: str = "joint"
+) -> WeightedFit:
+    """Fit one outcome of weighted statistics.
+
+    Parameters
+    ----------
+    stats : GroupStats
+    outcome : str or None
+    weights_are, scaling, vcov : str
+        See `scaling.scale_weights` and `sandwich`.
+
+    Returns
+    -------
+    WeightedFit
+
+    Raises
+    ------
+    FastmlError
+        Student weights without a school weight.
+    ModelError
+        The groups have no maximum of the likelihood.
+    """
+    check_weights(stats.weights, stats.group_weights)
+    groups = weighted_groups(stats, outcome, weights_are, scaling)
+    sizes = reduce_weighted(groups)
+    vc = pseudo_ml(sizes)
+    errors = sandwich(groups, vc, vcov)
+    return WeightedFit(groups, sizes, replace(vc, se_gamma00=errors.se_gamma00), errors)
+
+
 WEIGHTS_ARE = ("total", "conditional")
+
+
 VCOVS = ("joint", "block")
-UNWEIGHTED_WITHIN = ("gk", "group-only")
-"""Scalings under which a = 1, so that means and sums of squares are the unweighted ones."""
 
 
 @dataclass(frozen=True)
@@ -59,110 +120,6 @@ class Weighting:
                     f"{name}={chosen!r} is of weighted fits, and this one has no weights; "
                     "name them with weights= and group_weights="
                 )
-
-
-@dataclass(frozen=True, eq=False)
-class WeightedGroups:
-    """Groups as the weighted likelihood sees them; all arrays have shape (J,).
-
-    Attributes
-    ----------
-    n : ndarray of int64
-        Rows.
-    size : ndarray
-        A, the sum of the scaled conditional weights.
-    count : ndarray
-        v, the group's weight.
-    mean, residual : ndarray
-        Weighted mean, and what it is more than that double.
-    ss : ndarray
-        S, the weighted sum of squares about the mean.
-    """
-
-    n: npt.NDArray[np.int64]
-    size: Floats
-    count: Floats
-    mean: Floats
-    residual: Floats
-    ss: Floats
-
-
-def scale_weights(
-    plain: Floats, weighted: Floats | None, group_weight: Floats | None, weights_are: str, scaling: str
-) -> WeightedGroups:
-    """Scale the conditional weights; one pass over the rows serves all scalings.
-
-    Parameters
-    ----------
-    plain : ndarray, shape (J, 4)
-        Unweighted n, mean, residual, ss.
-    weighted : ndarray, shape (J, 5), or None
-        Sum of the rows' weights, mean, residual, ss, and the sum of their squares; None without row weights.
-    group_weight : ndarray, shape (J,), or None
-        v; None for 1 everywhere.
-    weights_are : {"total", "conditional"}
-        Total weights are divided by v.
-    scaling : {"size", "effective", "none", "gk", "group-only"}
-        a n/A; a A/sum(a^2); a; a = 1 and v times the mean a (Graubard and Korn 1996); a = 1.
-
-    Returns
-    -------
-    WeightedGroups
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> plain = np.array([[2.0, 5.0, 0.0, 2.0]])
-    >>> weighted = np.array([[8.0, 5.5, 0.0, 6.0, 40.0]])  # weights 2 and 6
-    >>> v = np.array([2.0])
-    >>> [float(scale_weights(plain, weighted, v, "total", s).size[0]) for s in SCALINGS]
-    [2.0, 1.6, 4.0, 2.0, 2.0]
-    """
-    n = plain[:, 0]
-    count = np.ones(len(n)) if group_weight is None else group_weight
-    moments, factor, size = plain, np.ones(len(n)), n
-    if weighted is not None:
-        total, squares = weighted[:, 0], weighted[:, 4]
-        conditional = total / count if weights_are == "total" else total
-        size, count = scaled_size(n, total, squares, conditional, count, scaling)
-        if scaling not in UNWEIGHTED_WITHIN:
-            # S is homogeneous in the weights: factor turns the sum with the weights as given into that as scaled.
-            moments, factor = weighted, size / total
-    return WeightedGroups(
-        n=n.astype(np.int64),
-        size=np.ascontiguousarray(size),
-        count=np.ascontiguousarray(count),
-        mean=np.ascontiguousarray(moments[:, 1]),
-        residual=np.ascontiguousarray(moments[:, 2]),
-        ss=moments[:, 3] * factor,
-    )
-
-
-def scaled_size(
-    n: Floats, total: Floats, squares: Floats, conditional: Floats, count: Floats, scaling: str
-) -> tuple[Floats, Floats]:
-    """What a scaling makes of a group's weights; all arrays have one shape, or broadcast.
-
-    Parameters
-    ----------
-    n, total, squares : ndarray
-        Rows, and sums of their weights and of the squares of these, in any unit.
-    conditional : ndarray
-        Sum of the conditional weights, unscaled.
-    count : ndarray
-        The group's weight v.
-    scaling : str
-
-    Returns
-    -------
-    size, count : ndarray
-        A, and v as the likelihood takes it.
-    """
-    if scaling == "effective":
-        return total * (total / squares), count
-    if scaling == "none":
-        return conditional, count
-    return n, count * (conditional / n) if scaling == "gk" else count
 
 
 def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, scaling: str) -> WeightedGroups:
