@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from fastml.errors import FastmlError
-from fastml.inference import mean_test
 from fastml.inference.bootstrap import acceleration, bca_limits, bootstrap, percentile_limits
 from fastml.inference.distributions import t_quantile
 from fastml.inference.hypotheses import anova
+from fastml.inference.information import mean_test
 from fastml.inference.intervals import interval
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import estimate

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.inference.distributions import check_level, f_quantile, f_upper, t_quantile
+from fastml.inference.power import detectable_shift, power_of_t
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
-from fastml.power import detectable_shift, power_of_t
 from fastml.report import text
 from fastml.report.exports import Record
 from fastml.report.grids import Grid, plan_grid

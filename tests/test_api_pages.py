@@ -13,7 +13,7 @@ from conftest import ROOT
 
 import fastml
 from fastml import designs, errors, plots
-from fastml.inference import intervals
+from fastml.inference.information import intervals
 
 MODULES = (fastml, designs, errors, intervals, plots)
 

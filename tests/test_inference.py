@@ -13,7 +13,7 @@ from dense import deviance, small_set
 from tables import SETS, close, from_file, grouped, reference, simulated
 
 from fastml.errors import ArgumentError
-from fastml.inference import (
+from fastml.inference.information import (
     StandardErrors,
     degrees_of_freedom,
     expected_information,

@@ -14,8 +14,8 @@ from conftest import ROOT, fewer
 from tables import SETS, Grouped, close, from_file, grouped, reference, simulated, two_scales
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference import mean_test, standard_errors
 from fastml.inference.bootstrap import DRAWS, bootstrap
+from fastml.inference.information import mean_test, standard_errors
 from fastml.inference.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
 from fastml.inference.profiles import profile_set, relative_deviance
 from fastml.model.size_table import SizeTable

@@ -17,10 +17,10 @@ from tables import grouped, simulated
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference.intervals import interval
+from fastml.inference.power import power_of_t
 from fastml.model.size_table import reduce_sizes
 from fastml.model.variance_components import estimate
 from fastml.planning import Plan, plan, plan_from_fit
-from fastml.power import power_of_t
 
 
 def test_by_hand() -> None:
@@ -142,7 +142,7 @@ def test_narrow_intervals_are_told_apart() -> None:
 
 
 def test_searches_keep_no_more_than_they_need() -> None:
-    from fastml.power import _chi_nodes
+    from fastml.inference.power import _chi_nodes
 
     for k in range(20):
         plan(0.2, group_size=25, difference=0.05 + 0.01 * k)

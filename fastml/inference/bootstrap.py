@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ModelError
-from fastml.inference import expected_information
 from fastml.inference.distributions import normal_quantile, normal_tail
 from fastml.inference.draws import check_draws, generator
+from fastml.inference.information import expected_information
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.inference import degrees_of_freedom, t_test
 from fastml.inference.distributions import chi2_tail
 from fastml.inference.hypotheses import hlm_test, lrt_test
+from fastml.inference.information import degrees_of_freedom, t_test
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 

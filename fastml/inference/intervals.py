@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference import StandardErrors, mean_test, standard_errors
 from fastml.inference.bootstrap import (
     DRAWS,
     BootstrapDraws,
@@ -28,6 +27,7 @@ from fastml.inference.distributions import (
     t_quantile,
 )
 from fastml.inference.exact import exact_theta
+from fastml.inference.information import StandardErrors, mean_test, standard_errors
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents, estimate

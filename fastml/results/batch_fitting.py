@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fastml.errors import ModelError
 from fastml.groupstats.statistics import GroupStats
-from fastml.inference import interior_errors, interior_satterthwaite
+from fastml.inference.information import interior_errors, interior_satterthwaite
 from fastml.model.batch import BatchTables, fit_batch
 from fastml.model.shrinkage import reliabilities
 from fastml.model.size_table import SizeTables, check_part, gather_sizes

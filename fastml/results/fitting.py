@@ -42,7 +42,7 @@ def fit_stats(
     """
     if stats.weights or stats.group_weights:
         return _fit_weighted(stats, outcome, method, df, weighting)
-    from fastml.inference import mean_test, standard_errors
+    from fastml.inference.information import mean_test, standard_errors
     from fastml.model.size_table import reduce_sizes
     from fastml.model.variance_components import estimate
 
@@ -71,7 +71,7 @@ def fit_stats(
 def _fit_weighted(
     stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
 ) -> OneWayFit:
-    from fastml.inference import t_test
+    from fastml.inference.information import t_test
     from fastml.results.weighting import fit_weighted
 
     if method not in (None, "ml"):
