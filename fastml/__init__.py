@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastml.results.fit import OneWayFit
     from fastml.results.table import FitTable
     from fastml.simulation import simulate, simulate_files
-    from fastml.survey import fit_survey
+    from fastml.survey.fit import fit_survey
     from fastml.survey.table import SurveyTable
 
 __all__ = [

@@ -156,7 +156,7 @@ def survey(
 
     Example: fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
     """
-    from fastml.survey import fit_survey
+    from fastml.survey.fit import fit_survey
 
     check_output(format, output, [*files, school_file] if school_file else files)
     table = fit_survey(

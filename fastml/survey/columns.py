@@ -1,235 +1,264 @@
-"""Replicates that are columns of the file: every school's moments under each of them, from one pass."""
+"""Which column of an assessment file plays which part under a design."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from fastml.designs import Design, Jackknife
+from fastml.errors import ColumnNotFoundError, FastmlError
+from fastml.io.source import column_names, open_source
 
-from fastml.errors import ValueNotAllowedError
-from fastml.io.arrays import as_arrow
-from fastml.io.columns import as_floats
-from fastml.keys.encoder import encode_rows
-from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import plain_type
-from fastml.survey.parts import Cells, Part, Sample, Sampler
-from fastml.survey.replication import CellMoments
-from fastml.survey.roles import Roles
-from fastml.survey.rows import CleanRows
-from fastml.survey.schoolfile import SchoolWeights
-
-__all__ = ["column_parts"]
-
-Floats = npt.NDArray[np.float64]
-Int64s = npt.NDArray[np.int64]
-
-_ROWS_AT_A_TIME = 1 << 16
+__all__ = ["ColumnFinder", "Roles", "find_group_weight", "find_roles"]
 
 
-def column_parts(
-    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, plain: bool, threads: int
-) -> tuple[list[Part], int]:
-    """Read the stream once.
+@dataclass(frozen=True)
+class Roles:
+    """Columns of the data by what they are for.
+
+    Attributes
+    ----------
+    by : tuple of str
+        Columns that split the data.
+    country : str or None
+        The design's country column, where it isn't one of `by`.
+    group : str
+        School (or class) ids.
+    weight : str
+        Total weights.
+    group_weight : tuple of str
+        Columns whose product is the school's weight; empty where it is in the school file.
+    outcomes : dict of str to list of str
+        Outcome to the columns of its plausible values.
+    zone, half : str or None
+        Of a jackknife.
+    replicates : tuple of str
+        Columns of replicate weights.
+    notes : dict of str to list of str
+        Outcome to what its row should say about its columns.
+    """
+
+    by: tuple[str, ...]
+    country: str | None
+    group: str
+    weight: str
+    group_weight: tuple[str, ...]
+    outcomes: Mapping[str, list[str]]
+    zone: str | None = None
+    half: str | None = None
+    replicates: tuple[str, ...] = ()
+    notes: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> list[str]:
+        """Key columns that name a school."""
+        return [*self.by, *([self.country] if self.country else []), self.group]
+
+    @property
+    def values(self) -> list[str]:
+        """Columns of all plausible values."""
+        return list(dict.fromkeys(column for columns in self.outcomes.values() for column in columns))
+
+    @property
+    def group_weight_name(self) -> str:
+        """The school's weight, in words."""
+        return " x ".join(self.group_weight)
+
+
+class ColumnFinder:
+    """Finds columns by their usual names, in upper or lower case.
 
     Parameters
     ----------
-    rows : CleanRows
-    roles : Roles
-        Without `Roles.replicates` the full sample alone.
-    schools : SchoolWeights or None
-        Where the school's weight isn't in the rows.
-    plain : bool
-        Whether unweighted moments are needed ("gk", "group-only").
-    threads : int
+    data : anything `open_source` takes
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.source, self.names = column_names(data)
+        if not self.names:
+            open_source(data, [])  # says what is wrong with data of no kind that can be read
+        self._folded = {name.casefold(): name for name in reversed(self.names)}
+
+    def find(self, alternatives: Iterable[str]) -> str | None:
+        """The first of the names that the data have, as they spell it; None where they have none."""
+        for name in alternatives:
+            if name in self.names:
+                return name
+            if name.casefold() in self._folded:
+                return self._folded[name.casefold()]
+        return None
+
+    def need(self, alternatives: Sequence[str], hint: str = "") -> str:
+        """The same; where there is none, an error that names the first and gives the hint."""
+        found = self.find(alternatives)
+        if found is None:
+            raise ColumnNotFoundError(alternatives[0], self.names, self.source, hint)
+        return found
+
+
+def find_roles(
+    data: Any,
+    outcomes: Sequence[str],
+    design: Design,
+    by: Sequence[str],
+    group: str | None,
+    school_data: bool,
+    replicated: bool,
+) -> Roles:
+    """Find the design's columns in the data.
+
+    Parameters
+    ----------
+    data : anything `open_source` takes
+    outcomes : sequence of str
+    design : Design
+    by : sequence of str
+    group : str or None
+        Another column of groups than the design's.
+    school_data : bool
+        Whether the school's weight will come from a school file.
+    replicated : bool
+        Whether zones or replicate weights are needed.
 
     Returns
     -------
-    parts : list of Part
-        Sorted by label.
-    dropped_by : int
-        Rows without a by-label, which belong to no part.
+    Roles
 
     Raises
     ------
-    ValueNotAllowedError
-        A weight is negative or infinite, a school's weight varies within it.
+    ColumnNotFoundError
+        A column is missing; the message says which role it has in the design.
+    FastmlError
+        A column has two roles, or there is no school weight.
     """
-    gather = _ColumnGather(rows.schema, roles, plain, threads)
-    for batch in rows.batches:
-        for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
-            gather.add(batch.slice(start, _ROWS_AT_A_TIME))
-    order, columns = gather.table.rising()
-    labels = {name: column.to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
-    cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
-    n_used = {outcome: gather.n_used(outcome)[order] for outcome in roles.outcomes}
-    return cells.parts(n_used, lambda used: _sampler(gather, order[used], cells.v[used]))
+    finder = ColumnFinder(data)
+    by = tuple(finder.need([name]) for name in by)
+    country = finder.find(design.country)
+    group_column = finder.need(
+        [group] if group else design.group, "" if group else f"{design.name} names its schools so"
+    )
+    classes = group_column.casefold() in (name.casefold() for name in design.class_group)
+    if classes and school_data:
+        raise FastmlError(
+            f"group={group!r} makes classes the groups, whose weight is the school's times "
+            f"{' x '.join(design.class_weight)} of the student file: leave the school file out"
+        )
+    weight = finder.need(design.weight, f"{design.name} keeps the students' total weight there")
+    zone = half = None
+    replicates: tuple[str, ...] = ()
+    if replicated and isinstance(design.replicates, Jackknife):
+        zone = finder.need(design.replicates.zone, f"{design.name} keeps the jackknife zone there")
+        half = finder.need(design.replicates.half, f"{design.name} keeps the half of the jackknife zone there")
+    elif replicated:
+        replicates = _replicates(finder, design)
+    roles = Roles(
+        by=by,
+        country=None if country in by or country == group_column else country,
+        group=group_column,
+        weight=weight,
+        group_weight=() if school_data else find_group_weight(finder, design, classes),
+        outcomes={name: _plausible_values(finder, design, name) for name in outcomes},
+        zone=zone,
+        half=half,
+        replicates=replicates,
+        notes={name: _one_of_several(finder, design, name) for name in outcomes},
+    )
+    _check_one_role(roles)
+    return roles
 
 
-class _ColumnGather:
-    """Folds rows into the records of `kernels.replicates`, a set per outcome."""
-
-    def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, threads: int) -> None:
-        from fastml.kernels.sums.replicates import N_SHARED
-
-        self.roles, self.plain = roles, plain
-        self.table = KeyTable([plain_type(schema.field(name).type) for name in roles.keys])
-        self.totals = [roles.weight, *roles.replicates]
-        # Each thread has replicates of its own, so their number changes no bit.
-        n, n_threads = len(self.totals), min(threads, len(self.totals))
-        self._edges = [n * i // n_threads for i in range(n_threads + 1)]
-        self.counts = np.zeros((0, 3), np.int64)
-        self.v = np.empty(0)
-        fields = {name: N_SHARED + 2 * len(columns) for name, columns in roles.outcomes.items()}
-        self.shift = {name: np.empty((0, len(columns))) for name, columns in roles.outcomes.items()}
-        self.sums = {
-            (name, kind): np.empty((0, fields[name], len(self.totals)))
-            for name in roles.outcomes
-            for kind in ((False, True) if plain else (False,))
-        }
-        self._rows = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        keys = encode_rows([batch.column(name) for name in self.roles.keys])
-        rows = keys.by_row()
-        codes = self._codes(keys.labels, rows)
-        self._grow(len(self.table))
-        weight = as_floats(batch.column(self.roles.weight))
-        self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
-        if self.roles.group_weight:
-            value = as_floats(batch.column(self.roles.group_weight_name))
-            self._note_school_weight(value, codes, ~keys.nameless()[rows])
-            weight = np.where(np.isnan(value), np.nan, weight)
-        missing, zero = np.isnan(weight), weight == 0.0
-        for i, chosen in enumerate((slice(None), missing, zero)):
-            self.counts[:, i] += np.bincount(codes[chosen], minlength=len(self.counts))
-        totals = np.empty((len(self.totals), batch.num_rows))
-        totals[0] = np.where(missing, 0.0, weight)
-        for r, name in enumerate(self.totals[1:], 1):
-            totals[r] = as_floats(batch.column(name))
-        for outcome, columns in self.roles.outcomes.items():
-            values = np.stack([as_floats(batch.column(name)) for name in columns])
-            if np.isinf(values).any():
-                k = int(np.argmax(np.isinf(values).any(axis=1)))
-                self._refuse(codes, np.isinf(values[k]), columns[k], values[k], "not infinite")
-            for plain in (False, True) if self.plain else (False,):
-                self._accumulate(codes, values, totals, outcome, plain)
-        self._rows += batch.num_rows
-
-    def _codes(self, labels: tuple[pa.Array, ...], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Code of each row's school in the table, which takes those in that have a row; `rows` are places of labels."""
-        seen = np.flatnonzero(np.bincount(rows, minlength=len(labels[0])))
-        code = np.zeros(len(labels[0]), np.int32)
-        code[seen] = self.table.codes_for([column.take(as_arrow(seen)) for column in labels])
-        return code[rows]
-
-    def _accumulate(
-        self, codes: npt.NDArray[np.int32], values: Floats, totals: Floats, outcome: str, plain: bool
-    ) -> None:
-        from fastml.kernels.sums import replicates as kernel
-
-        sums, shift = self.sums[outcome, plain], self.shift[outcome]
-
-        def work(first: int, last: int) -> int:
-            return int(kernel.accumulate(codes, values, totals, plain, first, last, shift, sums))
-
-        with ThreadPoolExecutor(len(self._edges) - 1) as pool:
-            found = list(pool.map(work, self._edges[:-1], self._edges[1:]))
-        bad = min((x for x in found if x >= 0), default=-1)
-        if bad >= 0:
-            row, r = divmod(bad, len(self.totals))
-            wrong = np.zeros(len(codes), bool)
-            wrong[row] = True
-            self._refuse(codes, wrong, self.totals[r], totals[r], "0 or more wherever the total weight is above 0")
-
-    def _note_school_weight(self, value: Floats, codes: npt.NDArray[np.int32], named: npt.NDArray[np.bool_]) -> None:
-        """Note the school weight of each row, NaN where it has none; rows without a school may have any."""
-        name = self.roles.group_weight_name
-        known = ~np.isnan(value)
-        self._refuse(codes, known & ~((value > 0.0) & np.isfinite(value)), name, value, "above 0")
-        known &= named
-        old = self.v[codes]
-        new = known & np.isnan(old)
-        self.v[codes[new]] = value[new]
-        varies = known & (value != self.v[codes])
-        if varies.any():
-            i = int(np.argmax(varies))
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {float(value[i])!r} and "
-                f"{float(self.v[codes[i]])!r} {self._place(codes, i)}; a group has one weight"
-            )
-
-    def _refuse(
-        self, codes: npt.NDArray[np.int32], wrong: npt.NDArray[np.bool_], name: str, values: Floats, rule: str
-    ) -> None:
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            raise ValueNotAllowedError(
-                f"column {name!r} has {values[i]:g} {self._place(codes, i)}; it must be a finite number, {rule}"
-            )
-
-    def _place(self, codes: npt.NDArray[np.int32], row: int) -> str:
-        label = ", ".join(f"{name} {column[int(codes[row])].as_py()}"
-                          for name, column in zip(self.roles.keys, self.table.labels(), strict=True))  # fmt: skip
-        return f"in row {self._rows + row:,} (the first is 0; {label})"
-
-    def _grow(self, n_schools: int) -> None:
-        have = len(self.counts)
-        if n_schools <= have:
-            return
-        room = max(64, n_schools, have + have // 4)
-        _lengthen(self.counts, room, 0)
-        _lengthen(self.v, room, np.nan)
-        for shift in self.shift.values():
-            _lengthen(shift, room, np.nan)
-        for sums in self.sums.values():
-            _lengthen(sums, room, 0)
-
-    def n_used(self, outcome: str) -> Int64s:
-        """Rows of positive weight with a score, by school."""
-        return self.sums[outcome, False][:, 0, 0].astype(np.int64)
+def _check_one_role(roles: Roles) -> None:
+    named = [*(("by", name) for name in roles.by), ("country", roles.country), ("group", roles.group),
+             ("zone", roles.zone), ("half", roles.half), ("weights", roles.weight),
+             *(("outcome", name) for name in roles.values)]  # fmt: skip
+    words: dict[str, list[str]] = {}
+    for role, name in named:
+        if name:
+            words.setdefault(name, []).append(role)
+    for name, roles_of_it in words.items():
+        if len(roles_of_it) > 1:
+            raise FastmlError(f"column {name!r} is named as {' and as '.join(roles_of_it)}; a column has one role")
 
 
-def _sampler(gather: _ColumnGather, schools: Int64s, weights: Floats) -> Sampler:
-    n_replicates = len(gather.roles.replicates)
-
-    def sample(outcome: str, replicated: bool, first_only: bool) -> Sample | None:
-        chosen = gather.n_used(outcome)[schools] > 0
-        if not chosen.any():
-            return None
-        rows = schools[chosen]
-        weighted = gather.sums[outcome, False]
-        shared = [np.ascontiguousarray(weighted[rows, i].T) for i in range(3)]
-        values = []
-        for k in range(gather.shift[outcome].shape[1]):
-            last = None if replicated and not (first_only and k > 0) else 1
-            values.append(_column_moments(gather, outcome, rows, k, [part[:last] for part in shared]))
-        return Sample(weights[chosen], values, float(n_replicates), [])
-
-    return sample
+def _replicates(finder: ColumnFinder, design: Design) -> tuple[str, ...]:
+    assert not isinstance(design.replicates, Jackknife)
+    return tuple(
+        finder.need(
+            [pattern.format(r=r) for pattern in design.replicates.pattern],
+            f"it is replicate weight {r} of the {design.replicates.count} of {design.name}",
+        )
+        for r in range(1, design.replicates.count + 1)
+    )
 
 
-def _column_moments(gather: _ColumnGather, outcome: str, rows: Int64s, k: int, shared: list[Floats]) -> CellMoments:
-    """Moments of plausible value k; `shared` are rows, total and squares (R, J)."""
-    shift = gather.shift[outcome][rows, k]
-    origin = float(np.mean(shift))
-    count, total, squares = shared
-    last = len(total)
-    found = []
-    for plain in (False, True) if gather.plain else (False,):
-        sums, weight = gather.sums[outcome, plain], count if plain else total
-        one, two = (sums[rows, i, :last].T for i in (3 + 2 * k, 4 + 2 * k))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            deviation = one / weight
-        found += [(shift - origin) + deviation, np.maximum(two - one * deviation, 0.0)]
-    return CellMoments(origin, count, total, squares, *found, *(found if not gather.plain else ()))
+def find_group_weight(finder: ColumnFinder, design: Design, classes: bool = False) -> tuple[str, ...]:
+    """Columns whose product is the level-2 weight.
+
+    Parameters
+    ----------
+    finder : ColumnFinder
+    design : Design
+    classes : bool
+        Whether classes are the groups.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    FastmlError
+        The data have none of the design's.
+    """
+    for names in design.group_weight:
+        found = [finder.find([name]) for name in names]
+        if all(found):
+            break
+    else:
+        raise FastmlError(
+            f"{finder.source} has no school weight ({' or '.join(' x '.join(n) for n in design.group_weight)}), and "
+            f"student weights alone can't be divided between schools and students; give school_data=, "
+            f"{design.school_file}"
+        )
+    if classes:
+        found += [finder.need([name], "a class as group needs it in its weight") for name in design.class_weight]
+    return tuple(name for name in found if name)
 
 
-def _lengthen(array: npt.NDArray[Any], room: int, fill: float) -> None:
-    """Lengthen the first axis in place: the large records of all schools are moved by the system, not copied."""
-    have = len(array)
-    array.resize((room, *array.shape[1:]), refcheck=False)
-    if fill != 0:
-        array[have:] = fill
+def _plausible_values(finder: ColumnFinder, design: Design, outcome: str) -> list[str]:
+    for pattern in design.plausible:
+        names = [pattern.format(outcome=outcome, k=k) for k in range(1, design.n_plausible + 1)]
+        found = [finder.find([name]) for name in names]
+        if any(found):
+            for k, (name, column) in enumerate(zip(names, found, strict=True), 1):
+                if column is None:
+                    hint = (
+                        f"it is plausible value {k} of the {design.n_plausible} of {outcome!r} in {design.name}; for "
+                        "another number of them give a design with another n_plausible"
+                    )
+                    raise ColumnNotFoundError(name, finder.names, finder.source, hint)
+            return [name for name in found if name]
+    alone = finder.find([outcome])
+    if alone is not None:
+        return [alone]  # a score measured once: no imputation variance
+    first = design.plausible[0].format(outcome=outcome, k=1)
+    raise ColumnNotFoundError(first, finder.names, finder.source)
+
+
+def _one_of_several(finder: ColumnFinder, design: Design, outcome: str) -> list[str]:
+    """What to say where the outcome is itself one plausible value, whose standard error would be too small."""
+    count = range(1, design.n_plausible + 1)
+    for pattern in design.plausible:
+        for k in count:
+            before, after = pattern.format(outcome="\0", k=k).casefold().split("\0")
+            name = outcome.casefold()
+            if not (name.startswith(before) and name.endswith(after)):
+                continue
+            stem = outcome[len(before) : len(outcome) - len(after)]
+            if stem and all(finder.find([pattern.format(outcome=stem, k=i)]) for i in count):
+                return [
+                    f"{outcome} is one plausible value of {design.n_plausible}, so the errors lack their variance; "
+                    f"name {stem} for all"
+                ]
+    return []

@@ -14,11 +14,11 @@ from fastml.errors import ValueNotAllowedError
 from fastml.groupstats.statistics import GroupStats
 from fastml.reduce.columns import Roles as ColumnRoles
 from fastml.reduce.workers import from_source
-from fastml.survey.parts import Cells, Part, Sample, Sampler
+from fastml.survey.cells import Cells, Part, Sample, Sampler
+from fastml.survey.cleaning import CleanRows
+from fastml.survey.columns import Roles
 from fastml.survey.replication import CellMoments
-from fastml.survey.roles import Roles
-from fastml.survey.rows import CleanRows
-from fastml.survey.schoolfile import SchoolWeights
+from fastml.survey.school_file import SchoolWeights
 
 __all__ = ["JackknifePlan", "jackknife_moments", "jackknife_parts", "plan_jackknife"]
 
@@ -34,7 +34,7 @@ def jackknife_parts(
     Parameters
     ----------
     rows, roles, schools, threads
-        As in `fastml.survey.columns.column_parts`.
+        As in `fastml.survey.replicate_weights.column_parts`.
     design : Jackknife
 
     Returns

@@ -13,13 +13,15 @@ from fastml.designs import Design
 from fastml.errors import ModelError
 from fastml.inference.distributions import t_quantile
 from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
-from fastml.survey.parts import Part, Sample
+from fastml.survey.cells import Part, Sample
 from fastml.survey.pooling import Pooled, average, pool
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
 __all__ = ["Choices", "FittedPart", "average_row", "fit_part"]
 
+
 Floats = npt.NDArray[np.float64]
+
 
 _MEAN, _SD, _TAU00 = (FIGURES.index(name) for name in ("mean", "sd", "tau00"))
 

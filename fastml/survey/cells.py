@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastml.survey.columns import Roles
 from fastml.survey.replication import CellMoments
-from fastml.survey.roles import Roles
-from fastml.survey.schoolfile import SchoolWeights
+from fastml.survey.school_file import SchoolWeights
 
 __all__ = ["Cells", "Part", "Sample", "Sampler"]
 
+
 Floats = npt.NDArray[np.float64]
+
+
 Int64s = npt.NDArray[np.int64]
+
+
 Bools = npt.NDArray[np.bool_]
 
 

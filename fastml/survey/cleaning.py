@@ -16,11 +16,13 @@ from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.in_memory import Source
 from fastml.io.source import open_source
-from fastml.survey.roles import Roles
+from fastml.survey.columns import Roles
 
 __all__ = ["CleanRows", "check_codes", "open_rows"]
 
+
 Floats = npt.NDArray[np.float64]
+
 
 # What assessments write for a missing answer to a question of few categories, where it may be a score elsewhere.
 _DOUBTFUL = (9.0, 99.0)

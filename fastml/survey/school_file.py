@@ -14,9 +14,10 @@ from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.source import open_source
 from fastml.keys.label_types import plain_labels
-from fastml.survey.roles import ColumnFinder, Roles, find_group_weight
+from fastml.survey.columns import ColumnFinder, Roles, find_group_weight
 
 __all__ = ["SchoolWeights", "read_school_weights"]
+
 
 Floats = npt.NDArray[np.float64]
 
