@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rows as make
 
 import fastml
+from fastml.kernels.keys import find_runs
 from fastml.kernels.sums import runs, shared_shift, together
 from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys.encoder import Encoder
@@ -80,7 +81,7 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
 
 def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) -> Work:
     def work(part: slice, thread: Thread) -> None:
-        count = runs.find_runs_int64(keys[part], TILE, thread.starts, thread.firsts)
+        count = find_runs.find_runs_int64(keys[part], TILE, thread.starts, thread.firsts)
         for y in outcomes:
             runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.tables[0][:count], thread.missing)
 

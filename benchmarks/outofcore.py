@@ -22,7 +22,7 @@ from statistics import median
 
 # The parent process stays small: its memory counts in the peak of its children.
 ROUNDS = 7
-IDLE = "import fastml.cli, fastml.api, numba, numpy, pyarrow, pyarrow.parquet, scipy.special"
+IDLE = "import fastml.cli.app, fastml.api, numba, numpy, pyarrow, pyarrow.parquet, scipy.special"
 FIT = [sys.executable, "-m", "fastml", "fit"]
 COLUMNS = ["-y", "score", "-g", "school"]
 

@@ -9,7 +9,7 @@ import pdoc
 
 # fastml's public names, then the modules whose classes those inherit from, so that every method has its place.
 MODULES = ("fastml", "fastml.errors", "fastml.inference.intervals", "fastml.results.inference", "fastml.results.pages",
-           "fastml.report.exports", "fastml.results.table", "fastml.report.text.markup")  # fmt: skip
+           "fastml.report.exports", "fastml.results.table", "fastml.report.markup")  # fmt: skip
 
 
 def main(folder: Path) -> None:

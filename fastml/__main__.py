@@ -10,7 +10,7 @@ def main() -> None:
     a quarter of a short command's time.
     """
     gc.set_threshold(100_000)
-    from fastml.cli import main as run
+    from fastml.cli.app import main as run
 
     try:
         run()

@@ -8,7 +8,7 @@ import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from subprocess import CompletedProcess
 
-from fastml import cli
+from fastml.cli import app
 
 __all__ = ["run_here"]
 
@@ -21,7 +21,7 @@ def run_here(*args: object) -> CompletedProcess[str]:
     sys.argv = ["fastml", *words]
     try:
         with warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
-            cli.main()
+            app.main()
     except SystemExit as end:
         status = int(end.code or 0)
     finally:

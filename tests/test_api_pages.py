@@ -13,7 +13,7 @@ from conftest import ROOT
 
 import fastml
 from fastml import designs, errors, plots
-from fastml.inference.information import intervals
+from fastml.inference import intervals
 
 MODULES = (fastml, designs, errors, intervals, plots)
 
@@ -55,8 +55,8 @@ def test_pages_can_be_made(tmp_path: Path) -> None:
     for name in fastml.__all__:
         assert name in page
     for place in ("fastml.html#OneWayFit.groups", "fastml.html#GroupStats.from_summary", "fastml/plots.html#caterpillar",
-                  "fastml/fit_inference.html#FitInference.ci", "fastml/faces.html#FitFaces.summary",
-                  "fastml/tables.html#ResultTable.to_frame", "fastml/report/markup.html#GridFaces.to_latex"):  # fmt: skip
+                  "fastml/results/inference.html#FitInference.ci", "fastml/results/pages.html#FitFaces.summary",
+                  "fastml/results/table.html#ResultTable.to_frame", "fastml/report/exports.html#GridFaces.to_latex"):  # fmt: skip
         file, anchor = place.split("#")
         assert f'id="{anchor}"' in (tmp_path / file).read_text(), place
         assert place.startswith("fastml.html") or place in page or file == "fastml/plots.html", place

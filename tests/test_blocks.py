@@ -15,15 +15,16 @@ from test_gather import check, same
 
 import fastml
 from fastml.keys import row_codes
+from fastml.reduce import row_sums, workers
 
 KINDS = ["integers", "wide integers", "strings", "floats", "many"]
 
 
 @pytest.fixture(params=[8, 200])
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "TILE_ROWS", 2000)
-    monkeypatch.setattr(rowsums, "_ROWS_ADDED", request.param)
-    monkeypatch.setattr(rowsums, "_FILLED_ROWS", 504)
+    monkeypatch.setattr(workers, "TILE_ROWS", 2000)
+    monkeypatch.setattr(row_sums, "_ROWS_ADDED", request.param)
+    monkeypatch.setattr(row_sums, "_FILLED_ROWS", 504)
 
 
 def rows(kind: str, holes: bool, n: int = 5000) -> pa.Table:
@@ -55,7 +56,7 @@ def test_sums_set_aside_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch, 
         assert same(one, fastml.group_stats(parts, group="id", threads=2, **call))
         check(one, table, ["id"], call["outcome"] if call["outcome"] == "y0" else "y1")
     assert found[0].moments[0].tobytes() == found[1].moments[0].tobytes()
-    monkeypatch.setattr(rowsums, "_ROWS_ADDED", 10**6)
+    monkeypatch.setattr(row_sums, "_ROWS_ADDED", 10**6)
     otherwise = False  # whether they were added up otherwise
     for call, one in zip(asked, found, strict=True):
         whole = fastml.group_stats(table, group="id", **call)

@@ -19,7 +19,8 @@ import typer
 from commandline import run_here
 
 import fastml
-from fastml import __main__, cli
+from fastml import __main__
+from fastml.cli import app
 
 
 def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -174,7 +175,7 @@ def test_a_reader_that_leaves_is_no_error(call: list[object]) -> None:
 def test_the_command_loads_no_pandas(call: list[object]) -> None:
     program = (
         "import sys; sys.argv[0] = 'fastml'\n"
-        "from fastml.cli import main\n"
+        "from fastml.cli.app import main\n"
         "try: main()\n"
         "finally: print([m for m in ('pandas', 'scipy.stats', 'matplotlib') if m in sys.modules], file=sys.stderr)"
     )
@@ -183,7 +184,7 @@ def test_the_command_loads_no_pandas(call: list[object]) -> None:
 
 
 def test_the_report_loads_no_pandas(lecture_file: Path, tmp_path: Path) -> None:
-    program = "import sys; from fastml.cli import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
+    program = "import sys; from fastml.cli.app import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
     words = ["report", str(lecture_file), "-y", "bsmmatxx", "-g", "idschool", "-o", str(tmp_path / "r.html")]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
@@ -337,7 +338,7 @@ def test_counts_that_are_none(count: str, tmp_path: Path) -> None:
 
 def test_shell_completion() -> None:
     words = {"_FASTML_COMPLETE": "complete_bash", "COMP_WORDS": "fastml f", "COMP_CWORD": "1"}
-    command = [sys.executable, "-c", "import sys; sys.argv = ['fastml']; from fastml.cli import main; main()"]
+    command = [sys.executable, "-c", "import sys; sys.argv = ['fastml']; from fastml.cli.app import main; main()"]
     done = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["fit"]
     words |= {"COMP_WORDS": "fastml fit --form", "COMP_CWORD": "2"}
@@ -386,17 +387,17 @@ def test_the_program_ends_without_looking_through_its_objects(words: list[str], 
 def test_what_no_command_foresees_is_a_line(
     raised: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def app(**_: object) -> None:
+    def failing(**_: object) -> None:
         warnings.warn("a word\nof warning", UserWarning, stacklevel=1)
         raise raised
 
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which main puts its own in place of
-    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(app, "app", failing)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            app.main()
     assert end.value.code == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", "fastml: a word of warning\n" + said)

@@ -16,11 +16,11 @@ UNNEEDED = ["pandas", "pyarrow.compute", "pyarrow.dataset", "scipy.stats", "pola
 
 PROGRAM = """
 import json, sys
-from fastml.cli import main
+from fastml.cli.app import main
 try:
     main()
 finally:
-    from fastml.kernels._jit import KERNELS
+    from fastml.kernels.jit import KERNELS
     loaded = [name for name, kernel in KERNELS.items() if kernel.cached is not None]
     print(json.dumps([loaded, sorted(sys.modules)]), file=sys.stderr)
 """

@@ -227,7 +227,7 @@ def slowly(*args):
         yield from job()
     return wait
 fastml.io.file_formats._row_group_job = slowly
-from fastml.cli import main
+from fastml.cli.app import main
 sys.argv[0] = "fastml"
 main()
 """

@@ -107,7 +107,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # a disk with so much r
 def command(*words):
     sys.argv[1:] = words
     try:
-        cli.main()
+        app.main()
     except SystemExit as end:
         if end.code == 2:
             raise SourceError("as said on stderr")
@@ -150,7 +150,8 @@ def test_a_full_disk_leaves_what_was_there(students: Path, tmp_path: Path) -> No
 SLOW_PASS = """
 import os, sys, time
 import fastml
-from fastml import cli, gather
+from fastml.cli import app
+from fastml.reduce import workers
 measure = workers.measure
 def slow(*args):
     os.write(1, b"a tile\\n")
@@ -158,7 +159,7 @@ def slow(*args):
     return measure(*args)
 workers.measure, workers.TILE_ROWS = slow, 10
 sys.argv[1:] = ["fit", *sys.argv[1:]]
-cli.main()
+app.main()
 """
 
 
@@ -236,12 +237,13 @@ def test_less_memory_than_the_file_has_bytes(students: Path, tmp_path: Path) -> 
 NO_MEMORY = """
 import sys
 import fastml
-from fastml import cli, gather
+from fastml.cli import app
+from fastml.reduce import workers
 def none(*args):
     raise MemoryError("Unable to allocate 9 TiB")
 workers.measure = none
 sys.argv[1:] = ["fit", *sys.argv[1:]]
-cli.main()
+app.main()
 """
 
 
@@ -255,9 +257,9 @@ def test_no_memory_is_said_in_one_line(students: Path) -> None:
 FIT = """
 import json
 import fastml
-from fastml.kernels import _jit
+from fastml.kernels import jit
 fit = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0, 3.0], "id": ["a", "a", "b", "b", "c"]}, "y", "id")
-loaded = [kernel.cached for kernel in _jit.KERNELS.values() if kernel.cached is not None]
+loaded = [kernel.cached for kernel in jit.KERNELS.values() if kernel.cached is not None]
 print(json.dumps([fit.to_json(), loaded]))
 """
 

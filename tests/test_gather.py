@@ -18,7 +18,7 @@ from conftest import fewer
 
 import fastml
 from fastml.io.threads import thread_count
-from fastml.reduce import workers
+from fastml.reduce import row_sums, workers
 
 THREADS = [1, 2, 3, 8]
 
@@ -28,7 +28,7 @@ N_ROWS = fewer(1500, times=3, at_least=500)
 
 @pytest.fixture(autouse=True, params=[200] if numba.config.DISABLE_JIT else [64, 1000])  # interpreted tests are slow
 def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(gather, "TILE_ROWS", request.param)
+    monkeypatch.setattr(workers, "TILE_ROWS", request.param)
     return int(request.param)
 
 
@@ -243,7 +243,7 @@ def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyP
         return measure(rows, roles, first_row, *rest)
 
     measure = workers.measure
-    monkeypatch.setattr(gather, "measure", interrupted)
+    monkeypatch.setattr(workers, "measure", interrupted)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         fastml.group_stats(rows("integers, shuffled", 5000), "y", "id", threads=threads)
@@ -295,10 +295,10 @@ def test_no_more_parts_than_threads_are_alive_but_for_a_small_one(
             alive -= 1
 
     measure, add = workers.measure, workers._Gather.add
-    monkeypatch.setattr(gather, "measure", measured)
+    monkeypatch.setattr(workers, "measure", measured)
     monkeypatch.setattr(workers._Gather, "add", added)
-    monkeypatch.setattr(gather, "_SMALL", small)
-    monkeypatch.setattr(gather, "_TILES_AT_ONCE", 1)
+    monkeypatch.setattr(workers, "_SMALL", small)
+    monkeypatch.setattr(workers, "_TILES_AT_ONCE", 1)
     fastml.group_stats(rows(kind, 9000), "y", "id", threads=3)
     assert most <= 3 + extra
 
@@ -323,7 +323,7 @@ def test_parts_that_others_fold_have_the_same_bits(kind: str, monkeypatch: pytes
     alone = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=1).to_arrow().to_pydict()
     one = fastml.group_stats(table, ["y", "z"], "id", threads=1).to_arrow().to_pydict()
     measure, leave = workers.measure, workers._Crew._leave
-    monkeypatch.setattr(gather, "measure", slow)
+    monkeypatch.setattr(workers, "measure", slow)
     monkeypatch.setattr(workers._Crew, "_leave", counted)
     for threads in (2, 8):
         both = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=threads)
@@ -335,7 +335,7 @@ def test_parts_that_others_fold_have_the_same_bits(kind: str, monkeypatch: pytes
 
 def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A group's weight varies between tiles: that is seen when they are folded."""
-    monkeypatch.setattr(gather, "TILE_ROWS", 64)
+    monkeypatch.setattr(workers, "TILE_ROWS", 64)
 
     def slow(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
         if first_row == 0:
@@ -343,7 +343,7 @@ def test_an_error_in_folding_what_another_left_is_told(monkeypatch: pytest.Monke
         return measure(rows, roles, first_row, *rest)
 
     measure = workers.measure
-    monkeypatch.setattr(gather, "measure", slow)
+    monkeypatch.setattr(workers, "measure", slow)
     weight = np.ones(640)
     weight[64:128] = 2.0
     table = pa.table({"id": np.arange(640) % 7, "y": np.arange(640.0), "v": weight})
@@ -361,7 +361,7 @@ def test_scores_of_any_type_with_nulls(
     dtype: str, order: str, weights: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A column that is cast may begin elsewhere than where it began: its nulls are where they were, in every tile."""
-    monkeypatch.setattr(gather, "TILE_ROWS", 100)
+    monkeypatch.setattr(workers, "TILE_ROWS", 100)
     rng = np.random.default_rng(5)
     n = fewer(900, times=2, at_least=450)
     ids = rng.integers(0, 20, n)
@@ -413,7 +413,7 @@ def test_rows_of_a_school_that_is_nan_may_have_any_school_weight() -> None:
 
 @pytest.mark.parametrize("kind", ["halves", "nulls"])
 def test_dictionaries_that_arrow_cannot_unify(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "TILE_ROWS", 40)
+    monkeypatch.setattr(workers, "TILE_ROWS", 40)
     rng = np.random.default_rng(1)
     ids = rng.integers(0, 9, 300) / 2.0
     chunks = []
@@ -448,7 +448,7 @@ def test_small_decimals_are_ids_like_others() -> None:
 def test_outcomes_together_have_the_bits_of_each_alone(
     n_outcomes: int, ids: str, holes: str, small_tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rowsums, "_FILLED_ROWS", 104)
+    monkeypatch.setattr(row_sums, "_FILLED_ROWS", 104)
     rng = np.random.default_rng(n_outcomes)
     n = 3 * small_tiles - 100
     keys = rng.integers(0, 40, n)

@@ -15,6 +15,7 @@ from conftest import fewer
 from fastml.errors import ColumnTypeError
 from fastml.kernels.keys import hash_integers, placing
 from fastml.kernels.workspace import Spare, Workspace
+from fastml.keys import dictionaries
 from fastml.keys import hash_tables as label_tables
 from fastml.keys.encoder import Encoder, encode_rows, encode_tile
 from fastml.keys.hash_tables import NumberTable
@@ -174,15 +175,15 @@ def test_codes_of_dictionaries_are_not_trusted_across_batches() -> None:
 @pytest.mark.parametrize("length", [8, 9, 63, 64, 65, 127, 128, 129, 1000])
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 def test_runs(length: int, dtype: type) -> None:
-    from fastml.kernels.sums import runs
+    from fastml.kernels.keys import find_runs
 
-    find = runs.find_runs_int64 if dtype is np.int64 else runs.find_runs_int32
+    find = find_runs.find_runs_int64 if dtype is np.int64 else find_runs.find_runs_int32
     rng = np.random.default_rng(length)
     for p in (0.0, 0.02, 0.05, 0.5, 1.0):
         keys = np.cumsum(rng.random(length) < p).astype(dtype)
         expected = naive.runs(keys.tolist())
         starts, firsts = np.full(len(expected), -1, np.int32), np.full(len(expected), -1, dtype)
-        if len(expected) - 1 > length // runs.ROWS_PER_RUN:
+        if len(expected) - 1 > length // find_runs.ROWS_PER_RUN:
             assert find(keys, length, starts, firsts) == -1
             continue
         assert find(keys, length, starts, firsts) == len(expected) - 1
@@ -193,16 +194,16 @@ def test_runs(length: int, dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])
 def test_runs_end_with_their_tiles(dtype: type) -> None:
-    from fastml.kernels.sums import runs
+    from fastml.kernels.keys import find_runs
 
-    find = runs.find_runs_int64 if dtype is np.int64 else runs.find_runs_int32
+    find = find_runs.find_runs_int64 if dtype is np.int64 else find_runs.find_runs_int32
     keys = np.repeat(np.arange(40), np.random.default_rng(4).integers(10, 90, 40)).astype(dtype)
     for tile_rows in (64, 100, 128, 333, len(keys), 5000):
         starts, firsts = np.full(len(keys) // 8 + 1, -1, np.int32), np.full(len(keys) // 8, -1, dtype)
         expected = []
         for first in range(0, len(keys), tile_rows):
             expected += [first + start for start in naive.runs(keys[first : first + tile_rows].tolist())[:-1]]
-        if len(keys) % tile_rows < runs.ROWS_PER_RUN and tile_rows < len(keys):
+        if len(keys) % tile_rows < find_runs.ROWS_PER_RUN and tile_rows < len(keys):
             assert find(keys, tile_rows, starts, firsts) == -1  # the last tile has no room for a run
             continue
         assert find(keys, tile_rows, starts, firsts) == len(expected)
@@ -334,8 +335,8 @@ STREAMS: dict[str, Any] = {
 @pytest.mark.parametrize("stream", STREAMS)
 def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if forgetful:
-        monkeypatch.setattr(tilekeys, "_LABELS_FREE", 20)
-        monkeypatch.setattr(tilekeys, "_LABELS_PER_USED", 1)
+        monkeypatch.setattr(dictionaries, "_LABELS_FREE", 20)
+        monkeypatch.setattr(dictionaries, "_LABELS_PER_USED", 1)
     make = STREAMS[stream]
     rng = np.random.default_rng(5)
     tiles = [make(i, rng) for i in range(7)]

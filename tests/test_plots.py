@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 import fastml
 from fastml import plots
 from fastml.inference.intervals import interval
+from fastml.report import canvas
 from fastml.report.canvas import inline_svg
-from fastml.report.text import canvas
 
 ONE_FIT = ("caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq")
 

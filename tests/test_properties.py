@@ -148,7 +148,7 @@ def test_any_cut_and_any_number_of_threads_give_the_same_bits(
     rows: Rows, tile: int, at: list[int], threads: int, kind: str
 ) -> None:
     table = arrow(rows, kind)
-    with patch.object(gather, "TILE_ROWS", tile):
+    with patch.object(workers, "TILE_ROWS", tile):
         whole = answer(table, threads=1)
         event("a fit" if isinstance(whole, dict) else whole[:30])
         pieces = cut(table, at)

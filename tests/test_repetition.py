@@ -24,9 +24,10 @@ PROCESSES = [
 
 PROGRAM = """
 import contextlib, hashlib, io, json, os, sys
-from fastml import cli, gather
+from fastml.cli import app
+from fastml.reduce import workers
 
-gather.TILE_ROWS = int(os.environ["TILE_ROWS"])
+workers.TILE_ROWS = int(os.environ["TILE_ROWS"])
 commands = json.load(sys.stdin)
 outputs = {}
 for name, words in commands.items():
@@ -34,7 +35,7 @@ for name, words in commands.items():
     sys.argv[1:] = words
     try:
         with contextlib.redirect_stdout(out):
-            cli.main()
+            app.main()
     except SystemExit as end:
         assert not end.code, (name, end.code)
     written = [words[words.index("-o") + 1]] if "-o" in words else []
@@ -127,7 +128,7 @@ def test_same_bytes(outputs: list[dict[str, list[str]]], name: str) -> None:
 
 
 def test_the_commands_are_all(folder: Path) -> None:
-    from fastml.cli import app
+    from fastml.cli.app import app
 
     known = {command.name or command.callback.__name__ for command in app.registered_commands}
     used = {words[0] for words in commands(folder, folder).values()}

@@ -61,7 +61,7 @@ def hard_rows(seed: int) -> tuple[Codes, int, Floats]:
 @pytest.mark.parametrize("holes", ["none", "some", "many"])
 @pytest.mark.parametrize("seed", range(8))
 def test_no_digit_is_lost(monkeypatch: pytest.MonkeyPatch, seed: int, holes: str, share: bool) -> None:
-    monkeypatch.setattr(rowsums, "_are_groups_large", lambda keys: share)
+    monkeypatch.setattr(row_sums, "_are_groups_large", lambda keys: share)
     codes, n_groups, y = hard_rows(seed)
     rng = np.random.default_rng(seed)
     outcomes, as_nan = [], []
@@ -91,7 +91,7 @@ def test_no_digit_is_lost(monkeypatch: pytest.MonkeyPatch, seed: int, holes: str
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 1023, 1024, 3000])
 @pytest.mark.parametrize("n_groups", [1, 7_000])
 def test_any_number_of_rows_and_groups(monkeypatch: pytest.MonkeyPatch, n: int, n_groups: int, keys: bool) -> None:
-    monkeypatch.setattr(rowsums, "_are_groups_large", lambda keys: True)
+    monkeypatch.setattr(row_sums, "_are_groups_large", lambda keys: True)
     rng = np.random.default_rng(n)
     codes, y = rng.integers(0, n_groups, n).astype(np.int32), rng.normal(500.0, 80.0, n)
     (table,), missing = sums_of(codes, n_groups, [Doubles(y, NONE, 0)], keys)
@@ -107,7 +107,7 @@ def test_any_number_of_rows_and_groups(monkeypatch: pytest.MonkeyPatch, n: int, 
 @pytest.mark.parametrize("wrong", [math.inf, -math.inf, 1e200])
 @pytest.mark.parametrize("others", [0, 1, 2, 40])
 def test_what_is_not_finite_is_none(monkeypatch: pytest.MonkeyPatch, others: int, wrong: float, share: bool) -> None:
-    monkeypatch.setattr(rowsums, "_are_groups_large", lambda keys: share)
+    monkeypatch.setattr(row_sums, "_are_groups_large", lambda keys: share)
     y = np.array([*np.arange(others, dtype=float), wrong, 1.0, 2.0])
     codes = np.array([0] * (others + 1) + [1, 1], np.int32)
     fine = Doubles(np.arange(len(y), dtype=float), NONE, 0)
@@ -124,7 +124,7 @@ def test_a_key_outside_of_the_range_is_found(monkeypatch: pytest.MonkeyPatch) ->
     y = Doubles(np.ones(100), NONE, 0)
     codes = np.zeros(100, np.int32)
     for share in (False, True):
-        monkeypatch.setattr(rowsums, "_are_groups_large", lambda keys, share=share: share)
+        monkeypatch.setattr(row_sums, "_are_groups_large", lambda keys, share=share: share)
         for place in (0, 50, 99):
             codes[:] = 0
             codes[place] = 3

@@ -62,7 +62,7 @@ def test_stretches_are_of_one_length_for_all_threads_and_shorter_in_the_end() ->
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("tile", [7, 100])
 def test_no_row_is_lost_however_batches_end(tile: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "TILE_ROWS", tile)
+    monkeypatch.setattr(workers, "TILE_ROWS", tile)
     for first in (*range(5 * tile, 30 * tile, tile), 176, 489):
         n = first + 4 * tile + 3
         table = pa.table({"id": np.arange(n) // 50, "y": np.arange(n) % 17 / 1.0})
@@ -109,7 +109,7 @@ APART = ["strings", "int32", "whole scores"]
 @pytest.mark.parametrize("kind", TOGETHER + SOME + APART)
 def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     table = clustered(kind)
-    monkeypatch.setattr(gather, "TILE_ROWS", TILE)
+    monkeypatch.setattr(workers, "TILE_ROWS", TILE)
     together = 0
 
     def counted(*args: Any) -> Any:
@@ -119,10 +119,10 @@ def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyP
         return part
 
     measure_runs = workers.measure_runs
-    monkeypatch.setattr(gather, "measure_runs", counted)
+    monkeypatch.setattr(workers, "measure_runs", counted)
     bytes_of = set()
     for at_once in (1, 4):
-        monkeypatch.setattr(gather, "_TILES_AT_ONCE", at_once)
+        monkeypatch.setattr(workers, "_TILES_AT_ONCE", at_once)
         for threads in (1, 2, 8):
             for copied in (table, pa.Table.from_batches(table.to_batches(130))):
                 stats = fastml.group_stats(copied, ["y", "z"], "id", threads=threads)
@@ -136,7 +136,7 @@ def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_of_several_errors_in_a_stretch_the_first_tile_s_is_told(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "TILE_ROWS", TILE)
+    monkeypatch.setattr(workers, "TILE_ROWS", TILE)
     table = clustered("plain")
     y, z = (np.array(table[name]).copy() for name in "yz")
     y[350], z[250] = math.inf, -math.inf

@@ -10,6 +10,7 @@ from test_gather import KINDS, rows
 
 import fastml
 from fastml.kernels.workspace import SPARE, Spare, Workspace
+from fastml.reduce import workers
 
 
 def test_blocks_begin_with_a_cache_line_and_come_again() -> None:
@@ -94,7 +95,7 @@ def test_threads_never_hold_one_block_at_once() -> None:
 def test_results_lie_in_no_memory_that_is_used_again(
     kind: str, weights: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gather, "TILE_ROWS", 64)
+    monkeypatch.setattr(workers, "TILE_ROWS", 64)
     table = rows(kind)
     for threads in (1, 3):
         stats = fastml.group_stats(table, ["y", "z"], "id", by="c", weights=weights, threads=threads)

@@ -307,13 +307,13 @@ class Encoder:
 
     def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
         """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
-        from fastml.kernels.sums import runs
+        from fastml.kernels.keys import find_runs
 
-        most = len(keys) // runs.ROWS_PER_RUN
+        most = len(keys) // find_runs.ROWS_PER_RUN
         starts = self._space.array("starts", most + 1, np.int32)
         wide = keys.itemsize == 8
         firsts = self._space.array("long firsts" if wide else "short firsts", most, keys.dtype)
-        find = runs.find_runs_int64 if wide else runs.find_runs_int32
+        find = find_runs.find_runs_int64 if wide else find_runs.find_runs_int32
         count = find(keys, tile_rows or max(len(keys), 1), starts, firsts)
         return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.io.threads import thread_count
-
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 
 
@@ -107,7 +105,7 @@ def concatenate(tables: list[BatchTables]) -> BatchTables:
     )
 
 
-def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None = None) -> BatchFits:
+def fit_batch(tables: BatchTables, restricted: bool = False, threads: int = 1) -> BatchFits:
     """Fit every table, each to the global optimum of its own deviance.
 
     Parameters
@@ -115,8 +113,8 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None
     tables : BatchTables
     restricted : bool
         REML; else ML. Weighted fits are ML.
-    threads : int, optional
-        Threads to use; see `thread_count`. The results are the same bits for any number.
+    threads : int
+        Threads to use. The results are the same bits for any number.
 
     Returns
     -------
@@ -140,7 +138,6 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int | None
     def work(first: int) -> None:
         kernel.fit_tables(*arrays, restricted, first, min(first + _PER_TASK, n_tables), fits)
 
-    threads = thread_count(threads)
     starts = range(0, n_tables, _PER_TASK)
     if threads == 1 or len(starts) < 2:
         for first in starts:

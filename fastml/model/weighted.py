@@ -169,9 +169,6 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
     return Sandwich(scale * gamma00, vc.sigma2 * tau00, vc.sigma2 * sigma2, icc)
 
 
-Floats = npt.NDArray[np.float64]
-
-
 SCALINGS = ("size", "effective", "none", "gk", "group-only")
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fastml.errors import ModelError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.information import interior_errors, interior_satterthwaite
+from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, fit_batch
 from fastml.model.shrinkage import reliabilities
 from fastml.model.size_table import SizeTables, check_part, gather_sizes
@@ -91,7 +92,9 @@ def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> d
     restricted = method == "reml"
     dof = table.n_obs.astype(np.float64) - (1.0 if restricted else 0.0)
     ssw = np.where(fitted, table.ssw, math.nan)
-    fits = fit_batch(BatchTables(table.offsets, table.size, table.count, table.mean, table.ss, ssw, dof), restricted)
+    fits = fit_batch(
+        BatchTables(table.offsets, table.size, table.count, table.mean, table.ss, ssw, dof), restricted, thread_count()
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         terms = Terms(*fits.terms.T)
         theta, unit = fits.theta, table.unit

@@ -15,8 +15,10 @@ from fastml.io.writing import write_parquet, write_text
 from fastml.report.exports import GridFaces, Record, Summary
 from fastml.report.grids import Grid, fit_grid, naive_grid, rows_grid, schools_grid
 from fastml.report.markup import html_table, html_text
+from fastml.report.numbers import decimals
 from fastml.report.page import fit_page, table_page
 from fastml.report.sentences import fit_sentences, table_sentences
+from fastml.report.text import fit_rows
 
 if TYPE_CHECKING:
     import os
@@ -165,11 +167,11 @@ class FitFaces(Pages, Record):
         group = [fit["group"]] if isinstance(fit["group"], str) else fit["group"]
         return fit_page(
             title or f"{fit['outcome']} in schools ({', '.join(group)})",
-            "; ".join(filter(None, (source, report.fit_rows(fit, self._sizes())))),
+            "; ".join(filter(None, (source, fit_rows(fit, self._sizes())))),
             said,
             self._grid(),
             naive_grid(fit, self.naive.to_dict()),
-            schools_grid(_ends(schools), labels, group, report.decimals(fit)),
+            schools_grid(_ends(schools), labels, group, decimals(fit)),
             pictures,
             "" if can_draw() else _PLAIN,
         )

@@ -17,6 +17,8 @@ from fastml.errors import FastmlError
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet
 from fastml.report import text
+from fastml.report.exports import csv_text
+from fastml.report.numbers import whole_ids
 from fastml.results.pages import TableFaces
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class ResultTable(TableFaces):
         -------
         list of dict
         """
-        return [text.whole_ids(row, self.by) for row in self.to_dict()]
+        return [whole_ids(row, self.by) for row in self.to_dict()]
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
         """Return the level and the confidence limits of every row's icc; see the classes."""
@@ -115,7 +117,7 @@ class ResultTable(TableFaces):
         -------
         str
         """
-        return text.csv_text(self.to_dict(), self.table.column_names)
+        return csv_text(self.to_dict(), self.table.column_names)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the table to a Parquet file, whole or not at all.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, concatenate, fit_batch
 from fastml.model.groups import WeightedGroups
 from fastml.model.weighted import UNWEIGHTED_WITHIN, scaled_size
@@ -121,7 +122,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
         table, unit = _tables(scaled, moments.rows)
         tables.append(table)
         units.append(unit)
-    fits = fit_batch(concatenate(tables), threads=threads)
+    fits = fit_batch(concatenate(tables), threads=thread_count(threads))
     found, start = [], 0
     for moments, table, unit in zip(values, tables, units, strict=True):
         k = slice(start, start + len(table))

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.report import text
+from fastml.report.exports import csv_text
 from fastml.report.sentences import table_sentences
 from fastml.results.table import ResultTable, or_null
 from fastml.survey.replication import FIGURES
@@ -118,7 +119,7 @@ class SurveyTable(ResultTable):
         """
         made = json.dumps(self.provenance, ensure_ascii=False)
         rows = [{**row, "provenance": made} for row in self.to_dict()]
-        return text.csv_text(rows, [*self.table.column_names, "provenance"])
+        return csv_text(rows, [*self.table.column_names, "provenance"])
 
     def __str__(self) -> str:
         figures = [column for name in _SHOWN for column in (name, f"se_{name}")]

@@ -1,0 +1,312 @@
+"""The commands: fit, survey, report, stats, merge, simulate, plan, warmup. No logic."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fastml.cli import options
+from fastml.cli.output import Form, Format, Output, Quiet, check_output, deliver, show
+from fastml.errors import FastmlError, RolesMissingError
+
+__all__ = ["merge", "plan", "simulate", "stats", "warmup"]
+
+
+Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
+
+
+def fit(
+    files: options.Files,
+    outcome: options.Outcomes = None,
+    group: options.Group = None,
+    by: options.By = None,
+    method: options.Method = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    weights_are: options.WeightsAre = "total",
+    weight_scaling: options.Scaling = "size",
+    vcov: options.Vcov = "joint",
+    format: Form = Format.text,
+    output: Output = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    level: Level = None,
+    groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
+                      help="Write the school means to a Parquet file too.")] = None,
+    threads: options.Threads = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit the model and print its table.
+
+    Example: fastml fit scores.parquet -y score -g school
+    """
+    check_output(format, output, files)
+    if by and groups:
+        raise FastmlError("--groups is of one fit; leave out --by, or fit one part with --filter")
+    if groups:
+        check_output(Format.parquet, groups, files)
+        if output and output.resolve() == groups.resolve():
+            raise FastmlError(f"-o and --groups both name {output}; give each a file of its own")
+    result = _fitted(
+        files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
+        weight_scaling=weight_scaling, vcov=vcov,
+        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
+    if groups:
+        result.write_groups(groups, 0.95 if level is None else level)
+    show(result if level is None else result.with_intervals(level), format, output)
+    _tell_gaps(result)
+
+
+def _fitted(
+    files: list[str],
+    outcomes: list[str] | None,
+    group: list[str] | None,
+    by: list[str] | None,
+    method: options.Method,
+    **others: Any,
+) -> Any:
+    """The fit of the call, or with --by the table of fits."""
+    from fastml import api
+
+    data, others = options.one_or_all(files), {"method": None if method is None else method.value, **others}
+    if not by and outcomes and len(outcomes) > 1:
+        raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
+    try:
+        if by:
+            return api.fit_by(data, outcomes or None, group or None, by=by, **others)
+        return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+    except RolesMissingError:  # files of statistics need none
+        raise RolesMissingError("-y SCORE -g SCHOOL") from None
+
+
+def _tell_gaps(result: Any) -> None:
+    """End with status 3 where a part of a table has no result."""
+    if not getattr(result, "complete", True):
+        raise typer.Exit(3)
+
+
+def survey(
+    files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
+    design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
+    outcome: Annotated[list[str], typer.Option("--outcome", "-y",
+                       help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
+    by: options.By = None,
+    group: Annotated[str | None, typer.Option("--group", "-g", help="Groups other than schools: IDCLASS.")] = None,
+    school_file: Annotated[str | None, typer.Option(help="The school file, where it has the school weight.")] = None,
+    weight_scaling: options.Scaling = "size",
+    se: Annotated[str, typer.Option(help="Standard errors: replicate or sandwich.")] = "replicate",
+    vcov: Annotated[str, typer.Option(help="The sandwich: joint or block.")] = "joint",
+    average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    missing: Annotated[list[float] | None, typer.Option(
+                       help="Code of a missing answer, as 9; again for each further one.")] = None,
+    format: Form = Format.text,
+    output: Output = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    threads: options.Threads = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Fit an assessment: plausible values, replicate weights.
+
+    Example: fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
+    """
+    from fastml.survey.fit import fit_survey
+
+    check_output(format, output, [*files, school_file] if school_file else files)
+    table = fit_survey(
+        options.one_or_all(files), outcome, design, by=by, group=group, school_data=school_file,
+        weight_scaling=weight_scaling, se=se, vcov=vcov, average=average, level=level, missing=missing or None,
+        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
+    show(table, format, output)
+    _tell_gaps(table)
+
+
+def report(
+    files: options.Files,
+    outcome: options.Outcomes = None,
+    group: options.Group = None,
+    by: options.By = None,
+    method: options.Method = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    weights_are: options.WeightsAre = "total",
+    weight_scaling: options.Scaling = "size",
+    title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    output: Output = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    threads: options.Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fit the model and write a page of tables and pictures.
+
+    Example: fastml report scores.csv -y score -g school -o report.html
+    """
+    check_output(Format.html, output, files)
+    result = _fitted(
+        files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
+        weight_scaling=weight_scaling, **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
+    deliver(result.report_html(title, ", ".join(Path(file).name for file in files)), output)
+    _tell_gaps(result)
+
+
+def stats(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files or folders of students, or globs.")],
+    outcome: Annotated[list[str], typer.Option("--outcome", "-y", help="Column of scores; again for further ones.")],
+    group: Annotated[list[str], typer.Option("--group", "-g", help="Column of school ids; again for further ones.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the statistics.")],
+    by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="NAME=VALUE",
+                   help="Constant key, e.g. cycle=2019: school ids start again every cycle.")] = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    min_group_size: Annotated[int | None, typer.Option(help="Leave out groups of fewer rows.", min=1)] = None,
+    filter: options.Filter = None,
+    delimiter: options.CsvDelimiter = None,
+    encoding: options.CsvEncoding = "utf-8",
+    decimal: options.CsvDecimal = ".",
+    threads: options.Threads = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Reduce rows to statistics that add and can be fitted; save them.
+
+    Example: fastml stats a.parquet b.parquet -y score -g school -o ab.parquet
+    """
+    from fastml import api
+
+    check_output(Format.parquet, output, files)
+    made = api.group_stats(
+        options.one_or_all(files), outcome, group, by=by, weights=weights, group_weights=group_weights,
+        tags=_tags(tag or []), min_group_size=min_group_size,
+        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+    )  # fmt: skip
+    made.write(output)
+
+
+def _tags(texts: list[str]) -> dict[str, int | str]:
+    tags: dict[str, int | str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise FastmlError(f"--tag {text!r} is not NAME=VALUE, such as cycle=2019")
+        if name in tags:
+            raise FastmlError(f"--tag gives {name!r} twice, as {tags[name]!r} and {value!r}")
+        # A number as one writes it; 007 is a name.
+        tags[name] = int(value) if re.fullmatch("0|-?[1-9][0-9]*", value) else value
+    return tags
+
+
+def merge(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files of statistics, folders, or globs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
+    quiet: Quiet = False,
+) -> None:
+    """Add saved statistics.
+
+    Example: fastml merge monday.parquet tuesday.parquet -o week.parquet
+    """
+    from fastml.reduce.build import merge as merge_files
+
+    check_output(Format.parquet, output)
+    merge_files(files).write(output)
+
+
+def _whole(number: float) -> int:
+    if not (abs(number) < 1e15 and number == int(number)):
+        raise FastmlError(f"{number:g} is not a whole number of ordinary size")
+    return int(number)
+
+
+def simulate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="File; with --files the folder of the files.")],
+    students: Annotated[float, typer.Option(help="Their number, e.g. 1e7.")] = 10_000,
+    schools: Annotated[float, typer.Option(help="Their number, e.g. 1e5.")] = 400,
+    gamma00: Annotated[float, typer.Option(help="Mean.")] = 500.0,
+    tau00: Annotated[float, typer.Option(help="Variance between schools.")] = 3000.0,
+    sigma2: Annotated[float, typer.Option(help="Variance within schools.")] = 7000.0,
+    outcomes: Annotated[int, typer.Option(help="Plausible values of each student.")] = 1,
+    weights: Annotated[bool, typer.Option("--weights", help="Add student and school weights.")] = False,
+    order: Annotated[str, typer.Option(help="Of the rows: school or random.")] = "school",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    files: Annotated[int, typer.Option(help="Number of files.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Draw students in schools from the model, to Parquet.
+
+    Example: fastml simulate --students 1e6 --schools 2e4 -o scores.parquet
+    """
+    from fastml.simulation import simulate_files
+
+    simulate_files(
+        output, students=_whole(students), schools=_whole(schools), gamma00=gamma00, tau00=tau00, sigma2=sigma2,
+        outcomes=outcomes, weights=weights, order=order, seed=seed, files=files,
+    )  # fmt: skip
+
+
+# What the function calls otherwise.
+_OPTIONS = {"n_groups": "--schools", "group_size": "--cluster-size", "size_cv": "--size-cv", "icc_width": "--icc-width"}
+
+
+def plan(
+    icc: Annotated[float, typer.Option(help="Intraclass correlation to expect.")],
+    schools: Annotated[int | None, typer.Option(help="Number of schools; found for a target without.")] = None,
+    cluster_size: Annotated[int | None, typer.Option(help="Students in each; found for a target without.")] = None,
+    sd: Annotated[float, typer.Option(help="Standard deviation of the scores.")] = 1.0,
+    arms: Annotated[int, typer.Option(help="2 to compare two halves of the schools, as in a trial.")] = 1,
+    size_cv: Annotated[float, typer.Option(help="Coefficient of variation of the school sizes.")] = 0.0,
+    level: Annotated[float, typer.Option(help="Confidence level.")] = 0.95,
+    power: Annotated[float, typer.Option(help="Power to aim at.")] = 0.8,
+    difference: Annotated[float | None, typer.Option(help="Target or question: a true difference to find.")] = None,
+    se: Annotated[float | None, typer.Option(help="Target: standard error of the mean.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Target: half the width of the mean's interval.")] = None,
+    icc_width: Annotated[float | None, typer.Option(help="Target: width of the icc's interval.")] = None,
+    format: Form = Format.text,
+    output: Output = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Say what a sample of schools can tell, or how large one must be.
+
+    Example: fastml plan --icc 0.2 --cluster-size 25 --sd 100 --se 5
+    """
+    from fastml.planning import plan as make_plan
+
+    check_output(format, output)
+    if schools is None and cluster_size is None:
+        raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
+                          "or both of them")  # fmt: skip
+    try:
+        made = make_plan(
+            icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
+            difference=difference, se=se, margin=margin, icc_width=icc_width,
+        )  # fmt: skip
+    except FastmlError as error:
+        words = str(error)
+        for argument, option in _OPTIONS.items():
+            words = words.replace(argument, option)
+        raise FastmlError(words) from None
+    show(made, format, output)
+
+
+def warmup(quiet: Quiet = False) -> None:
+    """Compile every kernel and keep it, as in a container image.
+
+    Example: fastml warmup
+    """
+    from fastml.kernels.load import load_all
+
+    folder, names = load_all()
+    kept = f"kept in {folder}" if folder else "kept nowhere: no folder can be written"
+    deliver(f"{len(names)} kernels, {kept}\n", None)
