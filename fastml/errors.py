@@ -22,7 +22,6 @@ __all__ = [
     "first_line",
 ]
 
-
 # Key of a field's metadata: a text of the column that is no number, for a message that refuses the column.
 WORD = b"fastml.word"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
@@ -30,3 +31,11 @@ def run_here(*args: object) -> CompletedProcess[str]:
     err.flush()
     shown = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
     return CompletedProcess(words, status, *shown)
+
+
+def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command, in a process of its own where that is what the test is about: its environment, its folder."""
+    if not options:
+        return run_here(*args)
+    command = [sys.executable, "-W", "error", "-m", "fastml", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]

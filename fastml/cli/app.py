@@ -15,7 +15,6 @@ from fastml.errors import FastmlError
 
 __all__ = ["main"]
 
-
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
@@ -25,13 +24,9 @@ app = typer.Typer(
     help="Fit the one-way random-effects (null multilevel) model of students in schools.",
 )
 
-
 # Typer's own errors, whichever click it stands on: UsageError and its base.
 _USAGE_ERROR: Any = typer.BadParameter.__base__
-
-
 _CLICK_ERROR: Any = _USAGE_ERROR.__base__
-
 
 # What typer returns after Ctrl-C, as shells do: 128 and the signal's number.
 _INTERRUPTED = 130

@@ -14,7 +14,6 @@ from fastml.errors import FastmlError, RolesMissingError
 
 __all__ = ["merge", "plan", "simulate", "stats", "warmup"]
 
-
 Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
 
 

@@ -39,51 +39,29 @@ class Methods(StrEnum):
 Files = Annotated[list[str], typer.Argument(metavar="FILE",
                   help="Files or folders of students, globs, URIs; or files of saved statistics.")]  # fmt: skip
 
-
 Outcomes = Annotated[list[str] | None, typer.Option("--outcome", "-y",
                      help="Column of scores; with --by, give it again for each further one.")]  # fmt: skip
-
 
 Group = Annotated[list[str] | None, typer.Option("--group", "-g",
                   help="Column of school ids; give it again for each further column.")]  # fmt: skip
 
-
 By = Annotated[list[str] | None, typer.Option("--by",
                help="Column that splits the data (countries); a fit of each part.")]  # fmt: skip
 
-
 Method = Annotated[Methods | None, typer.Option(help="Estimation method; reml, or ml with weights.")]
-
-
 Weights = Annotated[str | None, typer.Option("--weights", help="Column of student weights.")]
-
-
 GroupWeights = Annotated[str | None, typer.Option("--group-weights", help="Column of school weights.")]
-
-
 WeightsAre = Annotated[str, typer.Option(help="What student weights are: total or conditional.")]
-
-
 Scaling = Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")]
-
-
 Vcov = Annotated[str, typer.Option(help="Robust standard errors: joint or block.")]
-
-
 Filter = Annotated[str | None, typer.Option("--filter", help='Which rows: "cycle = 2019 and score is not null".')]
-
-
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)]
-
 
 CsvDelimiter = Annotated[
     str | None, typer.Option("--delimiter", help=r"Of CSV files, \t for a tab; found out by default.")
 ]
 
-
 CsvEncoding = Annotated[str, typer.Option("--encoding", help="Of CSV files, such as latin-1.")]
-
-
 CsvDecimal = Annotated[str, typer.Option("--decimal", help="Decimal point of CSV files.")]
 
 

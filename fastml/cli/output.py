@@ -37,11 +37,7 @@ def _silence(wanted: bool) -> bool:
 
 
 Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
-
-
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")]
-
-
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices, no progress on stderr.")]
 
 

@@ -25,7 +25,6 @@ from fastml.report.grids import Grid, statistics_grid
 
 __all__ = ["GroupStats"]
 
-
 Floats = npt.NDArray[np.float64]
 
 

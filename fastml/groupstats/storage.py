@@ -22,22 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["find_problem", "is_stats_file", "read_fields", "to_table"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 VERSION = 1
-
-
 _METADATA_KEY = b"fastml"
-
-
 _COUNTS = ("rows", "no_weight", "zero_weight")
-
-
 _MOMENTS = ("n", "mean", "residual", "ss")
-
-
 _WEIGHTED = ("w", "w_mean", "w_residual", "w_ss", "w2")
 
 

@@ -32,10 +32,7 @@ __all__ = [
     "t_test",
 ]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 DF = ("satterthwaite", "kenward-roger", "hlm", "normal")
 
 

@@ -12,7 +12,6 @@ from fastml.inference.distributions import root, t_quantile
 
 __all__ = ["detectable_shift", "power_of_t"]
 
-
 Floats = npt.NDArray[np.float64]
 
 

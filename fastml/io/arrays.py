@@ -10,13 +10,9 @@ import pyarrow as pa
 
 __all__ = ["as_arrow", "as_numpy", "numpy_type"]
 
-
 # pyarrow's `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
 _NUMBERS = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split()
-
-
 _DTYPES = {pa.from_numpy_dtype(np.dtype(code)): np.dtype(code) for code in _NUMBERS}
-
 
 # pyarrow's `from_numpy_dtype` asks for a type's name, which takes longer than all else here.
 _ARROW_TYPES = {dtype: name for name, dtype in _DTYPES.items()}

@@ -13,16 +13,9 @@ from fastml.errors import WORD, ColumnTypeError
 
 __all__ = ["Doubles", "as_doubles", "as_floats", "check_numeric", "doubles_of"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 _MOST_DIGITS = 38  # of a decimal of 128 bits
-
-
 _LARGEST_POWER = 22  # of ten that is a double
-
-
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
 

@@ -20,34 +20,19 @@ from fastml.io.filters import filter_columns
 
 __all__ = ["CsvOptions", "csv_options", "open_csv"]
 
-
 # What is read to find out the types of the columns: all of a small file, else its beginning and samples of the rest.
 START = 16 << 20
-
-
 SAMPLE = 1 << 20
-
-
 SAMPLES = 8
-
-
 BLOCK = 4 << 20
-
 
 # pyarrow's, and the "." of SAS and Stata.
 _NULLS = ["", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA",
           "NULL", "NaN", "n/a", "nan", "null"]  # fmt: skip
 
-
 _TYPES_HINT = "; csv_options={'types': {column: 'string'}} says what an id is, 'float64' what a score is"
-
-
 _WHOLE = re.compile(r"[+-]?\d+")
-
-
 _QUOTED = re.compile(r'(?<![^,;\t|])"(?:[^"]|"")*"')  # where a value begins; a quote inside of one is a letter
-
-
 _HEAD = re.compile(rf"(?:{_QUOTED.pattern}|[^\r\n])*")
 
 

@@ -23,19 +23,13 @@ from fastml.io.prefetch import in_order
 
 __all__ = ["Dataset", "Piece", "common_type", "dataset_columns", "find_pieces", "is_path", "open_dataset"]
 
-
 _FORMATS = {
     "parquet": "parquet", "pq": "parquet", "arrow": "ipc", "arrows": "ipc", "feather": "ipc", "ipc": "ipc",
     "csv": "csv", "tsv": "csv", "txt": "csv", "sav": "sav", "zsav": "sav",
 }  # fmt: skip
 
-
 _COMPRESSED = {"gz", "bz2", "zst"}
-
-
 _MAGIC = {b"PAR1": "parquet", b"ARRO": "ipc", b"\xff\xff\xff\xff": "ipc", b"$FL2": "sav", b"$FL3": "sav"}
-
-
 _WILD = re.compile(r"[*?\[]")
 
 

@@ -20,17 +20,12 @@ from fastml.io.file_formats import LARGE, File, Location
 
 __all__ = ["fast_batches", "is_fast"]
 
-
 # Loading Polars takes as long as its reader saves on this many rows; where it is loaded, few make up for the start.
 WORTH_LOADING = 400_000_000
-
-
 WORTH_STARTING = 4_000_000
-
 
 # Rows of a batch: a tile's.
 BATCH = 1 << 20
-
 
 # Row groups that Polars may have read ahead of each thread: by default so many that memory holds hundreds of megabytes,
 # and no faster.

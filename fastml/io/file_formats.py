@@ -19,17 +19,11 @@ from fastml.errors import SourceError, first_line
 
 __all__ = ["File", "Job", "Location", "open_ipc", "open_parquet", "open_sav"]
 
-
 Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
-
 
 # A row group that takes more than this (8 bytes a value) is decoded in pieces, by one thread.
 LARGE = 64 << 20
-
-
 PIECE = 1 << 17
-
-
 SAV_ROWS = 50_000
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["apply_filter", "as_expression", "filter_columns"]
 
-
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])
@@ -37,24 +36,17 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
-
 _COMPARISONS = {
     "=": "__eq__", "==": "__eq__", "!=": "__ne__", "<>": "__ne__",
     "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__",
 }  # fmt: skip
 
-
 # Arrow works a long chain of comparisons off one inside the other, and ends the process where the stack does.
 _MOST_COMPARISONS = 1_000
 
-
 # A list of so many values is looked up in a table; of fewer, Parquet's statistics can tell which rows it leaves out.
 _MANY_VALUES = 20
-
-
 _DATES = {"DATE": datetime.date.fromisoformat, "TIMESTAMP": datetime.datetime.fromisoformat}
-
-
 _KEYWORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "BETWEEN", "TRUE", "FALSE"}
 
 

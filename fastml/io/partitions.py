@@ -14,7 +14,6 @@ from fastml.io.filters import computable
 
 __all__ = ["check_folder", "folder_column", "folder_types", "folder_values"]
 
-
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 

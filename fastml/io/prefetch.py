@@ -11,13 +11,8 @@ from typing import Any, TypeVar
 
 __all__ = ["in_order"]
 
-
 _T = TypeVar("_T")
-
-
 _END = object()
-
-
 _HELD = 4  # items that a job may be ahead of the reader
 
 

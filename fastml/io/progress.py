@@ -9,17 +9,11 @@ from typing import Any, TypeVar
 
 __all__ = ["watcher"]
 
-
 _T = TypeVar("_T")
-
-
 Watch = Callable[[Iterator[tuple[_T, int]], int], Iterator[tuple[_T, int]]]
-
 
 # Seconds before the line appears, and between two looks of it.
 PATIENCE = 1.0
-
-
 REFRESH = 0.1
 
 

@@ -9,7 +9,6 @@ from fastml.errors import FastmlError
 
 __all__ = ["thread_count"]
 
-
 # One processor alone nearly saturates the memory; more than these only wait for it.
 MAX_THREADS = 8
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_parquet_name", "replace_file", "write_parquet", "write_text"]
 
-
 _OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".htm", ".xls", ".xlsx", ".sav",
            ".arrow", ".feather", ".gz"}  # fmt: skip
 

@@ -8,7 +8,6 @@ from fastml.kernels.jit import exact, intrinsic
 
 __all__ = ["two_sum"]
 
-
 _SPLIT = 134217729.0  # 2^27 + 1: splits a double in two halves of 26 bits (Dekker 1971)
 
 

@@ -57,61 +57,28 @@ __all__ = [
     "kernel",
 ]
 
-
 F8_IN = types.Array(types.float64, 1, "C", readonly=True)
-
-
 F8_OUT = types.Array(types.float64, 1, "C")
-
-
 I4_IN = types.Array(types.int32, 1, "C", readonly=True)
-
-
 I4_OUT = types.Array(types.int32, 1, "C")
-
-
 I8_IN = types.Array(types.int64, 1, "C", readonly=True)
-
-
 I8_OUT = types.Array(types.int64, 1, "C")
-
-
 U1_IN = types.Array(types.uint8, 1, "C", readonly=True)
-
-
 U1_OUT = types.Array(types.uint8, 1, "C")
-
-
 U2_IN = types.Array(types.uint16, 1, "C", readonly=True)
-
-
 U2_OUT = types.Array(types.uint16, 1, "C")
-
-
 TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
-
-
 TABLE_OUT = types.Array(types.float64, 2, "C")
-
-
 TABLES_IN = types.Array(types.float64, 3, "C", readonly=True)
-
-
 TABLES_OUT = types.Array(types.float64, 3, "C")
-
 
 # Sums may be reordered and fused, so that they vectorise; NaN, infinities and signed zeros keep their meaning.
 FASTMATH = {"reassoc", "contract"}
-
-
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
-
 
 # Without Numba's runtime, references to arrays aren't counted: in a loop that calls a function for each row, counting
 # is most of the work.
 INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False}
-
-
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 

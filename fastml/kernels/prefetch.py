@@ -13,16 +13,9 @@ from fastml.kernels.jit import intrinsic, ir
 
 __all__ = ["AHEAD", "LINE", "fetch", "fetch_next", "fetch_once", "prefetch", "prefetch_next"]
 
-
 LINE = 8  # doubles, or keys, in a cache line
-
-
 AHEAD = 256  # doubles, or keys, of one of several streams: how far ahead of their use to ask for them
-
-
 _ONCE, _SECOND, _FIRST = 0, 2, 3  # LLVM's degrees of locality: used once; for the second-level cache; for the first
-
-
 _NEXT = {_ONCE: 128, _SECOND: 1024}  # how far ahead in a single stream
 
 

@@ -11,7 +11,6 @@ from fastml.kernels.jit import I8_IN, I8_OUT, kernel
 
 __all__ = ["integer_order", "place"]
 
-
 Int64s = npt.NDArray[np.int64]
 
 

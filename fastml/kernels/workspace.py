@@ -12,19 +12,10 @@ import numpy.typing as npt
 
 __all__ = ["SPARE", "Spare", "Workspace"]
 
-
 _T = TypeVar("_T")
-
-
 _LINE = 64  # bytes of a cache line
-
-
 _KEPT = 1 << 25  # bytes that are kept for later, at most
-
-
 Floats = npt.NDArray[np.float64]
-
-
 Bytes = npt.NDArray[np.uint8]
 
 

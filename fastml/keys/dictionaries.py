@@ -14,20 +14,12 @@ from fastml.keys.label_types import from_bits, plain_labels, take
 
 __all__ = ["Fixed", "Labels", "LocalLabels", "Numbers", "Others", "Range"]
 
-
 Int64s = npt.NDArray[np.int64]
-
-
 Codes = npt.NDArray[np.int32]
-
-
 Labels = tuple[pa.Array, ...]
-
 
 # Labels are forgotten once there are more than so many, and so many times those that the last tile had.
 _LABELS_FREE = 1 << 15
-
-
 _LABELS_PER_USED = 4
 
 

@@ -25,49 +25,28 @@ from fastml.keys.row_codes import Labels, TileKeys
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
-
 Codes = npt.NDArray[np.int32]
-
-
 Int64s = npt.NDArray[np.int64]
-
-
 Keys = TypeVar("Keys", Codes, Int64s)
-
 
 # Integers are their own codes where they have a so many-th as many values as there are rows, or so many anyway.
 _ROWS_PER_VALUE = 8
-
-
 _VALUES_FREE = 1024
-
 
 # Rows that tell, before all are read, whether integers can't be their own codes, and rows that tell their range: wider
 # by a so many-th on both sides, it holds the others nearly always where rows are shuffled.
 _SAMPLE = 64
-
-
 _RANGE_SAMPLE = 1 << 16
-
-
 _MARGIN = 64
-
 
 # Rows that tell whether the others are clustered, as they are where there are that many of them for each run.
 _FIRST_ROWS = 4096
-
-
 _FIRST_ROWS_PER_RUN = 16
-
 
 # Labels are given places where the last tile had so many rows for each, so that the next one has hardly a new one. They
 # lose them once one row in so many has a label without, and are given places so often at most.
 _ROWS_PER_PLACE = 16
-
-
 _ROWS_ELSEWHERE = 32
-
-
 _MOST_PLACINGS = 4
 
 

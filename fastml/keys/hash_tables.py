@@ -17,30 +17,17 @@ from fastml.keys.label_types import bits_of, from_bits, has_bits
 
 __all__ = ["LabelTable", "NumberTable", "StringTable"]
 
-
 Codes = npt.NDArray[np.int32]
-
-
 Int64s = npt.NDArray[np.int64]
-
-
 Bytes = npt.NDArray[np.uint8]
-
-
 MAX_LABELS = 2**31 - 2
-
 
 # A table of slots over the whole range of the numbers may have so many slots for each of them, and so many anyway.
 _SLOTS_EACH = 8
-
-
 _SLOTS_FREE = 1 << 16
-
 
 # Slots of a hash table for each label there is room for: few keys then miss their first one.
 _SLOTS_PER_LABEL = 4
-
-
 _FIRST_SLOTS = 4096
 
 

@@ -15,10 +15,7 @@ from fastml.keys.order import sort_order
 
 __all__ = ["KeyTable", "check_key_type", "plain_type"]
 
-
 Codes = npt.NDArray[np.int32]
-
-
 Int64s = npt.NDArray[np.int64]
 
 

@@ -13,7 +13,6 @@ from fastml.io.arrays import as_arrow, as_numpy, numpy_type
 
 __all__ = ["bits_of", "from_bits", "has_bits", "plain_labels", "plain_type", "repeat_tag", "take"]
 
-
 Int64s = npt.NDArray[np.int64]
 
 

@@ -13,7 +13,6 @@ from fastml.kernels.sorting import integer_order
 
 __all__ = ["sort_order"]
 
-
 Int64s = npt.NDArray[np.int64]
 
 

@@ -12,18 +12,12 @@ from fastml.keys.row_codes import Labels
 
 __all__ = ["Placed"]
 
-
 Codes = npt.NDArray[np.int32]
-
-
 Int64s = npt.NDArray[np.int64]
-
 
 # Places for each label, and labels in a bucket: with more of the one or fewer of the other places are sought for less
 # time, and take more of the processor's caches ever after.
 _PLACES_PER_LABEL = 1.25
-
-
 _LABELS_PER_BUCKET = 2.5
 
 

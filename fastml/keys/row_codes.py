@@ -12,15 +12,9 @@ from fastml.keys.dictionaries import Fixed, LocalLabels
 
 __all__ = ["Labels", "TileKeys"]
 
-
 Codes = npt.NDArray[np.int32]
-
-
 Int64s = npt.NDArray[np.int64]
-
-
 Labels = tuple[pa.Array, ...]
-
 
 # Rows that tell how large the largest group is; of so many first ones, few belong to one group unless it is large.
 _SAMPLE, _FIRST_ROWS, _FEW = 128, 64, 4

@@ -14,12 +14,8 @@ import numpy.typing as npt
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Int64s = npt.NDArray[np.int64]
-
 
 # Tables per task: enough work to hide the cost of handing it out.
 _PER_TASK = 64

@@ -10,10 +10,7 @@ import pyarrow as pa
 
 __all__ = ["Groups", "WeightedGroups"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Int64s = npt.NDArray[np.int64]
 
 

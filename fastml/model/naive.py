@@ -15,7 +15,6 @@ from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["Naive", "naive_answers"]
 
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -12,7 +12,6 @@ from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["SchoolMeans", "reliabilities", "school_means"]
 
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -18,24 +18,14 @@ from fastml.kernels.sorting import integer_order
 
 __all__ = ["SizeTable", "SizeTables", "check_groups", "check_part", "gather_sizes", "reduce_sizes"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Int64s = npt.NDArray[np.int64]
-
 
 # Means beyond, and sums of squares below, leave no room for the arithmetic of doubles; so do group means that differ
 # by so many within-group standard deviations.
 LARGEST_MEAN = 1e300
-
-
 SMALLEST_SS = 1e-300
-
-
 SMALLEST_MEAN = 1e-140
-
-
 LARGEST_SPREAD = 1e50
 
 

@@ -12,7 +12,6 @@ from fastml.model.size_table import SizeTable
 
 __all__ = ["Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "evaluate", "scaled_inverse"]
 
-
 MAX_OPTIMA = 16
 
 

@@ -32,7 +32,6 @@ __all__ = [
     "scaled_size",
 ]
 
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -170,8 +169,6 @@ def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint"
 
 
 SCALINGS = ("size", "effective", "none", "gk", "group-only")
-
-
 UNWEIGHTED_WITHIN = ("gk", "group-only")
 
 

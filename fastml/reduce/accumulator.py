@@ -18,7 +18,6 @@ from fastml.reduce.tile import Part
 
 Floats = npt.NDArray[np.float64]
 
-
 # Groups, and their records of all outcomes, that there is room for from the start where there are several tiles.
 _CELLS, _RECORDS = 1 << 15, 1 << 17
 

@@ -11,7 +11,6 @@ from fastml.errors import ArgumentError, FastmlError, RolesMissingError
 
 __all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_names"]
 
-
 # Weights outside of these, and products of them with squares, leave the range of doubles.
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
 

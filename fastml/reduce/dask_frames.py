@@ -15,7 +15,6 @@ from fastml.reduce.workers import from_source
 
 __all__ = ["from_dask"]
 
-
 # Statistics added at a time.
 FAN_IN = 8
 

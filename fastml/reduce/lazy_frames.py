@@ -28,20 +28,15 @@ from fastml.reduce.dask_frames import from_dask
 
 __all__ = ["from_engine", "is_lazy"]
 
-
 Floats = npt.NDArray[np.float64]
-
 
 _LAZY = {
     ("pyspark", "DataFrame"), ("dask", "DataFrame"), ("dask_expr", "DataFrame"), ("_duckdb", "DuckDBPyRelation"),
     ("duckdb", "DuckDBPyRelation"), ("polars", "LazyFrame"), ("ibis", "Table"),
 }  # fmt: skip
 
-
 # n (mean - c)^2 / SS from which on the sums about c have lost too many digits.
 FAR = 1e4
-
-
 ROUGH_ROWS = 1000
 
 

@@ -18,32 +18,21 @@ from fastml.keys.row_codes import TileKeys
 
 __all__ = ["KeysMovedError", "RowSums", "take_back"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Bytes = npt.NDArray[np.uint8]
-
 
 # Outcomes are added up to five at once where there are enough of them that it pays, and few enough labels for each: the
 # records of more don't stay in the processor's caches, while those of a single outcome still may.
 TOGETHER, _TOGETHER_AT_LEAST = 5, 3
-
-
 _TOGETHER_LABELS_EACH = 13_000
-
 
 # Records have one shift where there are so many rows to a group, as far as the first ones tell: in smaller groups,
 # values lie close together by chance so often that many records would be filled twice.
 _ROWS_PER_GROUP = 10
-
-
 _FIRST_ROWS = 1024
-
 
 # Rows whose nulls are made NaN at a time, where several outcomes have them: a copy that is used while it is at hand.
 _FILLED_ROWS = 1 << 17
-
 
 # Rows of a group that are added up one by one: of few different values each addition may round alike, and the more, the
 # larger the sum is. Of half a million the eleventh digit was wrong.

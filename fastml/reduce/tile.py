@@ -22,10 +22,7 @@ from fastml.reduce.weights import count_without, group_weights, row_weights
 
 __all__ = ["Part", "measure", "measure_runs"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Bytes = npt.NDArray[np.uint8]
 
 

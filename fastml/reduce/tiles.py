@@ -9,7 +9,6 @@ import pyarrow as pa
 
 __all__ = ["Stretch", "Tiles"]
 
-
 _ROUNDS = 1.5  # that the rows left of a batch are cut for: the last ones are short
 
 

@@ -15,10 +15,7 @@ from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 
 __all__ = ["count_without", "group_weights", "row_weights"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Place = Callable[[int], str]
 
 

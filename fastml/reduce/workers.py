@@ -25,16 +25,13 @@ from fastml.reduce.tiles import Stretch, Tiles
 
 __all__ = ["from_source"]
 
-
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
 # result doesn't depend on how the rows came, nor on the number of threads. Twice as many would take an eighth less of
 # shuffled rows in memory, and a third more of files, whose batches have as many and would be copied.
 TILE_ROWS = 1 << 20
 
-
 # Tiles that a thread takes at a time where all of them take but a few calls.
 _TILES_AT_ONCE = 4
-
 
 # Bytes of a part's records up to which it may be left for others to fold.
 _SMALL = 1 << 22

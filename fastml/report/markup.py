@@ -9,10 +9,8 @@ from fastml.report.grids import Cell, Grid, Symbol
 
 __all__ = ["html_table", "html_text", "latex_table", "latex_text", "markdown_table", "markdown_text"]
 
-
 # Control characters have no place in any of the three.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -22,10 +20,7 @@ _LATEX = {
     "−": "$-$", "…": r"\ldots{}",
 }  # fmt: skip
 
-
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
-
-
 _NEGATIVE = re.compile(r"-(?=\d)")
 
 

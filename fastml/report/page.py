@@ -11,7 +11,6 @@ from fastml.report.markup import html_table, html_text
 
 __all__ = ["fit_page", "table_page"]
 
-
 # The pictures take their colours from these names too.
 _STYLE = """
 :root { --paper: #ffffff; --ink: #1a1a1a; --soft: #555555; --rule: #cccccc; --blue: #0072b2;
@@ -51,7 +50,6 @@ body.table > p, body.table > figure { max-width: 44rem; }
   tbody th { min-width: 5.6rem; max-width: 7.5rem; } }
 @media print { body { max-width: none; } }
 """
-
 
 Picture = tuple[str, str]  # SVG, what it shows
 

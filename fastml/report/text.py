@@ -9,9 +9,7 @@ from fastml.report.numbers import _LEGEND, cell, degrees, number, p_value, point
 
 __all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text"]
 
-
 _METHODS = {"reml": "REML", "ml": "maximum likelihood (ML)", "anova": "ANOVA moments"}
-
 
 _CAUSES = {
     "by": "no by label",

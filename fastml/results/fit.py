@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OneWayFit"]
 
-
 Floats = npt.NDArray[np.float64]
-
 
 _FIGURES = (
     "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FitInference"]
 
-
 _NO_ROBUST_ERROR = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
 
 

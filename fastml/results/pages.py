@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FitFaces", "FitWithIntervals", "Pages", "TableFaces"]
 
-
 _PLAIN = "The pictures are missing, as matplotlib is not installed: pip install 'fastml-icc[plot]'."
 
 
@@ -225,7 +224,6 @@ def _ends(schools: pa.Table) -> dict[str, list[dict[str, Any]]]:
 
 
 _LONGEST = 100
-
 
 _CAPTIONS = {
     "variance_shares": "Shares of the variance of students' scores, and of the observed school means.",

@@ -236,7 +236,6 @@ FIGURES: Mapping[str, pa.DataType] = {
     "method": pa.string(),
 }  # fmt: skip
 
-
 _COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"))
 
 

@@ -27,7 +27,6 @@ __all__ = [
     "weighted_groups",
 ]
 
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -83,8 +82,6 @@ def fit_weighted(
 
 
 WEIGHTS_ARE = ("total", "conditional")
-
-
 VCOVS = ("joint", "block")
 
 

@@ -16,13 +16,8 @@ from fastml.survey.school_file import SchoolWeights
 
 __all__ = ["Cells", "Part", "Sample", "Sampler"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Int64s = npt.NDArray[np.int64]
-
-
 Bools = npt.NDArray[np.bool_]
 
 

@@ -20,9 +20,7 @@ from fastml.survey.columns import Roles
 
 __all__ = ["CleanRows", "check_codes", "open_rows"]
 
-
 Floats = npt.NDArray[np.float64]
-
 
 # What assessments write for a missing answer to a question of few categories, where it may be a score elsewhere.
 _DOUBTFUL = (9.0, 99.0)

@@ -19,10 +19,7 @@ from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
 __all__ = ["Choices", "FittedPart", "average_row", "fit_part"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 _MEAN, _SD, _TAU00 = (FIGURES.index(name) for name in ("mean", "sd", "tau00"))
 
 

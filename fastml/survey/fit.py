@@ -32,7 +32,6 @@ from fastml.survey.table import COLUMNS, SurveyTable, survey_table
 
 __all__ = ["fit_survey"]
 
-
 SES = ("replicate", "sandwich")
 
 

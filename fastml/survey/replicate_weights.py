@@ -23,13 +23,8 @@ from fastml.survey.school_file import SchoolWeights
 
 __all__ = ["column_parts"]
 
-
 Floats = npt.NDArray[np.float64]
-
-
 Int64s = npt.NDArray[np.int64]
-
-
 _ROWS_AT_A_TIME = 1 << 16
 
 

@@ -18,7 +18,6 @@ from fastml.survey.columns import ColumnFinder, Roles, find_group_weight
 
 __all__ = ["SchoolWeights", "read_school_weights"]
 
-
 Floats = npt.NDArray[np.float64]
 
 

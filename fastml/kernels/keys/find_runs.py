@@ -10,10 +10,7 @@ from fastml.kernels.prefetch import LINE, fetch_next
 
 __all__ = ["ROWS_PER_RUN", "find_runs_int32", "find_runs_int64", "lowest_bit"]
 
-
 _SAMPLE = 4096
-
-
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
 
 

@@ -34,13 +34,8 @@ __all__ = [
     "slot_contents",
 ]
 
-
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
 BLOCK = 1024  # rows; a multiple of 64
-
-
 ONE = np.uint64(1)
 
 

@@ -11,20 +11,12 @@ from fastml.kernels.keys.hash_integers import BLOCK, ONE, bit_shift, enter, flag
 
 __all__ = ["encode_large_strings", "encode_strings", "rehash_strings"]
 
-
 _SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
-
-
 _TOP = np.uint64(56)
-
-
 _LONG = np.uint64(0xFF) << _TOP  # the length byte of a string of 16 bytes or more
-
 
 # Masks of the first 8 bytes of a string of so many, and of the others.
 _FIRST_BYTES = np.array([2 ** (8 * min(n, 8)) - 1 for n in range(16)], np.uint64)
-
-
 _LAST_BYTES = np.array([2 ** (8 * max(n - 8, 0)) - 1 for n in range(16)], np.uint64)
 
 

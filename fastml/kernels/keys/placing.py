@@ -15,17 +15,11 @@ from fastml.kernels.keys.hash_integers import BLOCK, GOLDEN, bit_shift
 
 __all__ = ["find_placed", "place"]
 
-
 _START = np.uint64(0xD1B54A32D192ED03)  # any number: a key with nothing but zeros below its bucket has one place only
-
-
 _PILOTS = 1 << 15  # the odd numbers of 16 bits
-
 
 # Buckets begin with other pilots, and go on by other steps: where their keys are alike, all would try the same places.
 _OF_BUCKET, _OF_TRY = 40503, 25717
-
-
 _KEYS_TRIED = 64  # for each key to place; a few are usual
 
 

@@ -23,17 +23,10 @@ from fastml.kernels.likelihood.profile import _score, _search_range, _terms, fin
 
 __all__ = ["FIELDS", "fit_tables"]
 
-
 # Of a row of fits: theta, the terms of `profile.profile_terms`, then the optimiser's record.
 FIELDS = 14
-
-
 _STEP = 0.25  # as in `profile`
-
-
 _UNSURE = 1e-7  # scores below this part of A may have the wrong sign in one pass: look closer
-
-
 _find_optima = inner(find_optima.function)
 
 

@@ -12,7 +12,6 @@ from fastml.kernels.jit import F8_IN, F8_OUT, I8_IN, I8_OUT, TABLE_OUT, exact, i
 
 __all__ = ["gather"]
 
-
 _BLOCK = 256  # values whose sum is a plain one; the sum of blocks is compensated
 
 

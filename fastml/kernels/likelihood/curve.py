@@ -14,7 +14,6 @@ from fastml.kernels.likelihood.profile import _terms
 
 __all__ = ["N_CURVE", "profile_curve"]
 
-
 N_CURVE = 7
 
 

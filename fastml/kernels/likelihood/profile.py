@@ -20,10 +20,7 @@ from fastml.kernels.jit import F8_IN, F8_OUT, TABLE_OUT, inner, kernel
 
 __all__ = ["N_TERMS", "find_optima", "profile_terms"]
 
-
 N_TERMS = 9
-
-
 _STEP = 0.25  # of the search grid in log theta; each size's weight is a logistic curve in log theta, of width 1
 
 

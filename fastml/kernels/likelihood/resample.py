@@ -17,10 +17,7 @@ from fastml.kernels.likelihood.profile import _root, _score, _terms, find_optima
 
 __all__ = ["fit_draws"]
 
-
 _STEP = 0.25  # as in profile.py
-
-
 _find_optima = inner(find_optima.function)
 
 

@@ -51,31 +51,18 @@ __all__ = [
     "settle",
 ]
 
-
 N_FIELDS = 4
-
-
 N_WEIGHTED = 5
-
-
 READY, AGAIN, NOT_FINITE = 0, 1, 2
-
 
 # Rows whose sums are added up apart, as each addition of one of few different values to a long sum may round alike.
 BLOCK = 8192
 
-
 # Sums of squares about a shift that are so many times those about the mean lose digits when the mean's are taken off.
 # Of many rows they have lost some already, as each addition of one of few different values may round alike.
 _CANCELLATION, _LEAST_CANCELLATION, _ROWS_TIMES_CANCELLATION = 64.0, 4.0, 16384.0
-
-
 MANY_WEIGHTED = 1024.0  # rows
-
-
 _RECORDS_AHEAD = 16  # another processor may hold them
-
-
 _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
 
 

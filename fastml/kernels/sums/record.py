@@ -44,22 +44,11 @@ __all__ = [
     "vector_at",
 ]
 
-
 NEAR = 24_000  # doubles, 190 kB: about what the second-level cache has room for, beside rows on their way
-
-
 ROWS_AHEAD = 16  # long enough for a record to come from the third-level cache
-
-
 _MANY = 64.0  # rows of a group whose sums are worth setting aside
-
-
 _ROWS_EACH = 4  # by then nearly all groups have been seen: in random order, all but exp(-4) of them
-
-
 VECTOR = ir.VectorType(ir.DoubleType(), 4)
-
-
 NUMBER = ir.IntType(32)
 
 

@@ -15,13 +15,8 @@ from fastml.kernels.jit import I4_IN, TABLE_IN, TABLE_OUT, kernel
 
 __all__ = ["N_SHARED", "accumulate"]
 
-
 N_SHARED = 3  # fields before those of the plausible values: rows, sum t, sum t^2
-
-
 _BLOCK = 64
-
-
 _SUMS = types.Array(types.float64, 3, "C")
 
 

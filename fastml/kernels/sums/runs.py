@@ -15,7 +15,6 @@ from fastml.kernels.sums.record import VECTOR, four_times, load_some, sum_of, ve
 
 __all__ = ["sum_runs"]
 
-
 _FLAGS = ("reassoc", "contract")
 
 

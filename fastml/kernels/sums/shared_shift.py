@@ -47,21 +47,13 @@ __all__ = [
     "squares_of",
 ]
 
-
 _SOME = 64  # values that tell a shift
-
 
 # A place is the number of eight rows, below 2^17. The new one is added to 2^-17 times the field, so that a double holds
 # three of them exactly.
 PLACES = 131072
-
-
 _FOUND_AGAIN = 3
-
-
 UNKNOWN = -1.0  # in place of places
-
-
 _HALF = LINE // 2
 
 

@@ -33,19 +33,10 @@ from fastml.kernels.sums.shared_shift import PLACES, UNKNOWN, add_row_at, increm
 
 __all__ = ["WIDTH", "add_keys_together", "add_rows_together", "separate"]
 
-
 _N_OUTCOMES = 5
-
-
 WIDTH = 12
-
-
 _SUMS, _SQUARES, _END = 4, 8, 12  # where those of the second outcome are, and nothing any more
-
-
 _ROWS = 4  # that are taken at once
-
-
 _AHEAD = 48  # rows whose values are asked for: six streams leave room for few lines of each in the first-level cache
 
 

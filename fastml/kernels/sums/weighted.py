@@ -45,10 +45,7 @@ __all__ = [
     "sum_runs_weighted",
 ]
 
-
 _STEPS = 2
-
-
 WIDTH = 8  # of a record of both: n, shift, sums of d, d^2, w, w d, w d^2, w^2; one cache line
 
 

@@ -114,6 +114,7 @@ def halves(one: Any, other: Any) -> list[Any]:
 
 DAY, OTHER_DAY = dt.date(2020, 1, 1), dt.date(2021, 1, 1)
 MOMENT = dt.datetime(2020, 1, 1)
+
 UNION = pa.UnionArray.from_dense(
     pa.array([0, 1, 0, 1], pa.int8()), pa.array([0, 0, 1, 1], pa.int32()), [pa.array([1, 2]), pa.array(["a", "b"])]
 )
@@ -691,6 +692,7 @@ KINDS = {
     "weight": WEIGHTS,
     "argument": ARGUMENTS,
 }
+
 CASES = [
     pytest.param(kind, make, outcome, id=f"{kind}: {name}")
     for kind, cases in KINDS.items()

@@ -375,6 +375,7 @@ def test_labels_with_few_rows_have_no_places() -> None:
 
 
 GOLDEN = 0x9E3779B97F4A7C15
+
 KEYS: dict[str, Any] = {
     "any": unbounded,
     "consecutive": lambda n: np.arange(n) - n // 2,

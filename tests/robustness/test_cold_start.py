@@ -11,6 +11,7 @@ import pytest
 
 # What a plain fit of a file takes: each kernel more costs some 2 ms, pyarrow.compute 20 ms.
 MOST_KERNELS = 9
+
 UNNEEDED = ["pandas", "pyarrow.compute", "pyarrow.dataset", "scipy.stats", "polars", "rich", "matplotlib", "narwhals",
             "pydantic"]  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import fewer
-from test_moments import WHOLE
+from records import WHOLE
 
 from fastml.kernels.sums import moments
 from fastml.kernels.sums import weighted as kernel
@@ -18,7 +18,6 @@ from fastml.kernels.sums import weighted as kernel
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
-
 NONE = np.empty(0, np.uint8)
 ULP = Fraction(2) ** -52
 LIMITS = (1e-100, 1e100)

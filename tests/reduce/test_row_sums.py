@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from conftest import fewer
-from test_moments import NONE, WHOLE, bitmap, check, finish, read_only
+from records import NONE, WHOLE, bitmap, check, finish, read_only
 
 from fastml.io.columns import Doubles
 from fastml.kernels.sums import moments, shared_shift
@@ -25,7 +25,6 @@ from fastml.reduce.row_sums import KeysMovedError, RowSums
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
-
 LOW = -(2**40)
 
 

@@ -24,6 +24,7 @@ import fastml
 from fastml import FastmlError, GroupStats
 
 N = 3000
+
 # Spark takes the longest, and no kernel: interpreted, the others have its turn.
 SPARK = [] if numba.config.DISABLE_JIT else ["spark"]
 ENGINES = [*SPARK, "dask", "duckdb", "polars", "ibis"]

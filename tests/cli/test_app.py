@@ -16,19 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
-from commandline import run_here
+from commandline import run
 
 import fastml
 from fastml import __main__
 from fastml.cli import app
-
-
-def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command, in a process of its own where that is what the test is about: its environment, its folder."""
-    if not options:
-        return run_here(*args)
-    command = [sys.executable, "-W", "error", "-m", "fastml", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.fixture(scope="module")

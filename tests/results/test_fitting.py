@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_cli import run
+from commandline import run
 
 import fastml
 from fastml import FastmlError, FitTable

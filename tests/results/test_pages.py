@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import run
+from commandline import run
 
 import fastml
 from fastml.report.markup import html_text, markdown_text
@@ -24,6 +24,7 @@ EVIL = [
     "--><script>document.title='RUN'</script>",
     "'; & <b> \x00 \x1b[31m\nline",
 ]
+
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 

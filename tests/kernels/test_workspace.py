@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from test_gather import KINDS, rows
+from streams import KINDS, rows
 
 import fastml
 from fastml.kernels.workspace import SPARE, Spare, Workspace

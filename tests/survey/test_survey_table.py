@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from commandline import run
 from surveys import SMALL_PISA, only, pisa, timss, together
-from test_cli import run
 
 import fastml
 

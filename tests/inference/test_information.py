@@ -63,6 +63,7 @@ DYESTUFF = {
     "se_tau00_obs": 1432.751252384144,
     "se_icc_delta_obs": 0.21620499061712786,
 }
+
 DYESTUFF_ML = {
     "df_satterthwaite": 6.0,
     "se_sigma2_obs": 707.6149236755351,

@@ -25,6 +25,7 @@ import fastml
 from fastml.errors import SourceError
 
 TIMES = int(os.environ.get("FASTML_FUZZ", "1"))
+
 KINDS = {
     "statistics": 400, "weighted statistics": 200, "parquet": 200, "compressed parquet": 200, "checked parquet": 150,
     "feather": 200, "stream": 200, "csv": 200, "sav": 150,

@@ -42,6 +42,7 @@ FIGURES = {
     "deff": "deff_nbar",
     "n_eff": "neff_nbar",
 }
+
 RELATIVE = 1e-12
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import conftest
 import dense
 import mpmath as mp
 import numpy as np
@@ -32,8 +33,8 @@ from fastml.errors import ModelError
 from fastml.reduce import workers
 
 Rows = list[tuple[int | None, float | None]]
-
 GROUPS = 8
+
 # Rising functions of a group's number, so that the groups are in the same order whatever their labels.
 LABELS: dict[str, tuple[Callable[[int], Any], pa.DataType]] = {
     "int8": (lambda g: g - 3, pa.int8()),
@@ -434,4 +435,4 @@ def test_profiles() -> None:
     from hypothesis import settings
 
     assert settings.get_profile("long").max_examples == 30 * settings.get_profile("ci").max_examples
-    assert Path(__file__).parent.joinpath("conftest.py").read_text().count("register_profile") == 2
+    assert Path(conftest.__file__).read_text().count("register_profile") == 2

@@ -30,6 +30,7 @@ FILES = {
     "pisa2018_tur": ("CNTSCHID", "W_FSTUWT", "W_SCHGRNRABWT", "PV{}MATH"),
     "sleepstudy": ("Subject", "w", "v", "Reaction"),
 }
+
 WEMIX = {"coef": 1e-5, "tau2": 1e-5, "sigma2": 1e-5, "icc": 1e-5, "loglik": 1e-9, "se_robust": 1e-4, "se_tau2": 1e-4,
          "se_sigma2": 1e-4}  # fmt: skip
 

@@ -14,13 +14,7 @@ from tables import SETS, Grouped, close, from_file, grouped, reference, simulate
 from fastml.errors import ArgumentError
 from fastml.inference.conventions import conventions, design_effects
 from fastml.inference.distributions import chi2_tail, f_tail
-from fastml.inference.hypotheses import (
-    anova,
-    between_tests,
-    homogeneity_tests,
-    lrt_test,
-    rlrt_test,
-)
+from fastml.inference.hypotheses import anova, between_tests, homogeneity_tests, lrt_test, rlrt_test
 from fastml.inference.rlrt import null_draws
 from fastml.model.size_table import SizeTable, reduce_sizes
 from fastml.model.variance_components import estimate

@@ -140,6 +140,7 @@ def test_labels_come_back_as_they_went_in() -> None:
 
 
 ONE = {"y": [1.0, 2.0, 4.0, 8.0], "id": [1, 1, 2, 2]}
+
 BAD = [
     ("missing, close", lambda: fastml.fit(ONE, "Y", "id"), r"column 'Y' is not in the dict of arrays; did you mean 'y'\?"),
     ("missing, far", lambda: fastml.fit(ONE, "score", "id"), r"column 'score' is not in .*; its columns are 'y', 'id'"),

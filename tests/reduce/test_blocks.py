@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_gather import check, same
+from streams import check, same
 
 import fastml
 from fastml.keys import row_codes
