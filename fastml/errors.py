@@ -129,5 +129,14 @@ class MergeError(FastmlError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, without its full stop."""
+    """Return the first line of an error's message, without its full stop.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+    """
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -217,7 +217,7 @@ def test_simulate(tmp_path: Path) -> None:
 
 SLOW = """
 import os, sys, time
-import fastml.sources.readers
+import fastml.io.file_formats
 read = fastml.io.file_formats._row_group_job
 def slowly(*args):
     job = read(*args)

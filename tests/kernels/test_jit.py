@@ -37,7 +37,8 @@ ONE_KERNEL = (
     """
 import json
 import numpy as np
-from fastml.kernels import jit, moments
+from fastml.kernels import jit
+from fastml.kernels.sums import moments
 gamma00 = moments.fold(np.zeros((1, 4)), np.zeros(1, np.int32), np.zeros((1, 4)))
 """
     + LOADED

@@ -12,8 +12,7 @@ import pytest
 # What a plain fit of a file takes: each kernel more costs some 2 ms, pyarrow.compute 20 ms.
 MOST_KERNELS = 9
 
-UNNEEDED = ["pandas", "pyarrow.compute", "pyarrow.dataset", "scipy.stats", "polars", "rich", "matplotlib", "narwhals",
-            "pydantic"]  # fmt: skip
+UNNEEDED = ["pandas", "pyarrow.compute", "pyarrow.dataset", "scipy.stats", "polars", "rich", "matplotlib", "narwhals"]  # fmt: skip
 
 PROGRAM = """
 import json, sys

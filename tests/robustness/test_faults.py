@@ -93,7 +93,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 import fastml
-from fastml import cli
+from fastml.cli import app
 from fastml.errors import SourceError
 
 students, folder = sys.argv[1:3]
