@@ -1,4 +1,4 @@
-"""The README is the manual: its Python runs, prints what it says, and its commands are those of .ci/run."""
+"""The pages are the manual: what they show runs and prints what they say, and what they link to is there."""
 
 from __future__ import annotations
 
@@ -10,51 +10,127 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import typer
 from conftest import ROOT
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+from fastml.cli.app import app
+
+MANUAL = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+PAGES = {page: (ROOT / page).read_text() for page in [*MANUAL, "CONTRIBUTING.md", "benchmarks/README.md"]}
+Blocks = list[tuple[str, str]]
 
 
-def test_python_blocks_print_what_the_text_blocks_after_them_say(tmp_path: Path) -> None:
-    (tmp_path / "data").symlink_to(ROOT / "data")
-    blocks = [
-        (code, after) for (kind, code), after in zip(BLOCKS, [*BLOCKS[1:], ("", "")], strict=True) if kind == "python"
-    ]
-    assert len(blocks) >= 5
-    (tmp_path / "blocks.json").write_text(json.dumps([code for code, _ in blocks]))
-    command = [sys.executable, str(ROOT / "tests" / "run_blocks.py"), "blocks.json", "printed.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+def blocks(page: str) -> Blocks:
+    """Language and text of each block between fences; no language where it is only shown."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+
+
+def runs(kind: str, code: str) -> bool:
+    return kind == "python" or (kind == "sh" and code.startswith("fastml "))
+
+
+def after(found: Blocks) -> list[tuple[str, str]]:
+    """The block that follows each."""
+    return [*found, ("", "")][1:]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What each block of each page prints: all in one process, as starting Spark takes long."""
+    folder = tmp_path_factory.mktemp("pages")
+    pages = {page: [block for block in blocks(page) if runs(*block)] for page in MANUAL}
+    (folder / "pages.json").write_text(json.dumps({page: code for page, code in pages.items() if code}))
+    command = [sys.executable, str(ROOT / "tests" / "run_blocks.py"), "pages.json", "printed.json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for (code, (kind, text)), printed in zip(blocks, json.loads((tmp_path / "printed.json").read_text()), strict=True):
-        assert kind != "text" or printed == text, code
+    return json.loads((folder / "printed.json").read_text())
+
+
+def test_pages_have_blocks_that_run(printed: dict[str, list[str]]) -> None:
+    assert printed.keys() >= {"README.md", *(f"docs/{name}.md" for name in (
+        "guide", "inference", "pictures", "scale", "assessments", "command_line"))}  # fmt: skip
+    assert sum(map(len, printed.values())) >= 25
+
+
+@pytest.mark.parametrize("page", MANUAL)
+def test_blocks_print_what_the_text_after_them_says(page: str, printed: dict[str, list[str]]) -> None:
+    found = blocks(page)
+    pairs = [(code, then) for (kind, code), then in zip(found, after(found), strict=True) if runs(kind, code)]
+    for (code, (kind, text)), shown in zip(pairs, printed.get(page, []), strict=True):
+        assert kind != "text" or shown == text, code
+
+
+@pytest.mark.parametrize("page", MANUAL)
+def test_every_block_runs_or_is_shown_only(page: str) -> None:
+    found = blocks(page)
+    assert {kind for kind, _ in found} <= {"python", "sh", "text", ""}
+    others = [code for kind, code in found if kind == "sh" and not runs(kind, code)]
+    assert len(others) == (3 if page == "README.md" else 0), others  # those that make an environment, and one of it
+
+
+def commands_shown() -> list[str]:
+    """Commands of fastml in all pages: lines of blocks, and words between backticks."""
+    found = set()
+    for text in PAGES.values():
+        lines = re.findall(r"^(?:(?: {4})|```sh\n|```\n|fastml .+\n)(?=(fastml [a-z]+ .+)$)", text, re.MULTILINE)
+        found.update(line for line in lines if "[" not in line)
+        found.update(" ".join(code.split()) for code in re.findall(r"(?<!`)`(fastml [a-z]+(?: [^`]+)?)`(?!`)", text))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("line", commands_shown())
+def test_commands_that_are_shown_have_the_options_they_name(line: str) -> None:
+    _, name, *words = shlex.split(line)
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if re.match(r"--?[a-z]", word)} <= options | {"--help"}
 
 
 def test_the_first_command_prints_the_table_that_follows() -> None:
-    command = BLOCKS[0][1].strip().rsplit(" && ", 1)[1]
+    first, second, table = blocks("README.md")[:3]
+    assert (first[0], second[0], table[0]) == ("sh", "sh", "text")
+    command = first[1].strip().rsplit(" && ", 1)[1]
     assert command.startswith(".venv/bin/fastml ")
     words = [sys.executable, "-m", "fastml", *shlex.split(command)[1:]]
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ})
-    assert [kind for kind, _ in BLOCKS[:3]] == ["sh", "sh", "text"]
-    assert done.stdout == BLOCKS[2][1]
+    assert done.stdout == table[1]
 
 
 def test_two_commands_each_with_its_own_environment() -> None:
-    commands = [code.strip() for kind, code in BLOCKS if kind == "sh"][:2]
+    commands = [code.strip() for kind, code in blocks("README.md") if kind == "sh"][:2]
     environments = [shlex.split(command)[3] for command in commands]
     assert environments == [".venv", ".venv-test"]
     assert all("\n" not in command for command in commands)
 
 
-def test_links_lead_to_files() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-def test_links_within_the_page_lead_to_headings() -> None:
-    heads = [
-        re.sub(r"[^a-z0-9 _-]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", README, re.M)
-    ]
-    targets = re.findall(r"\]\(#([^)]+)\)", README)
-    assert len(targets) > 5
-    assert set(targets) <= set(heads)
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings(page: str) -> None:
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        there = (path.parent / file).resolve() if file else path
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_readme_is_short_and_leads_to_every_page() -> None:
+    text = PAGES["README.md"]
+    assert text.count("\n") <= 180
+    for page in PAGES:
+        assert page == "README.md" or f"]({page})" in text, page
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page: str) -> None:
+    named = set(re.findall(r"\b(?:fastml|tests|benchmarks|docs|data)/[\w/.<>]*\w", PAGES[page]))
+    assert len(named) >= 5
+    assert not [name for name in named if "<" not in name and not (ROOT / name).exists()]
