@@ -134,3 +134,10 @@ def test_files_that_are_named_exist(page: str) -> None:
     named = set(re.findall(r"\b(?:fastml|tests|benchmarks|docs|data)/[\w/.<>]*\w", PAGES[page]))
     assert len(named) >= 5
     assert not [name for name in named if "<" not in name and not (ROOT / name).exists()]
+
+
+def test_functions_that_are_named_with_their_file_are_there() -> None:
+    named = re.findall(r"`([\w.]+)` in\s+`(fastml/[\w/]+\.py)`", PAGES["docs/architecture.md"])
+    assert len(named) >= 8
+    for name, file in named:
+        assert re.search(rf"^\s*(?:def |class )?{name.split('.')[-1]}\b", (ROOT / file).read_text(), re.MULTILINE), name
