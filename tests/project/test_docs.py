@@ -35,30 +35,22 @@ def after(found: Blocks) -> list[tuple[str, str]]:
     return [*found, ("", "")][1:]
 
 
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What each block of each page prints: all in one process, as starting Spark takes long."""
-    folder = tmp_path_factory.mktemp("pages")
+def test_blocks_print_what_the_text_after_them_says(tmp_path: Path) -> None:
+    """All pages in one process and one test: Spark is started once, and by one worker of several."""
     pages = {page: [block for block in blocks(page) if runs(*block)] for page in MANUAL}
-    (folder / "pages.json").write_text(json.dumps({page: code for page, code in pages.items() if code}))
+    pages = {page: code for page, code in pages.items() if code}
+    names = ("guide", "inference", "pictures", "scale", "assessments", "command_line")
+    assert pages.keys() >= {"README.md", *(f"docs/{name}.md" for name in names)}
+    assert sum(map(len, pages.values())) >= 25
+    (tmp_path / "pages.json").write_text(json.dumps(pages))
     command = [sys.executable, str(ROOT / "tests" / "run_blocks.py"), "pages.json", "printed.json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads((folder / "printed.json").read_text())
-
-
-def test_pages_have_blocks_that_run(printed: dict[str, list[str]]) -> None:
-    assert printed.keys() >= {"README.md", *(f"docs/{name}.md" for name in (
-        "guide", "inference", "pictures", "scale", "assessments", "command_line"))}  # fmt: skip
-    assert sum(map(len, printed.values())) >= 25
-
-
-@pytest.mark.parametrize("page", MANUAL)
-def test_blocks_print_what_the_text_after_them_says(page: str, printed: dict[str, list[str]]) -> None:
-    found = blocks(page)
-    pairs = [(code, then) for (kind, code), then in zip(found, after(found), strict=True) if runs(kind, code)]
-    for (code, (kind, text)), shown in zip(pairs, printed.get(page, []), strict=True):
-        assert kind != "text" or shown == text, code
+    for page, printed in json.loads((tmp_path / "printed.json").read_text()).items():
+        found = blocks(page)
+        pairs = [(block, then) for block, then in zip(found, after(found), strict=True) if runs(*block)]
+        for ((_, code), (kind, text)), shown in zip(pairs, printed, strict=True):
+            assert kind != "text" or shown == text, f"{page}\n{code}"
 
 
 @pytest.mark.parametrize("page", MANUAL)
