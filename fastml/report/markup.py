@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 from fastml.report.grids import Cell, Grid, Symbol
 
-__all__ = ["html_table", "html_text", "latex_table", "latex_text", "markdown_table", "markdown_text"]
+__all__ = ["html_table", "html_text", "html_with_sentences", "latex_table", "latex_text", "markdown_table",
+           "markdown_text"]  # fmt: skip
 
 # Control characters have no place in any of the three.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -101,6 +103,11 @@ def html_table(grid: Grid) -> str:
         parts.append(f"<tfoot>{notes}</tfoot>")
     parts.append("</table>")
     return "\n".join(parts)
+
+
+def html_with_sentences(grid: Grid, sentences: Iterable[str]) -> str:
+    """The grid as an HTML table, and a paragraph for each sentence."""
+    return html_table(grid) + "".join(f"\n<p>{html_text(sentence)}</p>" for sentence in sentences)
 
 
 def latex_table(grid: Grid, caption: str | None = None, label: str | None = None) -> str:
