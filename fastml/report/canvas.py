@@ -1,4 +1,4 @@
-"""What the pictures share: the Axes to draw on, colours, names made fit to draw, bins. Changes nothing global."""
+"""What the pictures share: Axes to draw on, colours, names made fit to draw, bins, bands. Changes nothing global."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +19,16 @@ from fastml.io.arrays import as_numpy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BAND", "BLUE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "bins", "column",
-           "density", "inline_svg", "legend_above", "plain", "school_names"]  # fmt: skip
+__all__ = ["BAND", "BLUE", "ESTIMATE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "axis_end",
+           "bins", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines", "inline_svg", "legend_above",
+           "plain", "school_names"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
 BLUE, VERMILION, PALE, GREY, INK = "#0072b2", "#d55e00", "#9ecae9", "#8a8a8a", "#1a1a1a"
 BAND, OTHER, RULE = "#dddddd", "#f2d9c6", "#cccccc"
+ESTIMATE: dict[str, Any] = {"color": VERMILION, "linestyle": "--"}
+BANDS = 100
 WIDTH = 5.6  # inches; legible in a column of 400 pixels and in print
 
 
@@ -69,6 +73,44 @@ def _legend_width(labels: Sequence[str], columns: int) -> float:
     return handles + sum(max(widths[at : at + rows]) for at in range(0, len(widths), rows))
 
 
+def draw_bars(
+    ax: Axes, x: Floats, raw: tuple[Floats, ...], shrunken: tuple[Floats, ...], sure: str, apart: float
+) -> None:
+    """Draw low limit, mean and high limit of schools at x, raw and shrunken, so far apart that both are seen."""
+    thick = min(4.0, 150.0 / len(x) + 0.8)
+    ax.vlines(x - apart, raw[0], raw[2], color=PALE, linewidth=thick, label=f"Raw mean, {sure} interval")
+    ax.scatter(x - apart, raw[1], s=6.0 * thick, marker="D", facecolor="white", edgecolor=BLUE, linewidth=0.9,
+               zorder=2.5, label="Raw mean")  # fmt: skip
+    ax.vlines(x + apart, shrunken[0], shrunken[2], color=INK, linewidth=min(1.2, thick / 2.0),
+              label=f"Shrunken mean, {sure} interval")  # fmt: skip
+    ax.scatter(x + apart, shrunken[1], s=min(16.0, 4.0 * thick), color=INK, linewidth=0.0, zorder=3,
+               label="Shrunken mean")  # fmt: skip
+
+
+def draw_bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, sure: str) -> None:
+    """Draw bands for what would be 100,000 bars: by bins of equal count along the order of the shrunken means."""
+    edges = np.linspace(0, len(shrunken), min(BANDS, len(shrunken)) + 1).astype(np.intp)
+    x = 50.0 * (edges[1:] + edges[:-1]) / len(shrunken)
+
+    def by_bin(values: Floats, q: float) -> Floats:
+        return np.array([np.quantile(values[a:b], q) for a, b in pairwise(edges)])
+
+    ax.fill_between(x, by_bin(raw, 0.05), by_bin(raw, 0.95), color=PALE, linewidth=0.0,
+                    label="Raw means, middle 90 %")  # fmt: skip
+    for values, label in ((low, f"Limits of the {sure} interval, median"), (high, None)):
+        ax.plot(x, by_bin(values, 0.5), color=INK, linewidth=0.9, linestyle=":", label=label)
+    ax.plot(x, by_bin(shrunken, 0.5), color=INK, linewidth=1.6, label="Shrunken mean, median")
+
+
+def draw_sd_lines(ax: Axes, at: Floats, height: Floats, values: Sequence[str]) -> None:
+    """Draw named lines at a mean and one SD either side of it, up to the heights given."""
+    names, sides, colours = ("−1 SD", "mean", "+1 SD"), ("right", "center", "left"), (INK, VERMILION, INK)
+    for x, y, value, name, side, colour in zip(at, height, values, names, sides, colours, strict=True):
+        ax.vlines(x, 0.0, y, color=colour, linestyle="--", linewidth=1.1)
+        ax.annotate(f"{name}\n{value}", (x, y), xytext=(0.0, 4.0), textcoords="offset points", ha=side, va="bottom",
+                    bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0.0, "pad": 1.0})  # fmt: skip
+
+
 def column(table: Any, name: str) -> Floats:
     """A column of an Arrow table, without nulls, as doubles."""
     return as_numpy(table[name].combine_chunks())
@@ -91,6 +133,17 @@ def density(x: Floats, centre: float, sd: float) -> Floats:
     """The normal density."""
     density: Floats = np.exp(-0.5 * ((x - centre) / sd) ** 2) / (sd * math.sqrt(2.0 * math.pi))
     return density
+
+
+def axis_end(curve: Callable[[float], float], start: float, bound: float, height: float, reach: float) -> float:
+    """End of an axis from start towards bound: where the curve crosses `height`, or the bound; beyond `reach`."""
+    a, b = start, bound
+    if curve(b) > height:
+        for _ in range(40):
+            middle = 0.5 * (a + b)
+            a, b = (a, middle) if curve(middle) > height else (middle, b)
+    margin = 0.03 * abs(reach - start)
+    return max(bound, min(b, reach - margin)) if bound < start else min(bound, max(b, reach + margin))
 
 
 def bins(values: Floats) -> Floats:

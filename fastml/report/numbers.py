@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "LEGEND",
     "cell",
     "complement",
     "decimals",
@@ -17,12 +18,13 @@ __all__ = [
     "points",
     "share",
     "share_range",
+    "short_points",
     "stars",
     "whole_ids",
 ]
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
-_LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
+LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
 
 
 def number(value: float | None, decimals: int = 3) -> str:
@@ -77,6 +79,18 @@ def points(fit: Mapping[str, Any], value: float | None, error: float | None = No
     if value is None or places > 6 or abs(value) >= 1e13:
         return "-" if value is None else f"{value:.6g}"
     return f"{round(value, places) + 0.0:,.{places}f}"
+
+
+def short_points(fit: Mapping[str, Any], value: float) -> str:
+    """Score points where there is room for some digits only.
+
+    Examples
+    --------
+    >>> short_points({"tau00": 5227.0, "sigma2": 4994.0}, 538.979), short_points({"tau00": 1e-9, "sigma2": 0.0}, 2e13)
+    ('539.0', '2e+13')
+    """
+    shown = points(fit, value)
+    return shown if len(shown) <= 14 else f"{value:.8g}"
 
 
 def share(value: float | None, width: float = 0.0) -> str:

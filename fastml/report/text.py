@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.report.numbers import _LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
+from fastml.report.numbers import LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
 
 __all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text"]
 
@@ -151,7 +151,7 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
         )
     if fit["singular"]:
         lines.append("tau00 is 0, on the boundary: the groups differ no more than chance would have them")
-    lines += ["", *_naive(fit, naive), "", _LEGEND]
+    lines += ["", *_naive(fit, naive), "", LEGEND]
     return "\n".join(lines)
 
 
