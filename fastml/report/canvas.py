@@ -33,7 +33,7 @@ WIDTH = 5.6  # inches; legible in a column of 400 pixels and in print
 
 
 def axes_for(ax: Axes | None, height: float) -> Axes:
-    """The Axes given, or those of a new figure that pyplot doesn't know of."""
+    """The Axes given, or those of a new figure outside pyplot."""
     if ax is not None:
         return ax
     try:
@@ -46,10 +46,7 @@ def axes_for(ax: Axes | None, height: float) -> Axes:
 
 
 def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
-    """A legend above the picture, where it hides nothing; its entries as drawn, or in the order given.
-
-    In one column where several would be wider than the picture.
-    """
+    """A legend above the picture, its entries as drawn or in the order given; in one column where it is too wide."""
     handles, labels = ax.get_legend_handles_labels()
     chosen = order or range(len(labels))
     handles, labels = [handles[i] for i in chosen], [labels[i] for i in chosen]
@@ -147,7 +144,7 @@ def axis_end(curve: Callable[[float], float], start: float, bound: float, height
 
 
 def bins(values: Floats) -> Floats:
-    """Edges by Freedman and Diaconis, 5 to 60 bins: an outlier makes no million of them."""
+    """Edges of 5 to 60 bins by Freedman and Diaconis; without the limit an outlier would make a million."""
     low, high = float(values.min()), float(values.max())
     if low == high:
         return np.array([low - 0.5, high + 0.5])
@@ -165,7 +162,7 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     ax : Axes
         Of a figure of its own.
     name : str
-        Letters that no other picture of the page has; its ids start with them.
+        Prefix of its ids, different for each picture of a page.
     alt : str
         What it shows, in words; escaped already.
 
@@ -185,13 +182,13 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace("\n", "")
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>|\s+(?=/?>)", "", text, flags=re.DOTALL)
-    text = re.sub(r"<path(?![^>]*\bd=)", '<path d=""', text)  # the space, which HTML wants drawn too
-    places: dict[str, str] = {}
+    text = re.sub(r"<path(?![^>]*\bd=)", '<path d=""', text)  # the glyph of a space: HTML requires the attribute
+    ids: dict[str, str] = {}
 
-    def place(match: re.Match[str]) -> str:
-        return f"{match[1]}{places.setdefault(match[2], f'{name}{len(places)}')}{match[3]}"
+    def new_id(match: re.Match[str]) -> str:
+        return f"{match[1]}{ids.setdefault(match[2], f'{name}{len(ids)}')}{match[3]}"
 
-    text = re.sub(r'(\bid="|href="#|url\(#)([^")]+)(["\)])', place, text)
+    text = re.sub(r'(\bid="|href="#|url\(#)([^")]+)(["\)])', new_id, text)
     for colour, variable in _PAGE_COLOURS.items():
         text = text.replace(colour, variable)
     head = re.search(r'viewBox="[^"]+"', text)

@@ -30,15 +30,6 @@ LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
 def number(value: float | None, decimals: int = 3) -> str:
     """A figure in score points: fixed decimals at ordinary size, else six significant digits.
 
-    Parameters
-    ----------
-    value : float or None
-    decimals : int
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> number(5393.4, 2), number(0.00012345), number(None), number(0.0)
@@ -123,7 +114,7 @@ def share_range(low: float, high: float) -> str:
 
 
 def percent(value: float | None, width: float = 0.0) -> str:
-    """A share between 0 and 1 in percent; what is not all or nothing isn't called so. Digits as of `share`.
+    """A share between 0 and 1 in percent, with the digits of `share`: never 0 % or 100 % unless it is exactly that.
 
     Examples
     --------
@@ -178,7 +169,7 @@ def cell(name: str, value: Any) -> str:
 
 
 def whole_ids(row: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Any]:
-    """The row, with ids that came as floats as they are meant.
+    """The row, with ids that came as whole floats as integers.
 
     Examples
     --------

@@ -112,7 +112,7 @@ def _result(
     reliable: tuple[npt.NDArray[Any], npt.NDArray[Any]],
     **more: Any,
 ) -> OneWayFit:
-    """Result of a fit; `reliable` has the sizes (S,) that make a school mean reliable, and their counts (S,)."""
+    """Result of a fit; its reliability is averaged over `reliable`, sizes (S,) and their counts (S,)."""
     from fastml.model.shrinkage import reliabilities
 
     icc = vc.theta / (1.0 + vc.theta)

@@ -1,4 +1,4 @@
-"""What can be asked of a fit beyond its figures: intervals, tests, design effects, other programs' conventions."""
+"""What can be asked of a fit beyond its figures: it is handed to fastml.inference, and comes back as a frame."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class FitInference(FitFigures):
             raise ModelError(f"{parameter} has no interval: {_NO_ROBUST_ERROR}") from None
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
-        """A row of `intervals`: without limits at the boundary, where the others still have theirs."""
+        """As `_robust`, but without limits instead of an error, so that the other rows of `intervals` are shown."""
         from fastml.inference.intervals import Interval
 
         try:

@@ -61,7 +61,7 @@ class ResultTable(Exports):
         return all(status == "ok" for status in self.table["status"].to_pylist())
 
     def to_arrow(self) -> pa.Table:
-        """Return the table; null where a figure doesn't exist.
+        """Return the table; null where a figure does not exist.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class ResultTable(Exports):
         return self.table
 
     def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed: ids that came as floats (792.0) as they are meant (792).
+        """Return the rows as they are printed: ids that came as floats (792.0) as integers (792).
 
         Returns
         -------
@@ -92,7 +92,7 @@ class ResultTable(Exports):
         return self.table.to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return the rows as dicts; None where a figure doesn't exist, never NaN.
+        """Return the rows as dicts; None where a figure does not exist, never NaN.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class FitTable(ResultTable):
 
     @cached_property
     def _usual_limits(self) -> list[tuple[float, float]]:
-        """At 95 %, which a page has in its picture and in its table."""
+        """At 95 %, computed once for a page's picture and its table."""
         return self._limits(0.95)
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
@@ -228,7 +228,7 @@ class FitTable(ResultTable):
         table = self.table
         for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
             values = pa.array([or_null(pair[k]) for pair in limits], pa.float64())
-            if name in table.column_names:  # of another level
+            if name in table.column_names:  # those of another level
                 table = table.drop_columns(name)
             table = table.add_column(table.schema.get_field_index("status"), name, values)
         return FitTable(table, self.by, self.stats)
@@ -261,18 +261,7 @@ _COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"
 
 
 def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
-    """Refuse by-columns that would stand in the place of a column of the table, or it in theirs.
-
-    Parameters
-    ----------
-    by : iterable of str
-    columns : container of str
-        The table's own; those of a `FitTable` by default.
-
-    Raises
-    ------
-    FastmlError
-    """
+    """Refuse by-columns with the name of one of the table's own columns, by default those of a `FitTable`."""
     for name in by:
         if name in columns:
             raise FastmlError(f"by column {name!r} has the name of a column of the table of results; rename it")
@@ -291,10 +280,6 @@ def fit_table(
         By-labels, "outcome", "status" and figures, as plain Python values or arrays of doubles; NaN becomes null.
     stats : GroupStats, optional
         What was fitted.
-
-    Returns
-    -------
-    FitTable
     """
     schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
     arrays = [_column(columns[name], schema.field(name).type) for name in schema.names]
@@ -302,7 +287,7 @@ def fit_table(
 
 
 def _column(values: Any, dtype: pa.DataType) -> pa.Array:
-    """Arrow array of plain values or doubles, null where they aren't finite."""
+    """Arrow array of plain values or doubles, null where they are not finite."""
     if isinstance(values, np.ndarray) and values.dtype == np.float64 and pa.types.is_float64(dtype):
         finite = np.isfinite(values)
         valid = pa.py_buffer(np.packbits(finite, bitorder="little"))
@@ -311,5 +296,5 @@ def _column(values: Any, dtype: pa.DataType) -> pa.Array:
 
 
 def or_null(value: Any) -> Any:
-    """The value, or None for a float that isn't finite."""
+    """The value, or None for a float that is not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
