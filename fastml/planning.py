@@ -28,7 +28,7 @@ __all__ = ["Plan", "plan", "plan_from_fit"]
 
 Floats = npt.NDArray[np.float64]
 
-_MAX_CV = 1e6  # of one school with all students among a billion it is 3e4
+_MAX_CV = 1e6  # one school that has all students, among a billion schools, makes 3e4
 MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
 
 
@@ -43,7 +43,7 @@ class Plan(Record):
     n_groups, group_size : int
         Schools (in all arms together) and students in each.
     arms : int
-        1: one mean against a known value. 2: the difference of two halves of the schools, as in a trial.
+        1: one mean against a given value. 2: the difference of two halves of the schools, as in a trial.
     size_cv : float
         Coefficient of variation of the school sizes.
     level, power : float

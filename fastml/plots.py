@@ -28,7 +28,7 @@ __all__ = ["caterpillar", "icc_by", "icc_profile", "qq", "school_distribution", 
 
 MAX_BARS = 300  # schools drawn one by one; beyond, bands
 MAX_NAMES = 40  # schools named on the axis
-MAX_POINTS = 600
+MAX_POINTS = 600  # of a quantile plot
 MAX_PARTS = 150  # countries named on the axis
 
 
@@ -222,7 +222,7 @@ def variance_shares(fit: _Fit, ax: Axes | None = None) -> Axes:
             ax.barh(y, width, left=left, height=0.42, color=colour, edgecolor=canvas.INK, linewidth=0.8, hatch=hatch)
             ax.annotate(name, (0.0 if side == "left" else 1.0, y + 0.24), ha=side, va="bottom",
                         xytext=(0.0, 2.0), textcoords="offset points")  # fmt: skip
-    ax.spines["left"].set_visible(False)  # the bars are edge enough, and the words start there
+    ax.spines["left"].set_visible(False)  # the bars have edges, and the labels start there
     ax.tick_params(axis="y", length=0.0)
     ax.set_yticks([1.0, 0.0], ["Scores of\nstudents", "Observed\nschool means"])
     ax.set_xticks(np.linspace(0.0, 1.0, 6), [f"{p} %" for p in range(0, 101, 20)])
@@ -306,7 +306,7 @@ def qq(fit: _Fit, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
         Under the model the points follow the line, 95 % of them within the band, whatever the schools' sizes. Of
-        more than 600 schools, up to 600 are drawn, at even steps along the axis, so both ends are whole.
+        more than 600 schools, up to 600 are drawn, at even steps along the axis, so that both ends are complete.
 
     Examples
     --------

@@ -22,11 +22,11 @@ __all__ = ["simulate", "simulate_files"]
 
 Floats = npt.NDArray[np.float64]
 
-# Rows of a row group. Each has a random stream of its own, so the rows don't depend on how they are written.
+# Rows of a row group. Each has its own random stream, so that the rows are the same for any number of files.
 CHUNK = 1 << 20
 _MOST = 2**63 - 1
 
-_PLAUSIBLE = 0.1  # share of sigma2 in which the plausible values of a student differ
+_PLAUSIBLE = 0.1  # share of sigma2 that lies between the plausible values of a student
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def simulate_files(
     Parameters
     ----------
     path : str or path
-        The file; with ``files`` above 1 the folder, made where it doesn't exist, of part-0.parquet, part-1.parquet, ...
+        The file; with ``files`` above 1 the folder, made if need be, of part-0.parquet, part-1.parquet, ...
     students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed
         As in `simulate`, which draws the same rows.
     files : int
@@ -164,7 +164,7 @@ def simulate_files(
 
 
 class _Rows:
-    """A stream of batches, taken by numbers of rows."""
+    """A stream of batches, read in any number of rows."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches

@@ -1,4 +1,4 @@
-"""What the pictures share: Axes to draw on, colours, names made fit to draw, bins, bands. Changes nothing global."""
+"""Drawing primitives of the pictures: Axes, colours, legends, bars, bands, bins, SVG. They change nothing global."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def _legend_width(labels: Sequence[str], columns: int) -> float:
 
     widths = [float(TextPath((0.0, 0.0), label, size=_SMALL).get_extents().width) for label in labels]
     rows = -(-len(widths) // columns)
-    handles = (4.6 * columns - 2.0) * _SMALL  # line, its distance to the words, and the next column's
+    handles = (4.6 * columns - 2.0) * _SMALL  # lines, gaps between line and label, gaps between columns
     return handles + sum(max(widths[at : at + rows]) for at in range(0, len(widths), rows))
 
 
 def draw_bars(
     ax: Axes, x: Floats, raw: tuple[Floats, ...], shrunken: tuple[Floats, ...], sure: str, apart: float
 ) -> None:
-    """Draw low limit, mean and high limit of schools at x, raw and shrunken, so far apart that both are seen."""
+    """Draw the low limit, mean and high limit of schools at x: raw to the left by `apart`, shrunken to the right."""
     thick = min(4.0, 150.0 / len(x) + 0.8)
     ax.vlines(x - apart, raw[0], raw[2], color=PALE, linewidth=thick, label=f"Raw mean, {sure} interval")
     ax.scatter(x - apart, raw[1], s=6.0 * thick, marker="D", facecolor="white", edgecolor=BLUE, linewidth=0.9,
@@ -121,7 +121,7 @@ def school_names(table: Any, order: npt.NDArray[np.intp]) -> list[str]:
 
 
 def plain(name: object, longest: int = 40) -> str:
-    """A name as it is: cut where too long, and no dollar sign read as the start of a formula."""
+    """A name as matplotlib shows it: cut where too long, dollar signs escaped, since they would start a formula."""
     text = " ".join(str(name).split())
     return (text if len(text) <= longest else text[: longest - 1] + "…").replace("$", r"\$")
 
@@ -176,7 +176,7 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     ax.patch.set_alpha(0.0)
     buffer = io.StringIO()
     with warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box; the page's tables spell the name out.
+        # A letter that the font lacks is drawn as a box; the page's tables show the name as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
@@ -198,7 +198,7 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     return f'<svg {names} {box} role="img" aria-label="{alt}">{body}'
 
 
-# What a colour of the pictures is called in a page's style sheet.
+# The colours of the pictures by the names of the page's style sheet (page.py).
 _PAGE_COLOURS = {
     BLUE: "var(--blue)", VERMILION: "var(--vermilion)", PALE: "var(--pale)", GREY: "var(--grey)", INK: "var(--ink)",
     "#000000": "var(--ink)", "#ffffff": "var(--paper)", BAND: "var(--band)", OTHER: "var(--other)", RULE: "var(--rule)",

@@ -129,7 +129,7 @@ class Exports(TableForms):
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
 
     def to_csv(self) -> str:
-        """Return the figures as CSV with a header; rows left out by cause are in columns ``dropped_CAUSE``.
+        """Return the figures as CSV with a header; `dropped` of a fit is spread over columns ``dropped_CAUSE``.
 
         Returns
         -------
@@ -205,7 +205,7 @@ def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Lines(list[str]):
-    """Takes what a csv writer writes: a row at a time."""
+    """The file that a csv writer writes to, a row at a time."""
 
     def write(self, line: str) -> None:
         self.append(line)

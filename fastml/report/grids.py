@@ -30,7 +30,7 @@ Cell = str | Symbol
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of a grid under one heading; an empty heading isn't shown."""
+    """Rows of a grid under one heading; an empty heading is not shown."""
 
     title: str
     rows: tuple[tuple[Cell, ...], ...]

@@ -11,7 +11,7 @@ from fastml.report.markup import html_table, html_text
 
 __all__ = ["fit_page", "table_page"]
 
-# The pictures take their colours from these names too.
+# The pictures use the same colours (canvas.py).
 _STYLE = """
 :root { --paper: #ffffff; --ink: #1a1a1a; --soft: #555555; --rule: #cccccc; --blue: #0072b2;
   --vermilion: #d55e00; --pale: #9ecae9; --grey: #8a8a8a; --band: #dddddd; --other: #f2d9c6; }

@@ -143,7 +143,7 @@ def fit_weights(fit: Mapping[str, Any]) -> list[str]:
 
 def _line(name: str, *cells: str) -> str:
     widths = (15, 12, 12, 10, 9)
-    # The blank stays where a figure is wider than its column.
+    # The space before a cell stays even where the cell is wider than its column.
     body = "".join(f" {cell:>{width - 1}}" for cell, width in zip(cells, widths, strict=False))
     return f"{name:<24}{body} {' '.join(cells[len(widths) :])}".rstrip()
 

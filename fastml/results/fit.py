@@ -103,11 +103,11 @@ class OneWayFit(FitInference):
         return naive_answers(groups, self.components, size, count)
 
     def _weighted(self, scaling: str) -> tuple[Groups, Floats, Floats]:
-        """Groups with weighted means, and their sums of weights A and own weights v (J,)."""
+        """Groups with weighted means, then their sums of weights A and their own weights v, both of shape (J,)."""
         assert self.weighting is not None
-        seen = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, scaling)
+        made = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, scaling)
         labels = self.stats.groups(self.outcome).labels
-        return Groups(labels, seen.n, seen.mean, seen.residual, seen.ss), seen.size, seen.count
+        return Groups(labels, made.n, made.mean, made.residual, made.ss), made.size, made.count
 
     def groups_arrow(self, level: float = 0.95, sort: str | None = None) -> pa.Table:
         """School means, observed and shrunken.
@@ -153,7 +153,7 @@ class OneWayFit(FitInference):
                 raise ArgumentError(
                     "group", name, ["another name"], "the table of school means has a column of that name"
                 )
-        # Arrow's own way from arrays to a table imports pandas.
+        # as_arrow, since pa.table imports pandas for NumPy arrays
         table = pa.table({**labels, **{name: as_arrow(values) for name, values in figures.items()}})
         if sort is None:
             return table

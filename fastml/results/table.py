@@ -79,7 +79,7 @@ class ResultTable(Exports):
         return [whole_ids(row, self.by) for row in self.to_dict()]
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the level and the confidence limits of every row's icc; see the classes."""
+        """Return the level and the confidence limits of every row's icc; see `FitTable` and `SurveyTable`."""
         raise NotImplementedError
 
     def to_frame(self) -> pd.DataFrame:

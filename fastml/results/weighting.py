@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class WeightedFit:
-    """A weighted fit: the groups it saw, the estimates and their robust errors.
+    """A weighted fit: the groups with their scaled weights, the estimates and their robust errors.
 
     Attributes
     ----------
