@@ -8,8 +8,8 @@ from pathlib import Path
 import pdoc
 
 # fastml's public names, then the modules whose classes those inherit from, so that every method has its place.
-MODULES = ("fastml", "fastml.errors", "fastml.inference.intervals", "fastml.results.inference", "fastml.results.pages",
-           "fastml.report.exports", "fastml.results.table", "fastml.report.markup")  # fmt: skip
+MODULES = ("fastml", "fastml.errors", "fastml.inference.intervals", "fastml.results.inference",
+           "fastml.results.figures", "fastml.report.exports", "fastml.results.table")  # fmt: skip
 
 
 def main(folder: Path) -> None:

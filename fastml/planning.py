@@ -28,7 +28,7 @@ __all__ = ["Plan", "plan", "plan_from_fit"]
 
 Floats = npt.NDArray[np.float64]
 
-_MAX_CV = 1e6  # of one school with all students among a billion it is 3e4
+_MAX_CV = 1e6  # one school that has all students, among a billion schools, makes 3e4
 MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
 
 
@@ -39,11 +39,11 @@ class Plan(Record):
     Attributes
     ----------
     icc, sd : float
-        What the plan takes for true: intraclass correlation, and standard deviation of the scores.
+        What the plan assumes: intraclass correlation, and standard deviation of the scores.
     n_groups, group_size : int
         Schools (in all arms together) and students in each.
     arms : int
-        1: one mean against a known value. 2: the difference of two halves of the schools, as in a trial.
+        1: one mean against a given value. 2: the difference of two halves of the schools, as in a trial.
     size_cv : float
         Coefficient of variation of the school sizes.
     level, power : float
@@ -92,7 +92,7 @@ class Plan(Record):
     solved_for: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values; None where one doesn't exist.
+        """Return the figures as plain values; None where one does not exist.
 
         Returns
         -------
@@ -172,14 +172,14 @@ def plan(
     for name, value in {**given, **({} if difference is None else {"difference": difference})}.items():
         if not (isinstance(value, Real) and 0.0 < value < math.inf):
             raise RangeError(name, value, "a number above 0")
-    # Plain numbers, whatever kind was given: JSON knows no others.
-    settings = (float(icc), float(sd), int(arms), float(size_cv), float(level), float(power),
-                math.nan if difference is None else float(difference))  # fmt: skip
+    # As plain numbers, whatever type was given, since JSON has no others.
+    assumed = _Assumptions(float(icc), float(sd), int(arms), float(size_cv), float(level), float(power),
+                           math.nan if difference is None else float(difference))  # fmt: skip
     if n_groups is not None and group_size is not None:
         if given:
             raise RangeError(*next(iter(given.items())),
                              "a target: leave n_groups or group_size out, to have it found")  # fmt: skip
-        return _evaluate(*settings, n_groups, group_size, "")
+        return _evaluate(assumed, n_groups, group_size, "")
     if n_groups is None and group_size is None:
         raise RangeError("n_groups", None, "a number of schools; give it or group_size, and the other is found")
     if not given and difference is not None:
@@ -196,9 +196,9 @@ def plan(
         )
     (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
 
-    def at(count: int, whole: bool = False) -> Plan:
+    def at(count: int, with_power: bool = name == "detectable") -> Plan:
         sizes = (count, group_size or 1) if n_groups is None else (n_groups, count)
-        return _evaluate(*settings, *sizes, solved, with_power=whole or name == "detectable")
+        return _evaluate(assumed, *sizes, solved, with_power)
 
     least = arms + 1 if n_groups is None else (2 if name == "icc_width" else 1)
     step = arms if n_groups is None else 1
@@ -209,7 +209,7 @@ def plan(
         other = "n_groups" if solved == "group_size" else "group_size"
         target = "difference" if name == "detectable" else name
         raise ModelError(f"no {solved} reaches {target}={goal:g}: it stays above {best:.4g}; raise {other}")
-    return at(count, whole=True)
+    return at(count, with_power=True)
 
 
 def plan_from_fit(
@@ -270,37 +270,41 @@ def _check(
         raise RangeError("group_size", group_size, f"a whole number of students, from 1 to {MAX_COUNT:,}")
 
 
-def _evaluate(
-    icc: float, sd: float, arms: int, size_cv: float, level: float, power: float, difference: float,
-    n_groups: int, group_size: int, solved_for: str, with_power: bool = True,
-) -> Plan:  # fmt: skip
-    """The plan; without what takes milliseconds, `with_power` False."""
+@dataclass(frozen=True)
+class _Assumptions:
+    """What a plan takes as given; the fields are those of `Plan`."""
+
+    icc: float
+    sd: float
+    arms: int
+    size_cv: float
+    level: float
+    power: float
+    difference: float
+
+
+def _evaluate(given: _Assumptions, n_groups: int, group_size: int, solved_for: str, with_power: bool = True) -> Plan:
+    """The plan; `with_power` False leaves out the powers, which take milliseconds."""
+    icc, arms, level = given.icc, given.arms, given.level
     n_obs = n_groups * group_size
-    deff = 1.0 + icc * ((1.0 + size_cv**2) * group_size - 1.0)
+    deff = 1.0 + icc * ((1.0 + given.size_cv**2) * group_size - 1.0)
     # Two arms: each mean has half of the schools, and their variances add.
-    se = arms * sd * math.sqrt(deff / n_obs)
+    se = arms * given.sd * math.sqrt(deff / n_obs)
     df = float(n_groups - arms)
     low, high = _icc_interval(icc, n_groups, group_size, df, level)
+    with_difference = with_power and not math.isnan(given.difference)
     return Plan(
-        icc=icc,
-        sd=sd,
+        **vars(given),
         n_groups=n_groups,
         group_size=group_size,
-        arms=arms,
-        size_cv=size_cv,
-        level=level,
-        power=power,
         n_obs=n_obs,
         deff=deff,
         n_eff=n_obs / deff,
         se=se,
         df=df,
         margin=-t_quantile(0.5 * (1.0 - level), df) * se,
-        detectable=detectable_shift(df, level, power) * se if with_power else math.nan,
-        difference=difference,
-        power_at_difference=math.nan
-        if math.isnan(difference) or not with_power
-        else power_of_t(abs(difference) / se, df, level),
+        detectable=detectable_shift(df, level, given.power) * se if with_power else math.nan,
+        power_at_difference=power_of_t(abs(given.difference) / se, df, level) if with_difference else math.nan,
         reliability=group_size * icc / (1.0 + icc * (group_size - 1.0)),
         icc_low=low,
         icc_high=high,
@@ -310,7 +314,7 @@ def _evaluate(
 
 
 def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: float) -> tuple[float, float]:
-    """Exact interval at F = 1 + n theta, its expected mean squares' ratio."""
+    """Exact interval where F = 1 + n theta, the ratio of the expected mean squares."""
     if group_size == 1:
         return math.nan, math.nan
     ratio = 1.0 + group_size * icc / (1.0 - icc)
@@ -323,7 +327,7 @@ def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: 
 
 
 def _smallest(reached: Callable[[int], bool], least: int, step: int) -> int | None:
-    """Smallest count, in steps, at which a target that more can only bring nearer is reached; None if none is."""
+    """Smallest count, in steps, that reaches a target which larger counts reach too; None if none does."""
     if reached(least):
         return least
     low, high = 0, 1

@@ -7,55 +7,74 @@ Okabe and Ito's, told apart by colour-blind eyes; in grey, lightness, marker and
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from fastml.errors import FastmlError, ModelError
 from fastml.inference.distributions import half_width
-from fastml.report.canvas import (
-    BAND,
-    BLUE,
-    GREY,
-    INK,
-    OTHER,
-    PALE,
-    RULE,
-    VERMILION,
-    axes_for,
-    bins,
-    column,
-    density,
-    legend_above,
-    plain,
-    school_names,
-)  # fmt: skip
-from fastml.report.numbers import complement, percent, points, share, share_range
+from fastml.report import canvas
+from fastml.report.numbers import complement, percent, share, share_range, short_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fastml.inference.intervals import Interval
-    from fastml.results.fit import OneWayFit
-    from fastml.results.table import ResultTable
+    from fastml.model.size_table import SizeTable
+    from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["caterpillar", "icc_by", "icc_profile", "qq", "school_distribution", "variance_shares"]
 
-Floats = npt.NDArray[np.float64]
-
 MAX_BARS = 300  # schools drawn one by one; beyond, bands
 MAX_NAMES = 40  # schools named on the axis
-BANDS = 100
-MAX_POINTS = 600
+MAX_POINTS = 600  # of a quantile plot
 MAX_PARTS = 150  # countries named on the axis
 
 
+class _Fit(Protocol):
+    """What is read of a `OneWayFit`."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def group(self) -> tuple[str, ...]: ...
+    @property
+    def gamma00(self) -> float: ...
+    @property
+    def tau00(self) -> float: ...
+    @property
+    def tau_sd(self) -> float: ...
+    @property
+    def sigma2(self) -> float: ...
+    @property
+    def icc(self) -> float: ...
+    @property
+    def reliability(self) -> float: ...
+    @property
+    def weight_scaling(self) -> str | None: ...
+    @property
+    def sizes(self) -> SizeTable: ...
+    @property
+    def components(self) -> VarianceComponents: ...
+    def groups_arrow(self, level: float = 0.95) -> Any: ...
+    def ci(self, parm: str, level: float = 0.95) -> Interval: ...
+
+
+class _Table(Protocol):
+    """What is read of a `FitTable` or a `SurveyTable`."""
+
+    @property
+    def by(self) -> tuple[str, ...]: ...
+    def __len__(self) -> int: ...
+    def shown(self) -> list[dict[str, Any]]: ...
+    def icc_limits(self, level: float | None) -> tuple[float, Sequence[tuple[float, float]]]: ...
+
+
 def caterpillar(
-    fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95, names: bool | None = None, max_bars: int = MAX_BARS
+    fit: _Fit, ax: Axes | None = None, *, level: float = 0.95, names: bool | None = None, max_bars: int = MAX_BARS
 ) -> Axes:
-    """School means with their intervals, raw and shrunken, in rising order, and the grand mean.
+    """School means with their intervals, raw and shrunken, in ascending order, and the grand mean.
 
     Parameters
     ----------
@@ -76,49 +95,38 @@ def caterpillar(
     Examples
     --------
     >>> import fastml
-    >>> from fastml import plots
     >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
-    >>> plots.caterpillar(m).get_ylabel()
+    >>> fastml.plots.caterpillar(m).get_ylabel()
     'Mean of score, score points'
     """
     _check_fit(fit)
     table = fit.groups_arrow(level)
-    shrunken = column(table, "eb_mean")
+    shrunken = canvas.column(table, "eb_mean")
     order = np.argsort(shrunken, kind="stable")
     named = len(order) <= max_bars and (len(order) <= MAX_NAMES if names is None else names)
-    labels = school_names(table, order) if named else []
-    ax = axes_for(ax, 3.4 + 0.08 * max(map(len, labels), default=0))
-    raw, half = column(table, "mean"), half_width(level) * column(table, "se_mean")
-    low, high = column(table, "ci_low")[order], column(table, "ci_high")[order]
+    labels = canvas.school_names(table, order) if named else []
+    ax = canvas.axes_for(ax, 3.4 + 0.08 * max(map(len, labels), default=0))
+    raw, half = canvas.column(table, "mean"), half_width(level) * canvas.column(table, "se_mean")
+    low, high = canvas.column(table, "ci_low")[order], canvas.column(table, "ci_high")[order]
     sure = f"{100 * level:.10g} %"
     if len(order) > max_bars:
-        _bands(ax, shrunken[order], low, high, raw[order], sure)
+        canvas.draw_bands(ax, shrunken[order], low, high, raw[order], sure)
         ax.set_xlabel(f"Schools in order of their shrunken mean, % of {len(order):,}")
         ax.set_xlim(0.0, 100.0)
     else:
         x = np.arange(len(order), dtype=np.float64)
-        aside = 0.17 if len(order) <= MAX_NAMES else 0.0  # room for the two side by side
-        thick = min(4.0, 150.0 / len(order) + 0.8)
-        ax.vlines(x - aside, (raw - half)[order], (raw + half)[order], color=PALE, linewidth=thick,
-                  label=f"Raw mean, {sure} interval")  # fmt: skip
-        ax.scatter(x - aside, raw[order], s=6.0 * thick, marker="D", facecolor="white", edgecolor=BLUE, linewidth=0.9,
-                   zorder=2.5, label="Raw mean")  # fmt: skip
-        ax.vlines(x + aside, low, high, color=INK,
-                  linewidth=min(1.2, thick / 2.0), label=f"Shrunken mean, {sure} interval")  # fmt: skip
-        ax.scatter(x + aside, shrunken[order], s=min(16.0, 4.0 * thick), color=INK, linewidth=0.0, zorder=3,
-                   label="Shrunken mean")  # fmt: skip
+        intervals = ((raw - half)[order], raw[order], (raw + half)[order]), (low, shrunken[order], high)
+        canvas.draw_bars(ax, x, *intervals, sure, apart=0.17 if len(order) <= MAX_NAMES else 0.0)
         if named:
             ax.set_xticks(x, labels, rotation=90)
-            ax.set_xlabel(plain(", ".join(fit.group)))
+            ax.set_xlabel(canvas.plain(", ".join(fit.group)))
         else:
             ax.set_xticks([])
             ax.set_xlabel(f"{len(order):,} schools in order of their shrunken mean")
         ax.margins(x=0.02)
-    ax.axhline(
-        fit.gamma00, color=VERMILION, linestyle="--", linewidth=1.2, label=f"Grand mean {_points(fit, fit.gamma00)}"
-    )
-    ax.set_ylabel(f"Mean of {plain(fit.outcome, 24)}, score points")
-    legend_above(ax, columns=2, order=() if len(order) > max_bars else (1, 0, 4, 3, 2))
+    ax.axhline(fit.gamma00, **canvas.ESTIMATE, linewidth=1.2, label=f"Grand mean {_points(fit, fit.gamma00)}")
+    ax.set_ylabel(f"Mean of {canvas.plain(fit.outcome, 24)}, score points")
+    canvas.legend_above(ax, columns=2, order=() if len(order) > max_bars else (1, 0, 4, 3, 2))
     return ax
 
 
@@ -127,28 +135,11 @@ def _check_fit(fit: Any) -> None:
         raise FastmlError(f"a {type(fit).__name__} is not one fit; draw what fit gives, or a table of fits by icc_by")
 
 
-def _points(fit: OneWayFit, value: float) -> str:
-    """Score points in a label, where there is room for some digits only."""
-    shown = points({"tau00": fit.tau00, "sigma2": fit.sigma2}, value)
-    return shown if len(shown) <= 14 else f"{value:.8g}"
+def _points(fit: _Fit, value: float) -> str:
+    return short_points({"tau00": fit.tau00, "sigma2": fit.sigma2}, value)
 
 
-def _bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, sure: str) -> None:
-    """Draw what 100,000 bars would be: by bins of equal count along the order of the shrunken means."""
-    edges = np.linspace(0, len(shrunken), min(BANDS, len(shrunken)) + 1).astype(np.intp)
-    x = 50.0 * (edges[1:] + edges[:-1]) / len(shrunken)
-
-    def by_bin(values: Floats, q: float) -> Floats:
-        return np.array([np.quantile(values[a:b], q) for a, b in pairwise(edges)])
-
-    ax.fill_between(x, by_bin(raw, 0.05), by_bin(raw, 0.95), color=PALE, linewidth=0.0,
-                    label="Raw means, middle 90 %")  # fmt: skip
-    for values, label in ((low, f"Limits of the {sure} interval, median"), (high, None)):
-        ax.plot(x, by_bin(values, 0.5), color=INK, linewidth=0.9, linestyle=":", label=label)
-    ax.plot(x, by_bin(shrunken, 0.5), color=INK, linewidth=1.6, label="Shrunken mean, median")
-
-
-def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "mean") -> Axes:
+def school_distribution(fit: _Fit, ax: Axes | None = None, *, of: str = "mean") -> Axes:
     """Normal curve of the true school means with one SD either side, over the histogram of the estimates.
 
     Parameters
@@ -166,45 +157,39 @@ def school_distribution(fit: OneWayFit, ax: Axes | None = None, *, of: str = "me
     Examples
     --------
     >>> import fastml
-    >>> from fastml import plots
     >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
-    >>> [tick for tick in plots.school_distribution(m).get_legend_handles_labels()[1]][0]
+    >>> [tick for tick in fastml.plots.school_distribution(m).get_legend_handles_labels()[1]][0]
     '3 observed school means'
     """
     _check_fit(fit)
     kinds = {"mean": "observed", "eb_mean": "shrunken"}
     if of not in kinds:
         raise FastmlError(f"of={of!r} is not one of 'mean', 'eb_mean'")
-    ax = axes_for(ax, 3.4)
-    means = column(fit.groups_arrow(), of)
-    ax.hist(means, bins=bins(means).tolist(), density=True, color=PALE, edgecolor="white", linewidth=0.5,
+    ax = canvas.axes_for(ax, 3.4)
+    means = canvas.column(fit.groups_arrow(), of)
+    ax.hist(means, bins=canvas.bins(means).tolist(), density=True, color=canvas.PALE, edgecolor="white", linewidth=0.5,
             label=f"{len(means):,} {kinds[of]} school means")  # fmt: skip
     centre, sd = fit.gamma00, fit.tau_sd
     if sd > 0.0:
         x = centre + sd * np.linspace(-4.0, 4.0, 321)
-        y = density(x, centre, sd)
+        y = canvas.density(x, centre, sd)
         middle = np.abs(x - centre) <= sd * (1.0 + 1e-12)
-        ax.fill_between(x[middle], y[middle], facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.0,
+        ax.fill_between(x[middle], y[middle], facecolor="none", edgecolor=canvas.GREY, hatch="////", linewidth=0.0,
                         label="One SD either side, 68 %")  # fmt: skip
-        ax.plot(x, y, color=INK, linewidth=1.6, label="True means, by the model")
-        top = density(np.array([centre - sd, centre, centre + sd]), centre, sd)
-        for at, height, name in zip((centre - sd, centre, centre + sd), top, ("−1 SD", "mean", "+1 SD"), strict=True):
-            ax.vlines(at, 0.0, height, color=VERMILION if at == centre else INK, linestyle="--", linewidth=1.1)
-            ax.annotate(f"{name}\n{_points(fit, at)}", (at, height), xytext=(0.0, 4.0), textcoords="offset points",
-                        ha={"−1 SD": "right", "mean": "center", "+1 SD": "left"}[name], va="bottom",
-                        bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0.0, "pad": 1.0})  # fmt: skip
+        ax.plot(x, y, color=canvas.INK, linewidth=1.6, label="True means, by the model")
+        at = np.array([centre - sd, centre, centre + sd])
+        top = canvas.density(at, centre, sd)
+        canvas.draw_sd_lines(ax, at, top, [_points(fit, value) for value in at])
         ax.set_ylim(0.0, 1.3 * max(float(top[1]), ax.get_ylim()[1] / 1.05))
     else:
-        ax.axvline(
-            centre, color=VERMILION, linestyle="--", label=f"All true means at {_points(fit, centre)} (tau00 = 0)"
-        )
-    ax.set_xlabel(f"School mean of {plain(fit.outcome)}, score points")
+        ax.axvline(centre, **canvas.ESTIMATE, label=f"All true means at {_points(fit, centre)} (tau00 = 0)")
+    ax.set_xlabel(f"School mean of {canvas.plain(fit.outcome)}, score points")
     ax.set_ylabel("Share of schools per score point")
-    legend_above(ax, columns=1 if sd == 0.0 else 2)
+    canvas.legend_above(ax, columns=1 if sd == 0.0 else 2)
     return ax
 
 
-def variance_shares(fit: OneWayFit, ax: Axes | None = None) -> Axes:
+def variance_shares(fit: _Fit, ax: Axes | None = None) -> Axes:
     """Where the variance lies: of the scores, between and within schools; of the school means, true and error.
 
     Parameters
@@ -220,35 +205,34 @@ def variance_shares(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import fastml
-    >>> from fastml import plots
     >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
-    >>> [round(float(bar.get_width()), 2) for bar in plots.variance_shares(m).patches]
+    >>> [round(float(bar.get_width()), 2) for bar in fastml.plots.variance_shares(m).patches]
     [0.96, 0.04, 0.98, 0.02]
     """
     _check_fit(fit)
-    ax = axes_for(ax, 2.4)
+    ax = canvas.axes_for(ax, 2.4)
     for y, value, parts in (
         (1.0, fit.icc, ("between schools (ICC)", "within schools")),
         (0.0, fit.reliability, ("true (reliability)", "error")),
     ):
         for left, width, colour, hatch, name, side in (
-            (0.0, value, BLUE, "", f"{parts[0]} {percent(value)}", "left"),
-            (value, 1.0 - value, OTHER, "////", f"{parts[1]} {complement(value)}", "right"),
+            (0.0, value, canvas.BLUE, "", f"{parts[0]} {percent(value)}", "left"),
+            (value, 1.0 - value, canvas.OTHER, "////", f"{parts[1]} {complement(value)}", "right"),
         ):
-            ax.barh(y, width, left=left, height=0.42, color=colour, edgecolor=INK, linewidth=0.8, hatch=hatch)
+            ax.barh(y, width, left=left, height=0.42, color=colour, edgecolor=canvas.INK, linewidth=0.8, hatch=hatch)
             ax.annotate(name, (0.0 if side == "left" else 1.0, y + 0.24), ha=side, va="bottom",
                         xytext=(0.0, 2.0), textcoords="offset points")  # fmt: skip
-    ax.spines["left"].set_visible(False)  # the bars are edge enough, and the words start there
+    ax.spines["left"].set_visible(False)  # the bars have edges, and the labels start there
     ax.tick_params(axis="y", length=0.0)
     ax.set_yticks([1.0, 0.0], ["Scores of\nstudents", "Observed\nschool means"])
     ax.set_xticks(np.linspace(0.0, 1.0, 6), [f"{p} %" for p in range(0, 101, 20)])
     ax.set_xlim(0.0, 1.0)
     ax.set_ylim(-0.4, 1.62)
-    ax.set_xlabel(f"Share of the variance of {plain(fit.outcome)}")
+    ax.set_xlabel(f"Share of the variance of {canvas.plain(fit.outcome)}")
     return ax
 
 
-def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
+def icc_profile(fit: _Fit, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
     """Profile of the deviance over the icc, with the exact interval.
 
     Parameters
@@ -271,69 +255,46 @@ def icc_profile(fit: OneWayFit, ax: Axes | None = None, *, level: float = 0.95) 
     Examples
     --------
     >>> import fastml
-    >>> from fastml import plots
     >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
-    >>> plots.icc_profile(m).get_xlabel()
+    >>> fastml.plots.icc_profile(m).get_xlabel()
     'Intraclass correlation (ICC) of score'
     """
     from fastml.inference.distributions import chi2_quantile
     from fastml.inference.profiles import relative_deviance
 
     _check_fit(fit)
-    if fit.weights or fit.group_weights or fit.optimum is None:
-        kind = "a weighted fit" if fit.optimum is not None else "method 'anova'"
+    if fit.weight_scaling is not None or fit.components.optimum is None:
+        kind = "method 'anova'" if fit.weight_scaling is None else "a weighted fit"
         raise ModelError(f"{kind} has no likelihood to profile; fit by 'reml' or 'ml' without weights")
     if fit.icc > 1.0 - 1e-5:
         raise ModelError(f"the icc, {share(fit.icc)}, is too near 1 to draw its profile; ci('icc') has its interval")
-    interval = _icc_interval(fit, level)
+    interval = fit.ci("icc", level)
     cut = chi2_quantile(level, 1.0)
-    ax = axes_for(ax, 3.4)
+    ax = canvas.axes_for(ax, 3.4)
 
     def deviance(icc: float) -> float:
         return relative_deviance(fit.sizes, fit.components, icc / (1.0 - icc))
 
-    low = _rise(deviance, fit.icc, 0.0, 1.6 * cut, interval.low)
-    high = _rise(deviance, fit.icc, 1.0 - 1e-12, 1.6 * cut, interval.high)
+    low = canvas.axis_end(deviance, fit.icc, 0.0, 1.6 * cut, interval.low)
+    high = canvas.axis_end(deviance, fit.icc, 1.0 - 1e-12, 1.6 * cut, interval.high)
     grid = np.unique(np.append(np.linspace(low, high, 241), fit.icc))
-    ax.axvspan(interval.low, interval.high, facecolor=PALE, alpha=0.6, linewidth=0.0,
+    ax.axvspan(interval.low, interval.high, facecolor=canvas.PALE, alpha=0.6, linewidth=0.0,
                label=f"Exact {100 * level:.10g} % interval, {share_range(interval.low, interval.high)}")  # fmt: skip
-    ax.plot(grid, [deviance(float(icc)) for icc in grid], color=INK, linewidth=1.6,
+    ax.plot(grid, [deviance(float(icc)) for icc in grid], color=canvas.INK, linewidth=1.6,
             label="Deviance above its minimum")  # fmt: skip
-    ax.axhline(cut, color=GREY, linestyle=":", linewidth=1.4, label=f"Cut of the profile interval, {cut:.2f}")
-    ax.axvline(
-        fit.icc,
-        color=VERMILION,
-        linestyle="--",
-        linewidth=1.2,
-        label=f"Estimate {share(fit.icc, interval.high - interval.low)}",
-    )
+    ax.axhline(cut, color=canvas.GREY, linestyle=":", linewidth=1.4, label=f"Cut of the profile interval, {cut:.2f}")
+    estimate = share(fit.icc, interval.high - interval.low)
+    ax.axvline(fit.icc, **canvas.ESTIMATE, linewidth=1.2, label=f"Estimate {estimate}")
     ax.set_ylim(0.0, 1.9 * cut)
     ax.set_xlim(low, high)
     ax.locator_params(axis="x", nbins=6)
-    ax.set_xlabel(f"Intraclass correlation (ICC) of {plain(fit.outcome)}")
+    ax.set_xlabel(f"Intraclass correlation (ICC) of {canvas.plain(fit.outcome)}")
     ax.set_ylabel("Deviance, less its minimum")
-    legend_above(ax, columns=2)
+    canvas.legend_above(ax, columns=2)
     return ax
 
 
-def _icc_interval(fit: OneWayFit, level: float) -> Interval:
-    from fastml.inference.intervals import interval
-
-    return interval(fit.sizes, fit.components, "icc", level)
-
-
-def _rise(deviance: Any, start: float, bound: float, height: float, reach: float) -> float:
-    """Where the profile has risen by `height` on the way to the bound, or the bound; no nearer than `reach`."""
-    a, b = start, bound
-    if deviance(b) > height:
-        for _ in range(40):
-            middle = 0.5 * (a + b)
-            a, b = (a, middle) if deviance(middle) > height else (middle, b)
-    margin = 0.03 * abs(reach - start)
-    return max(0.0, min(b, reach - margin)) if bound == 0.0 else min(bound, max(b, reach + margin))
-
-
-def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
+def qq(fit: _Fit, ax: Axes | None = None) -> Axes:
     """Normal quantiles of the school effects: each school's raw mean, less the grand mean, over its model SD.
 
     Parameters
@@ -345,22 +306,23 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
         Under the model the points follow the line, 95 % of them within the band, whatever the schools' sizes. Of
-        more than 600 schools, up to 600 are drawn, at even steps along the axis, so both ends are whole.
+        more than 600 schools, up to 600 are drawn, at even steps along the axis, so that both ends are complete.
 
     Examples
     --------
     >>> import fastml
-    >>> from fastml import plots
     >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
-    >>> plots.qq(m).collections[0].get_offsets().shape
+    >>> fastml.plots.qq(m).collections[0].get_offsets().shape
     (3, 2)
     """
     from scipy.special import betaincinv, ndtr, ndtri
 
     _check_fit(fit)
-    ax = axes_for(ax, 3.6)
+    ax = canvas.axes_for(ax, 3.6)
     table = fit.groups_arrow()
-    z = np.sort((column(table, "mean") - fit.gamma00) / np.sqrt(fit.tau00 + column(table, "se_mean") ** 2))
+    z = np.sort(
+        (canvas.column(table, "mean") - fit.gamma00) / np.sqrt(fit.tau00 + canvas.column(table, "se_mean") ** 2)
+    )
     count = len(z)
     rank = np.arange(1, count + 1)
     if count > MAX_POINTS:
@@ -370,16 +332,16 @@ def qq(fit: OneWayFit, ax: Axes | None = None) -> Axes:
         z = z[rank - 1]
     x = ndtri((rank - 0.375) / (count + 0.25))  # Blom's positions
     low, high = (ndtri(betaincinv(rank, count - rank + 1, p)) for p in (0.025, 0.975))
-    ax.scatter(x, z, s=14.0, color=BLUE, linewidth=0.0, zorder=3, label=f"{count:,} schools")
-    ax.fill_between(x, low, high, color=BAND, linewidth=0.0, label="95 % of points, by the model")
-    ax.plot(x[[0, -1]], x[[0, -1]], color=INK, linewidth=1.2, label="Normal")
+    ax.scatter(x, z, s=14.0, color=canvas.BLUE, linewidth=0.0, zorder=3, label=f"{count:,} schools")
+    ax.fill_between(x, low, high, color=canvas.BAND, linewidth=0.0, label="95 % of points, by the model")
+    ax.plot(x[[0, -1]], x[[0, -1]], color=canvas.INK, linewidth=1.2, label="Normal")
     ax.set_xlabel("Normal quantile, in SDs")
     ax.set_ylabel("School effect, in its model SDs")
-    legend_above(ax, columns=3)
+    canvas.legend_above(ax, columns=3)
     return ax
 
 
-def icc_by(table: ResultTable, ax: Axes | None = None, *, level: float | None = None, sort: bool = True) -> Axes:
+def icc_by(table: _Table, ax: Axes | None = None, *, level: float | None = None, sort: bool = True) -> Axes:
     """ICC of every part (country) and outcome with its interval.
 
     Parameters
@@ -399,9 +361,8 @@ def icc_by(table: ResultTable, ax: Axes | None = None, *, level: float | None = 
     Examples
     --------
     >>> import fastml
-    >>> from fastml import plots
     >>> scores = {"country": ["N"] * 4 + ["S"] * 4, "school": [1, 1, 2, 2] * 2, "score": [1.0, 2, 5, 7, 3, 4, 6, 9]}
-    >>> ax = plots.icc_by(fastml.fit_by(scores, "score", "school", by="country"))
+    >>> ax = fastml.plots.icc_by(fastml.fit_by(scores, "score", "school", by="country"))
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['N', 'S']
     """
@@ -415,24 +376,24 @@ def icc_by(table: ResultTable, ax: Axes | None = None, *, level: float | None = 
         rows.sort(key=lambda row: -row["icc"])
     outcomes = {row["outcome"] for row in rows}
     named = len(rows) <= MAX_PARTS
-    ax = axes_for(ax, 1.1 + 0.21 * len(rows) if named else 6.0)
+    ax = canvas.axes_for(ax, 1.1 + 0.21 * len(rows) if named else 6.0)
     y = np.arange(len(rows), dtype=np.float64)[::-1]
     icc = np.array([row["icc"] for row in rows])
     low, high = np.array([row["limits"] for row in rows]).T
     thick = 2.0 if named else max(0.2, 300.0 / len(rows))
-    ax.hlines(y, low, high, color=BLUE, linewidth=thick, label=f"{100 * sure:g} % interval")
-    ax.scatter(icc, y, s=11.0 * thick, color=INK, linewidth=0.0, zorder=3, clip_on=False, label="ICC")
+    ax.hlines(y, low, high, color=canvas.BLUE, linewidth=thick, label=f"{100 * sure:g} % interval")
+    ax.scatter(icc, y, s=11.0 * thick, color=canvas.INK, linewidth=0.0, zorder=3, clip_on=False, label="ICC")
     parts = [*table.by, *(["outcome"] if len(outcomes) > 1 else [])]
-    names = [plain(" ".join(str(row[part]) for part in parts), 28) for row in rows]
+    names = [canvas.plain(" ".join(str(row[part]) for part in parts), 28) for row in rows]
     ax.set_yticks(y, names) if named else ax.set_yticks([])
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlim(0.0, min(1.0, 1.05 * float(np.nanmax([high, icc]))) or 1.0)
     missing = len(table) - len(rows)
     note = f"\n{missing:,} of {len(table):,} without a result left out" if missing else ""
-    what = f" of {plain(outcomes.pop())}" if len(outcomes) == 1 else ""
+    what = f" of {canvas.plain(outcomes.pop())}" if len(outcomes) == 1 else ""
     ax.set_xlabel(f"ICC{what}, {100 * sure:g} % interval{note}")
     if not named:
         ax.set_ylabel(f"{len(rows):,} by {', '.join(table.by)}" + (", in order of the ICC" if sort else ""))
-    ax.grid(axis="x", color=RULE, linewidth=0.6)
+    ax.grid(axis="x", color=canvas.RULE, linewidth=0.6)
     ax.set_axisbelow(True)
     return ax

@@ -22,15 +22,15 @@ __all__ = ["simulate", "simulate_files"]
 
 Floats = npt.NDArray[np.float64]
 
-# Rows of a row group. Each has a random stream of its own, so the rows don't depend on how they are written.
+# Rows of a row group. Each has its own random stream, so that the rows are the same for any number of files.
 CHUNK = 1 << 20
 _MOST = 2**63 - 1
 
-_PLAUSIBLE = 0.1  # share of sigma2 in which the plausible values of a student differ
+_PLAUSIBLE = 0.1  # share of sigma2 that lies between the plausible values of a student
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Settings:
     students: int
     schools: int
     gamma00: float
@@ -86,8 +86,8 @@ def simulate(
     >>> table.num_rows, table.column_names
     (1000, ['school', 'score'])
     """
-    plan = _plan(students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed)
-    return pa.Table.from_batches(list(_batches(plan)))
+    settings = _check(students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed)
+    return pa.Table.from_batches(list(_batches(settings)))
 
 
 def simulate_files(
@@ -109,7 +109,7 @@ def simulate_files(
     Parameters
     ----------
     path : str or path
-        The file; with ``files`` above 1 the folder, made where it doesn't exist, of part-0.parquet, part-1.parquet, ...
+        The file; with ``files`` above 1 the folder, made if need be, of part-0.parquet, part-1.parquet, ...
     students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed
         As in `simulate`, which draws the same rows.
     files : int
@@ -127,7 +127,7 @@ def simulate_files(
     """
     import pyarrow.parquet as pq
 
-    plan = _plan(students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed)
+    settings = _check(students, schools, gamma00, tau00, sigma2, outcomes, weights, order, seed)
     _check_count("files", files, 1)
     if files > students:
         raise ValueNotAllowedError(f"files={files} is more than students={students}")
@@ -146,9 +146,9 @@ def simulate_files(
             raise SourceError(
                 f"folder {path} holds {others[0]}, which would be read with the {files} new files; remove it first"
             )
-    rest = _Rows(_batches(plan))
-    ends = [plan.students * (i + 1) // files for i in range(files)]
-    schema = next(_batches(_plan(1, 1, 0.0, 1.0, 1.0, outcomes, weights, order, seed))).schema
+    rest = _Rows(_batches(settings))
+    ends = [settings.students * (i + 1) // files for i in range(files)]
+    schema = next(_batches(_check(1, 1, 0.0, 1.0, 1.0, outcomes, weights, order, seed))).schema
     dictionaries = [name for name in schema.names if not name.startswith("score")]
 
     def fill(file: Any, n_rows: int) -> None:
@@ -164,7 +164,7 @@ def simulate_files(
 
 
 class _Rows:
-    """A stream of batches, taken by numbers of rows."""
+    """A stream of batches, read in any number of rows."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
@@ -179,10 +179,10 @@ class _Rows:
             yield batch
 
 
-def _plan(
+def _check(
     students: int, schools: int, gamma00: float, tau00: float, sigma2: float, outcomes: int, weights: bool, order: str,
     seed: int,
-) -> _Plan:  # fmt: skip
+) -> _Settings:  # fmt: skip
     for name, count, least in (("students", students, 1), ("schools", schools, 1), ("outcomes", outcomes, 1),
                                ("seed", seed, 0)):  # fmt: skip
         _check_count(name, count, least)
@@ -193,7 +193,7 @@ def _plan(
             raise ValueNotAllowedError(f"{name}={value!r}; a mean is a finite number, a variance one of 0 or more")
     if order not in ("school", "random"):
         raise ArgumentError("order", order, ["school", "random"])
-    return _Plan(int(students), int(schools), gamma00, tau00, sigma2, int(outcomes), weights, order, int(seed))
+    return _Settings(int(students), int(schools), gamma00, tau00, sigma2, int(outcomes), weights, order, int(seed))
 
 
 def _check_count(name: str, count: Any, least: int) -> None:
@@ -202,31 +202,31 @@ def _check_count(name: str, count: Any, least: int) -> None:
         raise ValueNotAllowedError(f"{name}={count!r}; it is a whole number of {least} or more, below 2^63")
 
 
-def _batches(plan: _Plan) -> Iterator[pa.RecordBatch]:
+def _batches(settings: _Settings) -> Iterator[pa.RecordBatch]:
     """Rows in chunks of CHUNK."""
-    rng = np.random.default_rng([plan.seed, 0])
-    share = np.exp(0.5 * rng.standard_normal(plan.schools))
+    rng = np.random.default_rng([settings.seed, 0])
+    share = np.exp(0.5 * rng.standard_normal(settings.schools))
     share /= share.sum()
-    effect = plan.gamma00 + np.sqrt(plan.tau00) * rng.standard_normal(plan.schools)
-    school_weight = np.round(1.0 + rng.exponential(5.0, plan.schools), 4) if plan.weights else None
-    sizes = 1 + rng.multinomial(plan.students - plan.schools, share)
-    ends = np.cumsum(sizes if plan.order == "school" else share * plan.students)
-    for i, start in enumerate(range(0, plan.students, CHUNK)):
-        rng = np.random.default_rng([plan.seed, 1, i])
-        n = min(CHUNK, plan.students - start)
-        at = np.arange(start, start + n) if plan.order == "school" else rng.random(n) * ends[-1]
-        school = np.minimum(np.searchsorted(ends, at, side="right"), plan.schools - 1)
+    effect = settings.gamma00 + np.sqrt(settings.tau00) * rng.standard_normal(settings.schools)
+    school_weight = np.round(1.0 + rng.exponential(5.0, settings.schools), 4) if settings.weights else None
+    sizes = 1 + rng.multinomial(settings.students - settings.schools, share)
+    ends = np.cumsum(sizes if settings.order == "school" else share * settings.students)
+    for i, start in enumerate(range(0, settings.students, CHUNK)):
+        rng = np.random.default_rng([settings.seed, 1, i])
+        n = min(CHUNK, settings.students - start)
+        at = np.arange(start, start + n) if settings.order == "school" else rng.random(n) * ends[-1]
+        school = np.minimum(np.searchsorted(ends, at, side="right"), settings.schools - 1)
         columns: dict[str, Any] = {"school": school + 1}
-        columns |= _scores(plan, effect[school], rng)
+        columns |= _scores(settings, effect[school], rng)
         if school_weight is not None:
             columns["student_weight"] = school_weight[school] * rng.integers(1, 4, n)
             columns["school_weight"] = school_weight[school]
         yield pa.record_batch(columns)
 
 
-def _scores(plan: _Plan, mean: Floats, rng: np.random.Generator) -> dict[str, Floats]:
-    if plan.outcomes == 1:
-        return {"score": mean + np.sqrt(plan.sigma2) * rng.standard_normal(len(mean))}
-    student = mean + np.sqrt((1.0 - _PLAUSIBLE) * plan.sigma2) * rng.standard_normal(len(mean))
-    noise = np.sqrt(_PLAUSIBLE * plan.sigma2)
-    return {f"score{k + 1}": student + noise * rng.standard_normal(len(mean)) for k in range(plan.outcomes)}
+def _scores(settings: _Settings, mean: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+    if settings.outcomes == 1:
+        return {"score": mean + np.sqrt(settings.sigma2) * rng.standard_normal(len(mean))}
+    student = mean + np.sqrt((1.0 - _PLAUSIBLE) * settings.sigma2) * rng.standard_normal(len(mean))
+    noise = np.sqrt(_PLAUSIBLE * settings.sigma2)
+    return {f"score{k + 1}": student + noise * rng.standard_normal(len(mean)) for k in range(settings.outcomes)}

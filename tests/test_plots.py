@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,6 @@ from matplotlib.figure import Figure
 import fastml
 from fastml import plots
 from fastml.inference.intervals import interval
-from fastml.report import canvas
-from fastml.report.canvas import inline_svg
 
 ONE_FIT = ("caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq")
 
@@ -210,21 +207,6 @@ def test_long_names_and_no_variance(name: str) -> None:
     assert_whole(getattr(plots, name)(fit))
 
 
-def test_what_lies_side_by_side_differs_in_grey() -> None:
-    """By CIE lightness, 0 to 100, on which grey printing and every eye agree."""
-
-    def lightness(colour: str) -> float:
-        rgb = np.array([int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)])
-        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        return float(116.0 * np.cbrt(linear @ np.array([0.2126, 0.7152, 0.0722])) - 16.0)
-
-    white = "#ffffff"
-    pairs = [(canvas.BLUE, canvas.OTHER), (canvas.PALE, canvas.INK), (canvas.PALE, white), (canvas.BLUE, canvas.BAND),
-             (canvas.VERMILION, canvas.PALE), (canvas.VERMILION, white), (canvas.GREY, white), (canvas.BAND, canvas.INK)]  # fmt: skip
-    for one, other in pairs:
-        assert abs(lightness(one) - lightness(other)) > 15.0, (one, other)
-
-
 ODD = {
     "13 leading digits": (10, 5, 0.1, 0.1, 1e12),
     "icc of 1": (20, 5, 1e9, 1e-3, 500.0),
@@ -260,22 +242,6 @@ def test_labels_have_the_digits_that_the_scores_need() -> None:
     low, middle, high = (t.get_text().split("\n")[1] for t in plots.school_distribution(fit).texts)
     assert (low, middle, high) == tuple(f"{fit.gamma00 + k * fit.tau_sd:.2f}" for k in (-1, 0, 1))
     assert f"a true mean of {low}, one above it {high}" in str(fit.summary()).replace("\n", " ")
-
-
-def test_svg_is_the_same_each_time_and_its_ids_are_its_own(fit: fastml.OneWayFit) -> None:
-    once, again = (inline_svg(plots.caterpillar(fit), "one-", "a picture") for _ in range(2))
-    assert once == again
-    assert once.startswith("<svg ")
-    assert once.count('id="') == once.count('id="one-')
-    assert "<style" not in once
-    assert "<metadata" not in once
-
-
-def test_letters_without_a_glyph_are_no_warning() -> None:
-    fit = fastml.fit({"s": ["学校", "学校", "b", "b", "c", "c"], "y": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "y", "s")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert inline_svg(plots.caterpillar(fit), "x", "x")
 
 
 def test_no_pyplot_and_no_change_of_settings(lecture_file: Path) -> None:

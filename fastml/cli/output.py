@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import typer
 
@@ -73,15 +73,9 @@ def show(result: Result, format: Format, output: Path | None) -> None:
     if format is Format.parquet and output is not None:
         result.write(output)
         return
-    forms: dict[Format, Any] = {
-        Format.text: result.__str__,
-        Format.json: result.to_json,
-        Format.csv: result.to_csv,
-        Format.markdown: result.to_markdown,
-        Format.latex: result.to_latex,
-        Format.html: result.to_html,
-    }
-    deliver(forms[format]().rstrip("\n") + "\n", output)
+    from fastml.report.exports import FORMATS
+
+    deliver(FORMATS[format](result).rstrip("\n") + "\n", output)
 
 
 def deliver(text: str, output: Path | None) -> None:

@@ -20,7 +20,7 @@ from fastml.io.arrays import as_arrow
 from fastml.io.writing import write_parquet
 from fastml.keys.label_types import repeat_tag
 from fastml.model.groups import Groups
-from fastml.report.exports import GridFaces
+from fastml.report.exports import TableForms
 from fastml.report.grids import Grid, statistics_grid
 
 __all__ = ["GroupStats"]
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class GroupStats(GridFaces):
+class GroupStats(TableForms):
     """Sufficient statistics of the one-way model, a record per cell (combination of by- and group labels).
 
     Two of them add (``+``) to one, to rounding in any order. They hold no rows.

@@ -1,4 +1,4 @@
-"""What the pictures share: the Axes to draw on, colours, names made fit to draw, bins. Changes nothing global."""
+"""Drawing primitives of the pictures: Axes, colours, legends, bars, bands, bins, SVG. They change nothing global."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,18 +19,21 @@ from fastml.io.arrays import as_numpy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BAND", "BLUE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "bins", "column",
-           "density", "inline_svg", "legend_above", "plain", "school_names"]  # fmt: skip
+__all__ = ["BAND", "BLUE", "ESTIMATE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "axis_end",
+           "bins", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines", "inline_svg", "legend_above",
+           "plain", "school_names"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
 BLUE, VERMILION, PALE, GREY, INK = "#0072b2", "#d55e00", "#9ecae9", "#8a8a8a", "#1a1a1a"
 BAND, OTHER, RULE = "#dddddd", "#f2d9c6", "#cccccc"
+ESTIMATE: dict[str, Any] = {"color": VERMILION, "linestyle": "--"}
+BANDS = 100
 WIDTH = 5.6  # inches; legible in a column of 400 pixels and in print
 
 
 def axes_for(ax: Axes | None, height: float) -> Axes:
-    """The Axes given, or those of a new figure that pyplot doesn't know of."""
+    """The Axes given, or those of a new figure outside pyplot."""
     if ax is not None:
         return ax
     try:
@@ -42,10 +46,7 @@ def axes_for(ax: Axes | None, height: float) -> Axes:
 
 
 def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
-    """A legend above the picture, where it hides nothing; its entries as drawn, or in the order given.
-
-    In one column where several would be wider than the picture.
-    """
+    """A legend above the picture, its entries as drawn or in the order given; in one column where it is too wide."""
     handles, labels = ax.get_legend_handles_labels()
     chosen = order or range(len(labels))
     handles, labels = [handles[i] for i in chosen], [labels[i] for i in chosen]
@@ -65,8 +66,46 @@ def _legend_width(labels: Sequence[str], columns: int) -> float:
 
     widths = [float(TextPath((0.0, 0.0), label, size=_SMALL).get_extents().width) for label in labels]
     rows = -(-len(widths) // columns)
-    handles = (4.6 * columns - 2.0) * _SMALL  # line, its distance to the words, and the next column's
+    handles = (4.6 * columns - 2.0) * _SMALL  # lines, gaps between line and label, gaps between columns
     return handles + sum(max(widths[at : at + rows]) for at in range(0, len(widths), rows))
+
+
+def draw_bars(
+    ax: Axes, x: Floats, raw: tuple[Floats, ...], shrunken: tuple[Floats, ...], sure: str, apart: float
+) -> None:
+    """Draw the low limit, mean and high limit of schools at x: raw to the left by `apart`, shrunken to the right."""
+    thick = min(4.0, 150.0 / len(x) + 0.8)
+    ax.vlines(x - apart, raw[0], raw[2], color=PALE, linewidth=thick, label=f"Raw mean, {sure} interval")
+    ax.scatter(x - apart, raw[1], s=6.0 * thick, marker="D", facecolor="white", edgecolor=BLUE, linewidth=0.9,
+               zorder=2.5, label="Raw mean")  # fmt: skip
+    ax.vlines(x + apart, shrunken[0], shrunken[2], color=INK, linewidth=min(1.2, thick / 2.0),
+              label=f"Shrunken mean, {sure} interval")  # fmt: skip
+    ax.scatter(x + apart, shrunken[1], s=min(16.0, 4.0 * thick), color=INK, linewidth=0.0, zorder=3,
+               label="Shrunken mean")  # fmt: skip
+
+
+def draw_bands(ax: Axes, shrunken: Floats, low: Floats, high: Floats, raw: Floats, sure: str) -> None:
+    """Draw bands for what would be 100,000 bars: by bins of equal count along the order of the shrunken means."""
+    edges = np.linspace(0, len(shrunken), min(BANDS, len(shrunken)) + 1).astype(np.intp)
+    x = 50.0 * (edges[1:] + edges[:-1]) / len(shrunken)
+
+    def by_bin(values: Floats, q: float) -> Floats:
+        return np.array([np.quantile(values[a:b], q) for a, b in pairwise(edges)])
+
+    ax.fill_between(x, by_bin(raw, 0.05), by_bin(raw, 0.95), color=PALE, linewidth=0.0,
+                    label="Raw means, middle 90 %")  # fmt: skip
+    for values, label in ((low, f"Limits of the {sure} interval, median"), (high, None)):
+        ax.plot(x, by_bin(values, 0.5), color=INK, linewidth=0.9, linestyle=":", label=label)
+    ax.plot(x, by_bin(shrunken, 0.5), color=INK, linewidth=1.6, label="Shrunken mean, median")
+
+
+def draw_sd_lines(ax: Axes, at: Floats, height: Floats, values: Sequence[str]) -> None:
+    """Draw named lines at a mean and one SD either side of it, up to the heights given."""
+    names, sides, colours = ("−1 SD", "mean", "+1 SD"), ("right", "center", "left"), (INK, VERMILION, INK)
+    for x, y, value, name, side, colour in zip(at, height, values, names, sides, colours, strict=True):
+        ax.vlines(x, 0.0, y, color=colour, linestyle="--", linewidth=1.1)
+        ax.annotate(f"{name}\n{value}", (x, y), xytext=(0.0, 4.0), textcoords="offset points", ha=side, va="bottom",
+                    bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0.0, "pad": 1.0})  # fmt: skip
 
 
 def column(table: Any, name: str) -> Floats:
@@ -82,7 +121,7 @@ def school_names(table: Any, order: npt.NDArray[np.intp]) -> list[str]:
 
 
 def plain(name: object, longest: int = 40) -> str:
-    """A name as it is: cut where too long, and no dollar sign read as the start of a formula."""
+    """A name as matplotlib shows it: cut where too long, dollar signs escaped, since they would start a formula."""
     text = " ".join(str(name).split())
     return (text if len(text) <= longest else text[: longest - 1] + "…").replace("$", r"\$")
 
@@ -93,8 +132,19 @@ def density(x: Floats, centre: float, sd: float) -> Floats:
     return density
 
 
+def axis_end(curve: Callable[[float], float], start: float, bound: float, height: float, reach: float) -> float:
+    """End of an axis from start towards bound: where the curve crosses `height`, or the bound; beyond `reach`."""
+    a, b = start, bound
+    if curve(b) > height:
+        for _ in range(40):
+            middle = 0.5 * (a + b)
+            a, b = (a, middle) if curve(middle) > height else (middle, b)
+    margin = 0.03 * abs(reach - start)
+    return max(bound, min(b, reach - margin)) if bound < start else min(bound, max(b, reach + margin))
+
+
 def bins(values: Floats) -> Floats:
-    """Edges by Freedman and Diaconis, 5 to 60 bins: an outlier makes no million of them."""
+    """Edges of 5 to 60 bins by Freedman and Diaconis; without the limit an outlier would make a million."""
     low, high = float(values.min()), float(values.max())
     if low == high:
         return np.array([low - 0.5, high + 0.5])
@@ -112,7 +162,7 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     ax : Axes
         Of a figure of its own.
     name : str
-        Letters that no other picture of the page has; its ids start with them.
+        Prefix of its ids, different for each picture of a page.
     alt : str
         What it shows, in words; escaped already.
 
@@ -126,19 +176,19 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     ax.patch.set_alpha(0.0)
     buffer = io.StringIO()
     with warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box; the page's tables spell the name out.
+        # A letter that the font lacks is drawn as a box; the page's tables show the name as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace("\n", "")
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>|\s+(?=/?>)", "", text, flags=re.DOTALL)
-    text = re.sub(r"<path(?![^>]*\bd=)", '<path d=""', text)  # the space, which HTML wants drawn too
-    places: dict[str, str] = {}
+    text = re.sub(r"<path(?![^>]*\bd=)", '<path d=""', text)  # the glyph of a space: HTML requires the attribute
+    ids: dict[str, str] = {}
 
-    def place(match: re.Match[str]) -> str:
-        return f"{match[1]}{places.setdefault(match[2], f'{name}{len(places)}')}{match[3]}"
+    def new_id(match: re.Match[str]) -> str:
+        return f"{match[1]}{ids.setdefault(match[2], f'{name}{len(ids)}')}{match[3]}"
 
-    text = re.sub(r'(\bid="|href="#|url\(#)([^")]+)(["\)])', place, text)
+    text = re.sub(r'(\bid="|href="#|url\(#)([^")]+)(["\)])', new_id, text)
     for colour, variable in _PAGE_COLOURS.items():
         text = text.replace(colour, variable)
     head = re.search(r'viewBox="[^"]+"', text)
@@ -148,7 +198,7 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     return f'<svg {names} {box} role="img" aria-label="{alt}">{body}'
 
 
-# What a colour of the pictures is called in a page's style sheet.
+# The colours of the pictures by the names of the page's style sheet (page.py).
 _PAGE_COLOURS = {
     BLUE: "var(--blue)", VERMILION: "var(--vermilion)", PALE: "var(--pale)", GREY: "var(--grey)", INK: "var(--ink)",
     "#000000": "var(--ink)", "#ffffff": "var(--paper)", BAND: "var(--band)", OTHER: "var(--other)", RULE: "var(--rule)",

@@ -1,15 +1,13 @@
-"""A result of one row: its figures as JSON, CSV, a data frame, Arrow and Parquet."""
+"""What a result can be turned into: the forms of its table, and its figures as data."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
 
 from fastml.io.writing import write_parquet
 from fastml.report.grids import Grid
@@ -17,8 +15,19 @@ from fastml.report.markup import html_table, latex_table, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["GridFaces", "Record", "Summary", "csv_text", "flat"]
+__all__ = ["FORMATS", "Exports", "Record", "Summary", "TableForms", "csv_text", "flat"]
+
+FORMATS: Mapping[str, Callable[[Any], str]] = {
+    "text": str,
+    "json": lambda result: result.to_json(),
+    "csv": lambda result: result.to_csv(),
+    "markdown": lambda result: result.to_markdown(),
+    "latex": lambda result: result.to_latex(),
+    "html": lambda result: result.to_html(),
+}
+"""The forms that are text, by the names that ``--format`` takes. A new one is a line here and a method below."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,8 +52,8 @@ class Summary:
         return self.html
 
 
-class GridFaces:
-    """The forms of one grid, for whatever has one."""
+class TableForms:
+    """The forms of a table that people read, for whatever has a grid of formatted cells."""
 
     def _grid(self, level: float = 0.95) -> Grid:
         raise NotImplementedError
@@ -94,19 +103,19 @@ class GridFaces:
         return self.to_html()
 
 
-# Figures that are text; all others that may not exist are doubles, so that every row of a kind has one schema.
-_TEXTS = frozenset(("weights", "group_weights", "weights_are", "weight_scaling", "vcov"))
+class Exports(TableForms):
+    """The figures as data too, for whatever has `to_dict` and `to_arrow`."""
 
+    def to_dict(self) -> Any:
+        """Return the figures as plain Python values; None where one does not exist, never NaN."""
+        raise NotImplementedError
 
-class Record(GridFaces):
-    """The forms of one row of figures, for whatever has `to_dict`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain Python values; None for what doesn't exist, never NaN."""
+    def to_arrow(self) -> pa.Table:
+        """Return the figures as an Arrow table; null where one does not exist."""
         raise NotImplementedError
 
     def to_json(self, indent: int | None = 2) -> str:
-        """Return the figures as one JSON object; null for what doesn't exist, never NaN.
+        """Return the figures as JSON: one object, or for a table of results an array with an object for each row.
 
         Parameters
         ----------
@@ -115,41 +124,22 @@ class Record(GridFaces):
         Returns
         -------
         str
+            With null where a figure does not exist, never NaN.
         """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
 
     def to_csv(self) -> str:
-        """Return the figures as a row of CSV with a header; `dropped` by cause in columns ``dropped_CAUSE``.
+        """Return the figures as CSV with a header; `dropped` of a fit is spread over columns ``dropped_CAUSE``.
 
         Returns
         -------
         str
         """
-        row = flat(self.to_dict())
-        return csv_text([row], list(row))
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return that row as a data frame.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        import pandas as pd
-
-        return pd.DataFrame([flat(self.to_dict())])
-
-    def to_arrow(self) -> pa.Table:
-        """Return that row as an Arrow table; null, of its column's own type, where a figure doesn't exist.
-
-        Returns
-        -------
-        pyarrow.Table
-        """
-        return pa.table({name: _cell(name, value) for name, value in flat(self.to_dict()).items()})
+        table = self.to_arrow()
+        return csv_text(table.to_pylist(), table.column_names)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write that row to a Parquet file, whole or not at all.
+        """Write the figures to a Parquet file; the file is replaced whole or not at all.
 
         Parameters
         ----------
@@ -163,9 +153,38 @@ class Record(GridFaces):
         write_parquet(self.to_arrow(), path)
 
 
-def _cell(name: str, value: Any) -> pa.Array:
-    dtype = None if value is not None else pa.string() if name in _TEXTS else pa.float64()
-    return pa.array([value], dtype)
+# Figures that are text; all others that may be missing are doubles, so that all rows of a kind have one schema.
+_TEXTS = frozenset(("weights", "group_weights", "weights_are", "weight_scaling", "vcov"))
+
+
+class Record(Exports):
+    """A result of one row."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the figures as a data frame of one row.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        import pandas as pd
+
+        return pd.DataFrame([flat(self.to_dict())])
+
+    def to_arrow(self) -> pa.Table:
+        """Return the figures as an Arrow table of one row; null, of its column's own type, where one does not exist.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        import pyarrow as pa
+
+        def column(name: str, value: Any) -> pa.Array:
+            dtype = None if value is not None else pa.string() if name in _TEXTS else pa.float64()
+            return pa.array([value], dtype)
+
+        return pa.table({name: column(name, value) for name, value in flat(self.to_dict()).items()})
 
 
 def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,14 +205,14 @@ def flat(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Lines(list[str]):
-    """Takes what a csv writer writes: a row at a time."""
+    """The file that a csv writer writes to, a row at a time."""
 
     def write(self, line: str) -> None:
         self.append(line)
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Rows as CSV with a header; what doesn't exist is empty.
+    """Rows as CSV with a header; what does not exist is empty.
 
     Parameters
     ----------
@@ -205,7 +224,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     str
     """
     lines = _Lines()
-    # What stands in a row's end is put in quotes in a value: both, though rows end with one of them here.
+    # The writer quotes a value that contains a character of its line ending: with "\r\n" it quotes both.
     writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -30,7 +30,7 @@ Cell = str | Symbol
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of a grid under one heading; an empty heading isn't shown."""
+    """Rows of a grid under one heading; an empty heading is not shown."""
 
     title: str
     rows: tuple[tuple[Cell, ...], ...]
@@ -66,18 +66,12 @@ def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, lev
 
     Parameters
     ----------
-    fit : mapping
-        `OneWayFit.to_dict()`.
-    sizes : (int, int)
-        Smallest and largest group.
+    fit, sizes
+        As in `text.fit_text`.
     limits : mapping
         Parameter to its confidence limits; what has none is left empty.
     level : float
         Of the limits.
-
-    Returns
-    -------
-    Grid
     """
 
     def minus(value: float) -> str:
@@ -125,19 +119,7 @@ def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, lev
 
 
 def naive_grid(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> Grid:
-    """The naive answers beside the model's.
-
-    Parameters
-    ----------
-    fit : mapping
-        `OneWayFit.to_dict()`.
-    naive : mapping
-        `Naive.to_dict()`.
-
-    Returns
-    -------
-    Grid
-    """
+    """The naive answers beside the model's."""
     rows = (
         ("Mean of all students", number(naive["mean_of_students"]), number(fit["gamma00"])),
         ("Mean of school means", number(naive["mean_of_groups"]), number(fit["gamma00"])),
@@ -151,16 +133,6 @@ def naive_grid(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> Grid:
 
 def rows_grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption: str = "") -> Grid:
     """Rows of figures as a grid: numbers to the right, text to the left.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-    columns : sequence of str
-    caption : str
-
-    Returns
-    -------
-    Grid
 
     Examples
     --------
@@ -179,24 +151,17 @@ def schools_grid(
     points: int = 1,
     level: float = 0.95,
 ) -> Grid:
-    """School means, raw and shrunken.
+    """School means, raw and shrunken, with intervals at this level.
 
     Parameters
     ----------
     parts : mapping
         Heading (or "") to rows of `OneWayFit.groups_arrow`, in the order to show them.
-    labels : sequence of str
-        The columns that name a school.
-    names : sequence of str
-        What those columns are called in the data.
+    labels, names : sequence of str
+        The columns that name a school, and what those columns are called in the data.
     points : int
         Decimals of score points.
     level : float
-        Of the intervals.
-
-    Returns
-    -------
-    Grid
     """
     sections = tuple(
         Section(title, tuple(
@@ -217,36 +182,14 @@ def schools_grid(
 
 
 def plan_grid(plan: Mapping[str, Any]) -> Grid:
-    """What a sample of schools can tell.
-
-    Parameters
-    ----------
-    plan : mapping
-        `Plan.to_dict()`.
-
-    Returns
-    -------
-    Grid
-    """
+    """What a sample of schools can tell."""
     heading, taken = plan_heading(plan)
     rows = tuple((name[0].upper() + name[1:], value, more) for name, value, more in plan_rows(plan))
     return Grid(heading, ("", "Value", ""), (Section("", rows),), (False, True, False), (f"Taken for true: {taken}",))
 
 
 def statistics_grid(heading: str, rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> Grid:
-    """What group statistics hold.
-
-    Parameters
-    ----------
-    heading : str
-    rows : sequence of mapping
-        For each outcome: outcome, n_obs, n_groups, smallest, largest, mean, n_dropped.
-    notes : sequence of str
-
-    Returns
-    -------
-    Grid
-    """
+    """What group statistics hold; rows of outcome, n_obs, n_groups, smallest, largest, mean, n_dropped."""
     cells = tuple(
         (row["outcome"], *(f"{row[name]:,}" for name in ("n_obs", "n_groups", "smallest", "largest")),
          number(row["mean"]), f"{row['n_dropped']:,}")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 from fastml.report.grids import Cell, Grid, Symbol
 
-__all__ = ["html_table", "html_text", "latex_table", "latex_text", "markdown_table", "markdown_text"]
+__all__ = ["html_table", "html_text", "html_with_sentences", "latex_table", "latex_text", "markdown_table",
+           "markdown_text"]  # fmt: skip
 
-# Control characters have no place in any of the three.
+# Control characters are allowed in none of the three.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "%": r"\%", "&": r"\&", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedblright{}",
-    "[": "{[}", "]": "{]}", "*": "{*}",  # a row that starts with one would be an option of the \\ before it
+    "[": "{[}", "]": "{]}", "*": "{*}",  # at the start of a row, \\ would read one as its option
     "−": "$-$", "…": r"\ldots{}",
 }  # fmt: skip
 
@@ -60,17 +62,7 @@ def markdown_text(text: object) -> str:
 
 
 def html_table(grid: Grid) -> str:
-    """The grid as an HTML table, without any style of its own.
-
-    Parameters
-    ----------
-    grid : Grid
-
-    Returns
-    -------
-    str
-        A ``<table class="fastml">`` to put into a page; the notes are in its foot.
-    """
+    """The grid as a ``<table class="fastml">`` without any style of its own; the notes are in its foot."""
 
     def line(cells: tuple[Cell, ...]) -> str:
         tags = ['th scope="row"' if i == 0 else f"td{_wordy(cell)}" for i, cell in enumerate(cells)]
@@ -103,6 +95,11 @@ def html_table(grid: Grid) -> str:
     return "\n".join(parts)
 
 
+def html_with_sentences(grid: Grid, sentences: Iterable[str]) -> str:
+    """The grid as an HTML table, and a paragraph for each sentence."""
+    return html_table(grid) + "".join(f"\n<p>{html_text(sentence)}</p>" for sentence in sentences)
+
+
 def latex_table(grid: Grid, caption: str | None = None, label: str | None = None) -> str:
     r"""The grid as a LaTeX tabular; needs ``\usepackage{booktabs}``.
 
@@ -110,11 +107,7 @@ def latex_table(grid: Grid, caption: str | None = None, label: str | None = None
     ----------
     grid : Grid
     caption, label : str, optional
-        With either, the tabular stands in a floating ``table`` with them. The caption is escaped, the label isn't.
-
-    Returns
-    -------
-    str
+        With either, the tabular stands in a floating ``table`` with them. The caption is escaped, the label is not.
     """
     span = len(grid.header)
     lines = [rf"\begin{{tabular}}{{{''.join('r' if number else 'l' for number in grid.numeric)}}}", r"\toprule",
@@ -137,16 +130,7 @@ def latex_table(grid: Grid, caption: str | None = None, label: str | None = None
 
 
 def markdown_table(grid: Grid) -> str:
-    """The grid as a Markdown table (the pipe form of GitHub, Pandoc and Quarto).
-
-    Parameters
-    ----------
-    grid : Grid
-
-    Returns
-    -------
-    str
-    """
+    """The grid as a Markdown table (the pipe form of GitHub, Pandoc and Quarto)."""
 
     def line(cells: tuple[str, ...]) -> str:
         return "| " + " | ".join(cells) + " |"
@@ -178,7 +162,7 @@ def _latex_line(cells: tuple[Cell, ...]) -> str:
 def _latex(cell: Cell) -> str:
     if isinstance(cell, Symbol):
         return cell.value[2]
-    # A figure's minus, not a name's hyphen.
+    # A number's minus sign, not a hyphen in a name.
     return _NEGATIVE.sub("$-$", cell) if _FIGURE.fullmatch(cell) else latex_text(cell)
 
 
@@ -186,7 +170,7 @@ _FIGURE = re.compile(r"-?[\d,.]+(e[+-]?\d+)?( to -?[\d,.]+(e[+-]?\d+)?)?")
 
 
 def _wordy(cell: Cell) -> str:
-    """Mark a sentence in a cell, such as why there is no result: a page can give it room."""
+    """Mark a sentence in a cell, such as why there is no result, so that a page can give it room."""
     return ' class="words"' if isinstance(cell, str) and len(cell) > 24 else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "LEGEND",
     "cell",
     "complement",
     "decimals",
@@ -17,25 +18,17 @@ __all__ = [
     "points",
     "share",
     "share_range",
+    "short_points",
     "stars",
     "whole_ids",
 ]
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
-_LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
+LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
 
 
 def number(value: float | None, decimals: int = 3) -> str:
     """A figure in score points: fixed decimals at ordinary size, else six significant digits.
-
-    Parameters
-    ----------
-    value : float or None
-    decimals : int
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -79,6 +72,18 @@ def points(fit: Mapping[str, Any], value: float | None, error: float | None = No
     return f"{round(value, places) + 0.0:,.{places}f}"
 
 
+def short_points(fit: Mapping[str, Any], value: float) -> str:
+    """Score points where there is room for some digits only.
+
+    Examples
+    --------
+    >>> short_points({"tau00": 5227.0, "sigma2": 4994.0}, 538.979), short_points({"tau00": 1e-9, "sigma2": 0.0}, 2e13)
+    ('539.0', '2e+13')
+    """
+    shown = points(fit, value)
+    return shown if len(shown) <= 14 else f"{value:.8g}"
+
+
 def share(value: float | None, width: float = 0.0) -> str:
     """A share between 0 and 1 with at least two digits of it and one of the rest, and two of an interval's width.
 
@@ -109,7 +114,7 @@ def share_range(low: float, high: float) -> str:
 
 
 def percent(value: float | None, width: float = 0.0) -> str:
-    """A share between 0 and 1 in percent; what is not all or nothing isn't called so. Digits as of `share`.
+    """A share between 0 and 1 in percent, with the digits of `share`: never 0 % or 100 % unless it is exactly that.
 
     Examples
     --------
@@ -164,7 +169,7 @@ def cell(name: str, value: Any) -> str:
 
 
 def whole_ids(row: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Any]:
-    """The row, with ids that came as floats as they are meant.
+    """The row, with ids that came as whole floats as integers.
 
     Examples
     --------

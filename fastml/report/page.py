@@ -11,7 +11,7 @@ from fastml.report.markup import html_table, html_text
 
 __all__ = ["fit_page", "table_page"]
 
-# The pictures take their colours from these names too.
+# The pictures use the same colours (canvas.py).
 _STYLE = """
 :root { --paper: #ffffff; --ink: #1a1a1a; --soft: #555555; --rule: #cccccc; --blue: #0072b2;
   --vermilion: #d55e00; --pale: #9ecae9; --grey: #8a8a8a; --band: #dddddd; --other: #f2d9c6; }
@@ -77,20 +77,13 @@ def fit_page(
         Name of the function of `plots` to its picture; one that is missing is left out.
     note : str
         Why there are no pictures; shown in their place.
-
-    Returns
-    -------
-    str
     """
 
     def words(*topics: str) -> str:
         return "".join(f"<p>{html_text(said[topic])}</p>\n" for topic in topics if topic in said)
 
     def figure(name: str) -> str:
-        if name not in pictures:
-            return ""
-        svg, caption = pictures[name]
-        return f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n"
+        return _figure(pictures[name]) if name in pictures else ""
 
     body = [
         f'<p class="lead">{html_text(said["shares"])}</p>\n',
@@ -109,31 +102,19 @@ def fit_page(
 def table_page(
     title: str, source: str, said: Sequence[str], results: Grid, pictures: Sequence[Picture], note: str = ""
 ) -> str:
-    """The page of a table of fits.
-
-    Parameters
-    ----------
-    title, source : str
-        Plain text.
-    said : sequence of str
-    results : Grid
-    pictures : sequence of (svg, caption)
-    note : str
-        Why there are no pictures.
-
-    Returns
-    -------
-    str
-    """
+    """The page of a table of fits; see `fit_page`."""
     body = [f"<p>{html_text(sentence)}</p>\n" for sentence in (*said, *([note] if note else []))]
-    body += [
-        f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n" for svg, caption in pictures
-    ]
+    body += map(_figure, pictures)
     return _page(title, source, [*body, "<h2>All results</h2>\n", _wide(results)], "table")
 
 
+def _figure(picture: Picture) -> str:
+    svg, caption = picture
+    return f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n"
+
+
 def _wide(grid: Grid) -> str:
-    """A table that can be wider than the screen; what is said of it isn't."""
+    """A table that scrolls sideways where it is wider than the screen; its caption and notes do not."""
     heading = f'<p class="heading">{html_text(grid.caption)}</p>\n' if grid.caption else ""
     notes = "".join(f'<p class="note">{html_text(note)}</p>\n' for note in grid.notes)
     table = html_table(replace(grid, caption="", notes=()))
@@ -142,7 +123,7 @@ def _wide(grid: Grid) -> str:
 
 
 def _page(title: str, source: str, body: Sequence[str], kind: str) -> str:
-    policy = "default-src 'none'; style-src 'unsafe-inline'"  # were anything to slip through, it wouldn't run
+    policy = "default-src 'none'; style-src 'unsafe-inline'"  # markup that slipped through would not run
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastml.report.numbers import complement, number, percent, share
-from fastml.report.numbers import points as score_points
+from fastml.report.numbers import complement, number, percent, points, share
 from fastml.report.text import fit_weights
 
 __all__ = ["fit_sentences", "table_sentences"]
@@ -19,99 +18,30 @@ def fit_sentences(
     naive: Mapping[str, Any],
     sizes: tuple[int, int],
     limits: Limits,
-    chance: float | None = None,
+    p_value: float | None = None,
     level: float = 0.95,
 ) -> dict[str, str]:
     """What the figures of a fit mean.
 
     Parameters
     ----------
-    fit : mapping
-        `OneWayFit.to_dict()`.
-    naive : mapping
-        `Naive.to_dict()`.
-    sizes : (int, int)
-        Smallest and largest group.
-    limits : mapping
-        Parameter to its confidence limits.
-    chance : float, optional
-        p-value of the test of no variance between groups.
-    level : float
-        Of the limits.
+    fit, naive, sizes, limits, level
+        As in `text.fit_text` and `grids.fit_grid`.
+    p_value : float, optional
+        Of the test of no variance between groups.
 
     Returns
     -------
     dict of str to str
         Topic ("mean", "gap", "shares", "reliability", "deff", "rows", "weights") to its sentences, in order of reading.
     """
-    outcome = fit["outcome"]
-    sure = f"{100 * level:.10g} % interval"
-
-    def limit(name: str, form: Callable[[float, float], str]) -> str:
-        if name not in limits:
-            return ""
-        low, high = limits[name]
-        return f"{form(low, high)} to {form(high, low)}"
-
-    def points(value: float | None) -> str:
-        return score_points(fit, value)
-
-    def near_mean(value: float | None, _other: float | None = None) -> str:
-        return score_points(fit, value, fit["se_gamma00"])
-
-    said = {}
-    interval = limit("gamma00", near_mean)
-    said["mean"] = (
-        f"The mean of {outcome} over all schools is estimated at {near_mean(fit['gamma00'])}, with a standard error of "
-        f"{near_mean(fit['se_gamma00'])}" + (f" ({sure} {interval})." if interval else ".")
-    )
-    highest = limits["icc"][1] if "icc" in limits else 0.0
-    if fit["singular"]:
-        said["gap"] = (
-            "The schools' means differ no more than chance alone would have them: the variance between schools is "
-            "estimated at 0. That does not show that the schools are equal"
-            + (f": an ICC of up to {share(limits['icc'][1])} would agree with the data" if highest > 0.0 else "")
-            + "."
-        )
-    else:
-        said["gap"] = (
-            f"The true means of schools have a standard deviation of {points(fit['tau_sd'])}. A school one standard "
-            f"deviation below the average has a true mean of {points(naive['one_sd_below'])}, one above it "
-            f"{points(naive['one_sd_above'])}: a gap of {points(naive['one_sd_gap'])}. About 95 % of the true means "
-            f"lie between {points(naive['range_low'])} and {points(naive['range_high'])}."
-        )
-        if naive["variance_of_means"] > fit["tau00"]:
-            said["gap"] += (
-                f" The observed means vary more (variance {points(naive['variance_of_means'])}, against "
-                f"{points(fit['tau00'])} of the true ones), as they hold error too."
-            )
-    interval = limit("icc", lambda value, other: percent(value, abs(other - value)))
-    said["shares"] = (
-        f"{percent(fit['icc'])} of the variation in {outcome} lies between schools"
-        + (f" ({sure} {interval})" if interval else "")
-        + f", the other {complement(fit['icc'])} between students of the same school. That share is the intraclass "
-        f"correlation (ICC), {share(fit['icc'])}: the correlation between two students of the same school."
-    )
-    if chance is not None:
-        odds = "less than 1 in 10,000" if chance < 1e-4 else f"{chance:.4f}"
-        said["shares"] += (
-            f" Were the schools all alike, means as far apart as these would come with a probability of {odds}."
-        )
-    low, high = sizes
-    average = "" if low == high else ", on average over the schools"
-    said["reliability"] = (
-        f"{percent(fit['reliability'])} of the variation seen between the school means reflects true differences"
-        f"{average}; the other {complement(fit['reliability'])} is error, as "
-        + (f"a school's mean rests on {low:,} students" if low == high else
-           f"a school's mean rests on {low:,} to {high:,} students")
-        + " only. The shrunken means are pulled towards the grand mean by that much."
-    )  # fmt: skip
-    said["deff"] = (
-        f"For estimating the mean, the {fit['n_obs']:,} students are worth {number(fit['n_eff'], 1)} drawn one by one "
-        f"(design effect {number(fit['deff'], 2)}). A standard error that ignores the schools has to be multiplied by "
-        f"about {number(fit['deft'], 2)}: ignoring them gives {number(naive['se_ignoring_groups'], 2)}, the model "
-        f"{number(fit['se_gamma00'], 2)}."
-    )
+    said = {
+        "mean": _mean(fit, limits, level),
+        "gap": _no_gap(limits) if fit["singular"] else _gap(fit, naive),
+        "shares": _shares(fit, limits, level, p_value),
+        "reliability": _reliability(fit, sizes),
+        "deff": _deff(fit, naive),
+    }
     lost = fit["n_dropped"]
     if lost:
         were = "row was" if lost == 1 else "rows were"
@@ -121,19 +51,85 @@ def fit_sentences(
     return said
 
 
+def _interval(limits: Limits, name: str, level: float, form: Callable[[float, float], str]) -> str:
+    """The interval in brackets, or nothing; `form` writes one limit, given the other."""
+    if name not in limits:
+        return ""
+    low, high = limits[name]
+    return f" ({100 * level:.10g} % interval {form(low, high)} to {form(high, low)})"
+
+
+def _mean(fit: Mapping[str, Any], limits: Limits, level: float) -> str:
+    def form(value: float | None, _other: float | None = None) -> str:
+        return points(fit, value, fit["se_gamma00"])
+
+    return (
+        f"The mean of {fit['outcome']} over all schools is estimated at {form(fit['gamma00'])}, with a standard error "
+        f"of {form(fit['se_gamma00'])}{_interval(limits, 'gamma00', level, form)}."
+    )
+
+
+def _no_gap(limits: Limits) -> str:
+    highest = limits["icc"][1] if "icc" in limits else 0.0
+    return (
+        "The schools' means differ no more than chance alone would have them: the variance between schools is "
+        "estimated at 0. That does not show that the schools are equal"
+        + (f": an ICC of up to {share(highest)} would agree with the data" if highest > 0.0 else "")
+        + "."
+    )
+
+
+def _gap(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> str:
+    names = ("one_sd_below", "one_sd_above", "one_sd_gap", "range_low", "range_high")
+    below, above, gap, low, high = (points(fit, naive[name]) for name in names)
+    said = (
+        f"The true means of schools have a standard deviation of {points(fit, fit['tau_sd'])}. A school one standard "
+        f"deviation below the average has a true mean of {below}, one above it {above}: a gap of {gap}. About 95 % of "
+        f"the true means lie between {low} and {high}."
+    )
+    if naive["variance_of_means"] > fit["tau00"]:
+        said += (
+            f" The observed means vary more (variance {points(fit, naive['variance_of_means'])}, against "
+            f"{points(fit, fit['tau00'])} of the true ones), as they hold error too."
+        )
+    return said
+
+
+def _shares(fit: Mapping[str, Any], limits: Limits, level: float, p_value: float | None) -> str:
+    interval = _interval(limits, "icc", level, lambda value, other: percent(value, abs(other - value)))
+    said = (
+        f"{percent(fit['icc'])} of the variation in {fit['outcome']} lies between schools{interval}, the other "
+        f"{complement(fit['icc'])} between students of the same school. That share is the intraclass correlation "
+        f"(ICC), {share(fit['icc'])}: the correlation between two students of the same school."
+    )
+    if p_value is not None:
+        odds = "less than 1 in 10,000" if p_value < 1e-4 else f"{p_value:.4f}"
+        said += f" Were the schools all alike, means as far apart as these would come with a probability of {odds}."
+    return said
+
+
+def _reliability(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    low, high = sizes
+    average = "" if low == high else ", on average over the schools"
+    students = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return (
+        f"{percent(fit['reliability'])} of the variation seen between the school means reflects true differences"
+        f"{average}; the other {complement(fit['reliability'])} is error, as a school's mean rests on {students} "
+        "students only. The shrunken means are pulled towards the grand mean by that much."
+    )
+
+
+def _deff(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> str:
+    return (
+        f"For estimating the mean, the {fit['n_obs']:,} students are worth {number(fit['n_eff'], 1)} drawn one by one "
+        f"(design effect {number(fit['deff'], 2)}). A standard error that ignores the schools has to be multiplied by "
+        f"about {number(fit['deft'], 2)}: ignoring them gives {number(naive['se_ignoring_groups'], 2)}, the model "
+        f"{number(fit['se_gamma00'], 2)}."
+    )
+
+
 def table_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[str]:
-    """What a table of results says.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-    by : sequence of str
-        The columns that name a part.
-
-    Returns
-    -------
-    list of str
-    """
+    """What a table of results says; the columns `by` name a part."""
     said = []
     for outcome in dict.fromkeys(row["outcome"] for row in rows):
         mine = [row for row in rows if row["outcome"] == outcome]

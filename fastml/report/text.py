@@ -1,11 +1,11 @@
-"""A result's figures -> text and CSV. Knows no statistics."""
+"""A result's figures -> the text that it prints. Knows no statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.report.numbers import _LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
+from fastml.report.numbers import LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
 
 __all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text"]
 
@@ -22,15 +22,6 @@ _CAUSES = {
 
 def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows as an aligned table: numbers to the right, text to the left.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-    columns : sequence of str
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -54,7 +45,7 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
-    """The sample of a plan in a line, and what it takes for true in another."""
+    """The sample of a plan in a line, and what it assumes in another."""
     found = {"n_groups": " (the number of schools found)", "group_size": " (the school size found)"}
     return (
         f"{plan['n_groups']:,} schools of {plan['group_size']:,} students, {plan['n_obs']:,} in all"
@@ -64,17 +55,7 @@ def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The figures of a plan: what each is, its value, and what goes with it.
-
-    Parameters
-    ----------
-    plan : mapping
-        `Plan.to_dict()`.
-
-    Returns
-    -------
-    list of (str, str, str)
-    """
+    """The figures of a plan: what each is, its value, and what goes with it."""
     percent = f"{100 * plan['level']:.10g} %"
     what = "mean" if plan["arms"] == 1 else "difference of the two arms"
     rows = [
@@ -95,17 +76,7 @@ def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def plan_text(plan: Mapping[str, Any]) -> str:
-    """What a plan prints.
-
-    Parameters
-    ----------
-    plan : mapping
-        `Plan.to_dict()`.
-
-    Returns
-    -------
-    str
-    """
+    """What a plan prints; it is given as `Plan.to_dict()`."""
     rows = [f"{name:<50}{value:>12}   {more}".rstrip() for name, value, more in plan_rows(plan)]
     return "\n".join([*plan_heading(plan), "", *rows])
 
@@ -121,10 +92,6 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
         `Naive.to_dict()`.
     sizes : (int, int)
         Smallest and largest group.
-
-    Returns
-    -------
-    str
     """
     lines = [
         fit_heading(fit),
@@ -151,7 +118,7 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
         )
     if fit["singular"]:
         lines.append("tau00 is 0, on the boundary: the groups differ no more than chance would have them")
-    lines += ["", *_naive(fit, naive), "", _LEGEND]
+    lines += ["", *_naive(fit, naive), "", LEGEND]
     return "\n".join(lines)
 
 
@@ -176,7 +143,7 @@ def fit_weights(fit: Mapping[str, Any]) -> list[str]:
 
 def _line(name: str, *cells: str) -> str:
     widths = (15, 12, 12, 10, 9)
-    # The blank stays where a figure is wider than its column.
+    # The space before a cell stays even where the cell is wider than its column.
     body = "".join(f" {cell:>{width - 1}}" for cell, width in zip(cells, widths, strict=False))
     return f"{name:<24}{body} {' '.join(cells[len(widths) :])}".rstrip()
 

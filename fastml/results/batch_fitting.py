@@ -23,7 +23,7 @@ __all__ = ["PartFits", "fit_parts"]
 
 @dataclass(frozen=True, eq=False)
 class PartFits:
-    """Figures of K parts and p outcomes, part by part, in each all outcomes.
+    """Figures of K parts and p outcomes, ordered by part, then by outcome.
 
     Attributes
     ----------

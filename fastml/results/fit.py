@@ -1,9 +1,13 @@
-"""Results: frozen, they hold figures and the group statistics, never rows."""
+"""One fit: its school means, its scalings, and how it is shown.
+
+A chain of classes: `FitFigures` has the attributes, `FitInference` what can be asked of them, `OneWayFit` the rest.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,38 +17,33 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, FastmlError
-from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level, half_width
 from fastml.io.arrays import as_arrow
+from fastml.io.writing import write_parquet, write_text
 from fastml.model.groups import Groups
 from fastml.model.shrinkage import school_means
-from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import Optimum, VarianceComponents
 from fastml.model.weighted import SCALINGS
 from fastml.report import text
+from fastml.report.exports import Record, Summary
+from fastml.report.grids import Grid, fit_grid
+from fastml.report.markup import html_with_sentences
+from fastml.report.sentences import fit_sentences
 from fastml.results.inference import FitInference
-from fastml.results.pages import FitFaces
-from fastml.results.weighting import Weighting, weighted_groups
+from fastml.results.pages import fit_report
+from fastml.results.weighting import weighted_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.model.naive import Naive
 
-__all__ = ["OneWayFit"]
+__all__ = ["FitWithIntervals", "OneWayFit"]
 
 Floats = npt.NDArray[np.float64]
 
-_FIGURES = (
-    "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
-    "se_icc", "icc", "deff", "deft", "n_eff", "reliability", "loglik", "deviance", "aic", "bic", "n_obs", "n_groups",
-    "n_dropped", "dropped", "singular", "method", "df_method", "outcome", "group",
-    "weights", "group_weights", "weights_are", "weight_scaling", "vcov",
-)  # fmt: skip
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class OneWayFit(FitInference, FitFaces):
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class OneWayFit(FitInference):
     """The fitted one-way random-effects model Y_ij = gamma00 + u_0j + r_ij.
 
     Attributes
@@ -93,112 +92,6 @@ class OneWayFit(FitInference, FitFaces):
     mixed-effects models using lme4, J. Stat. Softw. 67(1).
     """
 
-    gamma00: float
-    se_gamma00: float
-    df: float
-    t: float
-    p_value: float
-    tau00: float
-    sigma2: float
-    se_tau00: float
-    se_sigma2: float
-    se_icc: float
-    icc: float
-    deff: float
-    reliability: float
-    loglik: float
-    n_obs: int
-    n_groups: int
-    dropped: Mapping[str, int]
-    method: str
-    df_method: str
-    outcome: str
-    group: tuple[str, ...]
-    stats: GroupStats
-    components: VarianceComponents
-    sizes: SizeTable
-    weighting: Weighting | None = None
-
-    @property
-    def tau_sd(self) -> float:
-        """Standard deviation between groups, score points."""
-        return math.sqrt(self.tau00)
-
-    @property
-    def sigma(self) -> float:
-        """Standard deviation within groups, score points."""
-        return math.sqrt(self.sigma2)
-
-    @property
-    def deft(self) -> float:
-        """Root of the design effect: the factor on a standard error that ignores the groups."""
-        return math.sqrt(self.deff)
-
-    @property
-    def n_eff(self) -> float:
-        """Effective sample size, N/deff."""
-        return self.n_obs / self.deff
-
-    @property
-    def deviance(self) -> float:
-        """-2 log likelihood."""
-        return -2.0 * self.loglik
-
-    @property
-    def aic(self) -> float | None:
-        """Akaike's criterion with 3 parameters; None for weighted fits, whose likelihood is a pseudo one."""
-        return None if self.weighting else self.deviance + 6.0
-
-    @property
-    def bic(self) -> float | None:
-        """Bayesian criterion with 3 parameters and log N, as lme4; None for weighted fits."""
-        return None if self.weighting else self.deviance + 3.0 * math.log(self.n_obs)
-
-    @property
-    def se_deff(self) -> float:
-        """Standard error of `deff` by the delta method, N/J taken as known."""
-        return self.se_icc * (self.n_obs / self.n_groups - 1.0)
-
-    @property
-    def weights(self) -> str | None:
-        """Column of the rows' weights."""
-        return self.stats.weights
-
-    @property
-    def group_weights(self) -> str | None:
-        """Column of the groups' weights."""
-        return self.stats.group_weights
-
-    @property
-    def weights_are(self) -> str | None:
-        """Whether the rows' weights are "total" or "conditional" ones; None without weights."""
-        return self.weighting.weights_are if self.weighting else None
-
-    @property
-    def weight_scaling(self) -> str | None:
-        """How the conditional weights were scaled; None without weights."""
-        return self.weighting.scaling if self.weighting else None
-
-    @property
-    def vcov(self) -> str | None:
-        """Kind of sandwich, "joint" or "block"; None without weights."""
-        return self.weighting.vcov if self.weighting else None
-
-    @property
-    def n_dropped(self) -> int:
-        """Rows left out."""
-        return sum(self.dropped.values())
-
-    @property
-    def singular(self) -> bool:
-        """Whether tau00 is 0, on the boundary."""
-        return self.components.singular
-
-    @property
-    def optimum(self) -> Optimum | None:
-        """The optimiser's record; None for method "anova"."""
-        return self.components.optimum
-
     @cached_property
     def naive(self) -> Naive:
         """The lecture's naive answers beside the model's."""
@@ -210,11 +103,11 @@ class OneWayFit(FitInference, FitFaces):
         return naive_answers(groups, self.components, size, count)
 
     def _weighted(self, scaling: str) -> tuple[Groups, Floats, Floats]:
-        """Groups with weighted means, and their sums of weights A and own weights v (J,)."""
+        """Groups with weighted means, then their sums of weights A and their own weights v, both of shape (J,)."""
         assert self.weighting is not None
-        seen = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, scaling)
+        made = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, scaling)
         labels = self.stats.groups(self.outcome).labels
-        return Groups(labels, seen.n, seen.mean, seen.residual, seen.ss), seen.size, seen.count
+        return Groups(labels, made.n, made.mean, made.residual, made.ss), made.size, made.count
 
     def groups_arrow(self, level: float = 0.95, sort: str | None = None) -> pa.Table:
         """School means, observed and shrunken.
@@ -224,7 +117,7 @@ class OneWayFit(FitInference, FitFaces):
         level : float
             Of the interval around `eb_mean`, between 0 and 1.
         sort : str, optional
-            Column to sort by, rising; by label without.
+            Column to sort by, in ascending order; by default the labels.
 
         Returns
         -------
@@ -232,7 +125,7 @@ class OneWayFit(FitInference, FitFaces):
             A row per group, J in all: ``group`` (or the group columns by their names, where there are several), n,
             mean, se_mean, reliability, eb_mean, eb_se, ci_low, ci_high, cond_se, u. Means and errors in score
             points. ``eb_se`` is the prediction error, which counts that gamma00 is estimated; ``cond_se`` is lme4's
-            condVar under the root, which doesn't; ``u`` is lme4's ranef, how far eb_mean is from gamma00.
+            condVar under the root, which does not; ``u`` is lme4's ranef, how far eb_mean is from gamma00.
         """
         check_level(level)
         z = half_width(level)
@@ -260,7 +153,7 @@ class OneWayFit(FitInference, FitFaces):
                 raise ArgumentError(
                     "group", name, ["another name"], "the table of school means has a column of that name"
                 )
-        # Arrow's own way from arrays to a table imports pandas.
+        # as_arrow, since pa.table imports pandas for NumPy arrays
         table = pa.table({**labels, **{name: as_arrow(values) for name, values in figures.items()}})
         if sort is None:
             return table
@@ -316,14 +209,16 @@ class OneWayFit(FitInference, FitFaces):
             })  # fmt: skip
         return pd.DataFrame(rows)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The figures as plain Python values; None for what doesn't exist, never NaN.
+    def write_groups(self, path: str | os.PathLike[str], level: float = 0.95) -> None:
+        """Write the school means, `groups_arrow`, to a Parquet file, whole or not at all.
 
-        Returns
-        -------
-        dict
+        Parameters
+        ----------
+        path : str or path
+        level : float
+            Of their intervals, between 0 and 1.
         """
-        return {name: _plain(getattr(self, name)) for name in _FIGURES}
+        write_parquet(self.groups_arrow(level), path)
 
     def __repr__(self) -> str:
         return str(self)
@@ -332,13 +227,109 @@ class OneWayFit(FitInference, FitFaces):
         return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())
 
     def _sizes(self) -> tuple[int, int]:
+        """Smallest and largest group, by rows."""
         sizes = self.sizes.size if self.weighting is None else self.stats.groups(self.outcome).n
         return int(np.min(sizes)), int(np.max(sizes))
 
+    def _grid(self, level: float = 0.95) -> Grid:
+        return fit_grid(self.to_dict(), self._sizes(), self._limits(level), level)
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, tuple):
-        return value[0] if len(value) == 1 else list(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    def _sentences(self, level: float = 0.95) -> dict[str, str]:
+        limits, p_value = self._limits(level), self._p_value_between()
+        return fit_sentences(self.to_dict(), self.naive.to_dict(), self._sizes(), limits, p_value, level)
+
+    def summary(self, level: float = 0.95) -> Summary:
+        """Return the printed table, the confidence intervals, and in plain sentences what they mean.
+
+        Parameters
+        ----------
+        level : float
+            Of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        Summary
+            Print it, or let a notebook show it.
+        """
+        said = list(self._sentences(level).values())
+        grid = self._grid(level)
+        lines = [str(self), ""]
+        intervals = [(row[0], row[4]) for section in grid.sections for row in section.rows if row[4]]
+        if intervals:
+            lines.append(f"{100 * level:.10g} % confidence intervals")
+            lines += [f"  {label:<30}{limits}" for label, limits in intervals]
+            lines.append("")
+        lines += [part for sentence in said for part in textwrap.wrap(sentence, 100)]
+        return Summary("\n".join(lines), html_with_sentences(grid, said))
+
+    def with_intervals(self, level: float = 0.95) -> FitWithIntervals:
+        """Return the fit with confidence intervals of this level in all its forms.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        FitWithIntervals
+        """
+        check_level(level)
+        return FitWithIntervals(self, float(level))
+
+    def report_html(self, title: str | None = None, source: str = "") -> str:
+        """Return a self-contained page: the tables, the pictures, and what they mean for this data.
+
+        Parameters
+        ----------
+        title : str, optional
+            By default the outcome in its schools.
+        source : str
+            Where the data are from; shown under the title.
+
+        Returns
+        -------
+        str
+            HTML with no script and nothing from elsewhere, light or dark as the reader's screen; every name in it is
+            escaped. Without matplotlib it has no pictures, and says so.
+        """
+        return fit_report(self, title, source)
+
+    def write_report(self, path: str | os.PathLike[str], title: str | None = None, source: str = "") -> None:
+        """Write the page to a file, whole or not at all. See `report_html`."""
+        write_text(self.report_html(title, source), path)
+
+
+@dataclass(frozen=True)
+class FitWithIntervals(Record):
+    """A fit with confidence intervals in all its forms: the text is `OneWayFit.summary`.
+
+    Attributes
+    ----------
+    fit : OneWayFit
+    level : float
+        Between 0 and 1.
+    """
+
+    fit: OneWayFit
+    level: float
+
+    def __str__(self) -> str:
+        return str(self.fit.summary(self.level))
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        return self.fit._grid(self.level)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures, then level, and ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
+
+        Returns
+        -------
+        dict
+        """
+        limits = {
+            f"ci_{end}_{name}": value if math.isfinite(value) else None
+            for name, pair in self.fit._limits(self.level).items()
+            for end, value in zip(("low", "high"), pair, strict=True)
+        }
+        return {**self.fit.to_dict(), "level": self.level, **limits}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,10 @@ from fastml.model.variance_components import VarianceComponents
 from fastml.results.fit import OneWayFit
 from fastml.results.table import FIGURES, FitTable, check_by, fit_table
 from fastml.results.weighting import Weighting
+
+if TYPE_CHECKING:
+    from fastml.inference.information import MeanTest, StandardErrors
+    from fastml.model.weighted import Sandwich
 
 __all__ = ["fit_cells", "fit_stats"]
 
@@ -49,20 +53,14 @@ def fit_stats(
     groups = stats.groups(outcome)
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
     vc = estimate(sizes, method or "reml")
-    errors, mean = standard_errors(vc), mean_test(sizes, vc, df)
     return _result(
         stats,
         outcome,
         vc,
         sizes,
         (sizes.size, sizes.count),
-        se_gamma00=mean.se,
-        df=mean.df,
-        t=mean.t,
-        p_value=mean.p_value,
-        se_tau00=errors.se_tau00,
-        se_sigma2=errors.se_sigma2,
-        se_icc=errors.se_icc,
+        mean_test(sizes, vc, df),
+        standard_errors(vc),
         method=method or "reml",
         df_method=df or ("hlm" if method == "anova" else "satterthwaite"),
     )
@@ -71,7 +69,7 @@ def fit_stats(
 def _fit_weighted(
     stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
 ) -> OneWayFit:
-    from fastml.inference.information import t_test
+    from fastml.inference.information import MeanTest, t_test
     from fastml.results.weighting import fit_weighted
 
     if method not in (None, "ml"):
@@ -82,22 +80,17 @@ def _fit_weighted(
     if df not in (None, "hlm", "normal"):
         raise ArgumentError("df", df, ["hlm", "normal"], "weighted fits have J - 1 degrees of freedom ('hlm')")
     fitted = fit_weighted(stats, outcome, weighting.weights_are, weighting.scaling, weighting.vcov)
-    sizes, vc, errors = fitted.sizes, fitted.components, fitted.errors
+    sizes, vc = fitted.sizes, fitted.components
     freedom = math.inf if df == "normal" else float(sizes.n_groups - 1)
-    t, p = t_test(vc.gamma00, vc.se_gamma00, freedom)
+    test = MeanTest(vc.gamma00, vc.se_gamma00, freedom, *t_test(vc.gamma00, vc.se_gamma00, freedom))
     return _result(
         stats,
         outcome,
         vc,
         sizes,
         (fitted.groups.size, np.ones(len(fitted.groups.size))),
-        se_gamma00=vc.se_gamma00,
-        df=freedom,
-        t=t,
-        p_value=p,
-        se_tau00=errors.se_tau00,
-        se_sigma2=errors.se_sigma2,
-        se_icc=errors.se_icc,
+        test,
+        fitted.errors,
         method="ml",
         df_method=df or "hlm",
         weighting=weighting,
@@ -110,9 +103,11 @@ def _result(
     vc: VarianceComponents,
     sizes: SizeTable,
     reliable: tuple[npt.NDArray[Any], npt.NDArray[Any]],
-    **more: Any,
+    mean: MeanTest,
+    errors: StandardErrors | Sandwich,
+    **options: Any,
 ) -> OneWayFit:
-    """Result of a fit; `reliable` has the sizes (S,) that make a school mean reliable, and their counts (S,)."""
+    """Result of a fit; its reliability is averaged over `reliable`, sizes (S,) and their counts (S,)."""
     from fastml.model.shrinkage import reliabilities
 
     icc = vc.theta / (1.0 + vc.theta)
@@ -133,7 +128,14 @@ def _result(
         stats=stats,
         components=vc,
         sizes=sizes,
-        **more,
+        se_gamma00=mean.se,
+        df=mean.df,
+        t=mean.t,
+        p_value=mean.p_value,
+        se_tau00=errors.se_tau00,
+        se_sigma2=errors.se_sigma2,
+        se_icc=errors.se_icc,
+        **options,
     )
 
 

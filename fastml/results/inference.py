@@ -1,22 +1,20 @@
-"""What can be asked of a fit beyond its figures: intervals, tests, design effects, other programs' conventions."""
+"""What can be asked of a fit beyond its figures: it is handed to fastml.inference, and comes back as a frame."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import VarianceComponents
-from fastml.results.weighting import Weighting
+from fastml.results.figures import FitFigures
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from fastml.groupstats.statistics import GroupStats
     from fastml.inference.intervals import Interval
     from fastml.planning import Plan
 
@@ -25,22 +23,8 @@ __all__ = ["FitInference"]
 _NO_ROBUST_ERROR = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
 
 
-class FitInference:
+class FitInference(FitFigures):
     """Methods of `OneWayFit` that look at its estimates; all costs go by the number of distinct group sizes."""
-
-    sizes: SizeTable
-    components: VarianceComponents
-    weighting: Weighting | None
-    stats: GroupStats
-    outcome: str
-    df_method: str
-    df: float
-    icc: float
-    n_obs: int
-    n_groups: int
-    se_tau00: float
-    se_sigma2: float
-    se_icc: float
 
     def ci(
         self,
@@ -107,7 +91,7 @@ class FitInference:
             raise ModelError(f"{parameter} has no interval: {_NO_ROBUST_ERROR}") from None
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
-        """A row of `intervals`: without limits at the boundary, where the others still have theirs."""
+        """As `_robust`, but without limits instead of an error, so that the other rows of `intervals` are shown."""
         from fastml.inference.intervals import Interval
 
         try:
@@ -259,6 +243,26 @@ class FitInference:
 
         self._unweighted("plans")
         return plan_from_fit(self.sizes, self.components, n_groups, group_size, **options)
+
+    def _limits(self, level: float) -> dict[str, tuple[float, float]]:
+        """Confidence limits by parameter, of those that have an interval without simulation."""
+        from fastml.inference.intervals import PARAMETERS
+
+        made = {}
+        for name in PARAMETERS:
+            if name == "reliability" and self.weighting is not None:
+                continue
+            # There is none of a variance without a likelihood nor, from standard errors, of one at 0.
+            with suppress(ModelError):
+                low, high = self.ci(name, level)
+                made[name] = (low, high)
+        return made
+
+    def _p_value_between(self) -> float | None:
+        """p-value of the exact F test of no variance between groups; None with weights."""
+        from fastml.inference.hypotheses import anova
+
+        return None if self.weighting is not None else anova(self.sizes).p_value
 
     def _unweighted(self, what: str) -> None:
         if self.weighting is not None:

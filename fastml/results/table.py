@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
+import textwrap
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,23 +15,26 @@ import pyarrow as pa
 
 from fastml.errors import FastmlError
 from fastml.inference.distributions import check_level
-from fastml.io.writing import write_parquet
+from fastml.io.writing import write_text
 from fastml.report import text
-from fastml.report.exports import csv_text
+from fastml.report.exports import Exports, Summary
+from fastml.report.grids import Grid, rows_grid
+from fastml.report.markup import html_table, html_with_sentences
 from fastml.report.numbers import whole_ids
-from fastml.results.pages import TableFaces
+from fastml.report.sentences import table_sentences
+from fastml.results.figures import COUNTS, DOUBLES
+from fastml.results.pages import table_report
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.groupstats.statistics import GroupStats
-    from fastml.report.grids import Grid
 
 __all__ = ["FitTable", "ResultTable", "check_by", "fit_table", "or_null"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ResultTable(TableFaces):
+class ResultTable(Exports):
     """A table of results.
 
     Attributes
@@ -58,7 +61,7 @@ class ResultTable(TableFaces):
         return all(status == "ok" for status in self.table["status"].to_pylist())
 
     def to_arrow(self) -> pa.Table:
-        """Return the table; null where a figure doesn't exist.
+        """Return the table; null where a figure does not exist.
 
         Returns
         -------
@@ -67,7 +70,7 @@ class ResultTable(TableFaces):
         return self.table
 
     def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed: ids that came as floats (792.0) as they are meant (792).
+        """Return the rows as they are printed: ids that came as floats (792.0) as integers (792).
 
         Returns
         -------
@@ -76,7 +79,7 @@ class ResultTable(TableFaces):
         return [whole_ids(row, self.by) for row in self.to_dict()]
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the level and the confidence limits of every row's icc; see the classes."""
+        """Return the level and the confidence limits of every row's icc; see `FitTable` and `SurveyTable`."""
         raise NotImplementedError
 
     def to_frame(self) -> pd.DataFrame:
@@ -89,7 +92,7 @@ class ResultTable(TableFaces):
         return self.table.to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return the rows as dicts; None where a figure doesn't exist, never NaN.
+        """Return the rows as dicts; None where a figure does not exist, never NaN.
 
         Returns
         -------
@@ -97,41 +100,55 @@ class ResultTable(TableFaces):
         """
         return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """Return the rows as a JSON array of objects.
+    def _grid(self, level: float = 0.95) -> Grid:
+        return rows_grid(self.shown(), [*self.by, *(name for name in _SHOWN if name in self.table.column_names)])
+
+    def _page_grid(self) -> Grid:
+        """The grid of `report_html`."""
+        return self._grid()
+
+    def _sentences(self) -> list[str]:
+        return table_sentences(self.shown(), self.by)
+
+    def _repr_html_(self) -> str:
+        grid = self._grid()
+        (body,) = grid.sections
+        if len(body.rows) <= _MAX_ROWS:
+            return html_table(grid)
+        note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
+        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=(note,)))
+
+    def summary(self) -> Summary:
+        """Return the printed table, and in plain sentences what it says.
+
+        Returns
+        -------
+        Summary
+            Print it, or let a notebook show it.
+        """
+        said = self._sentences()
+        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(sentence, 100))]
+        return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
+
+    def report_html(self, title: str | None = None, source: str = "") -> str:
+        """Return a self-contained page: the table, the ICCs as a picture, and what they mean.
 
         Parameters
         ----------
-        indent : int or None
+        title : str, optional
+        source : str
+            Where the data are from; shown under the title.
 
         Returns
         -------
         str
+            See `OneWayFit.report_html`.
         """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+        return table_report(self, title, source)
 
-    def to_csv(self) -> str:
-        """Return the rows as CSV with a header.
-
-        Returns
-        -------
-        str
-        """
-        return csv_text(self.to_dict(), self.table.column_names)
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the table to a Parquet file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-
-        Raises
-        ------
-        SourceError
-            The file can't be written.
-        """
-        write_parquet(self.table, path)
+    def write_report(self, path: str | os.PathLike[str], title: str | None = None, source: str = "") -> None:
+        """Write the page to a file, whole or not at all. See `report_html`."""
+        write_text(self.report_html(title, source), path)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -172,7 +189,7 @@ class FitTable(ResultTable):
 
     @cached_property
     def _usual_limits(self) -> list[tuple[float, float]]:
-        """At 95 %, which a page has in its picture and in its table."""
+        """At 95 %, computed once for a page's picture and its table."""
         return self._limits(0.95)
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
@@ -211,7 +228,7 @@ class FitTable(ResultTable):
         table = self.table
         for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
             values = pa.array([or_null(pair[k]) for pair in limits], pa.float64())
-            if name in table.column_names:  # of another level
+            if name in table.column_names:  # those of another level
                 table = table.drop_columns(name)
             table = table.add_column(table.schema.get_field_index("status"), name, values)
         return FitTable(table, self.by, self.stats)
@@ -226,32 +243,25 @@ class FitTable(ResultTable):
         return text.rows_text(self.shown(), columns)
 
 
-# Every scalar of a fit and its type; what a cell without a result lacks is null.
+# The scalars of a fit and their types.
 FIGURES: Mapping[str, pa.DataType] = {
-    **dict.fromkeys(("n_obs", "n_groups", "n_dropped"), pa.int64()),
-    **dict.fromkeys(
-        ("gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
-         "se_icc", "icc", "deff", "deft", "n_eff", "reliability", "loglik", "deviance", "aic", "bic"), pa.float64()),
+    **dict.fromkeys(COUNTS, pa.int64()),
+    **dict.fromkeys(DOUBLES, pa.float64()),
     "singular": pa.bool_(),
     "method": pa.string(),
-}  # fmt: skip
+}
+
+# The columns that a grid shows, where the table has them.
+_SHOWN = ("outcome", "n_obs", "n_groups", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
+          "se_icc", "ci_low_icc", "ci_high_icc", "deff", "reliability", "status")  # fmt: skip
+
+_MAX_ROWS = 100  # of a table in a notebook
 
 _COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"))
 
 
 def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
-    """Refuse by-columns that would stand in the place of a column of the table, or it in theirs.
-
-    Parameters
-    ----------
-    by : iterable of str
-    columns : container of str
-        The table's own; those of a `FitTable` by default.
-
-    Raises
-    ------
-    FastmlError
-    """
+    """Refuse by-columns with the name of one of the table's own columns, by default those of a `FitTable`."""
     for name in by:
         if name in columns:
             raise FastmlError(f"by column {name!r} has the name of a column of the table of results; rename it")
@@ -270,10 +280,6 @@ def fit_table(
         By-labels, "outcome", "status" and figures, as plain Python values or arrays of doubles; NaN becomes null.
     stats : GroupStats, optional
         What was fitted.
-
-    Returns
-    -------
-    FitTable
     """
     schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
     arrays = [_column(columns[name], schema.field(name).type) for name in schema.names]
@@ -281,7 +287,7 @@ def fit_table(
 
 
 def _column(values: Any, dtype: pa.DataType) -> pa.Array:
-    """Arrow array of plain values or doubles, null where they aren't finite."""
+    """Arrow array of plain values or doubles, null where they are not finite."""
     if isinstance(values, np.ndarray) and values.dtype == np.float64 and pa.types.is_float64(dtype):
         finite = np.isfinite(values)
         valid = pa.py_buffer(np.packbits(finite, bitorder="little"))
@@ -290,5 +296,5 @@ def _column(values: Any, dtype: pa.DataType) -> pa.Array:
 
 
 def or_null(value: Any) -> Any:
-    """The value, or None for a float that isn't finite."""
+    """The value, or None for a float that is not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

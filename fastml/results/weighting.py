@@ -32,13 +32,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class WeightedFit:
-    """A weighted fit: the groups it saw, the estimates and their robust errors.
+    """A weighted fit: the groups with their scaled weights, the estimates and their robust errors.
 
     Attributes
     ----------
     groups : WeightedGroups
     sizes : SizeTable
-        The groups gathered by size: `size` is A, `count` the sum of v.
+        The groups by size: `size` is A, `count` the sum of v.
     components : VarianceComponents
         With the robust standard error of gamma00; `deviance` is -2 times the pseudo log likelihood.
     errors : Sandwich
@@ -60,7 +60,7 @@ def fit_weighted(
     stats : GroupStats
     outcome : str or None
     weights_are, scaling, vcov : str
-        See `scaling.scale_weights` and `sandwich`.
+        See `scale_weights` and `sandwich`.
 
     Returns
     -------
@@ -94,16 +94,12 @@ class Weighting:
     vcov: str = "joint"
 
     def check_used(self, weights: str | None, group_weights: str | None) -> None:
-        """Refuse a choice about weights where there are none: who made it believes the fit to be weighted.
+        """Refuse a choice about weights where there are none: the user believes that the fit is weighted.
 
         Parameters
         ----------
         weights, group_weights : str or None
             Columns of the statistics, or of the rows that are to be read.
-
-        Raises
-        ------
-        FastmlError
         """
         if weights is not None or group_weights is not None:
             return
@@ -120,68 +116,42 @@ class Weighting:
 
 
 def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, scaling: str) -> WeightedGroups:
-    """The groups of one outcome, in the order of ``stats.groups(outcome)``.
-
-    Parameters
-    ----------
-    stats : GroupStats
-        With group weights.
-    outcome : str or None
-    weights_are, scaling : str
-        See `scale_weights`.
-
-    Returns
-    -------
-    WeightedGroups
-    """
+    """The groups of one outcome, in the order of ``stats.groups(outcome)``; see `scale_weights`."""
     index, used = _used(stats, outcome)
     return scale_weights(
         stats.moments[index][used],
         None if stats.weighted is None else stats.weighted[index][used],
         None if stats.group_weight is None else stats.group_weight[used],
-        _meant(stats, weights_are),
+        _weights_are(stats, weights_are),
         scaling,
     )
 
 
 def _used(stats: GroupStats, outcome: str | None) -> tuple[int, npt.NDArray[np.bool_]]:
-    """Place of an outcome, and which cells have observations of it under labels that are known."""
+    """Index of an outcome, and which cells have observations of it and no missing label."""
     index = 0 if outcome is None else stats.outcomes.index(outcome)
     return index, (stats.moments[index, :, 0] > 0) & stats.known()
 
 
 def total_weights(stats: GroupStats, outcome: str | None, weights_are: str) -> tuple[Floats, Floats]:
-    """Sums over a group's rows of the total weights and of their squares.
-
-    Parameters
-    ----------
-    stats : GroupStats
-        With group weights.
-    outcome : str or None
-    weights_are : str
-        See `scale_weights`.
-
-    Returns
-    -------
-    total, squares : ndarray, shape (J,)
-    """
-    assert stats.weighted is not None  # `check_weights` saw to both
+    """Sums over a group's rows of the total weights and of their squares, both of shape (J,)."""
+    assert stats.weighted is not None  # by `check_weights`
     assert stats.group_weight is not None
     index, used = _used(stats, outcome)
     total, squares = stats.weighted[index, used, 0], stats.weighted[index, used, 4]
-    if _meant(stats, weights_are) == "total":
+    if _weights_are(stats, weights_are) == "total":
         return total, squares
     v = stats.group_weight[used]
     return v * total, v * v * squares
 
 
-def _meant(stats: GroupStats, weights_are: str) -> str:
-    """What the rows' weights are: the 1 that each row has under school weights alone is no total weight."""
+def _weights_are(stats: GroupStats, weights_are: str) -> str:
+    """As given, but "conditional" with school weights alone, where each row has the weight 1."""
     return weights_are if stats.weights else "conditional"
 
 
 def check_weights(weights: str | None, group_weights: str | None) -> None:
-    """Refuse student weights without a school weight: they can't be divided into a share per level.
+    """Refuse student weights without a school weight, since they cannot be split into one weight per level.
 
     Raises
     ------
@@ -195,13 +165,7 @@ def check_weights(weights: str | None, group_weights: str | None) -> None:
 
 
 def check_options(weights_are: Any, scaling: Any, vcov: Any) -> tuple[str, str, str]:
-    """The three options in lower case.
-
-    Raises
-    ------
-    ArgumentError
-        One of them has no such value.
-    """
+    """Check the three options, and return them in lower case."""
     chosen = []
     for name, value, allowed in (
         ("weights_are", weights_are, WEIGHTS_ARE),

@@ -154,7 +154,7 @@ class SurveyTable(ResultTable):
     def _grid(self, level: float = 0.95) -> Grid:
         return replace(super()._grid(level), notes=tuple(self._lines()))
 
-    def _said(self) -> list[str]:
+    def _sentences(self) -> list[str]:
         rows = [shown for row, shown in zip(self.to_dict(), self.shown(), strict=True) if not self._is_average(row)]
         return table_sentences(rows, self.by)
 

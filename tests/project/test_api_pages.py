@@ -54,9 +54,10 @@ def test_pages_can_be_made(tmp_path: Path) -> None:
     page = (tmp_path / "fastml.html").read_text()
     for name in fastml.__all__:
         assert name in page
-    for place in ("fastml.html#OneWayFit.groups", "fastml.html#GroupStats.from_summary", "fastml/plots.html#caterpillar",
-                  "fastml/results/inference.html#FitInference.ci", "fastml/results/pages.html#FitFaces.summary",
-                  "fastml/results/table.html#ResultTable.to_frame", "fastml/report/exports.html#GridFaces.to_latex"):  # fmt: skip
+    for place in ("fastml.html#OneWayFit.groups", "fastml.html#OneWayFit.summary", "fastml.html#GroupStats.from_summary", "fastml/plots.html#caterpillar",
+                  "fastml/results/inference.html#FitInference.ci", "fastml/results/figures.html#FitFigures.deft",
+                  "fastml/results/table.html#ResultTable.to_frame", "fastml/report/exports.html#TableForms.to_latex",
+                  "fastml/report/exports.html#Exports.to_json", "fastml/report/exports.html#Record.to_frame"):  # fmt: skip
         file, anchor = place.split("#")
         assert f'id="{anchor}"' in (tmp_path / file).read_text(), place
         assert place.startswith("fastml.html") or place in page or file == "fastml/plots.html", place

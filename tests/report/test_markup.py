@@ -1,15 +1,18 @@
-"""LaTeX: the table, its escapes, and a document that compiles."""
+"""HTML, LaTeX and Markdown: tables, escapes, and documents that a strict reader takes."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from webpages import EVIL, Reader, evil_fit, evil_fits
 
 import fastml
-from fastml.report.markup import latex_text
+from fastml import OneWayFit
+from fastml.report.markup import html_text, latex_text, markdown_text
 
 NAMES = [
     r"50 % of A_1 & B",
@@ -18,6 +21,21 @@ NAMES = [
     r"\input{/etc/passwd}",
     "a\x07b\nc",
 ]
+
+
+@pytest.fixture(scope="module")
+def fit(lecture_file: Path) -> OneWayFit:
+    return fastml.fit(lecture_file, "bsmmatxx", "idschool")
+
+
+@pytest.fixture(scope="module")
+def evil() -> fastml.OneWayFit:
+    return evil_fit()
+
+
+@pytest.fixture(scope="module")
+def evil_table() -> fastml.FitTable:
+    return evil_fits()
 
 
 def test_every_special_character_is_escaped() -> None:
@@ -65,3 +83,35 @@ def test_a_document_of_awkward_names_compiles(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "t.pdf").stat().st_size > 10_000
+
+
+def test_html_table_of_the_lecture(fit: fastml.OneWayFit) -> None:
+    seen = Reader(fit.to_html())
+    words = [word.strip() for word in seen.words if word.strip()]
+    assert seen.tags[0] == "table"
+    at = words.index("Grand mean")
+    assert words[at : at + 8] == ["Grand mean", "γ", "00", "538.979", "16.422", "504.61 to 573.35", "19", "32.821"]
+
+
+def test_markdown(fit: fastml.OneWayFit, evil_table: fastml.FitTable) -> None:
+    lines = fit.to_markdown().splitlines()
+    assert "| Grand mean | γ00 | 538.979 | 16.422 | 504.61 to 573.35 | 19 | 32.821 | 0.0000 |" in lines
+    table = [line for line in lines if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert "<script" not in evil_table.to_markdown()
+    assert markdown_text("a|b\n*c*") == r"a\|b \*c\*"
+    assert html_text('"\x07"') == "&quot;\ufffd&quot;"
+
+
+def test_html_has_no_error_that_a_strict_parser_sees(
+    fit: fastml.OneWayFit, evil: fastml.OneWayFit, evil_table: fastml.FitTable
+) -> None:
+    html5lib = pytest.importorskip("html5lib", reason="needs html5lib")
+    plan = fastml.plan(0.2, 50, 20)
+    tables = [shown._repr_html_() for shown in (fit, evil, evil_table, evil.stats, plan, evil.summary())]
+    page = f'<!DOCTYPE html><html lang="en"><head><title>x</title></head><body>{"".join(tables)}</body></html>'
+    for text in (fit.report_html(), evil.report_html(EVIL[1], EVIL[2]), evil_table.report_html(), page):
+        parser = html5lib.HTMLParser(strict=True)  # raises at the first error
+        parser.parse(text)
+    with pytest.raises(html5lib.html5parser.ParseError):
+        html5lib.HTMLParser(strict=True).parse(page.replace("<td", "<p><td", 1))

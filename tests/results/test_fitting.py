@@ -15,7 +15,6 @@ from commandline import run
 
 import fastml
 from fastml import FastmlError, FitTable
-from fastml.results.table import ResultTable
 
 
 @pytest.fixture(scope="module")
@@ -126,17 +125,6 @@ def test_refusals(frame: pd.DataFrame) -> None:
             call()
 
 
-def test_write_and_text(frame: pd.DataFrame, tmp_path: Path) -> None:
-    table = fastml.fit_by(frame, "math", "school", by="country")
-    table.write(tmp_path / "t.parquet")
-    with pq.ParquetFile(tmp_path / "t.parquet") as file:
-        assert file.read().equals(table.to_arrow())
-    lines = str(table).splitlines()
-    assert lines[0].split()[:2] == ["country", "outcome"]
-    assert len(lines) == 5
-    assert table.to_csv().count("\n") == 5
-
-
 def test_command_line(frame: pd.DataFrame, tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pandas(frame), tmp_path / "t.parquet")
     call = ["fit", tmp_path / "t.parquet", "-y", "math", "-g", "school", "--by", "country"]
@@ -145,45 +133,3 @@ def test_command_line(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == fastml.fit_by(frame, "math", "school", by="country").to_dict()
     pq.write_table(pa.Table.from_pandas(frame[:30].assign(school=1)), tmp_path / "t.parquet")
     assert run(*call).returncode == 3
-
-
-def test_ids_that_came_as_floats_print_as_they_are_meant() -> None:
-    data = {"c": [792.0] * 4 + [40.5] * 4, "s": [1, 1, 2, 2] * 2, "y": [1.0, 2, 4, 6, 2, 3, 5, 9]}
-    table = fastml.fit_by(data, "y", "s", by="c")
-    assert repr(table) == str(table)  # what a prompt shows is what print does
-    lines = str(table).splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["40.500", "792"]
-
-
-@pytest.mark.parametrize("level", [None, 0.8])
-def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, level: float | None) -> None:
-    weighted = frame.assign(w=1.0 + frame.index % 3, v=1.0 + frame["school"] % 2)
-    weighted.loc[weighted["country"] == "ISL", ["school", "v"]] = (1, 1.0)
-    for roles in ({}, {"weights": "w", "group_weights": "v"}):
-        table = fastml.fit_by(weighted, ["math", "read"], "school", by="country", **roles)
-        used, limits = table.icc_limits(level)
-        assert used == (level or 0.95)
-        for row, (low, high) in zip(table.to_dict(), limits, strict=True):
-            # One school, or by the robust error, which a variance of 0 hasn't: no limits.
-            if row["country"] == "ISL" or (roles and row["singular"]):
-                assert math.isnan(low)
-                assert math.isnan(high)
-                continue
-            part = weighted[weighted["country"] == row["country"]]
-            alone = fastml.fit(part, row["outcome"], "school", **roles).ci("icc", level=used)
-            assert low == pytest.approx(alone.low, rel=1e-12)
-            assert high == pytest.approx(alone.high, rel=1e-12)
-        wide = table.with_intervals(used)
-        assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
-        assert wide.table.column_names[-3:] == ["ci_low_icc", "ci_high_icc", "status"]
-        assert "ci_high_icc" in str(wide).splitlines()[0]
-        again = table.with_intervals(0.5).with_intervals(used)
-        assert again.to_arrow().equals(wide.to_arrow())
-    with pytest.raises(FastmlError, match="level"):
-        table.icc_limits(1.0)
-
-
-def test_a_table_of_no_kind_knows_no_limits(frame: pd.DataFrame) -> None:
-    table = fastml.fit_by(frame, "math", "school", by="country").to_arrow()
-    with pytest.raises(NotImplementedError):
-        ResultTable(table, ("country",)).icc_limits()

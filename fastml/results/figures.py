@@ -1,0 +1,153 @@
+"""The figures of a fit, with the group statistics they come from; never rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastml.groupstats.statistics import GroupStats
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import Optimum, VarianceComponents
+from fastml.report.exports import Record
+from fastml.results.weighting import Weighting
+
+__all__ = ["COUNTS", "DOUBLES", "FitFigures"]
+
+DOUBLES = (
+    "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
+    "se_icc", "icc", "deff", "deft", "n_eff", "reliability", "loglik", "deviance", "aic", "bic",
+)  # fmt: skip
+COUNTS = ("n_obs", "n_groups", "n_dropped")
+
+_WEIGHTING = ("weights", "group_weights", "weights_are", "weight_scaling", "vcov")
+_NAMES = (*DOUBLES, *COUNTS, "dropped", "singular", "method", "df_method", "outcome", "group", *_WEIGHTING)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FitFigures(Record):
+    """The attributes of `OneWayFit`, which says what each is."""
+
+    gamma00: float
+    se_gamma00: float
+    df: float
+    t: float
+    p_value: float
+    tau00: float
+    sigma2: float
+    se_tau00: float
+    se_sigma2: float
+    se_icc: float
+    icc: float
+    deff: float
+    reliability: float
+    loglik: float
+    n_obs: int
+    n_groups: int
+    dropped: Mapping[str, int]
+    method: str
+    df_method: str
+    outcome: str
+    group: tuple[str, ...]
+    stats: GroupStats
+    components: VarianceComponents
+    sizes: SizeTable
+    weighting: Weighting | None = None
+
+    @property
+    def tau_sd(self) -> float:
+        """Standard deviation between groups, score points."""
+        return math.sqrt(self.tau00)
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation within groups, score points."""
+        return math.sqrt(self.sigma2)
+
+    @property
+    def deft(self) -> float:
+        """Root of the design effect: the factor on a standard error that ignores the groups."""
+        return math.sqrt(self.deff)
+
+    @property
+    def n_eff(self) -> float:
+        """Effective sample size, N/deff."""
+        return self.n_obs / self.deff
+
+    @property
+    def deviance(self) -> float:
+        """-2 log likelihood."""
+        return -2.0 * self.loglik
+
+    @property
+    def aic(self) -> float | None:
+        """Akaike's criterion with 3 parameters; None for weighted fits, whose likelihood is a pseudo one."""
+        return None if self.weighting else self.deviance + 6.0
+
+    @property
+    def bic(self) -> float | None:
+        """Bayesian criterion with 3 parameters and log N, as lme4; None for weighted fits."""
+        return None if self.weighting else self.deviance + 3.0 * math.log(self.n_obs)
+
+    @property
+    def se_deff(self) -> float:
+        """Standard error of `deff` by the delta method, N/J taken as fixed."""
+        return self.se_icc * (self.n_obs / self.n_groups - 1.0)
+
+    @property
+    def weights(self) -> str | None:
+        """Column of the rows' weights."""
+        return self.stats.weights
+
+    @property
+    def group_weights(self) -> str | None:
+        """Column of the groups' weights."""
+        return self.stats.group_weights
+
+    @property
+    def weights_are(self) -> str | None:
+        """Whether the rows' weights are "total" or "conditional" ones; None without weights."""
+        return self.weighting.weights_are if self.weighting else None
+
+    @property
+    def weight_scaling(self) -> str | None:
+        """How the conditional weights were scaled; None without weights."""
+        return self.weighting.scaling if self.weighting else None
+
+    @property
+    def vcov(self) -> str | None:
+        """Kind of sandwich, "joint" or "block"; None without weights."""
+        return self.weighting.vcov if self.weighting else None
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows left out."""
+        return sum(self.dropped.values())
+
+    @property
+    def singular(self) -> bool:
+        """Whether tau00 is 0, on the boundary."""
+        return self.components.singular
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """The optimiser's record; None for method "anova"."""
+        return self.components.optimum
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain Python values; None for what does not exist, never NaN.
+
+        Returns
+        -------
+        dict
+        """
+        return {name: _plain(getattr(self, name)) for name in _NAMES}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, tuple):
+        return value[0] if len(value) == 1 else list(value)
+    return dict(value) if isinstance(value, Mapping) else value
