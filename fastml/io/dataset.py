@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from fastml.errors import WORD, ColumnNotFoundError, SourceError, first_line
 from fastml.io.csv_format import CsvOptions, open_csv
-from fastml.io.fastread import fast_batches, is_fast
 from fastml.io.file_formats import File, Job, Location, open_ipc, open_parquet, open_sav
 from fastml.io.filters import apply_filter, filter_columns
 from fastml.io.partitions import check_folder, folder_column, folder_types, folder_values
@@ -266,15 +265,7 @@ def open_dataset(
             for job in file.jobs(columns, None if twice else expression):
                 yield _conforming(job, file, piece, twice, schema, wanted, expression)
 
-    def batches() -> Iterator[tuple[pa.RecordBatch, int]]:
-        return in_order(jobs(), threads)
-
-    twice = any(
-        name in file.schema.names for file, piece in zip(files, pieces, strict=True) for name in piece.partition
-    )
-    fast = expression is None and not twice and is_fast(files, wanted, kept)
-    stream = fast_batches(files, wanted, batches) if fast else batches()
-    return Dataset(name, kept, sum(file.size for file in files), stream)
+    return Dataset(name, kept, sum(file.size for file in files), in_order(jobs(), threads))
 
 
 def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list[str]]:

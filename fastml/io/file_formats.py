@@ -71,20 +71,15 @@ class File:
     schema : pyarrow.Schema
     size : int
         Bytes.
-    n_rows : int
-        0 where the format doesn't say.
     jobs : callable
         ``jobs(columns, expression)``: the jobs that read these columns of all rows, or of all but those of which the
         file's statistics say that the expression isn't true.
-    parquet : pyarrow.parquet.FileMetaData or None
     """
 
     location: Location
     schema: pa.Schema
     size: int
-    n_rows: int
     jobs: Callable[[list[str], Any], Iterator[Job]]
-    parquet: Any = None
 
 
 @contextmanager
@@ -130,7 +125,7 @@ def open_parquet(location: Location) -> File:
             else:
                 yield _row_group_job(location, metadata, i, columns, share)
 
-    return File(location, schema, size, n_rows, jobs, metadata)
+    return File(location, schema, size, jobs)
 
 
 def _row_group_job(location: Location, metadata: Any, index: int, columns: list[str], share: int) -> Job:
@@ -202,7 +197,7 @@ def open_ipc(location: Location) -> File:
 
         yield read
 
-    return File(location, schema, size, 0, jobs)
+    return File(location, schema, size, jobs)
 
 
 def _ipc_reader(source: Any, options: Any) -> tuple[Any, bool]:
@@ -249,7 +244,7 @@ def open_sav(location: Location) -> File:
 
         yield read
 
-    return File(location, schema, size, n_rows, jobs)
+    return File(location, schema, size, jobs)
 
 
 @contextmanager

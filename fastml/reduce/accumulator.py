@@ -9,7 +9,6 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.in_memory import Source
-from fastml.kernels.workspace import SPARE
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import plain_type, repeat_tag
 from fastml.keys.row_codes import TileKeys
@@ -17,9 +16,6 @@ from fastml.reduce.columns import Roles
 from fastml.reduce.tile import Part
 
 Floats = npt.NDArray[np.float64]
-
-# Groups, and their records of all outcomes, that there is room for from the start where there are several tiles.
-_CELLS, _RECORDS = 1 << 15, 1 << 17
 
 
 class _Gather:
@@ -30,7 +26,6 @@ class _Gather:
         self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
         self._counts: Floats | None = None  # none until a tile has such rows
         self._moments = np.zeros((0, len(roles.outcomes), 4))  # a group's records side by side
-        self._begun = 0  # groups whose records are there, of nothing if they have no rows yet
         self._weighted = np.zeros((0, len(roles.outcomes), 5)) if roles.weighted else None
         self._group_weight = np.empty(0) if roles.group_weights else None
 
@@ -78,21 +73,14 @@ class _Gather:
                 f"{', '.join(self._roles.keys)} {label}; a group has one weight"
             )
 
-    def reserve(self) -> None:
-        """Make room for the groups of most data, in memory of earlier calls where there is some."""
-        p = len(self._roles.outcomes)
-        self._moments, self._begun = SPARE.table(min(_CELLS, _RECORDS // p), p, 4), 0
-
     def _grow(self, n_cells: int) -> None:
         have = len(self._moments)
         if n_cells <= have:
-            self._moments[self._begun : n_cells] = 0.0
-            self._begun = max(self._begun, n_cells)
             return
         room = n_cells if have == 0 else max(n_cells, 2 * have)  # rows are often all in one tile
         if self._counts is not None:
             self._counts = _with_room(self._counts, room)
-        self._moments, self._begun = _with_room(self._moments[: self._begun], room), room
+        self._moments = _with_room(self._moments, room)
         if self._weighted is not None:
             self._weighted = _with_room(self._weighted, room)
         if self._group_weight is not None:
@@ -108,7 +96,6 @@ class _Gather:
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)
         moments = self._finished(self._moments, order)
-        SPARE.give(self._moments)
         counts[:, 0] += moments[0, :, 0]
         for tag, value in roles.constant.items():
             keys[tag] = repeat_tag(tag, value, n_cells)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import io
 import os
-import subprocess
-import sys
 import threading
 import time
 from decimal import Decimal
@@ -24,7 +21,6 @@ import pytest
 
 import fastml
 from fastml import FastmlError
-from fastml.io import fastread
 from fastml.io.filters import as_expression
 from fastml.io.prefetch import in_order
 
@@ -88,122 +84,6 @@ class TestKinds:
         monkeypatch.setattr("fastml.io.file_formats.PIECE", 128)
         pq.write_table(table, tmp_path / "t.parquet")
         same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
-
-    @pytest.mark.parametrize("reader", ["pyarrow", "polars"])
-    def test_both_readers(
-        self, reader: str, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FASTML_READER", reader)
-        pq.write_table(table, tmp_path / "t.parquet", row_group_size=500)
-        same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
-        same(fastml.group_stats(tmp_path / "t.parquet", "y", "country"), fastml.group_stats(table, "y", "country"))
-
-    def test_polars_reads_files_as_one_stream(
-        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setattr("fastml.io.fastread.BATCH", 700)
-        monkeypatch.setattr("fastml.io.dataset.in_order", lambda *_: 1 / 0)
-        for i, part in enumerate(cut(table, 4)):
-            pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=130)
-        before = dict(os.environ)
-        for threads in (1, 3):
-            same(fastml.group_stats(tmp_path, "y", "id", threads=threads), truth)
-        assert dict(os.environ) == before
-
-    @pytest.mark.parametrize("change", ["checksum", "filter", "text", "large", "drift", "hive"])
-    def test_what_polars_is_not_asked_for(
-        self, change: str, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setattr("fastml.io.dataset.fast_batches", lambda *_: 1 / 0)
-        (tmp_path / "k=1").mkdir()
-        pq.write_table(table, tmp_path / "k=1" / "a.parquet", write_page_checksum=change == "checksum")
-        id_type = pa.int32() if change == "drift" else pa.int64()
-        pq.write_table(table.set_column(2, "id", table["id"].cast(id_type)), tmp_path / "b.parquet")
-        if change == "large":
-            monkeypatch.setattr("fastml.io.fastread.LARGE", 1000)
-        data = f"{tmp_path}/k=*/a.parquet" if change in ("checksum", "hive") else tmp_path
-        group = {"text": "country", "hive": "k"}.get(change, "id")
-        fastml.group_stats(data, "y", group, filter="id > 3" if change == "filter" else None)
-        monkeypatch.setattr("fastml.io.fastread.LARGE", 1 << 26)
-        with pytest.raises(ZeroDivisionError):
-            fastml.group_stats(tmp_path / "b.parquet", "y", "id")
-
-    def test_pyarrow_goes_on_where_polars_fails(
-        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setattr("fastml.io.fastread.BATCH", 700)
-        for i, part in enumerate(cut(table, 4)):
-            pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=130)
-        original = pl.LazyFrame.collect_batches
-
-        def failing(self, **options):
-            frames = iter(original(self, **options))
-            yield next(frames)
-            yield next(frames)
-            raise pl.exceptions.ComputeError("no")
-
-        def ending(self, **options):  # as Polars before 1.37 did at a damaged page
-            yield next(iter(original(self, **options)))
-
-        for broken in (failing, ending):
-            monkeypatch.setattr(pl.LazyFrame, "collect_batches", broken)
-            same(fastml.group_stats(tmp_path, "y", "id"), truth)
-        monkeypatch.undo()
-        monkeypatch.setenv("FASTML_READER", "polars")
-        path = tmp_path / "2.parquet"
-        content = bytearray(path.read_bytes())
-        content[2000:6000] = bytes(4000)
-        path.write_bytes(content)
-        with pytest.raises(FastmlError, match=r"2\.parquet can't be read"):
-            fastml.group_stats(tmp_path, "y", "id")
-
-    def test_what_the_user_said_of_reading_ahead_is_kept(
-        self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        name, usual = fastread._AHEAD
-        monkeypatch.setenv("FASTML_READER", "polars")
-        monkeypatch.setenv(name, "3")
-        pq.write_table(table, tmp_path / "t.parquet", row_group_size=500)
-        with fastread._bounded():
-            assert os.environ[name] == "3"
-        same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
-        assert os.environ[name] == "3"
-        monkeypatch.delenv(name)
-        with fastread._bounded():
-            assert os.environ[name] == usual
-        assert name not in os.environ
-
-    def test_a_page_header_of_another_form_is_left_to_pyarrow(self) -> None:
-        class Place:
-            def __init__(self, header: bytes) -> None:
-                self.header = header
-
-            def open(self) -> io.BytesIO:
-                return io.BytesIO(self.header)
-
-        class Chunk:
-            has_dictionary_page, data_page_offset = False, 0
-
-        # Three int32 of one or two bytes, then the next field: a struct (0x2c), or the checksum, an int32 more.
-        plain = b"\x15\x04\x15\x80\x01\x15\x02"
-        for header, checked in ((plain + b"\x2c", False), (plain + b"\x15", True), (b"\x25" + plain, True)):
-            assert fastread._has_checksum(Place(header), Chunk()) == checked  # type: ignore[arg-type]
-
-    def test_polars_is_loaded_only_where_it_pays(self, table: pa.Table, tmp_path: Path) -> None:
-        pq.write_table(table, tmp_path / "t.parquet")
-        program = (
-            "import sys, fastml, fastml.io.fastread\n"
-            "fastml.fit(sys.argv[1], 'y', 'id')\n"
-            "print('polars' in sys.modules)\n"
-            "fastml.io.fastread.WORTH_LOADING = 10\n"
-            "fastml.fit(sys.argv[1], 'y', 'id')\n"
-            "print('polars' in sys.modules)\n"
-        )
-        command = [sys.executable, "-c", program, str(tmp_path / "t.parquet")]
-        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\nTrue\n"
 
     def test_arrow_and_feather(self, table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
         feather.write_feather(table, tmp_path / "t.feather", compression="lz4", chunksize=700)
@@ -763,7 +643,7 @@ class TestThreads:
 
 
 def reading() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("fastml-read")]
+    return [t.name for t in threading.enumerate() if t.name.startswith("fastml_")]
 
 
 def test_progress_is_shown_when_asked(
