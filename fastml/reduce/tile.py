@@ -16,7 +16,7 @@ from fastml.io.columns import Doubles, as_floats, doubles_of
 from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
 from fastml.keys.row_codes import TileKeys
-from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.row_sums import TOGETHER, KeysMovedError, RowSums, take_back
 from fastml.reduce.weights import count_without, group_weights, row_weights
 
@@ -65,13 +65,13 @@ class Part:
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
 
-def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace | None = None) -> Part:
+def measure(rows: pa.RecordBatch, roles: CallColumns, first_row: int, space: Workspace | None = None) -> Part:
     """Compute the statistics of a tile of rows.
 
     Parameters
     ----------
     rows : pyarrow.RecordBatch
-    roles : Roles
+    roles : CallColumns
     first_row : int
         Number of the tile's first row in the data, for messages.
     space : Workspace, optional
@@ -96,7 +96,9 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace
         return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space).measure()
 
 
-def measure_runs(rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: int, space: Workspace) -> Part | None:
+def measure_runs(
+    rows: pa.RecordBatch, tile_rows: int, roles: CallColumns, first_row: int, space: Workspace
+) -> Part | None:
     """Compute the statistics of several tiles at once, for what is done once for all of them is most of it.
 
     Parameters
@@ -104,7 +106,7 @@ def measure_runs(rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: 
     rows : pyarrow.RecordBatch
     tile_rows : int
         Rows of a tile: where one ends, so does a run, and the records are those of `measure`.
-    roles : Roles
+    roles : CallColumns
         Without weights.
     first_row, space
         As in `measure`.
@@ -130,7 +132,9 @@ def _encoder(space: Workspace) -> Encoder:
 class _Tile:
     """Rows with their keys encoded."""
 
-    def __init__(self, rows: pa.RecordBatch, keys: TileKeys, roles: Roles, first_row: int, space: Workspace) -> None:
+    def __init__(
+        self, rows: pa.RecordBatch, keys: TileKeys, roles: CallColumns, first_row: int, space: Workspace
+    ) -> None:
         self._rows, self._keys, self._roles, self._first_row = rows, keys, roles, first_row
         self._space, self._sums = space, RowSums(keys, space)
 

@@ -21,7 +21,7 @@ from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
 from fastml.reduce.accumulator import _Gather
-from fastml.reduce.columns import Roles
+from fastml.reduce.columns import CallColumns
 from fastml.reduce.tile import Part, measure, measure_runs
 from fastml.reduce.tiles import Task, Tiles
 
@@ -36,13 +36,13 @@ TILE_ROWS = 1 << 20
 _TILES_AT_ONCE = 4
 
 
-def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> GroupStats:
+def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) -> GroupStats:
     """Read data once and gather its group statistics: source -> keys -> moments.
 
     Parameters
     ----------
     data : anything `fastml.io.source.open_source` takes
-    roles : Roles
+    columns : CallColumns
         By-columns that are tags are left to `fastml.reduce.build.statistics`.
     threads : int, optional
         Threads to read with; else the environment variable FASTML_NUM_THREADS, else one for each processor, up to 8.
@@ -59,17 +59,18 @@ def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> Group
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
+    columns.check()
     threads = thread_count(threads)
-    source = open_source(data, roles.columns())
-    for name in roles.outcomes:
+    source = open_source(data, columns.to_read)
+    for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
-    for role, column in (("weights", roles.weights), ("group_weights", roles.group_weights)):
+    for role, column in (("weights", columns.weights), ("group_weights", columns.group_weights)):
         if column:
             check_numeric(role, source.schema.field(column))
-    for name in roles.keys:
-        check_key_type("by" if name in roles.by else "group", source.schema.field(name))
-    gather = _Gather(source, roles)
-    with closing(source.batches), closing(_Pass(source, roles, threads).parts()) as parts:
+    for name in columns.keys:
+        check_key_type("by" if name in columns.by else "group", source.schema.field(name))
+    gather = _Gather(source, columns)
+    with closing(source.batches), closing(_Pass(source, columns, threads).parts()) as parts:
         for part in parts:
             gather.add(part)
     return gather.finish()
@@ -78,9 +79,9 @@ def from_source(data: Any, roles: Roles, *, threads: int | None = None) -> Group
 class _Pass:
     """Tiles measured by a pool of threads, a few at a time; their statistics in the order of the rows."""
 
-    def __init__(self, source: Source, roles: Roles, threads: int) -> None:
-        self._tiles, self._roles, self._threads = Tiles(source.batches, TILE_ROWS), roles, threads
-        self._no_copies = not roles.weighted and _are_read_in_place(source.schema, roles)
+    def __init__(self, source: Source, columns: CallColumns, threads: int) -> None:
+        self._tiles, self._columns, self._threads = Tiles(source.batches, TILE_ROWS), columns, threads
+        self._no_copies = not columns.weighted and _are_read_in_place(source.schema, columns)
         self._at_once = 1
         self._space = Workspace()
 
@@ -88,7 +89,7 @@ class _Pass:
         """Statistics of all tiles, or of several together; the first error in the order of the rows in its place."""
         batch = self._tiles.first_batch()
         if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
-            self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._roles.keys]) else 1
+            self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._columns.keys]) else 1
         jobs = self._jobs()
         first = list(islice(jobs, 2))
         alone = self._threads == 1 or len(first) < 2  # a thread takes longer to start than a small tile
@@ -116,11 +117,11 @@ class _Pass:
         if sum(rows.num_rows for rows in task.slices) <= TILE_ROWS:
             rows = task.slices[0] if len(task.slices) == 1 else _joined(task.slices)
             task.slices.clear()  # nobody holds what was copied
-            yield measure(rows, self._roles, task.first_row, self._space).kept()
+            yield measure(rows, self._columns, task.first_row, self._space).kept()
             return
         (rows,) = task.slices
         try:
-            part = measure_runs(rows, TILE_ROWS, self._roles, task.first_row, self._space)
+            part = measure_runs(rows, TILE_ROWS, self._columns, task.first_row, self._space)
         except FastmlError:  # that of the first tile is the one to tell
             part = None
         if part is not None:
@@ -128,7 +129,7 @@ class _Pass:
             return
         for first in range(0, rows.num_rows, TILE_ROWS):
             tile = rows.slice(first, TILE_ROWS)
-            yield measure(tile, self._roles, task.first_row + first, self._space).kept()
+            yield measure(tile, self._columns, task.first_row + first, self._space).kept()
 
 
 def _in_turn(jobs: Iterable[Callable[[], Iterator[Part]]]) -> Generator[Part, None, None]:
@@ -140,10 +141,10 @@ def _fail(error: Exception) -> Iterator[Part]:
     raise error
 
 
-def _are_read_in_place(schema: pa.Schema, roles: Roles) -> bool:
+def _are_read_in_place(schema: pa.Schema, columns: CallColumns) -> bool:
     """Whether the kernels read keys and outcomes where they lie; of others, several tiles would be copied at a time."""
-    keys = [schema.field(name).type for name in roles.keys]
-    outcomes = [schema.field(name).type for name in roles.outcomes]
+    keys = [schema.field(name).type for name in columns.keys]
+    outcomes = [schema.field(name).type for name in columns.outcomes]
     return all(pa.types.is_primitive(t) and t.bit_width == 64 for t in keys) and all(map(pa.types.is_float64, outcomes))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError
-from fastml.io.source import Rows, column_names, open_source
+from fastml.io.source import Input, column_names, open_source
 
 N = 900
 
@@ -294,7 +294,7 @@ def test_a_sparse_column_is_its_values() -> None:
     assert fastml.fit(sparse, "y", "id").to_dict() == fastml.fit(dense, "y", "id").to_dict()
 
 
-def test_a_reader_without_a_close_is_read() -> None:
+def test_a_reader_without_a_close_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher may give any iterator; only generators are closed."""
     batches = [pa.record_batch({"y": [1.0, 2.0, 4.0], "id": [1, 1, 2]})]
     closed = []
@@ -303,6 +303,7 @@ def test_a_reader_without_a_close_is_read() -> None:
         closed.append(size)
         return iter(list(given))  # type: ignore[call-overload]
 
-    source = open_source(Rows(pa.Table.from_batches(batches), watch=watch), ["y", "id"])  # type: ignore[arg-type]
+    monkeypatch.setattr("fastml.io.source.watcher", lambda wanted: watch)
+    source = open_source(Input(pa.Table.from_batches(batches), progress=True), ["y", "id"])
     assert [batch.num_rows for batch in source.batches] == [3]
     assert closed == [0]
