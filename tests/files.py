@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 import fastml
 
@@ -49,3 +51,14 @@ def csv_text(table: pa.Table, delimiter: str = ",", decimal: str = ".", missing:
         texts = [missing if v is None else str(v) for v in row.values()]
         lines.append(delimiter.join(t if t == missing else t.replace(".", decimal) for t in texts))
     return "\n".join(lines) + "\n"
+
+
+def folder(table: pa.Table, tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for i, part in enumerate(cut(table, 5)):
+        pq.write_table(part, folder / f"part-{i}.parquet", row_group_size=130)
+    (folder / "_SUCCESS").write_text("")
+    (folder / ".part-0.parquet.crc").write_text("x")
+    (folder / "notes.md").write_text("x")
+    return folder

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from fastml.io.csv_format import CsvOptions, csv_options
-from fastml.io.dataset import dataset_columns, is_path, open_dataset
+from fastml.io.dataset import dataset_columns, open_dataset
+from fastml.io.discovery import is_path
 from fastml.io.file_formats import Location, open_parquet
 from fastml.io.filters import apply_filter, as_expression, filter_columns
 from fastml.io.in_memory import Source, is_pandas, open_memory

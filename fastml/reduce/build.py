@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError
 from fastml.groupstats.statistics import GroupStats
-from fastml.io.dataset import find_pieces, is_path
+from fastml.io.discovery import DataFile, find_files, is_path
 from fastml.io.source import Input
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.lazy_frames import from_engine, is_lazy
@@ -117,24 +117,24 @@ def _read_all(data: Any) -> GroupStats | None:
         return _sum([(f"statistics {i + 1}", part) for i, part in enumerate(data)])
     if not is_path(data):
         return None
-    pieces = find_pieces(data)[1]
-    if any(piece.location.filesystem is not None for piece in pieces):
+    files = find_files(data)[1]
+    if any(file.location.filesystem is not None for file in files):
         return None
-    held = [piece.format == "parquet" and _is_stats(piece.location.path) for piece in pieces[:1]]
-    if not held[0]:
+    first, *others = files
+    if not _holds_statistics(first):
         return None
-    for piece in pieces[1:]:
-        if piece.format != "parquet" or not _is_stats(piece.location.path):
+    for file in others:
+        if not _holds_statistics(file):
             raise SourceError(
-                f"{pieces[0].location.name} holds statistics, {piece.location.name} doesn't; give files of one kind"
+                f"{first.location.name} holds statistics, {file.location.name} doesn't; give files of one kind"
             )
-    return _sum([(piece.location.name, GroupStats.read(piece.location.path)) for piece in pieces])
+    return _sum([(file.location.name, GroupStats.read(file.location.path)) for file in files])
 
 
-def _is_stats(path: str) -> bool:
+def _holds_statistics(file: DataFile) -> bool:
     from fastml.groupstats.storage import is_stats_file
 
-    return is_stats_file(path)
+    return file.format == "parquet" and is_stats_file(file.location.path)
 
 
 def _sum(parts: list[tuple[str, GroupStats]]) -> GroupStats:
@@ -168,7 +168,7 @@ def merge(files: Sequence[Any]) -> GroupStats:
     """
     found = saved_statistics(Input(list(files)))
     if found is None:
-        name = find_pieces(list(files))[1][0].location.name
+        name = find_files(list(files))[1][0].location.name
         raise SourceError(f"{name} holds no fastml statistics; make them: fastml stats FILE -y SCORE -g SCHOOL -o OUT")
     return found
 

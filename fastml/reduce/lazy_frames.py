@@ -210,15 +210,15 @@ def sums_about(frame: Any, columns: CallColumns, centres: Sequence[Any]) -> Any:
     sums = ["rows_", *(["no_weight_", "zero_weight_", "bad_"] if columns.weighted else [])]
     for i, (name, centre) in enumerate(zip(columns.outcomes, centres, strict=True)):
         shift = nw.col(centre) if isinstance(centre, str) else nw.lit(centre)
-        known = ~nw.col(name).is_null()
+        there = ~nw.col(name).is_null()
         frame = frame.with_columns(
-            **{f"n{i}_": _flag(known), f"s{i}_": nw.when(known).then(nw.col(name) - shift).otherwise(nw.lit(0.0))}
+            **{f"n{i}_": _flag(there), f"s{i}_": nw.when(there).then(nw.col(name) - shift).otherwise(nw.lit(0.0))}
         )
         frame = frame.with_columns(**{f"q{i}_": nw.col(f"s{i}_") * nw.col(f"s{i}_")})
         made = [f"n{i}_", f"s{i}_", f"q{i}_"]
         if columns.weighted:
-            # An outcome that is known has a weight above 0.
-            frame = frame.with_columns(**{f"w{i}_": nw.when(known).then(nw.col("w_")).otherwise(nw.lit(0.0))})
+            # An outcome that is there has a weight above 0.
+            frame = frame.with_columns(**{f"w{i}_": nw.when(there).then(nw.col("w_")).otherwise(nw.lit(0.0))})
             frame = frame.with_columns(
                 **{f"ws{i}_": nw.col(f"w{i}_") * nw.col(f"s{i}_"), f"wq{i}_": nw.col(f"w{i}_") * nw.col(f"q{i}_"),
                    f"w2{i}_": nw.col(f"w{i}_") * nw.col(f"w{i}_")}
@@ -249,13 +249,12 @@ def _sums_about_own_means(frame: Any, columns: CallColumns, centres: Sequence[fl
 
 def _collected(frame: Any, data: Any) -> pa.Table:
     try:
-        table = frame.collect("pyarrow").to_native()
+        return frame.collect("pyarrow").to_native()
     except Exception as error:
         if type(error).__module__.startswith("fastml"):
             raise
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{_engine(data)} failed to aggregate: {line}") from error
-    return table
 
 
 def _column(table: pa.Table, name: str) -> Floats:
@@ -349,7 +348,7 @@ def _check_weights(table: pa.Table, columns: CallColumns) -> None:
                 f"a group's weight is above 0, from {SMALLEST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
             )
         # Rows without a school's label may come from several schools.
-        varies = (low < high) & ~_nameless(table, columns)
+        varies = (low < high) & ~_lacks_label(table, columns)
         if varies.any():
             bad = int(np.argmax(varies))
             raise ValueNotAllowedError(
@@ -365,12 +364,10 @@ def _check_weights(table: pa.Table, columns: CallColumns) -> None:
         )
 
 
-def _nameless(table: pa.Table, columns: CallColumns) -> npt.NDArray[np.bool_]:
-    """Whether a cell's labels aren't all known, shape (C,)."""
-    nameless = np.zeros(table.num_rows, bool)
-    for name in columns.keys:
-        nameless |= np.asarray(table[name].is_null())
-    return nameless
+def _lacks_label(table: pa.Table, columns: CallColumns) -> npt.NDArray[np.bool_]:
+    """Whether any of a cell's labels is null, shape (C,)."""
+    lacks: npt.NDArray[np.bool_] = np.any([np.asarray(table[name].is_null()) for name in columns.keys], axis=0)
+    return lacks
 
 
 def _statistics(table: pa.Table, columns: CallColumns, moments: Floats, weighted: Floats | None) -> GroupStats:
@@ -387,7 +384,7 @@ def _statistics(table: pa.Table, columns: CallColumns, moments: Floats, weighted
         counts[:, k] = _column(table, name)
     group_weight = None
     if columns.group_weights:
-        group_weight = np.where(_nameless(table, columns), np.nan, _column(table, "v_low_"))[order]
+        group_weight = np.where(_lacks_label(table, columns), np.nan, _column(table, "v_low_"))[order]
     return GroupStats(
         keys=pa.table(keys),
         by=tuple(map(_own_name, columns.by)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,49 +17,7 @@ from fastml import FastmlError
 
 table = pytest.fixture(files.table, scope="module")
 truth = pytest.fixture(files.truth, scope="module")
-
-
-@pytest.fixture
-def folder(table: pa.Table, tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for i, part in enumerate(cut(table, 5)):
-        pq.write_table(part, folder / f"part-{i}.parquet", row_group_size=130)
-    (folder / "_SUCCESS").write_text("")
-    (folder / ".part-0.parquet.crc").write_text("x")
-    (folder / "notes.md").write_text("x")
-    return folder
-
-
-def test_a_file_without_an_ending_is_known_by_its_content(
-    table: pa.Table, truth: fastml.GroupStats, tmp_path: Path
-) -> None:
-    pq.write_table(table, tmp_path / "blob")
-    same(fastml.group_stats(tmp_path / "blob", "y", "id"), truth)
-    (tmp_path / "note").write_text("hello")
-    with pytest.raises(FastmlError, match="note is of no kind that can be read"):
-        fastml.fit(tmp_path / "note", "y", "id")
-
-
-@pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])
-def test_a_path_that_is_no_utf_8_is_not_told_as_a_bad_file(kind: str, tmp_path: Path) -> None:
-    file = tmp_path / os.fsdecode(b"bad\xff." + kind.encode())
-    try:
-        file.write_bytes(b"id,y\n1,2\n")
-    except OSError as error:  # macOS has no such names
-        pytest.skip(f"the file system takes no such name: {error}")
-    for data in (file, tmp_path, tmp_path / f"*.{kind}"):
-        with pytest.raises(FastmlError, match=r"bad\udcff\.\w+ has a path that isn't UTF-8, .* rename it"):
-            fastml.fit(data, "y", "id")
-
-
-def test_folder_glob_list_uri(folder: Path, truth: fastml.GroupStats) -> None:
-    files = sorted(folder.glob("*.parquet"))
-    for data in (folder, str(folder) + "/", f"{folder}/*.parquet", files, [str(f) for f in files], tuple(files),
-                 [folder], folder.as_uri(), folder.as_uri() + "/part-*.parquet", [f.as_uri() for f in files]):  # fmt: skip
-        for threads in (1, 3):
-            same(fastml.group_stats(data, "y", "id", threads=threads), truth)
-    same(fastml.group_stats(files[0].as_uri(), "y", "id"), fastml.group_stats(files[0], "y", "id"))
+folder = pytest.fixture(files.folder)
 
 
 def test_only_the_needed_columns_are_decoded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,25 +74,6 @@ def test_parquet_dictionaries_that_differ_by_file(tmp_path: Path) -> None:
         column = pa.array(ids * 10).dictionary_encode()
         pq.write_table(pa.table({"id": column, "y": np.arange(20.0)}), tmp_path / f"{name}.parquet")
     assert fastml.group_stats(tmp_path, "y", "id").groups().labels["id"].to_pylist() == ["x", "y", "z"]
-
-
-def test_refusals(folder: Path, tmp_path: Path) -> None:
-    pq.write_table(pa.table({"y": [1.0]}), folder / "late.arrow")
-    (tmp_path / "empty").mkdir()
-    for data, message in (
-        (folder, r"holds files of several formats \(.*late\.arrow, .*part-0\.parquet\)"),
-        (tmp_path / "empty", "folder .*empty holds no file ending in .parquet"),
-        (f"{tmp_path}/*.csv", r"no file matches .*\*\.csv"),
-        ([folder / "part-0.parquet"] * 2, "part-0.parquet is named twice: its rows would count twice"),
-        ([folder / "part-0.parquet", folder / "part-9.parquet"], "part-9.parquet does not exist"),
-        ("gopher://x/y.parquet", "gopher://x/y.parquet can't be opened"),
-        (f"{folder.as_uri()}/no.parquet", "no.parquet does not exist"),
-        (f"{folder.as_uri()}/no-*.parquet", "no file matches"),
-        ([], "data of type list can't be read"),
-    ):
-        with pytest.raises(FastmlError, match=message) as caught:
-            fastml.fit(data, "y", "id")
-        assert "\n" not in str(caught.value)
 
 
 def test_a_file_cut_short_is_named(folder: Path) -> None:

@@ -27,11 +27,11 @@ def test_parquet_of_any_row_groups(table: pa.Table, truth: fastml.GroupStats, tm
             same(fastml.group_stats(tmp_path / "t.parquet", "y", "id", threads=threads), truth)
 
 
-def test_a_large_row_group_is_read_in_pieces(
+def test_a_large_row_group_is_read_in_batches(
     table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastml.io.file_formats.LARGE", 1000)
-    monkeypatch.setattr("fastml.io.file_formats.PIECE", 128)
+    monkeypatch.setattr("fastml.io.file_formats.BATCH_ROWS", 128)
     pq.write_table(table, tmp_path / "t.parquet")
     same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
 
