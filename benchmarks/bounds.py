@@ -26,7 +26,7 @@ import rows as make
 import fastml
 from fastml.kernels.keys import find_runs
 from fastml.kernels.sums import runs, shared_shift, together
-from fastml.kernels.workspace import Spare, Workspace
+from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
@@ -51,10 +51,10 @@ class Thread:
 
     def __init__(self) -> None:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
-        self.records, self.missing = Spare().block(TILE * together.WIDTH).view(np.float64), np.empty(TILE // 8)
-        self.tables = [Spare().table(TILE // 8, 4) for _ in range(5)]
+        self.records, self.missing = empty_table(TILE * together.WIDTH // 8), np.empty(TILE // 8)
+        self.tables = [empty_table(TILE // 8, 4) for _ in range(5)]
         self.lacking = np.empty(TILE, np.int32)
-        self.encoder = Encoder(Workspace(Spare()))
+        self.encoder = Encoder(Workspace())
 
 
 def read(columns: list[np.ndarray[Any, Any]]) -> Work:

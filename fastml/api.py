@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
+from fastml.errors import ArgumentError, RolesMissingError
 from fastml.groupstats.statistics import GroupStats
-from fastml.reduce.build import Reading, saved_statistics, statistics
-from fastml.reduce.columns import Roles
+from fastml.io.source import Input
+from fastml.reduce.build import check_saved, check_saved_by, saved_statistics, statistics
+from fastml.reduce.columns import CallColumns, Names, list_names
 from fastml.results.fit import OneWayFit
 from fastml.results.fitting import fit_cells, fit_stats
 from fastml.results.table import FitTable, check_by
@@ -17,12 +17,7 @@ from fastml.results.weighting import Weighting, check_options, check_weights
 
 __all__ = ["fit", "fit_by", "group_stats"]
 
-Names = str | Sequence[str]
-
 METHODS = ("reml", "ml", "anova")
-
-_NAME = r"(?:`([^`]+)`|([^\W\d][\w.]*))"
-_FORMULA = re.compile(rf"\s*{_NAME}\s*~\s*(?:1\s*\+\s*)?\(\s*1\s*\|\s*{_NAME}\s*\)\s*")
 
 
 def fit(
@@ -106,8 +101,21 @@ def fit(
         method = _one_of("method", method, METHODS)
     weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
     check_weights(weights, group_weights)
-    reading = Reading(filter, threads, csv_options, progress)
-    stats = _statistics(data, outcome, group, weights, group_weights, reading, weighting)
+    given = Input(data, filter, threads, csv_options, progress)
+    columns = CallColumns(list_names(outcome), list_names(group), (), weights, group_weights)
+    stats = saved_statistics(given)
+    if stats is None:
+        columns = columns.from_formula()
+        if not columns.outcomes or not columns.group:
+            raise RolesMissingError
+    if not isinstance(outcome, str | None):
+        raise ArgumentError("outcome", outcome, ["one column's name"])
+    if stats is None:
+        weighting.check_used(weights, group_weights)
+        stats = statistics(given, columns)
+    else:
+        check_saved(stats, columns)
+        weighting.check_used(stats.weights, stats.group_weights)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
     return fit_stats(stats, name, method, df, weighting)
 
@@ -173,10 +181,19 @@ def fit_by(
         method = _one_of("method", method, METHODS)
     weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
     check_weights(weights, group_weights)
-    reading = Reading(filter, threads, csv_options, progress)
-    stats = _split_statistics(data, outcome, group, by, weights, group_weights, reading, weighting)
-    outcomes = _names(outcome) or list(stats.outcomes)
-    return fit_cells(stats, outcomes, method, df, weighting)
+    given = Input(data, filter, threads, csv_options, progress)
+    columns = CallColumns(list_names(outcome), list_names(group), list_names(by), weights, group_weights)
+    stats = saved_statistics(given)
+    if stats is None:
+        if not (columns.outcomes and columns.group and columns.by):
+            raise RolesMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
+        check_by(columns.by)  # before all rows are read
+        weighting.check_used(weights, group_weights)
+        stats = statistics(given, columns)
+    else:
+        check_saved_by(stats, columns)
+        weighting.check_used(stats.weights, stats.group_weights)
+    return fit_cells(stats, list(columns.outcomes or stats.outcomes), method, df, weighting)
 
 
 def group_stats(
@@ -227,89 +244,9 @@ def group_stats(
     >>> (monday + tuesday).groups().n.tolist()
     [2, 3]
     """
-    roles = Roles(_names(outcome), _names(group), _names(by), weights, group_weights, tags)
-    stats = statistics(data, roles, Reading(filter, threads, csv_options, progress))
+    columns = CallColumns(list_names(outcome), list_names(group), list_names(by), weights, group_weights, tags)
+    stats = statistics(Input(data, filter, threads, csv_options, progress), columns)
     return stats if min_group_size is None else stats.without_small(min_group_size)
-
-
-def _statistics(
-    data: Any,
-    outcome: str | None,
-    group: Names | None,
-    weights: str | None,
-    group_weights: str | None,
-    reading: Reading,
-    weighting: Weighting,
-) -> GroupStats:
-    """Statistics of the call: as given, read from their files, or gathered from rows."""
-    held = saved_statistics(data, reading)
-    if held is not None:
-        if outcome is not None and outcome not in held.outcomes:
-            raise ArgumentError("outcome", outcome, held.outcomes, "the statistics hold no other")
-        if outcome is None and len(held.outcomes) > 1:
-            raise ArgumentError("outcome", outcome, held.outcomes, "the statistics hold several: choose one")
-        if held.by:
-            raise FastmlError(
-                f"the statistics are split by {', '.join(held.by)}; gather them without by= to fit them as one"
-            )
-        _check_held(held, group, weights, group_weights)
-        weighting.check_used(held.weights, held.group_weights)
-        return held
-    if isinstance(outcome, str) and group is None:
-        match = _FORMULA.fullmatch(outcome)
-        if match:
-            outcome, group = match[1] or match[2], match[3] or match[4]
-        elif "~" in outcome:
-            raise FormulaError(outcome)
-    if outcome is None or group is None:
-        raise RolesMissingError
-    if not isinstance(outcome, str):
-        raise ArgumentError("outcome", outcome, ["one column's name"])
-    weighting.check_used(weights, group_weights)
-    return statistics(data, Roles([outcome], _names(group), (), weights, group_weights), reading)
-
-
-def _split_statistics(
-    data: Any, outcome: Names | None, group: Names | None, by: Names | None,
-    weights: str | None, group_weights: str | None, reading: Reading, weighting: Weighting,
-) -> GroupStats:  # fmt: skip
-    """Statistics of the call of `fit_by`."""
-    held = saved_statistics(data, reading)
-    if held is not None:
-        if by is not None and tuple(_names(by)) != held.by:
-            raise FastmlError(f"by={by!r}, but the statistics are split by {', '.join(held.by) or 'nothing'}")
-        if not held.by:
-            raise FastmlError("the statistics are not split: gather them with by=, or use fit")
-        for name in _names(outcome):
-            if name not in held.outcomes:
-                raise ArgumentError("outcome", name, held.outcomes, "the statistics hold no other")
-        _check_held(held, group, weights, group_weights)
-        weighting.check_used(held.weights, held.group_weights)
-        return held
-    if outcome is None or group is None or not _names(by):
-        raise RolesMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
-    # Before all rows are read.
-    check_by(_names(by))
-    weighting.check_used(weights, group_weights)
-    return statistics(data, Roles(_names(outcome), _names(group), _names(by), weights, group_weights), reading)
-
-
-def _check_held(stats: GroupStats, group: Names | None, weights: str | None, group_weights: str | None) -> None:
-    """Refuse names that the statistics were not gathered with."""
-    if group is not None and tuple(_names(group)) != stats.group:
-        raise FastmlError(f"group={group!r}, but the statistics are of groups by {', '.join(stats.group)}")
-    for role, asked, held in (
-        ("weights", weights, stats.weights),
-        ("group_weights", group_weights, stats.group_weights),
-    ):
-        if asked is not None and asked != held:
-            raise FastmlError(f"{role}={asked!r}, but the statistics were gathered with {role}={held!r}")
-
-
-def _names(names: Any) -> list[Any]:
-    if names is None:
-        return []
-    return list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:

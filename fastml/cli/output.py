@@ -59,9 +59,9 @@ def check_output(format: Format, output: Path | None, files: Sequence[str] = ())
             raise FastmlError("--format parquet needs a file: name it with -o")
         return
     if output.is_file():
-        from fastml.io.dataset import find_pieces
+        from fastml.io.discovery import find_files
 
-        pieces = [piece for file in files if "://" not in file for piece in find_pieces(file)[1]]
+        pieces = [piece for file in files if "://" not in file for piece in find_files(file)[1]]
         if any(output.samefile(piece.location.path) for piece in pieces):
             raise FastmlError(f"{output} is one of the files to read, and would be replaced; write to another")
     if format is Format.parquet:

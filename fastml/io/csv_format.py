@@ -137,7 +137,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
         yield read_all
 
     schema = pa.schema([found.get(name, pa.field(name, pa.null())) for name in names])
-    return File(location, schema, size, 0, jobs)
+    return File(location, schema, size, jobs)
 
 
 def _reading(**options: Any) -> Any:

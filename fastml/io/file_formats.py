@@ -1,4 +1,4 @@
-"""One file of one format -> its schema, and jobs that read parts of it.
+"""One file of one format -> its schema, and jobs that read its row groups or batches.
 
 A job is a function without arguments that yields record batches of the wanted columns with the share of the file's
 bytes that each accounts for; jobs may run on any thread, several at a time.
@@ -21,9 +21,9 @@ __all__ = ["File", "Job", "Location", "open_ipc", "open_parquet", "open_sav"]
 
 Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 
-# A row group that takes more than this (8 bytes a value) is decoded in pieces, by one thread.
+# A row group that takes more than this (8 bytes a value) is decoded in batches, by one thread.
 LARGE = 64 << 20
-PIECE = 1 << 17
+BATCH_ROWS = 1 << 17
 SAV_ROWS = 50_000
 
 
@@ -71,20 +71,15 @@ class File:
     schema : pyarrow.Schema
     size : int
         Bytes.
-    n_rows : int
-        0 where the format doesn't say.
     jobs : callable
         ``jobs(columns, expression)``: the jobs that read these columns of all rows, or of all but those of which the
         file's statistics say that the expression isn't true.
-    parquet : pyarrow.parquet.FileMetaData or None
     """
 
     location: Location
     schema: pa.Schema
     size: int
-    n_rows: int
     jobs: Callable[[list[str], Any], Iterator[Job]]
-    parquet: Any = None
 
 
 @contextmanager
@@ -126,11 +121,11 @@ def open_parquet(location: Location) -> File:
             rows = metadata.row_group(i).num_rows
             share = size * rows // max(n_rows, 1)
             if 8 * rows * len(columns) > LARGE:
-                yield _pieces_job(location, metadata, i, columns, size / max(n_rows, 1))
+                yield _batches_job(location, metadata, i, columns, size / max(n_rows, 1))
             else:
                 yield _row_group_job(location, metadata, i, columns, share)
 
-    return File(location, schema, size, n_rows, jobs, metadata)
+    return File(location, schema, size, jobs)
 
 
 def _row_group_job(location: Location, metadata: Any, index: int, columns: list[str], share: int) -> Job:
@@ -150,11 +145,11 @@ def _shared_out(batches: Sequence[pa.RecordBatch], share: int) -> Iterator[tuple
         yield batch, share * batch.num_rows // max(rows, 1)
 
 
-def _pieces_job(location: Location, metadata: Any, index: int, columns: list[str], bytes_per_row: float) -> Job:
+def _batches_job(location: Location, metadata: Any, index: int, columns: list[str], bytes_per_row: float) -> Job:
     def read() -> Iterator[tuple[pa.RecordBatch, int]]:
         options = {"metadata": metadata, "pre_buffer": False, "buffer_size": 1 << 20}
         with _readable(location), _open_parquet_file(location, **options) as file:
-            for batch in file.iter_batches(PIECE, row_groups=[index], columns=columns, use_threads=False):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[index], columns=columns, use_threads=False):
                 yield batch.select(columns), int(bytes_per_row * batch.num_rows)
 
     return read
@@ -193,16 +188,16 @@ def open_ipc(location: Location) -> File:
                 for batch in batches:
                     # pyarrow takes the file's word for where its strings begin and end; a wrong one leads anywhere.
                     batch.validate(full=True)
-                    # A file of a few large batches is handed on in pieces, of which the bytes come with the last.
+                    # A file of a few large batches is handed on in smaller ones, of which the bytes come with the last.
                     at = source.tell()
-                    for start in range(0, batch.num_rows, PIECE):
-                        part = batch.slice(start, PIECE).select(columns)
-                        yield part, max(at - before, 0) if start + PIECE >= batch.num_rows else 0
+                    for start in range(0, batch.num_rows, BATCH_ROWS):
+                        part = batch.slice(start, BATCH_ROWS).select(columns)
+                        yield part, max(at - before, 0) if start + BATCH_ROWS >= batch.num_rows else 0
                     before = at
 
         yield read
 
-    return File(location, schema, size, 0, jobs)
+    return File(location, schema, size, jobs)
 
 
 def _ipc_reader(source: Any, options: Any) -> tuple[Any, bool]:
@@ -249,7 +244,7 @@ def open_sav(location: Location) -> File:
 
         yield read
 
-    return File(location, schema, size, n_rows, jobs)
+    return File(location, schema, size, jobs)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pyarrow as pa
 from fastml.errors import ColumnNotFoundError, SourceError, first_line
 from fastml.io.arrays import as_arrow
 
-__all__ = ["Source"]
+__all__ = ["Source", "is_pandas", "open_memory"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,26 @@ class Source:
     batches: Generator[pa.RecordBatch, None, None]
 
 
-def _open_memory(data: Any, wanted: list[str]) -> Source:
-    if _is_pandas(data):
+def open_memory(data: Any, wanted: list[str]) -> Source:
+    """Open a table in memory for reading some of its columns.
+
+    Parameters
+    ----------
+    data : pandas, Polars or Arrow table, mapping of arrays, RecordBatchReader, or anything with ``__arrow_c_stream__``
+    wanted : list of str
+        Each once.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    SourceError
+        The data are of a kind that can't be read.
+    ColumnNotFoundError
+    """
+    if is_pandas(data):
         return _from_pandas(data, wanted)
     if isinstance(data, Mapping):
         return _from_mapping(data, wanted)
@@ -83,7 +101,8 @@ def _check_columns(wanted: Iterable[str], names: Sequence[Any], source: str, hin
             raise SourceError(f"column {name!r} stands {counts[name]} times in {source}; rename all but one")
 
 
-def _is_pandas(data: Any) -> bool:
+def is_pandas(data: Any) -> bool:
+    """Whether data are a pandas data frame; pandas isn't imported for it."""
     return type(data).__module__.partition(".")[0] == "pandas" and type(data).__name__ == "DataFrame"
 
 

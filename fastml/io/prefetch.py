@@ -1,11 +1,11 @@
-"""Jobs on threads, a few ahead, their items in order: decoding overlaps with what is done with the rows."""
+"""Jobs on a pool of threads, a few ahead of the reader, who gets their items in order."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ _END = object()
 _HELD = 4  # items that a job may be ahead of the reader
 
 
-def in_order(jobs: Iterable[Callable[[], Iterable[_T]]], threads: int) -> Iterator[_T]:
+def in_order(jobs: Iterable[Callable[[], Iterable[_T]]], threads: int) -> Generator[_T, None, None]:
     """Items of all jobs, as if they ran one after the other; closing the iterator stops the threads.
 
     Parameters
@@ -32,7 +32,7 @@ def in_order(jobs: Iterable[Callable[[], Iterable[_T]]], threads: int) -> Iterat
     """
     stop = threading.Event()
     running: deque[queue.Queue[Any]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="fastml-read")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="fastml")
     try:
         for job in jobs:
             running.append(queue.Queue(_HELD))
@@ -47,7 +47,7 @@ def in_order(jobs: Iterable[Callable[[], Iterable[_T]]], threads: int) -> Iterat
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _items(results: queue.Queue[Any]) -> Iterator[Any]:
+def _items(results: queue.Queue[Any]) -> Generator[Any, None, None]:
     while (item := results.get()) is not _END:
         if isinstance(item, BaseException):
             raise item

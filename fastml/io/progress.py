@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-__all__ = ["watcher"]
+__all__ = ["Watch", "watcher"]
 
 _T = TypeVar("_T")
 Watch = Callable[[Iterator[tuple[_T, int]], int], Iterator[tuple[_T, int]]]

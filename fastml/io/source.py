@@ -3,44 +3,60 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from fastml.io.csv_format import CsvOptions
-from fastml.io.dataset import dataset_columns, is_path, open_dataset
+from fastml.io.csv_format import CsvOptions, csv_options
+from fastml.io.dataset import dataset_columns, open_dataset
+from fastml.io.discovery import is_path
 from fastml.io.file_formats import Location, open_parquet
-from fastml.io.filters import apply_filter, filter_columns
-from fastml.io.in_memory import Source, _is_pandas, _open_memory
+from fastml.io.filters import apply_filter, as_expression, filter_columns
+from fastml.io.in_memory import Source, is_pandas, open_memory
+from fastml.io.progress import Watch, watcher
 from fastml.io.threads import thread_count
 
-__all__ = ["Rows", "column_names", "open_source", "schema_metadata"]
+__all__ = ["Input", "column_names", "open_source", "schema_metadata"]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Data together with which of their rows to read, and how: `open_source` takes it in place of the data.
+class Input:
+    """Data, and how to read them: what a call is given. `open_source` takes it in the place of the data.
 
     Attributes
     ----------
     data : anything `open_source` takes
-    filter : pyarrow.compute.Expression, optional
+    filter : str or pyarrow.compute.Expression, optional
         Only rows for which it is true.
     threads : int, optional
         Files or row groups to decode at a time; as many as there are processors.
-    csv : CsvOptions, optional
-    watch : callable, optional
-        ``watch(batches, size)`` wraps the iterator of (batch, bytes) as it is read, to show progress; ``size`` is the
-        bytes of all files, 0 where unknown.
+    csv_options : mapping or CsvOptions, optional
+    progress : bool, optional
+        Whether to show progress; None: on a terminal only.
     """
 
     data: Any
     filter: Any = None
     threads: int | None = None
-    csv: CsvOptions | None = None
-    watch: Callable[[Iterator[tuple[pa.RecordBatch, int]], int], Iterator[tuple[pa.RecordBatch, int]]] | None = None
+    csv_options: Mapping[str, Any] | CsvOptions | None = None
+    progress: bool | None = None
+
+    def checked(self) -> Input:
+        """Return the same, the filter and the options parsed.
+
+        Raises
+        ------
+        FastmlError
+            No such number of threads; a filter or CSV options that can't be read.
+        """
+        return replace(
+            self,
+            filter=None if self.filter is None else as_expression(self.filter),
+            threads=thread_count(self.threads),
+            csv_options=csv_options(self.csv_options),
+        )
 
 
 def open_source(data: Any, columns: Sequence[str]) -> Source:
@@ -49,7 +65,7 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
     Parameters
     ----------
     data : pandas, Polars or Arrow table, mapping of arrays, RecordBatchReader, or path
-        Also any other object with ``__arrow_c_stream__``, and `Rows`. A path names a Parquet, Arrow IPC, Feather, CSV
+        Also any other object with ``__arrow_c_stream__``, and `Input`. A path names a Parquet, Arrow IPC, Feather, CSV
         or SPSS file, a folder (perhaps partitioned: ``cycle=2019/x.parquet``), or is a glob, a URI, or a list of such.
     columns : sequence of str
         The columns to read; each is read once, however often it is named.
@@ -66,24 +82,27 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
         A column is missing.
     """
     wanted = list(dict.fromkeys(columns))
-    rows = data if isinstance(data, Rows) else Rows(data)
-    if is_path(rows.data):
-        found = open_dataset(rows.data, wanted, rows.filter, thread_count(rows.threads), rows.csv)
-        return Source(found.name, found.schema, _watched(found.batches, found.size, rows))
-    if rows.filter is None:
-        source = _open_memory(rows.data, wanted)
-        return replace(source, batches=_watched(((batch, 0) for batch in source.batches), 0, rows))
-    used = [*wanted, *(name for name in filter_columns(rows.filter, column_names(rows.data)[1]) if name not in wanted)]
-    source = _open_memory(rows.data, used)
-    kept = ((part, 0) for batch in source.batches for part in apply_filter(batch, rows.filter, wanted))
+    given = data if isinstance(data, Input) else Input(data, progress=False)
+    watch = watcher(given.progress)
+    expression = None if given.filter is None else as_expression(given.filter)
+    if is_path(given.data):
+        csv, threads = csv_options(given.csv_options), thread_count(given.threads)
+        found = open_dataset(given.data, wanted, expression, threads, csv)
+        return Source(found.name, found.schema, _watched(found.batches, found.size, watch))
+    if expression is None:
+        source = open_memory(given.data, wanted)
+        return replace(source, batches=_watched(((batch, 0) for batch in source.batches), 0, watch))
+    filtered_by = filter_columns(expression, column_names(given.data)[1])
+    source = open_memory(given.data, list(dict.fromkeys([*wanted, *filtered_by])))
+    kept = ((part, 0) for batch in source.batches for part in apply_filter(batch, expression, wanted))
     schema = pa.schema([source.schema.field(column) for column in wanted])
-    return Source(source.name, schema, _watched(kept, 0, rows))
+    return Source(source.name, schema, _watched(kept, 0, watch))
 
 
 def _watched(
-    batches: Iterator[tuple[pa.RecordBatch, int]], size: int, rows: Rows
+    batches: Iterator[tuple[pa.RecordBatch, int]], size: int, watch: Watch[pa.RecordBatch] | None
 ) -> Generator[pa.RecordBatch, None, None]:
-    watched = rows.watch(batches, size) if rows.watch else batches
+    watched = watch(batches, size) if watch else batches
     try:
         for batch, _ in watched:
             yield batch
@@ -105,13 +124,13 @@ def column_names(data: Any) -> tuple[str, list[str]]:
     name : str
     columns : list of str
     """
-    if isinstance(data, Rows):
+    if isinstance(data, Input):
         if is_path(data.data):
-            return dataset_columns(data.data, data.csv)
+            return dataset_columns(data.data, csv_options(data.csv_options))
         data = data.data
     if is_path(data):
         return dataset_columns(data)
-    if _is_pandas(data):
+    if is_pandas(data):
         return "the data frame", [name for name in data.columns if isinstance(name, str)]
     if isinstance(data, Mapping):
         return "the dict of arrays", [name for name in data if isinstance(name, str)]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.io.arrays import as_numpy
-from fastml.kernels.workspace import Spare, Workspace
+from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import Fixed, Numbers, Others, Range
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
@@ -79,7 +79,7 @@ def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
     -------
     TileKeys
     """
-    return Encoder(Workspace(Spare())).encode(columns)
+    return Encoder(Workspace()).encode(columns)
 
 
 def are_clustered(columns: Sequence[pa.Array]) -> bool:

@@ -9,30 +9,25 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.in_memory import Source
-from fastml.kernels.workspace import SPARE
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import plain_type, repeat_tag
 from fastml.keys.row_codes import TileKeys
-from fastml.reduce.columns import Roles
+from fastml.reduce.columns import CallColumns
 from fastml.reduce.tile import Part
 
 Floats = npt.NDArray[np.float64]
-
-# Groups, and their records of all outcomes, that there is room for from the start where there are several tiles.
-_CELLS, _RECORDS = 1 << 15, 1 << 17
 
 
 class _Gather:
     """Folds the statistics of tiles into growing tables."""
 
-    def __init__(self, source: Source, roles: Roles) -> None:
-        self._roles = roles
-        self._table = KeyTable([plain_type(source.schema.field(name).type) for name in roles.keys])
+    def __init__(self, source: Source, columns: CallColumns) -> None:
+        self._columns = columns
+        self._table = KeyTable([plain_type(source.schema.field(name).type) for name in columns.keys])
         self._counts: Floats | None = None  # none until a tile has such rows
-        self._moments = np.zeros((0, len(roles.outcomes), 4))  # a group's records side by side
-        self._begun = 0  # groups whose records are there, of nothing if they have no rows yet
-        self._weighted = np.zeros((0, len(roles.outcomes), 5)) if roles.weighted else None
-        self._group_weight = np.empty(0) if roles.group_weights else None
+        self._moments = np.zeros((0, len(columns.outcomes), 4))  # a group's records side by side
+        self._weighted = np.zeros((0, len(columns.outcomes), 5)) if columns.weighted else None
+        self._group_weight = np.empty(0) if columns.group_weights else None
 
     def add(self, part: Part) -> None:
         """Fold one tile's statistics in."""
@@ -73,26 +68,19 @@ class _Gather:
             assert self._group_weight is not None
             label = keys.label_at(int(np.flatnonzero(known)[bad]))
             raise ValueNotAllowedError(
-                f"group_weights column {self._roles.group_weights!r} varies within a group: "
+                f"group_weights column {self._columns.group_weights!r} varies within a group: "
                 f"{float(self._group_weight[places[bad]])!r} and {float(weights[bad])!r} for "
-                f"{', '.join(self._roles.keys)} {label}; a group has one weight"
+                f"{', '.join(self._columns.keys)} {label}; a group has one weight"
             )
-
-    def reserve(self) -> None:
-        """Make room for the groups of most data, in memory of earlier calls where there is some."""
-        p = len(self._roles.outcomes)
-        self._moments, self._begun = SPARE.table(min(_CELLS, _RECORDS // p), p, 4), 0
 
     def _grow(self, n_cells: int) -> None:
         have = len(self._moments)
         if n_cells <= have:
-            self._moments[self._begun : n_cells] = 0.0
-            self._begun = max(self._begun, n_cells)
             return
         room = n_cells if have == 0 else max(n_cells, 2 * have)  # rows are often all in one tile
         if self._counts is not None:
             self._counts = _with_room(self._counts, room)
-        self._moments, self._begun = _with_room(self._moments[: self._begun], room), room
+        self._moments = _with_room(self._moments, room)
         if self._weighted is not None:
             self._weighted = _with_room(self._weighted, room)
         if self._group_weight is not None:
@@ -102,28 +90,27 @@ class _Gather:
 
     def finish(self) -> GroupStats:
         """Sort the cells by label, and add the tags."""
-        roles = self._roles
-        order, columns = self._table.rising()
-        keys = dict(zip(roles.keys, columns, strict=True))
+        columns = self._columns
+        order, labels = self._table.rising()
+        keys = dict(zip(columns.keys, labels, strict=True))
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)
         moments = self._finished(self._moments, order)
-        SPARE.give(self._moments)
         counts[:, 0] += moments[0, :, 0]
-        for tag, value in roles.constant.items():
+        for tag, value in columns.constant.items():
             keys[tag] = repeat_tag(tag, value, n_cells)
-        group = (*roles.constant, *roles.group)
+        group = (*columns.constant, *columns.group)
         return GroupStats(
-            keys=pa.table({name: keys[name] for name in (*roles.split, *group)}),
-            by=roles.split,
+            keys=pa.table({name: keys[name] for name in (*columns.split, *group)}),
+            by=columns.split,
             group=group,
-            outcomes=tuple(roles.outcomes),
+            outcomes=tuple(columns.outcomes),
             counts=counts,
             moments=moments,
             weighted=None if self._weighted is None else self._finished(self._weighted, order),
             group_weight=None if self._group_weight is None else self._group_weight[order],
-            weights=roles.weights,
-            group_weights=roles.group_weights,
+            weights=columns.weights,
+            group_weights=columns.group_weights,
         )
 
     def _finished(self, raw: Floats, order: npt.NDArray[np.int64]) -> Floats:
@@ -133,8 +120,10 @@ class _Gather:
         finished = np.empty((raw.shape[1], len(order), raw.shape[2]))
         bad = kernel.finish(raw, order, finished)
         if bad >= 0:
-            raise ValueNotAllowedError(f"outcome column {self._roles.outcomes[bad]!r} has values too large to square; "
-                                       "divide it by a constant")  # fmt: skip
+            name = self._columns.outcomes[bad]
+            raise ValueNotAllowedError(
+                f"outcome column {name!r} has values too large to square; divide it by a constant"
+            )
         return finished
 
 

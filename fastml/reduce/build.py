@@ -2,74 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from fastml.errors import FastmlError, MergeError, SourceError
+from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError
 from fastml.groupstats.statistics import GroupStats
-from fastml.io.csv_format import csv_options as checked_csv_options
-from fastml.io.dataset import find_pieces, is_path
-from fastml.io.filters import as_expression
-from fastml.io.progress import watcher
-from fastml.io.source import Rows
-from fastml.io.threads import thread_count
-from fastml.reduce.columns import Roles
+from fastml.io.discovery import DataFile, find_files, is_path
+from fastml.io.source import Input
+from fastml.reduce.columns import CallColumns
 from fastml.reduce.lazy_frames import from_engine, is_lazy
 from fastml.reduce.workers import from_source
 
-__all__ = ["Reading", "merge", "saved_statistics", "statistics"]
+__all__ = ["check_saved", "check_saved_by", "merge", "saved_statistics", "statistics"]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the rows are to be read: arguments that `fit`, `fit_by` and `group_stats` hand on.
-
-    Attributes
-    ----------
-    filter : str or pyarrow.compute.Expression, optional
-    threads : int, optional
-    csv_options : mapping, optional
-    progress : bool, optional
-    """
-
-    filter: Any = None
-    threads: int | None = None
-    csv_options: Mapping[str, Any] | None = None
-    progress: bool | None = None
-
-    def rows(self, data: Any) -> Rows:
-        """The data as `open_source` takes them, once these arguments are checked.
-
-        Parameters
-        ----------
-        data : anything `open_source` takes
-
-        Returns
-        -------
-        Rows
-
-        Raises
-        ------
-        FastmlError
-            No such number of threads; a filter or CSV options that can't be read.
-        """
-        return Rows(
-            data,
-            filter=None if self.filter is None else as_expression(self.filter),
-            threads=thread_count(self.threads),
-            csv=checked_csv_options(self.csv_options),
-            watch=watcher(self.progress),
-        )
-
-
-def saved_statistics(data: Any, reading: Reading | None = None) -> GroupStats | None:
+def saved_statistics(given: Input) -> GroupStats | None:
     """Statistics that the data are, or that their files hold, added; None where the data are rows.
 
     Parameters
     ----------
-    data : anything
-    reading : Reading, optional
+    given : Input
 
     Returns
     -------
@@ -81,11 +34,82 @@ def saved_statistics(data: Any, reading: Reading | None = None) -> GroupStats | 
         Some of the files hold statistics, others rows.
     MergeError
         Their statistics can't be added.
+    FastmlError
+        There is a filter, which is for rows.
     """
-    found = data if isinstance(data, GroupStats) else _read_all(data)
-    if found is not None and reading is not None and reading.filter is not None:
+    found = given.data if isinstance(given.data, GroupStats) else _read_all(given.data)
+    if found is not None and given.filter is not None:
         raise FastmlError("filter= chooses rows, and saved statistics hold none; filter when they are gathered")
     return found
+
+
+def check_saved(stats: GroupStats, columns: CallColumns) -> None:
+    """Refuse to fit saved statistics as one by columns that they were not gathered with.
+
+    Parameters
+    ----------
+    stats : GroupStats
+    columns : CallColumns
+        One outcome, or none where the statistics hold one; a group and weights, if any.
+
+    Raises
+    ------
+    FastmlError
+    """
+    _check_saved_outcomes(stats, columns)
+    if not columns.outcomes and len(stats.outcomes) > 1:
+        raise ArgumentError("outcome", None, stats.outcomes, "the statistics hold several: choose one")
+    if stats.by:
+        raise FastmlError(
+            f"the statistics are split by {', '.join(stats.by)}; gather them without by= to fit them as one"
+        )
+    _check_saved_columns(stats, columns)
+
+
+def check_saved_by(stats: GroupStats, columns: CallColumns) -> None:
+    """Refuse to fit the parts of saved statistics by columns that they were not gathered with.
+
+    Parameters
+    ----------
+    stats : GroupStats
+    columns : CallColumns
+        Outcomes, by-columns, a group and weights, if any.
+
+    Raises
+    ------
+    FastmlError
+    """
+    if columns.by and columns.by != stats.by:
+        raise FastmlError(
+            f"by={_shown(columns.by)}, but the statistics are split by {', '.join(stats.by) or 'nothing'}"
+        )
+    if not stats.by:
+        raise FastmlError("the statistics are not split: gather them with by=, or use fit")
+    _check_saved_outcomes(stats, columns)
+    _check_saved_columns(stats, columns)
+
+
+def _check_saved_outcomes(stats: GroupStats, columns: CallColumns) -> None:
+    for name in columns.outcomes:
+        if name not in stats.outcomes:
+            raise ArgumentError("outcome", name, stats.outcomes, "the statistics hold no other")
+
+
+def _check_saved_columns(stats: GroupStats, columns: CallColumns) -> None:
+    if columns.group and columns.group != stats.group:
+        raise FastmlError(
+            f"group={_shown(columns.group)}, but the statistics are of groups by {', '.join(stats.group)}"
+        )
+    for argument, asked, held in (
+        ("weights", columns.weights, stats.weights),
+        ("group_weights", columns.group_weights, stats.group_weights),
+    ):
+        if asked is not None and asked != held:
+            raise FastmlError(f"{argument}={asked!r}, but the statistics were gathered with {argument}={held!r}")
+
+
+def _shown(names: Sequence[str]) -> str:
+    return repr(names[0] if len(names) == 1 else list(names))
 
 
 def _read_all(data: Any) -> GroupStats | None:
@@ -93,24 +117,24 @@ def _read_all(data: Any) -> GroupStats | None:
         return _sum([(f"statistics {i + 1}", part) for i, part in enumerate(data)])
     if not is_path(data):
         return None
-    pieces = find_pieces(data)[1]
-    if any(piece.location.filesystem is not None for piece in pieces):
+    files = find_files(data)[1]
+    if any(file.location.filesystem is not None for file in files):
         return None
-    held = [piece.format == "parquet" and _is_stats(piece.location.path) for piece in pieces[:1]]
-    if not held[0]:
+    first, *others = files
+    if not _holds_statistics(first):
         return None
-    for piece in pieces[1:]:
-        if piece.format != "parquet" or not _is_stats(piece.location.path):
+    for file in others:
+        if not _holds_statistics(file):
             raise SourceError(
-                f"{pieces[0].location.name} holds statistics, {piece.location.name} doesn't; give files of one kind"
+                f"{first.location.name} holds statistics, {file.location.name} doesn't; give files of one kind"
             )
-    return _sum([(piece.location.name, GroupStats.read(piece.location.path)) for piece in pieces])
+    return _sum([(file.location.name, GroupStats.read(file.location.path)) for file in files])
 
 
-def _is_stats(path: str) -> bool:
+def _holds_statistics(file: DataFile) -> bool:
     from fastml.groupstats.storage import is_stats_file
 
-    return is_stats_file(path)
+    return file.format == "parquet" and is_stats_file(file.location.path)
 
 
 def _sum(parts: list[tuple[str, GroupStats]]) -> GroupStats:
@@ -142,34 +166,33 @@ def merge(files: Sequence[Any]) -> GroupStats:
     MergeError
         They differ in keys, outcomes or weights, or a group's weight differs.
     """
-    found = saved_statistics(list(files))
+    found = saved_statistics(Input(list(files)))
     if found is None:
-        name = find_pieces(list(files))[1][0].location.name
+        name = find_files(list(files))[1][0].location.name
         raise SourceError(f"{name} holds no fastml statistics; make them: fastml stats FILE -y SCORE -g SCHOOL -o OUT")
     return found
 
 
-def statistics(data: Any, roles: Roles, reading: Reading | None = None) -> GroupStats:
+def statistics(given: Input, columns: CallColumns) -> GroupStats:
     """Gather the group statistics of rows, wherever they are.
 
     Parameters
     ----------
-    data : anything `fastml.io.source.open_source` takes, or a lazy frame
-    roles : Roles
-    reading : Reading, optional
+    given : Input
+        Of anything `fastml.io.source.open_source` takes, or of a lazy frame.
+    columns : CallColumns
 
     Returns
     -------
     GroupStats
     """
-    reading = reading or Reading()
-    if is_lazy(data):
-        if reading.filter is not None:
-            raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(data).__name__} itself")
-        found = from_engine(data, roles)
+    if is_lazy(given.data):
+        if given.filter is not None:
+            raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(given.data).__name__} itself")
+        found = from_engine(given.data, columns)
     else:
-        found = from_source(reading.rows(data), roles, threads=reading.threads)
-    return found if found.by == tuple(roles.by) else _split_by_tags(found, tuple(roles.by))
+        found = from_source(given.checked(), columns, threads=given.threads)
+    return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 
 
 def _split_by_tags(stats: GroupStats, by: tuple[str, ...]) -> GroupStats:

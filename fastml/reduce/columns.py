@@ -1,23 +1,29 @@
-"""What the columns of a call are for."""
+"""The columns that a call names, by what they are for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, RolesMissingError
+from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
 
-__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "Roles", "check_names"]
+__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "CallColumns", "Names", "list_names"]
+
+Names = str | Sequence[str]
 
 # Weights outside of these, and products of them with squares, leave the range of doubles.
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
 
+_NAME = r"(?:`([^`]+)`|([^\W\d][\w.]*))"
+_FORMULA = re.compile(rf"\s*{_NAME}\s*~\s*(?:1\s*\+\s*)?\(\s*1\s*\|\s*{_NAME}\s*\)\s*")
+
 
 @dataclass(frozen=True)
-class Roles:
-    """What a call names, by what it is for.
+class CallColumns:
+    """The columns that a call names; nothing is refused before `check`, as saved statistics need none.
 
     Attributes
     ----------
@@ -27,11 +33,6 @@ class Roles:
         Columns of the rows' and the groups' weights.
     tags : mapping, or None
         Constant key columns to add in front of the group's, so that school 5007 of 2019 isn't school 5007 of 2023.
-
-    Raises
-    ------
-    FastmlError
-        A name that is none, a column of two roles.
     """
 
     outcomes: Sequence[str]
@@ -40,28 +41,6 @@ class Roles:
     weights: str | None = None
     group_weights: str | None = None
     tags: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        for role, name in (("weights", self.weights), ("group_weights", self.group_weights)):
-            # An empty name, from a shell's variable that isn't set, must not mean "without weights".
-            if name is not None and not (isinstance(name, str) and name):
-                raise ArgumentError(role, name, ["a column's name"])
-        if self.tags is not None and not isinstance(self.tags, Mapping):
-            raise ArgumentError("tags", self.tags, ["a mapping such as {'cycle': 2019}"])
-        for role, names in (
-            ("by", self.by), ("outcome", self.outcomes), ("group", self.group), ("tags", list(self.constant))
-        ):  # fmt: skip
-            check_names(role, names)
-        if not self.outcomes or not self.group:
-            raise RolesMissingError
-        for first, second, shared in (
-            ("outcome", "group", set(self.outcomes) & set(self.group)),
-            ("outcome", "by", set(self.outcomes) & set(self.by)),
-            ("by", "group", set(self.by) & set(self.group)),
-            ("tags", "group", set(self.constant) & set(self.group)),
-        ):
-            if shared:
-                raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
 
     @property
     def constant(self) -> Mapping[str, Any]:
@@ -83,18 +62,73 @@ class Roles:
         """Whether rows have weights, their own or their group's."""
         return bool(self.weights or self.group_weights)
 
-    def columns(self) -> list[str]:
+    @cached_property
+    def to_read(self) -> tuple[str, ...]:
         """All columns that are read."""
-        return [*self.keys, *self.outcomes, *(name for name in (self.weights, self.group_weights) if name)]
+        return (*self.keys, *self.outcomes, *(name for name in (self.weights, self.group_weights) if name))
+
+    def from_formula(self) -> CallColumns:
+        """Return the columns that a formula stands for, where there is one in the place of outcome and group.
+
+        Raises
+        ------
+        FormulaError
+        """
+        if self.group or len(self.outcomes) != 1 or not isinstance(self.outcomes[0], str):
+            return self
+        match = _FORMULA.fullmatch(self.outcomes[0])
+        if match:
+            return replace(self, outcomes=(match[1] or match[2],), group=(match[3] or match[4],))
+        if "~" in self.outcomes[0]:
+            raise FormulaError(self.outcomes[0])
+        return self
+
+    def check(self) -> None:
+        """Refuse names that are none, a column that is named twice, and rows without outcome or group.
+
+        Raises
+        ------
+        FastmlError
+        """
+        for role, name in (("weights", self.weights), ("group_weights", self.group_weights)):
+            # An empty name, from a shell's variable that isn't set, must not mean "without weights".
+            if name is not None and not (isinstance(name, str) and name):
+                raise ArgumentError(role, name, ["a column's name"])
+        if self.tags is not None and not isinstance(self.tags, Mapping):
+            raise ArgumentError("tags", self.tags, ["a mapping such as {'cycle': 2019}"])
+        for role, names in (
+            ("by", self.by), ("outcome", self.outcomes), ("group", self.group), ("tags", list(self.constant))
+        ):  # fmt: skip
+            _check_names(role, names)
+        if not self.outcomes or not self.group:
+            raise RolesMissingError
+        for first, second, shared in (
+            ("outcome", "group", set(self.outcomes) & set(self.group)),
+            ("outcome", "by", set(self.outcomes) & set(self.by)),
+            ("by", "group", set(self.by) & set(self.group)),
+            ("tags", "group", set(self.constant) & set(self.group)),
+        ):
+            if shared:
+                raise FastmlError(f"column {min(shared)!r} is named as {first} and as {second}; a column has one role")
 
 
-def check_names(role: str, names: Sequence[Any]) -> None:
-    """Refuse names that are none, or stand twice.
+def list_names(names: Any) -> tuple[Any, ...]:
+    """Return the names of an argument that takes one, several, or None.
 
-    Raises
-    ------
-    FastmlError
+    Parameters
+    ----------
+    names : str, sequence of str, or None
+
+    Returns
+    -------
+    tuple
     """
+    if names is None:
+        return ()
+    return tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else (names,)
+
+
+def _check_names(role: str, names: Sequence[Any]) -> None:
     for name in names:
         if not isinstance(name, str):
             raise ArgumentError(role, name, ["a column's name"], "rename the column to a string")

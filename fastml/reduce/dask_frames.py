@@ -10,7 +10,7 @@ from typing import Any
 
 from fastml.errors import ColumnNotFoundError
 from fastml.groupstats.statistics import GroupStats
-from fastml.reduce.columns import Roles
+from fastml.reduce.columns import CallColumns
 from fastml.reduce.workers import from_source
 
 __all__ = ["from_dask"]
@@ -19,13 +19,13 @@ __all__ = ["from_dask"]
 FAN_IN = 8
 
 
-def from_dask(data: Any, roles: Roles) -> GroupStats:
+def from_dask(data: Any, columns: CallColumns) -> GroupStats:
     """Group statistics of a Dask DataFrame; fastml must be installed where its workers run.
 
     Parameters
     ----------
     data : dask.dataframe.DataFrame
-    roles : Roles
+    columns : CallColumns
         As in `fastml.reduce.workers.from_source`.
 
     Returns
@@ -35,12 +35,12 @@ def from_dask(data: Any, roles: Roles) -> GroupStats:
     from dask.base import compute
     from dask.delayed import delayed
 
-    names = list(dict.fromkeys(roles.columns()))
+    names = list(dict.fromkeys(columns.to_read))
     for name in names:
         if name not in data.columns:
             raise ColumnNotFoundError(name, map(str, data.columns), "the Dask DataFrame")
     reduce_part = delayed(_partition_statistics, pure=True)
-    parts = [reduce_part(part, roles) for part in data[names].to_delayed()]
+    parts = [reduce_part(part, columns) for part in data[names].to_delayed()]
     add = delayed(_add_all, pure=True)
     while len(parts) > 1:
         parts = [add(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
@@ -48,8 +48,8 @@ def from_dask(data: Any, roles: Roles) -> GroupStats:
     return made
 
 
-def _partition_statistics(part: Any, roles: Roles) -> GroupStats:
-    return from_source(part, roles, threads=1)
+def _partition_statistics(part: Any, columns: CallColumns) -> GroupStats:
+    return from_source(part, columns, threads=1)
 
 
 def _add_all(parts: list[GroupStats]) -> GroupStats:

@@ -23,7 +23,7 @@ from fastml.io.columns import as_floats
 from fastml.keys.key_table import check_key_type
 from fastml.keys.label_types import plain_type
 from fastml.keys.order import sort_order
-from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.dask_frames import from_dask
 
 __all__ = ["from_engine", "is_lazy"]
@@ -54,13 +54,13 @@ def is_lazy(data: Any) -> bool:
     return (type(data).__module__.partition(".")[0], type(data).__name__) in _LAZY
 
 
-def from_engine(data: Any, roles: Roles) -> GroupStats:
+def from_engine(data: Any, columns: CallColumns) -> GroupStats:
     """Group statistics of a lazy frame, computed by its engine.
 
     Parameters
     ----------
     data : PySpark or Dask DataFrame, DuckDB relation, Polars LazyFrame or Ibis table
-    roles : Roles
+    columns : CallColumns
         As in `fastml.reduce.workers.from_source`.
 
     Returns
@@ -74,19 +74,20 @@ def from_engine(data: Any, roles: Roles) -> GroupStats:
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
+    columns.check()
     if type(data).__module__.partition(".")[0] in ("dask", "dask_expr"):
-        return from_dask(data, roles)
-    frame, asked = _checked(data, roles)
-    centres = _rough_means(frame, asked, data)
-    table = _collected(sums_about(frame, asked, centres), data)
-    _check_weights(table, asked)
-    moments, weighted = _moments(table, asked, np.tile(np.array(centres)[:, None], table.num_rows))
-    _check_finite(table, asked, moments)
+        return from_dask(data, columns)
+    frame, inner = _checked(data, columns)
+    centres = _rough_means(frame, inner, data)
+    table = _collected(sums_about(frame, inner, centres), data)
+    _check_weights(table, inner)
+    moments, weighted = _moments(table, inner, np.tile(np.array(centres)[:, None], table.num_rows))
+    _check_finite(table, inner, moments)
     if _any_far(moments, centres):
-        again = _collected(_sums_about_own_means(frame, asked, centres), data)
-        _put_in_place(table, again, asked, moments, weighted)
-    stats = _statistics(table, asked, moments, weighted)
-    return stats.tagged(dict(roles.constant)) if roles.constant else stats
+        again = _collected(_sums_about_own_means(frame, inner, centres), data)
+        _put_in_place(table, again, inner, moments, weighted)
+    stats = _statistics(table, inner, moments, weighted)
+    return stats.tagged(dict(columns.constant)) if columns.constant else stats
 
 
 def _engine(data: Any) -> str:
@@ -103,20 +104,20 @@ def _own_name(name: str) -> str:
     return name.removeprefix("_")
 
 
-def _checked(data: Any, asked: Roles) -> tuple[Any, Roles]:
+def _checked(data: Any, columns: CallColumns) -> tuple[Any, CallColumns]:
     """Return the narwhals frame of the needed columns, and their names in it: numbers as doubles, NaN as null."""
     import narwhals as nw
 
     kind = f"the {_engine(data)} {type(data).__name__}"
     frame = nw.from_native(data).lazy()
     schema = frame.collect_schema()
-    for name in asked.columns():
+    for name in columns.to_read:
         if name not in schema:
             raise ColumnNotFoundError(name, schema.names(), kind)
     made = []
-    for name in dict.fromkeys(asked.columns()):
+    for name in dict.fromkeys(columns.to_read):
         dtype, column = schema[name], nw.col(name)
-        if name in asked.keys:
+        if name in columns.keys:
             if dtype.is_nested():
                 raise ColumnTypeError("group", name, dtype, "use a column of numbers, strings or dates")
             if dtype.is_float():
@@ -124,28 +125,28 @@ def _checked(data: Any, asked: Roles) -> tuple[Any, Roles]:
                 column = nw.when(~column.is_nan()).then(column + 0.0)
         else:
             if not (dtype.is_numeric() or dtype == nw.Boolean):
-                role = "outcome" if name in asked.outcomes else "weights"
+                role = "outcome" if name in columns.outcomes else "weights"
                 raise ColumnTypeError(role, name, dtype, "it must be numeric: convert the column first")
             column = column.cast(nw.Int8).cast(nw.Float64) if dtype == nw.Boolean else column.cast(nw.Float64)
             if dtype.is_float():
                 column = nw.when(~column.is_nan()).then(column)
         made.append(column.alias(_inner_name(name)))
-    named = Roles(
-        tuple(map(_inner_name, asked.outcomes)),
-        tuple(map(_inner_name, asked.group)),
-        tuple(map(_inner_name, asked.split)),
-        asked.weights and _inner_name(asked.weights),
-        asked.group_weights and _inner_name(asked.group_weights),
+    named = CallColumns(
+        tuple(map(_inner_name, columns.outcomes)),
+        tuple(map(_inner_name, columns.group)),
+        tuple(map(_inner_name, columns.split)),
+        columns.weights and _inner_name(columns.weights),
+        columns.group_weights and _inner_name(columns.group_weights),
     )
     return frame.select(*made), named
 
 
-def _rough_means(frame: Any, asked: Roles, data: Any) -> list[float]:
+def _rough_means(frame: Any, columns: CallColumns, data: Any) -> list[float]:
     """Mean of some rows of each outcome, taken in the engine; 0 where there is none."""
     import narwhals as nw
 
     means = []
-    for name in asked.outcomes:
+    for name in columns.outcomes:
         some = frame.select(name).filter(~nw.col(name).is_null()).head(ROUGH_ROWS)
         mean = _collected(some.select(nw.col(name).mean()), data)[name].to_pylist()
         value = mean[0] if mean and mean[0] is not None else 0.0
@@ -153,15 +154,15 @@ def _rough_means(frame: Any, asked: Roles, data: Any) -> list[float]:
     return means
 
 
-def _marked(frame: Any, asked: Roles) -> Any:
+def _marked(frame: Any, columns: CallColumns) -> Any:
     """Add the columns w_ (the weight), no_weight_, zero_weight_ and bad_; empty the outcomes that don't count."""
     import narwhals as nw
 
-    if not asked.weighted:
+    if not columns.weighted:
         return frame.with_columns(rows_=nw.lit(1.0))
-    weight = nw.col(asked.weights) if asked.weights else nw.lit(1.0)
-    if asked.group_weights:
-        weight = nw.when(~nw.col(asked.group_weights).is_null()).then(weight)
+    weight = nw.col(columns.weights) if columns.weights else nw.lit(1.0)
+    if columns.group_weights:
+        weight = nw.when(~nw.col(columns.group_weights).is_null()).then(weight)
     frame = frame.with_columns(rows_=nw.lit(1.0), w_=weight)
     frame = frame.with_columns(
         no_weight_=_flag(nw.col("w_").is_null()),
@@ -171,10 +172,10 @@ def _marked(frame: Any, asked: Roles) -> Any:
             | (nw.col("w_") > LARGEST_WEIGHT)
             | ((nw.col("w_") > 0.0) & (nw.col("w_") < SMALLEST_WEIGHT))
         ),
-        **{name: nw.when(nw.col("w_") > 0.0).then(nw.col(name)) for name in asked.outcomes},
+        **{name: nw.when(nw.col("w_") > 0.0).then(nw.col(name)) for name in columns.outcomes},
     )
-    if asked.group_weights:
-        v = nw.col(asked.group_weights)
+    if columns.group_weights:
+        v = nw.col(columns.group_weights)
         frame = frame.with_columns(v_low_=v, v_high_=v)
     return frame
 
@@ -185,14 +186,14 @@ def _flag(condition: Any) -> Any:
     return nw.when(condition).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
 
 
-def sums_about(frame: Any, asked: Roles, centres: Sequence[Any]) -> Any:
+def sums_about(frame: Any, columns: CallColumns, centres: Sequence[Any]) -> Any:
     """Return the lazy frame of the sums by cell.
 
     Parameters
     ----------
     frame : narwhals.LazyFrame
         As `_checked` returns it.
-    asked : Roles
+    columns : CallColumns
     centres : sequence of float or str
         For each outcome a number, or the column that holds one for each row.
 
@@ -205,67 +206,66 @@ def sums_about(frame: Any, asked: Roles, centres: Sequence[Any]) -> Any:
     """
     import narwhals as nw
 
-    frame = _marked(frame, asked)
-    sums = ["rows_", *(["no_weight_", "zero_weight_", "bad_"] if asked.weighted else [])]
-    for i, (name, centre) in enumerate(zip(asked.outcomes, centres, strict=True)):
+    frame = _marked(frame, columns)
+    sums = ["rows_", *(["no_weight_", "zero_weight_", "bad_"] if columns.weighted else [])]
+    for i, (name, centre) in enumerate(zip(columns.outcomes, centres, strict=True)):
         shift = nw.col(centre) if isinstance(centre, str) else nw.lit(centre)
-        known = ~nw.col(name).is_null()
+        there = ~nw.col(name).is_null()
         frame = frame.with_columns(
-            **{f"n{i}_": _flag(known), f"s{i}_": nw.when(known).then(nw.col(name) - shift).otherwise(nw.lit(0.0))}
+            **{f"n{i}_": _flag(there), f"s{i}_": nw.when(there).then(nw.col(name) - shift).otherwise(nw.lit(0.0))}
         )
         frame = frame.with_columns(**{f"q{i}_": nw.col(f"s{i}_") * nw.col(f"s{i}_")})
         made = [f"n{i}_", f"s{i}_", f"q{i}_"]
-        if asked.weighted:
-            # An outcome that is known has a weight above 0.
-            frame = frame.with_columns(**{f"w{i}_": nw.when(known).then(nw.col("w_")).otherwise(nw.lit(0.0))})
+        if columns.weighted:
+            # An outcome that is there has a weight above 0.
+            frame = frame.with_columns(**{f"w{i}_": nw.when(there).then(nw.col("w_")).otherwise(nw.lit(0.0))})
             frame = frame.with_columns(
                 **{f"ws{i}_": nw.col(f"w{i}_") * nw.col(f"s{i}_"), f"wq{i}_": nw.col(f"w{i}_") * nw.col(f"q{i}_"),
                    f"w2{i}_": nw.col(f"w{i}_") * nw.col(f"w{i}_")}
             )  # fmt: skip
             made += [f"w{i}_", f"ws{i}_", f"wq{i}_", f"w2{i}_"]
         sums += made
-    extremes = [nw.col("v_low_").min(), nw.col("v_high_").max()] if asked.group_weights else []
-    return frame.group_by(*asked.keys).agg(*(nw.col(name).sum() for name in sums), *extremes)
+    extremes = [nw.col("v_low_").min(), nw.col("v_high_").max()] if columns.group_weights else []
+    return frame.group_by(*columns.keys).agg(*(nw.col(name).sum() for name in sums), *extremes)
 
 
-def _sums_about_own_means(frame: Any, asked: Roles, centres: Sequence[float]) -> Any:
+def _sums_about_own_means(frame: Any, columns: CallColumns, centres: Sequence[float]) -> Any:
     """Return the sums about each cell's own mean, which the engine computes and joins back, where no label is null."""
     import narwhals as nw
 
-    means = sums_about(frame, asked, centres)
+    means = sums_about(frame, columns, centres)
     for i, centre in enumerate(centres):
         n = nw.when(nw.col(f"n{i}_") > 0.0).then(nw.col(f"n{i}_"))
         means = means.with_columns(**{f"m{i}_": nw.col(f"s{i}_") / n + nw.lit(centre)})
     # Keys renamed: some engines can't tell the two sides of a join of a frame with itself.
-    keys = {f"key{k}_": name for k, name in enumerate(asked.keys)}
+    keys = {f"key{k}_": name for k, name in enumerate(columns.keys)}
     means = means.select(
         *(nw.col(name).alias(key) for key, name in keys.items()), *(f"m{i}_" for i in range(len(centres)))
     )
     joined = frame.join(means, how="inner", left_on=list(keys.values()), right_on=list(keys))
     names = [f"m{i}_" for i in range(len(centres))]
-    return sums_about(joined, replace(asked, group=(*asked.group, *names)), names)
+    return sums_about(joined, replace(columns, group=(*columns.group, *names)), names)
 
 
 def _collected(frame: Any, data: Any) -> pa.Table:
     try:
-        table = frame.collect("pyarrow").to_native()
+        return frame.collect("pyarrow").to_native()
     except Exception as error:
         if type(error).__module__.startswith("fastml"):
             raise
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{_engine(data)} failed to aggregate: {line}") from error
-    return table
 
 
 def _column(table: pa.Table, name: str) -> Floats:
     return np.array(as_floats(table[name].combine_chunks()))
 
 
-def _moments(table: pa.Table, asked: Roles, centres: Floats) -> tuple[Floats, Floats | None]:
+def _moments(table: pa.Table, columns: CallColumns, centres: Floats) -> tuple[Floats, Floats | None]:
     """Moments (p, C, 4) and weighted ones (p, C, 5) of sums about the centres (p, C)."""
-    p, n_cells = len(asked.outcomes), table.num_rows
+    p, n_cells = len(columns.outcomes), table.num_rows
     moments = np.zeros((p, n_cells, 4))
-    weighted = np.zeros((p, n_cells, 5)) if asked.weighted else None
+    weighted = np.zeros((p, n_cells, 5)) if columns.weighted else None
     for i in range(p):
         n, s, q = (_column(table, f"{field}{i}_") for field in "nsq")
         moments[i] = _finished(n, s, q, centres[i])
@@ -300,13 +300,15 @@ def _any_far(moments: Floats, centres: Sequence[float]) -> bool:
     return bool(((n > 1.0) & (n * (mean - np.array(centres)[:, None]) ** 2 > FAR * ss)).any())
 
 
-def _put_in_place(table: pa.Table, again: pa.Table, asked: Roles, moments: Floats, weighted: Floats | None) -> None:
+def _put_in_place(
+    table: pa.Table, again: pa.Table, columns: CallColumns, moments: Floats, weighted: Floats | None
+) -> None:
     """Put the second aggregate's moments in the place of the first's."""
-    at = {label: row for row, label in enumerate(_labels(table, asked.keys))}
-    rows = np.array([at[label] for label in _labels(again, asked.keys)], np.int64)
-    p = len(asked.outcomes)
+    at = {label: row for row, label in enumerate(_labels(table, columns.keys))}
+    rows = np.array([at[label] for label in _labels(again, columns.keys)], np.int64)
+    p = len(columns.outcomes)
     own = np.array([_column(again, f"m{i}_") for i in range(p)]).reshape(p, len(rows))
-    better, better_weighted = _moments(again, asked, np.nan_to_num(own))
+    better, better_weighted = _moments(again, columns, np.nan_to_num(own))
     moments[:, rows] = better
     if weighted is not None and better_weighted is not None:
         weighted[:, rows] = better_weighted
@@ -316,84 +318,82 @@ def _labels(table: pa.Table, keys: Sequence[str]) -> list[tuple[Any, ...]]:
     return list(zip(*(table[name].to_pylist() for name in keys), strict=True))
 
 
-def _place(table: pa.Table, asked: Roles, row: int) -> str:
-    label = ", ".join(str(table[name][row].as_py()) for name in asked.keys)
-    return f"in {', '.join(map(_own_name, asked.keys))} {label}"
+def _place(table: pa.Table, columns: CallColumns, row: int) -> str:
+    label = ", ".join(str(table[name][row].as_py()) for name in columns.keys)
+    return f"in {', '.join(map(_own_name, columns.keys))} {label}"
 
 
-def _check_finite(table: pa.Table, asked: Roles, moments: Floats) -> None:
-    for i, name in enumerate(asked.outcomes):
+def _check_finite(table: pa.Table, columns: CallColumns, moments: Floats) -> None:
+    for i, name in enumerate(columns.outcomes):
         wrong = ~np.isfinite(moments[i]).all(axis=1)
         if wrong.any():
             raise ValueNotAllowedError(
                 f"outcome column {_own_name(name)!r} has an infinite value, or one too large to square, "
-                f"{_place(table, asked, int(np.argmax(wrong)))}; recode it to missing or drop the row"
+                f"{_place(table, columns, int(np.argmax(wrong)))}; recode it to missing or drop the row"
             )
 
 
-def _check_weights(table: pa.Table, asked: Roles) -> None:
-    if not asked.weighted:
+def _check_weights(table: pa.Table, columns: CallColumns) -> None:
+    if not columns.weighted:
         return
-    if asked.group_weights:
+    if columns.group_weights:
         low, high = _column(table, "v_low_"), _column(table, "v_high_")
-        name = _own_name(asked.group_weights)
+        name = _own_name(columns.group_weights)
         wrong = ~np.isnan(low) & ~((low >= SMALLEST_WEIGHT) & (high <= LARGEST_WEIGHT))
         if wrong.any():
             bad = int(np.argmax(wrong))
             value = high[bad] if low[bad] >= SMALLEST_WEIGHT else low[bad]
             raise ValueNotAllowedError(
-                f"group_weights column {name!r} has {value:g} {_place(table, asked, bad)}; "
+                f"group_weights column {name!r} has {value:g} {_place(table, columns, bad)}; "
                 f"a group's weight is above 0, from {SMALLEST_WEIGHT:g} to {LARGEST_WEIGHT:g}"
             )
         # Rows without a school's label may come from several schools.
-        varies = (low < high) & ~_nameless(table, asked)
+        varies = (low < high) & ~_lacks_label(table, columns)
         if varies.any():
             bad = int(np.argmax(varies))
             raise ValueNotAllowedError(
                 f"group_weights column {name!r} varies within a group: {float(low[bad])!r} and {float(high[bad])!r} "
-                f"{_place(table, asked, bad)}; a group has one weight"
+                f"{_place(table, columns, bad)}; a group has one weight"
             )
     wrong = _column(table, "bad_") > 0.0
     if wrong.any():
         raise ValueNotAllowedError(
-            f"weights column {_own_name(asked.weights or '')!r} has a negative or infinite weight "
-            f"{_place(table, asked, int(np.argmax(wrong)))}; a weight is 0, or from {SMALLEST_WEIGHT:g} to "
+            f"weights column {_own_name(columns.weights or '')!r} has a negative or infinite weight "
+            f"{_place(table, columns, int(np.argmax(wrong)))}; a weight is 0, or from {SMALLEST_WEIGHT:g} to "
             f"{LARGEST_WEIGHT:g}"
         )
 
 
-def _nameless(table: pa.Table, asked: Roles) -> npt.NDArray[np.bool_]:
-    """Whether a cell's labels aren't all known, shape (C,)."""
-    nameless = np.zeros(table.num_rows, bool)
-    for name in asked.keys:
-        nameless |= np.asarray(table[name].is_null())
-    return nameless
+def _lacks_label(table: pa.Table, columns: CallColumns) -> npt.NDArray[np.bool_]:
+    """Whether any of a cell's labels is null, shape (C,)."""
+    lacks: npt.NDArray[np.bool_] = np.any([np.asarray(table[name].is_null()) for name in columns.keys], axis=0)
+    return lacks
 
 
-def _statistics(table: pa.Table, asked: Roles, moments: Floats, weighted: Floats | None) -> GroupStats:
+def _statistics(table: pa.Table, columns: CallColumns, moments: Floats, weighted: Floats | None) -> GroupStats:
     labels = []
-    for name in asked.keys:
+    for name in columns.keys:
         column = table[name].combine_chunks()
-        check_key_type("by" if name in asked.by else "group", pa.field(_own_name(name), column.type))
+        check_key_type("by" if name in columns.by else "group", pa.field(_own_name(name), column.type))
         labels.append(column.cast(plain_type(column.type)))
     order = sort_order(labels)
     take = as_arrow(order)
-    keys = {_own_name(name): column.take(take) for name, column in zip(asked.keys, labels, strict=True)}
+    keys = {_own_name(name): column.take(take) for name, column in zip(columns.keys, labels, strict=True)}
     counts = np.zeros((table.num_rows, 3))
-    for k, name in enumerate(["rows_", "no_weight_", "zero_weight_"] if asked.weighted else ["rows_"]):
+    for k, name in enumerate(["rows_", "no_weight_", "zero_weight_"] if columns.weighted else ["rows_"]):
         counts[:, k] = _column(table, name)
     group_weight = None
-    if asked.group_weights:
-        group_weight = np.where(_nameless(table, asked), np.nan, _column(table, "v_low_"))[order]
+    if columns.group_weights:
+        group_weight = np.where(_lacks_label(table, columns), np.nan, _column(table, "v_low_"))[order]
     return GroupStats(
         keys=pa.table(keys),
-        by=tuple(map(_own_name, asked.by)),
-        group=tuple(map(_own_name, asked.group)),
-        outcomes=tuple(map(_own_name, asked.outcomes)),
+        by=tuple(map(_own_name, columns.by)),
+        group=tuple(map(_own_name, columns.group)),
+        outcomes=tuple(map(_own_name, columns.outcomes)),
         counts=counts[order],
         moments=np.take(moments, order, axis=1),
         weighted=None if weighted is None else np.take(weighted, order, axis=1),
         group_weight=group_weight,
-        weights=asked.weights and _own_name(asked.weights),
-        group_weights=asked.group_weights and _own_name(asked.group_weights),
+        weights=columns.weights and _own_name(columns.weights),
+        group_weights=columns.group_weights and _own_name(columns.group_weights),
     )

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import Doubles, as_floats, doubles_of
-from fastml.kernels.workspace import Spare, Workspace
+from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
 from fastml.keys.row_codes import TileKeys
-from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.row_sums import TOGETHER, KeysMovedError, RowSums, take_back
 from fastml.reduce.weights import count_without, group_weights, row_weights
 
@@ -51,11 +51,6 @@ class Part:
     weighted: Floats | None
     group_weight: Floats | None
 
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of its records."""
-        return self.moments.nbytes + (0 if self.weighted is None else self.weighted.nbytes)
-
     def kept(self) -> Part:
         """Return what is needed to fold it, which stays when its thread measures another tile."""
         return replace(self, keys=self.keys.kept())
@@ -70,18 +65,18 @@ class Part:
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
 
-def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace | None = None) -> Part:
+def measure(rows: pa.RecordBatch, roles: CallColumns, first_row: int, space: Workspace | None = None) -> Part:
     """Compute the statistics of a tile of rows.
 
     Parameters
     ----------
     rows : pyarrow.RecordBatch
-    roles : Roles
+    roles : CallColumns
     first_row : int
         Number of the tile's first row in the data, for messages.
     space : Workspace, optional
-        Memory to work in, and what was learnt of the keys; what is returned lies in it, until the next tile. The
-        tables of the part come from its spare memory, and can be given back to it.
+        Memory to work in, and what was learnt of the keys; the keys of what is returned lie in it, until the next
+        tile.
 
     Returns
     -------
@@ -92,7 +87,7 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace
     ValueNotAllowedError
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
-    space = space or Workspace(Spare())
+    space = space or Workspace()
     encoder = _encoder(space)
     columns = [rows.column(name) for name in roles.keys]
     try:
@@ -101,7 +96,9 @@ def measure(rows: pa.RecordBatch, roles: Roles, first_row: int, space: Workspace
         return _Tile(rows, encoder.encode(columns, exact=True), roles, first_row, space).measure()
 
 
-def measure_runs(rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: int, space: Workspace) -> Part | None:
+def measure_runs(
+    rows: pa.RecordBatch, tile_rows: int, roles: CallColumns, first_row: int, space: Workspace
+) -> Part | None:
     """Compute the statistics of several tiles at once, for what is done once for all of them is most of it.
 
     Parameters
@@ -109,7 +106,7 @@ def measure_runs(rows: pa.RecordBatch, tile_rows: int, roles: Roles, first_row: 
     rows : pyarrow.RecordBatch
     tile_rows : int
         Rows of a tile: where one ends, so does a run, and the records are those of `measure`.
-    roles : Roles
+    roles : CallColumns
         Without weights.
     first_row, space
         As in `measure`.
@@ -135,7 +132,9 @@ def _encoder(space: Workspace) -> Encoder:
 class _Tile:
     """Rows with their keys encoded."""
 
-    def __init__(self, rows: pa.RecordBatch, keys: TileKeys, roles: Roles, first_row: int, space: Workspace) -> None:
+    def __init__(
+        self, rows: pa.RecordBatch, keys: TileKeys, roles: CallColumns, first_row: int, space: Workspace
+    ) -> None:
         self._rows, self._keys, self._roles, self._first_row = rows, keys, roles, first_row
         self._space, self._sums = space, RowSums(keys, space)
 
@@ -144,8 +143,8 @@ class _Tile:
         missing = self._space.array("missing", n, np.float64)
         by_row = row_weights(self._rows, roles) if roles.weighted else None
         counts: Floats | None = None
-        moments = self._space.spare.table(len(roles.outcomes), n, 4)
-        weighted = None if by_row is None else self._space.spare.table(len(roles.outcomes), n, 5)
+        moments = empty_table(len(roles.outcomes), n, 4)
+        weighted = None if by_row is None else empty_table(len(roles.outcomes), n, 5)
         of_first = True
         for first in range(0, len(roles.outcomes), TOGETHER):
             some = slice(first, first + TOGETHER)

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-__all__ = ["Stretch", "Tiles"]
+__all__ = ["Task", "Tiles"]
 
-_ROUNDS = 1.5  # that the rows left of a batch are cut for: the last ones are short
+_ROUNDS = 1.5  # of tasks that the rows left of a batch are cut for: the last tasks are short
 
 
 @dataclass
-class Stretch:
-    """Rows that one thread takes: a tile, or several whose rows lie in one piece.
+class Task:
+    """Rows that one thread takes: a tile, or several from one batch.
 
     Attributes
     ----------
     first_row : int
         Number of its first row in the data.
-    pieces : list of pyarrow.RecordBatch
-        In as many as it takes from batches; empty where the stream has ended.
+    slices : list of pyarrow.RecordBatch
+        Of one batch or more, without a copy; empty where the stream has ended.
     """
 
     first_row: int
-    pieces: list[pa.RecordBatch]
+    slices: list[pa.RecordBatch]
 
 
 class Tiles:
@@ -42,31 +42,31 @@ class Tiles:
         self._batch: pa.RecordBatch | None = None
         self._left = 0  # rows of the batch that weren't taken
         self._rows_taken = 0
-        self._round = 0  # stretches of one length still to come, and the length
+        self._round = 0  # tasks of one length still to come, and the length
         self._length = 1
 
-    def take(self, most: int = 1, threads: int = 1) -> Stretch:
+    def take(self, most: int = 1, threads: int = 1) -> Task:
         """Take a tile, or up to `most` where the batch has many more.
 
-        Stretches are as long as those that other threads take at the same time, so that none waits long for its turn,
-        and shorter the fewer rows of the batch are left.
+        Tasks are as long as those that other threads take at the same time, so that all are done at about the same
+        time, and shorter the fewer rows of the batch are left.
         """
-        stretch = Stretch(self._rows_taken, [])
+        task = Task(self._rows_taken, [])
         room = self._tile_rows
         while room and self._next_batch():
-            if not stretch.pieces:
+            if not task.slices:
                 if not self._round:
                     self._round = threads
                     self._length = max(1, round(self._left // self._tile_rows / (_ROUNDS * threads)))
                 self._round -= 1
                 room *= min(most, self._length)
             assert self._batch is not None
-            piece = self._batch.slice(self._batch.num_rows - self._left, room)
-            stretch.pieces.append(piece)
-            self._left -= piece.num_rows
-            self._rows_taken += piece.num_rows
-            room -= piece.num_rows
-        return stretch
+            rows = self._batch.slice(self._batch.num_rows - self._left, room)
+            task.slices.append(rows)
+            self._left -= rows.num_rows
+            self._rows_taken += rows.num_rows
+            room -= rows.num_rows
+        return task
 
     def first_batch(self) -> pa.RecordBatch | None:
         """Return the batch that the first tile begins with, before it is taken."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats
 from fastml.keys.row_codes import TileKeys
-from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
+from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 
 __all__ = ["count_without", "group_weights", "row_weights"]
 
@@ -19,13 +19,13 @@ Floats = npt.NDArray[np.float64]
 Place = Callable[[int], str]
 
 
-def row_weights(rows: pa.RecordBatch, roles: Roles) -> Floats:
+def row_weights(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
     """Weights of the rows of a tile as they stand.
 
     Parameters
     ----------
     rows : pyarrow.RecordBatch
-    roles : Roles
+    columns : CallColumns
         With weights of rows, of groups, or both.
 
     Returns
@@ -33,15 +33,15 @@ def row_weights(rows: pa.RecordBatch, roles: Roles) -> Floats:
     ndarray, shape (n,)
         1 where only groups have weights; NaN where any weight is missing. What can't be a weight is there too.
     """
-    by_row = as_floats(rows.column(roles.weights)) if roles.weights else np.ones(rows.num_rows)
-    if roles.group_weights:
-        of_group = as_floats(rows.column(roles.group_weights))
+    by_row = as_floats(rows.column(columns.weights)) if columns.weights else np.ones(rows.num_rows)
+    if columns.group_weights:
+        of_group = as_floats(rows.column(columns.group_weights))
         if np.isnan(of_group.min()):
             by_row = np.where(np.isnan(of_group), np.nan, by_row)
     return by_row
 
 
-def count_without(by_row: Floats, keys: TileKeys, roles: Roles, place: Place) -> Floats | None:
+def count_without(by_row: Floats, keys: TileKeys, columns: CallColumns, place: Place) -> Floats | None:
     """Count the rows without a weight.
 
     Parameters
@@ -49,7 +49,7 @@ def count_without(by_row: Floats, keys: TileKeys, roles: Roles, place: Place) ->
     by_row : ndarray, shape (n,)
         As `row_weights` gives them.
     keys : TileKeys
-    roles : Roles
+    columns : CallColumns
     place : callable
         Where a row is, in words.
 
@@ -67,7 +67,7 @@ def count_without(by_row: Floats, keys: TileKeys, roles: Roles, place: Place) ->
 
     bad, n_without = kernel.check_weights(by_row, SMALLEST_WEIGHT, LARGEST_WEIGHT, True)
     if bad >= 0:
-        _refuse("weights", roles.weights, by_row[bad], place(bad))
+        _refuse("weights", columns.weights, by_row[bad], place(bad))
     if not n_without:
         return None
     counts = np.zeros((keys.n_records, 3))

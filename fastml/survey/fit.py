@@ -15,9 +15,9 @@ from fastml.designs import Columns, Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.distributions import check_level
+from fastml.io.source import Input
 from fastml.io.threads import thread_count
 from fastml.model.weighted import UNWEIGHTED_WITHIN
-from fastml.reduce.build import Reading
 from fastml.reduce.lazy_frames import is_lazy
 from fastml.results.table import check_by
 from fastml.results.weighting import check_options
@@ -131,9 +131,8 @@ def fit_survey(
     if average and not by:
         raise FastmlError("average=True is a mean over parts: name their column, as by='IDCNTRY'")
     threads = thread_count(threads)
-    reading = Reading(filter, threads, csv_options, progress)
-    source = reading.rows(_rows_of(data))
-    school_source = replace(reading, filter=None, progress=False).rows(school_data)
+    source = Input(_rows_of(data), filter, threads, csv_options, progress).checked()
+    school_source = replace(source, data=school_data, filter=None, progress=False)
     with_file, replicated = school_data is not None, choices.se == "replicate"
     roles = find_roles(source, outcomes, choices.design, by, group, with_file, replicated)
     check_by(roles.by, COLUMNS)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from fastml.designs import Jackknife
 from fastml.errors import ValueNotAllowedError
 from fastml.groupstats.statistics import GroupStats
-from fastml.reduce.columns import Roles as ColumnRoles
+from fastml.reduce.columns import CallColumns
 from fastml.reduce.workers import from_source
 from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.cleaning import CleanRows
@@ -51,7 +51,7 @@ def jackknife_parts(
     assert roles.half is not None
     stats = from_source(
         pa.RecordBatchReader.from_batches(rows.schema, rows.batches),
-        ColumnRoles(
+        CallColumns(
             roles.values,
             [*roles.keys[len(roles.by) :], roles.zone, roles.half],
             roles.by,

@@ -1,9 +1,8 @@
-"""Every kind of table gives the same answer; data that can't be read end in one clear line."""
+"""Data that can be read are a stream; others end in one clear line."""
 
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -15,119 +14,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError
-from fastml.io.source import Rows, column_names, open_source
-
-N = 900
-
-
-@pytest.fixture(scope="module")
-def table() -> pa.Table:
-    rng = np.random.default_rng(5)
-    school = rng.integers(0, 40, N)
-    y = rng.normal(500, 100, N) + rng.normal(0, 50, 40)[school]
-    missing = rng.random(N) < 0.05
-    return pa.table({"unused": np.arange(N), "y": pa.array(y, mask=missing), "id": school})
-
-
-@pytest.fixture(scope="module")
-def truth(table: pa.Table) -> dict:
-    return fastml.fit(table, "y", "id").to_dict()
-
-
-def forms(table: pa.Table, folder: Path) -> dict[str, object]:
-    pq.write_table(table, folder / "t.parquet", row_group_size=100)
-    frame = table.to_pandas()
-    y, ids = frame["y"].to_numpy(), frame["id"].to_numpy()
-    for array in (y, ids):
-        array.setflags(write=False)
-    strided = np.column_stack([y, y])[:, 0]
-    assert not strided.flags.c_contiguous
-    chunks = pa.concat_tables([table.slice(0, 1), table.slice(1, 400), table.slice(401, 0), table.slice(401)])
-    nullable = frame.astype({"y": "Float64", "id": "Int16"})
-    return {
-        "table": table,
-        "chunked": chunks,
-        "sliced": pa.concat_tables([table.slice(7, 20), table]).slice(20),
-        "batch": table.combine_chunks().to_batches()[0],
-        "reader": table.to_reader(max_chunksize=37),
-        "pandas": frame,
-        "pandas nullable": nullable,
-        "pandas arrow": table.to_pandas(types_mapper=pd.ArrowDtype),
-        "polars": pl.from_arrow(table),
-        "dict of arrays": {"y": y, "id": ids},
-        "dict of lists": {"y": table["y"].to_pylist(), "id": table["id"].to_pylist()},
-        "dict of series": {"y": frame["y"], "id": pl.Series(ids)},
-        "dict of arrow": {"y": table["y"], "id": table["id"]},
-        "strided": {"y": strided, "id": ids[::-1][::-1]},
-        "big endian": {"y": y.astype(">f8"), "id": ids.astype(">i4")},
-        "masked": {"y": np.ma.masked_invalid(y), "id": ids},
-        "path": folder / "t.parquet",
-        "path as text": str(folder / "t.parquet"),
-    }
-
-
-def test_every_form_gives_the_same_bits(table: pa.Table, truth: dict, tmp_path: Path) -> None:
-    for name, form in forms(table, tmp_path).items():
-        assert fastml.fit(form, "y", "id").to_dict() == truth, name
-
-
-@pytest.mark.parametrize("clustered", [True, False])
-@pytest.mark.parametrize("offset", [0, 3, 8])
-def test_null_and_nan_give_the_same_bits(clustered: bool, offset: int) -> None:
-    rng = np.random.default_rng(offset)
-    school = rng.integers(0, 12, 2000)
-    school = np.sort(school) if clustered else school
-    # Some schools have missing values, others none: runs of these are summed as they'd be without the others, while rows
-    # in any order are so about a shift of all.
-    missing = (rng.random(2000) < 0.1) & (school % 3 == 0)
-    y = rng.normal(500, 100, 2000)
-    null = pa.table({"y": pa.array(y, mask=missing), "id": school}).slice(offset)
-    nan = pa.table({"y": np.where(missing, np.nan, y), "id": school}).slice(offset)
-    one, other = (fastml.group_stats(data, "y", "id") for data in (null, nan))
-    assert one.to_arrow().equals(other.to_arrow())
-    whole = pa.table({"y": y, "id": school}).slice(offset)
-    untouched = np.unique(school[offset:]) % 3 != 0
-    complete = fastml.group_stats(whole, "y", "id")
-    found, expected = one.moments[0, untouched], complete.moments[0, untouched]
-    if clustered:
-        assert np.array_equal(found, expected)
-    np.testing.assert_allclose(found[:, [0, 1, 3]], expected[:, [0, 1, 3]], rtol=1e-14)
-
-
-@pytest.mark.parametrize("dtype", [
-    pa.int8(), pa.int16(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(), pa.float16(), pa.float32(), pa.decimal128(9, 1),
-    pa.bool_(),
-])  # fmt: skip
-def test_numbers_of_every_type(dtype: pa.DataType) -> None:
-    values = [0, 1, 1, 0, 0, 1, 0, 0] if pa.types.is_boolean(dtype) else [3, 5, 7, 1, 2, 2, 9, 8]
-    ids = [1, 1, 2, 2, 3, 3, 4, 4]
-    plain = fastml.fit({"y": np.array(values, float), "id": ids}, "y", "id").to_dict()
-    column = [Decimal(v) for v in values] if pa.types.is_decimal(dtype) else values
-    if pa.types.is_float16(dtype):
-        column = np.array(values, np.float16)
-    made = pa.array([bool(v) for v in values]) if pa.types.is_boolean(dtype) else pa.array(column, dtype)
-    assert fastml.fit(pa.table({"y": made, "id": ids}), "y", "id").to_dict() == plain
-
-
-def test_polars_frame_with_strings_and_categories() -> None:
-    frame = pl.DataFrame({"y": [1.0, 2.0, 4.0, 8.0], "id": ["b", "b", "a", "a"]})
-    plain = fastml.fit(frame, "y", "id")
-    assert fastml.fit(frame.with_columns(pl.col("id").cast(pl.Categorical)), "y", "id").to_dict() == plain.to_dict()
-    assert plain.groups()["group"].tolist() == ["a", "b"]
-    assert plain.gamma00 == pytest.approx(3.75)
-
-
-def test_pandas_categories_without_rows_are_no_groups() -> None:
-    frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 8.0], "id": pd.Categorical(["b", "b", "a", "a"], list("zab"))})
-    assert fastml.fit(frame, "y", "id").groups()["group"].tolist() == ["a", "b"]
-
-
-def test_group_columns_of_two_kinds() -> None:
-    frame = pd.DataFrame(
-        {"y": [1.0, 2.0, 4.0, 8.0, 5.0, 7.0], "c": ["N", "N", "S", "S", "S", "S"], "id": [1, 1, 1, 1, 2, 2]}
-    )
-    means = fastml.fit(frame, "y", ["c", "id"]).groups()
-    assert means[["c", "id", "n", "mean"]].values.tolist() == [["N", 1, 2, 1.5], ["S", 1, 2, 6.0], ["S", 2, 2, 6.0]]
+from fastml.io.source import Input, column_names, open_source, schema_metadata
 
 
 def test_labels_come_back_as_they_went_in() -> None:
@@ -139,7 +26,16 @@ def test_labels_come_back_as_they_went_in() -> None:
         assert labels.to_pylist() == sorted(set(ids))
 
 
+def test_group_columns_of_two_kinds() -> None:
+    frame = pd.DataFrame(
+        {"y": [1.0, 2.0, 4.0, 8.0, 5.0, 7.0], "c": ["N", "N", "S", "S", "S", "S"], "id": [1, 1, 1, 1, 2, 2]}
+    )
+    means = fastml.fit(frame, "y", ["c", "id"]).groups()
+    assert means[["c", "id", "n", "mean"]].values.tolist() == [["N", 1, 2, 1.5], ["S", 1, 2, 6.0], ["S", 2, 2, 6.0]]
+
+
 ONE = {"y": [1.0, 2.0, 4.0, 8.0], "id": [1, 1, 2, 2]}
+
 
 BAD = [
     ("missing, close", lambda: fastml.fit(ONE, "Y", "id"), r"column 'Y' is not in the dict of arrays; did you mean 'y'\?"),
@@ -190,58 +86,6 @@ def test_one_clear_line(call, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
-    for name, content in (("empty", b""), ("text", b"id,y\n1,2\n"), ("cut", b"PAR1" + bytes(50))):
-        path = tmp_path / f"{name}.parquet"
-        path.write_bytes(content)
-        with pytest.raises(FastmlError, match="is not a Parquet file that can be read"):
-            fastml.fit(path, "y", "id")
-    with pytest.raises(FastmlError, match=r"cut\.parquet is not a Parquet file"):
-        fastml.fit(tmp_path, "y", "id")
-
-
-def test_a_damaged_page_is_an_error_not_a_number(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    path = tmp_path / "t.parquet"
-    table = pa.table({"y": rng.normal(size=20000), "id": rng.integers(0, 9, 20000)})
-    # Parquet can tell only where the writer left checksums.
-    pq.write_table(table, path, write_page_checksum=True)
-    content = bytearray(path.read_bytes())
-    content[2000:2400] = bytes(400)
-    path.write_bytes(content)
-    with pytest.raises(FastmlError, match="can't be read"):
-        fastml.fit(path, "y", "id")
-
-
-def test_a_reader_that_fails_midway() -> None:
-    def batches():
-        yield pa.record_batch({"y": [1.0, 2.0], "id": [1, 1]})
-        raise OSError("the disk went away")
-
-    schema = pa.schema({"y": pa.float64(), "id": pa.int64()})
-    with pytest.raises((FastmlError, OSError), match="the disk went away"):
-        fastml.fit(pa.RecordBatchReader.from_batches(schema, batches()), "y", "id")
-
-
-def test_formula() -> None:
-    plain = fastml.fit(ONE, "y", "id").to_dict()
-    for formula in ("y ~ 1 + (1 | id)", "y~1+(1|id)", " y  ~ 1 + ( 1 | `id` ) ", "y ~ (1 | id)"):
-        assert fastml.fit(ONE, formula).to_dict() == plain
-    assert fastml.fit({"a b": ONE["y"], "id": ONE["id"]}, "`a b` ~ 1 + (1 | id)").outcome == "a b"
-
-
-def test_a_name_that_is_no_text() -> None:
-    with pytest.raises(FastmlError, match="a name of a column of the dict of arrays is no text"):
-        fastml.fit({"\udcff": ONE["id"], "y": ONE["y"]}, "y", "\udcff")
-
-
-def test_a_boundary_fit_is_a_result() -> None:
-    fit = fastml.fit({"y": [1.0, 9.0, 2.0, 8.0], "id": [1, 1, 2, 2]}, "y", "id")
-    assert fit.singular
-    assert (fit.tau00, fit.icc, fit.reliability, fit.deff) == (0, 0, 0, 1)
-    assert fit.to_dict()["se_tau00"] is None
-
-
 def test_column_names_of_every_kind(tmp_path: Path) -> None:
     table = pa.table({"y": [1.0], "id": [1]})
     pq.write_table(table, tmp_path / "t.parquet")
@@ -258,43 +102,7 @@ def test_column_names_of_every_kind(tmp_path: Path) -> None:
     assert column_names(3)[1] == []
 
 
-def test_polars_objects_are_refused_by_name() -> None:
-    objects = pl.DataFrame({"y": pl.Series([object(), object()], dtype=pl.Object), "id": [1, 2]})
-    with pytest.raises(FastmlError, match=r"column 'y' of the polars DataFrame holds Python objects"):
-        fastml.fit(objects, "y", "id")
-
-
-def test_a_polars_column_of_a_type_that_arrow_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = pl.DataFrame({"y": [1.0, 2.0], "id": [1, 2]})
-
-    class Stream:
-        """Fails for column id, as Polars does for a type that it can't export."""
-
-        __module__ = "polars"
-
-        def __init__(self, names: list[str]) -> None:
-            self.columns, self.schema = names, dict.fromkeys(names, pl.Float64)
-
-        def select(self, names: str | list[str]) -> Stream:
-            return Stream([names] if isinstance(names, str) else names)
-
-        def __arrow_c_stream__(self, requested: object = None) -> object:
-            if "id" in self.columns:
-                raise pa.ArrowNotImplementedError("no such type")
-            return frame.select(self.columns).__arrow_c_stream__(requested)
-
-    Stream.__name__ = "DataFrame"
-    with pytest.raises(FastmlError, match=r"column 'id' of the polars DataFrame can't be read: no such type"):
-        fastml.fit(Stream(["y", "id"]), "y", "id")
-
-
-def test_a_sparse_column_is_its_values() -> None:
-    dense = pd.DataFrame({"y": [0.0, 0.0, 3.0, 5.0, 0.0], "id": [1, 1, 2, 2, 2]})
-    sparse = dense.astype({"y": pd.SparseDtype(float, 0.0)})
-    assert fastml.fit(sparse, "y", "id").to_dict() == fastml.fit(dense, "y", "id").to_dict()
-
-
-def test_a_reader_without_a_close_is_read() -> None:
+def test_a_reader_without_a_close_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher may give any iterator; only generators are closed."""
     batches = [pa.record_batch({"y": [1.0, 2.0, 4.0], "id": [1, 1, 2]})]
     closed = []
@@ -303,6 +111,37 @@ def test_a_reader_without_a_close_is_read() -> None:
         closed.append(size)
         return iter(list(given))  # type: ignore[call-overload]
 
-    source = open_source(Rows(pa.Table.from_batches(batches), watch=watch), ["y", "id"])  # type: ignore[arg-type]
+    monkeypatch.setattr("fastml.io.source.watcher", lambda wanted: watch)
+    source = open_source(Input(pa.Table.from_batches(batches), progress=True), ["y", "id"])
     assert [batch.num_rows for batch in source.batches] == [3]
     assert closed == [0]
+
+
+def test_an_input_is_checked_once_and_reads_the_same(tmp_path: Path) -> None:
+    pq.write_table(pa.table(ONE), tmp_path / "t.parquet")
+    for data in (ONE, tmp_path / "t.parquet"):
+        given = Input(data, filter="y > 1.5", threads=2, csv_options={"decimal": ","}, progress=False)
+        checked = given.checked()
+        assert checked.checked() == checked
+        assert checked.csv_options.decimal == ","
+        for each in (given, checked):
+            source = open_source(each, ["id", "id"])
+            assert source.schema.names == ["id"]
+            assert pa.Table.from_batches(source.batches)["id"].to_pylist() == [1, 2, 2]
+            assert column_names(each)[1] == ["y", "id"]
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"filter": "y >"}, "filter"), ({"threads": 0}, "threads=0"), ({"csv_options": {"sep": ";"}}, "'sep'"),
+])  # fmt: skip
+def test_an_input_that_is_wrong_is_told_before_a_row_is_read(options: dict, message: str) -> None:
+    with pytest.raises(FastmlError, match=message):
+        Input("no/such.parquet", **options).checked()
+
+
+def test_metadata_of_a_schema(tmp_path: Path) -> None:
+    table = pa.table(ONE)
+    pq.write_table(table, tmp_path / "plain.parquet")
+    pq.write_table(table.replace_schema_metadata({"made": "here"}), tmp_path / "t.parquet")
+    assert schema_metadata(tmp_path / "plain.parquet") == {}
+    assert schema_metadata(tmp_path / "t.parquet")[b"made"] == b"here"

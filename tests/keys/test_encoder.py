@@ -14,7 +14,7 @@ from conftest import fewer
 
 from fastml.errors import ColumnTypeError
 from fastml.kernels.keys import hash_integers, placing
-from fastml.kernels.workspace import Spare, Workspace
+from fastml.kernels.workspace import Workspace
 from fastml.keys import dictionaries
 from fastml.keys import hash_tables as label_tables
 from fastml.keys.encoder import Encoder, encode_rows, encode_tile
@@ -340,7 +340,7 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     make = STREAMS[stream]
     rng = np.random.default_rng(5)
     tiles = [make(i, rng) for i in range(7)]
-    whole, encoder = KeyTable([plain_type(tiles[0].type)]), Encoder(Workspace(Spare()))
+    whole, encoder = KeyTable([plain_type(tiles[0].type)]), Encoder(Workspace())
     codes = [code for tile in tiles for code in _in_the_whole(encoder, whole, tile)]
     labels = whole.labels()[0].to_pylist()
     expected = [value for tile in tiles for value in decoded(tile)]
@@ -350,7 +350,7 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
 
 def places_found(tiles: list[Any]) -> list[bool]:
     """Whether the labels of each tile were found by their places; all codes are checked."""
-    encoder, found = Encoder(Workspace(Spare())), []
+    encoder, found = Encoder(Workspace()), []
     for rows in tiles:
         keys = encoder.encode([pa.array(rows)])
         assert np.array_equal(np.array(keys.labels[0])[keys.by_row()], rows)
@@ -435,7 +435,7 @@ def test_keys_that_no_pilot_parts_are_found_by_their_slots() -> None:
 def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:
     labels = pa.array(["b", "a", "c"])
     column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0] * 100), labels)
-    encoder = Encoder(Workspace(Spare()))
+    encoder = Encoder(Workspace())
     first = encoder.encode([column])
     table = first.table
     assert table.dictionary_codes(column.dictionary) is table.dictionary_codes(column.slice(7).dictionary)

@@ -17,7 +17,7 @@ from records import NONE, WHOLE, bitmap, check, finish, read_only
 
 from fastml.io.columns import Doubles
 from fastml.kernels.sums import moments, shared_shift
-from fastml.kernels.workspace import Spare, Workspace
+from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import Fixed, Range
 from fastml.keys.row_codes import TileKeys
 from fastml.reduce import row_sums
@@ -36,9 +36,7 @@ def sums_of(codes: Codes, n_groups: int, outcomes: list[Doubles], keys: bool = F
     missing = np.full(n_groups, 7.0)
     found: list[Any] = []
     of_first, tables = missing, np.full((len(outcomes), n_groups, 4), 7.0)
-    for records, is_finite in zip(
-        tables, RowSums(tile, Workspace(Spare())).fill(tables, outcomes, missing), strict=True
-    ):
+    for records, is_finite in zip(tables, RowSums(tile, Workspace()).fill(tables, outcomes, missing), strict=True):
         of_first = of_first if found else missing.copy()
         found.append(records if is_finite else None)
     return found, of_first
@@ -154,7 +152,7 @@ def test_few_rows_are_found_again(seed: int, size: int) -> None:
     again = table.copy()
     again[:, 1] = 500.0
     assert shared_shift.settle_rows(codes, y, NONE, 0, 500.0, table) == (size <= 3)
-    sums = RowSums(TileKeys(Fixed((pa.array(range(40)),)), codes), Workspace(Spare()))
+    sums = RowSums(TileKeys(Fixed((pa.array(range(40)),)), codes), Workspace())
     assert sums.settle(again, lambda marks, into: sums.add_marked(Doubles(y, NONE, 0), marks, into), anew=True)
     if size <= 3:
         assert again.tobytes() == table.tobytes()

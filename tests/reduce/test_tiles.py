@@ -1,4 +1,4 @@
-"""How the stream is cut: tiles of a fixed length, and stretches of several, whose statistics have the tiles' bits."""
+"""How the stream is cut: tiles of a fixed length, and tasks of several, whose statistics have the tiles' bits."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def batches(*lengths: int) -> list[pa.RecordBatch]:
 
 
 def cut(given: list[pa.RecordBatch], most: int, threads: int) -> list[list[int]]:
-    """Lengths of the pieces of each stretch; the rows are all there, in order."""
+    """Lengths of the slices of each task; the rows are all there, in order."""
     tiles, found, seen = Tiles(iter(given), TILE), [], []
     assert tiles.first_batch() is (next((batch for batch in given if batch.num_rows), None))
-    while (stretch := tiles.take(most, threads)).pieces:
-        assert stretch.first_row == len(seen)
-        found.append([piece.num_rows for piece in stretch.pieces])
-        seen += [row for piece in stretch.pieces for row in piece["row"].to_pylist()]
+    while (task := tiles.take(most, threads)).slices:
+        assert task.first_row == len(seen)
+        found.append([rows.num_rows for rows in task.slices])
+        seen += [row for rows in task.slices for row in rows["row"].to_pylist()]
     assert seen == list(range(sum(batch.num_rows for batch in given)))
-    assert not tiles.take().pieces
+    assert not tiles.take().slices
     return found
 
 
@@ -42,7 +42,7 @@ def test_tiles_are_counted_from_the_start_of_the_stream() -> None:
     assert cut([], 1, 1) == []
 
 
-def test_stretches_are_of_one_length_for_all_threads_and_shorter_in_the_end() -> None:
+def test_tasks_are_of_one_length_for_all_threads_and_shorter_in_the_end() -> None:
     assert cut(batches(1950), 4, 2) == [[400]] * 4 + [[100]] * 3 + [[50]]
     assert cut(batches(1950), 4, 1) == [[400]] * 4 + [[200], [100], [50]]
     assert cut(batches(1950), 1, 2) == [[100]] * 19 + [[50]]
@@ -52,10 +52,10 @@ def test_stretches_are_of_one_length_for_all_threads_and_shorter_in_the_end() ->
     for threads in (1, 2, 3, 4, 8):
         for given in (batches(2350), batches(*[130] * 18, 10), batches(1, 2349), batches(1000, 1350)):
             tiles, ends = Tiles(iter(given), TILE), set()
-            while (stretch := tiles.take(4, threads)).pieces:
-                n_rows = sum(piece.num_rows for piece in stretch.pieces)
-                assert len(stretch.pieces) == 1 or n_rows <= TILE
-                ends |= {*range(stretch.first_row, stretch.first_row + n_rows, TILE)}
+            while (task := tiles.take(4, threads)).slices:
+                n_rows = sum(rows.num_rows for rows in task.slices)
+                assert len(task.slices) == 1 or n_rows <= TILE
+                ends |= {*range(task.first_row, task.first_row + n_rows, TILE)}
             assert ends == {*range(0, 2350, TILE)}
 
 
@@ -107,7 +107,7 @@ APART = ["strings", "int32", "whole scores"]
 
 
 @pytest.mark.parametrize("kind", TOGETHER + SOME + APART)
-def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     table = clustered(kind)
     monkeypatch.setattr(workers, "TILE_ROWS", TILE)
     together = 0
@@ -135,7 +135,7 @@ def test_stretches_have_the_bits_of_tiles(kind: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
-def test_of_several_errors_in_a_stretch_the_first_tile_s_is_told(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_errors_in_a_task_the_first_tile_s_is_told(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "TILE_ROWS", TILE)
     table = clustered("plain")
     y, z = (np.array(table[name]).copy() for name in "yz")

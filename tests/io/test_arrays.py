@@ -1,0 +1,40 @@
+"""NumPy and Arrow over the same memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fastml.io.arrays import as_arrow, as_numpy, numpy_type
+
+NUMBERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
+
+
+@pytest.mark.parametrize("code", NUMBERS)
+def test_numbers_go_and_come_over_the_same_memory(code: str) -> None:
+    numbers = np.arange(10).astype(code)
+    array = as_arrow(numbers)
+    assert array.type == pa.from_numpy_dtype(numbers.dtype)
+    assert numpy_type(array.type) == numbers.dtype
+    assert array.null_count == 0
+    for part, expected in ((array, numbers), (array.slice(3, 4), numbers[3:7]), (array.slice(10), numbers[:0])):
+        back = as_numpy(part)
+        assert back.tolist() == expected.tolist()
+        assert not len(back) or np.shares_memory(back, numbers)
+
+
+def test_nan_stays_nan_and_what_lies_otherwise_is_copied() -> None:
+    y = np.array([1.0, math.nan, 3.0])
+    assert as_arrow(y).null_count == 0
+    assert np.array_equal(as_numpy(as_arrow(y)), y, equal_nan=True)
+    for other in (y.astype(">f8"), np.column_stack([y, y])[:, 0], y[::-1][::-1]):
+        assert np.array_equal(as_numpy(as_arrow(other)), y, equal_nan=True)
+
+
+def test_the_values_at_nulls_are_of_the_right_length() -> None:
+    column = pa.array([None, 2, None, 4], pa.int32())
+    assert as_numpy(column)[[1, 3]].tolist() == [2, 4]
+    assert len(as_numpy(pa.array([], pa.float64()))) == 0

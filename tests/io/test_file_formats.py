@@ -1,0 +1,82 @@
+"""Parquet, Arrow and SPSS files: the bits of the table in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import files
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+from files import N, same
+
+import fastml
+from fastml import FastmlError
+
+table = pytest.fixture(files.table, scope="module")
+truth = pytest.fixture(files.truth, scope="module")
+
+
+def test_parquet_of_any_row_groups(table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
+    for rows in (1, 7, 1000, N):
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=rows)
+        for threads in (1, 2, 5):
+            same(fastml.group_stats(tmp_path / "t.parquet", "y", "id", threads=threads), truth)
+
+
+def test_a_large_row_group_is_read_in_batches(
+    table: pa.Table, truth: fastml.GroupStats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastml.io.file_formats.LARGE", 1000)
+    monkeypatch.setattr("fastml.io.file_formats.BATCH_ROWS", 128)
+    pq.write_table(table, tmp_path / "t.parquet")
+    same(fastml.group_stats(tmp_path / "t.parquet", "y", "id"), truth)
+
+
+def test_arrow_and_feather(table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:
+    feather.write_feather(table, tmp_path / "t.feather", compression="lz4", chunksize=700)
+    feather.write_feather(table, tmp_path / "t.arrow", compression="uncompressed")
+    with pa.ipc.new_stream(tmp_path / "t.arrows", table.schema) as stream:
+        stream.write_table(table, max_chunksize=100)
+    for name in ("t.feather", "t.arrow", "t.arrows"):
+        same(fastml.group_stats(tmp_path / name, "y", "id"), truth)
+
+
+def test_sav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyreadstat = pytest.importorskip("pyreadstat")
+
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"id": np.repeat(np.arange(20.0), 10), "y": np.round(rng.normal(5, 2, 200), 2)})
+    frame["name"] = "a"
+    frame.loc[[3, 50], "y"] = 99.0
+    frame.loc[[4], "y"] = np.nan
+    for name, options in (("t.sav", {}), ("t.zsav", {"compress": True})):
+        pyreadstat.write_sav(frame, tmp_path / name, missing_ranges={"y": [99.0]}, **options)
+        monkeypatch.setattr("fastml.io.file_formats.SAV_ROWS", 50)
+        stats = fastml.group_stats(tmp_path / name, "y", "id")
+        clean = frame.assign(y=frame["y"].where(frame["y"] != 99.0))
+        same(stats, fastml.group_stats(clean, "y", "id"))
+        assert stats.dropped() == {"group": 0, "outcome": 3}
+        assert fastml.group_stats(tmp_path / name, "y", "name").keys["name"].to_pylist() == ["a"]
+    (tmp_path / "bad.sav").write_bytes(b"$FL2" + bytes(400))
+    with pytest.raises(FastmlError, match=r"bad\.sav is not an SPSS file that can be read"):
+        fastml.fit(tmp_path / "bad.sav", "y", "id")
+    monkeypatch.setattr("fastml.io.file_formats.find_spec", lambda name: None)
+    with pytest.raises(FastmlError, match=r"pip install 'fastml-icc\[spss\]'"):
+        fastml.fit(tmp_path / "t.sav", "y", "id")
+
+
+def test_a_damaged_page_is_an_error_not_a_number(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "t.parquet"
+    table = pa.table({"y": rng.normal(size=20000), "id": rng.integers(0, 9, 20000)})
+    # Parquet can tell only where the writer left checksums.
+    pq.write_table(table, path, write_page_checksum=True)
+    content = bytearray(path.read_bytes())
+    content[2000:2400] = bytes(400)
+    path.write_bytes(content)
+    with pytest.raises(FastmlError, match="can't be read"):
+        fastml.fit(path, "y", "id")
