@@ -12,6 +12,7 @@ from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats.statistics import GroupStats
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
+from fastml.results.figures import estimates
 from fastml.results.fit import OneWayFit
 from fastml.results.table import FIGURES, FitTable, check_by, fit_table
 from fastml.results.weighting import Weighting
@@ -107,19 +108,9 @@ def _result(
     errors: StandardErrors | Sandwich,
     **options: Any,
 ) -> OneWayFit:
-    """Result of a fit; its reliability is averaged over `reliable`, sizes (S,) and their counts (S,)."""
-    from fastml.model.shrinkage import reliabilities
-
-    icc = vc.theta / (1.0 + vc.theta)
-    size, count = reliable
+    """Result of a fit; for `reliable` see `estimates`."""
     return OneWayFit(
-        gamma00=vc.gamma00,
-        tau00=vc.tau00,
-        sigma2=vc.sigma2,
-        icc=icc,
-        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
-        reliability=float(count @ reliabilities(size, vc.theta)) / sizes.n_groups,
-        loglik=-0.5 * vc.deviance,
+        **estimates(vc, sizes, *reliable),
         n_obs=sizes.n_obs,
         n_groups=sizes.n_groups,
         dropped=stats.dropped(outcome),
