@@ -160,25 +160,10 @@ def fit_cells(
     if weighted or method == "anova" or df not in (None, "satterthwaite"):
         columns = _one_by_one(stats, outcomes, method, df, weighting)
     else:
-        columns = _all_at_once(stats, outcomes, method or "reml")
+        from fastml.results.batch_fitting import fit_parts
+
+        columns = fit_parts(stats, outcomes, method or "reml")
     return fit_table({name: stats.keys[name].type for name in stats.by}, columns, stats)
-
-
-def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, Any]:
-    from fastml.results.batch_fitting import fit_parts
-
-    fits = fit_parts(stats, outcomes, method)
-    columns: dict[str, Any] = {
-        name: values if values.dtype == np.float64 else values.tolist() for name, values in fits.figures.items()
-    }
-    for name in ("n_obs", "n_groups", "singular"):
-        columns[name] = [v if s == "ok" else None for v, s in zip(columns[name], fits.status, strict=True)]
-    for name in stats.by:
-        columns[name] = [labels[name] for labels in fits.labels for _ in outcomes]
-    columns["outcome"] = outcomes * len(fits.labels)
-    columns["method"] = [method if status == "ok" else None for status in fits.status]
-    columns["status"] = fits.status
-    return columns
 
 
 def _one_by_one(
