@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -14,20 +13,9 @@ import typer
 
 from fastml.errors import FastmlError
 from fastml.io.writing import check_parquet_name, write_text
+from fastml.report.formats import FORMATS, Format
 
 __all__ = ["Form", "Format", "Output", "Quiet", "Result", "check_output", "deliver", "show"]
-
-
-class Format(StrEnum):
-    """Forms of the output."""
-
-    text = "text"
-    json = "json"
-    csv = "csv"
-    markdown = "markdown"
-    latex = "latex"
-    html = "html"
-    parquet = "parquet"
 
 
 def _silence(wanted: bool) -> bool:
@@ -73,8 +61,6 @@ def show(result: Result, format: Format, output: Path | None) -> None:
     if format is Format.parquet and output is not None:
         result.write(output)
         return
-    from fastml.report.exports import FORMATS
-
     deliver(FORMATS[format](result).rstrip("\n") + "\n", output)
 
 

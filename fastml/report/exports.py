@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["FORMATS", "Exports", "Record", "Summary", "TableForms", "csv_text", "flat"]
-
-FORMATS: Mapping[str, Callable[[Any], str]] = {
-    "text": str,
-    "json": lambda result: result.to_json(),
-    "csv": lambda result: result.to_csv(),
-    "markdown": lambda result: result.to_markdown(),
-    "latex": lambda result: result.to_latex(),
-    "html": lambda result: result.to_html(),
-}
-"""The forms that are text, by the names that ``--format`` takes. A new one is a line here and a method below."""
+__all__ = ["Exports", "Record", "Summary", "TableForms", "csv_text", "flat"]
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,29 +17,10 @@ from fastml.model.shrinkage import reliabilities
 from fastml.model.size_table import SizeTables, check_part, gather_sizes
 from fastml.model.variance_components import Terms
 
-__all__ = ["PartFits", "fit_parts"]
+__all__ = ["fit_parts"]
 
 
-@dataclass(frozen=True, eq=False)
-class PartFits:
-    """Figures of K parts and p outcomes, ordered by part, then by outcome.
-
-    Attributes
-    ----------
-    labels : list of dict, length K
-        By-column to label.
-    figures : dict of str to ndarray, each of shape (K p,)
-        The scalar fields of a fit by name, NaN without a result; n_obs, n_groups and n_dropped are counts.
-    status : list of str, length K p
-        "ok", or why there is no result.
-    """
-
-    labels: list[dict[str, Any]]
-    figures: dict[str, npt.NDArray[Any]]
-    status: list[str]
-
-
-def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
+def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, Any]:
     """Fit every part and outcome by REML or ML, with Satterthwaite's df.
 
     Parameters
@@ -53,7 +33,9 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
 
     Returns
     -------
-    PartFits
+    dict of str to sequence, length K p
+        The columns of `fit_table`, ordered by the K parts, then by outcome. Without a result a double is NaN, and all
+        else None but ``n_dropped``; ``status`` says why.
     """
     parts = stats.parts()
     rows = [stats.outcomes.index(name) for name in outcomes]
@@ -69,12 +51,21 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
     status = [_status(table, k) for k in range(n_parts * p)]
     fitted = np.array([text == "ok" for text in status], bool)
     all_rows = np.bincount(part[part >= 0], stats.counts[part >= 0, 0], n_parts)
-    counts = {
-        "n_obs": table.n_obs,
-        "n_groups": table.n_groups,
-        "n_dropped": np.repeat(all_rows, p).astype(np.int64) - table.n_obs,
+    n_dropped = np.repeat(all_rows, p).astype(np.int64) - table.n_obs
+    figures = _figures(table, fitted, method)
+    others = {"n_obs": table.n_obs, "n_groups": table.n_groups, "singular": figures.pop("singular")}
+    return {
+        **{name: [labels[name] for labels, _ in parts for _ in outcomes] for name in stats.by},
+        "outcome": outcomes * n_parts,
+        **figures,
+        **{
+            name: [v if ok else None for v, ok in zip(values.tolist(), fitted, strict=True)]
+            for name, values in others.items()
+        },
+        "n_dropped": n_dropped.tolist(),
+        "method": [method if ok else None for ok in fitted],
+        "status": status,
     }
-    return PartFits([labels for labels, _ in parts], counts | _figures(table, fitted, method), status)
 
 
 def _status(table: SizeTables, k: int) -> str:

@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fastml.groupstats.statistics import GroupStats
+from fastml.model.shrinkage import reliabilities
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import Optimum, VarianceComponents
 from fastml.report.exports import Record
 from fastml.results.weighting import Weighting
 
-__all__ = ["COUNTS", "DOUBLES", "FitFigures"]
+__all__ = ["COUNTS", "DOUBLES", "FitFigures", "estimates"]
+
+Floats = npt.NDArray[np.float64]
 
 DOUBLES = (
     "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
@@ -143,6 +149,20 @@ class FitFigures(Record):
         dict
         """
         return {name: _plain(getattr(self, name)) for name in _NAMES}
+
+
+def estimates(vc: VarianceComponents, sizes: SizeTable, size: Floats, count: Floats) -> dict[str, Any]:
+    """The estimates, and what follows from them; the reliability is averaged over sizes (S,) and their counts (S,)."""
+    icc = vc.theta / (1.0 + vc.theta)
+    return {
+        "gamma00": vc.gamma00,
+        "tau00": vc.tau00,
+        "sigma2": vc.sigma2,
+        "icc": icc,
+        "deff": 1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
+        "reliability": float(count @ reliabilities(size, vc.theta)) / sizes.n_groups,
+        "loglik": -0.5 * vc.deviance,
+    }
 
 
 def _plain(value: Any) -> Any:

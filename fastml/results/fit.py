@@ -28,6 +28,7 @@ from fastml.report.exports import Record, Summary
 from fastml.report.grids import Grid, fit_grid
 from fastml.report.markup import html_with_sentences
 from fastml.report.sentences import fit_sentences
+from fastml.results.figures import estimates
 from fastml.results.inference import FitInference
 from fastml.results.pages import fit_report
 from fastml.results.weighting import weighted_groups
@@ -136,18 +137,9 @@ class OneWayFit(FitInference):
         names = groups.labels.column_names
         labels = {"group": groups.labels[names[0]]} if len(names) == 1 else dict(zip(names, groups.labels, strict=True))
         half = z * means.eb_se
-        figures = {
-            "n": means.n,
-            "mean": means.mean,
-            "se_mean": means.se_mean,
-            "reliability": means.reliability,
-            "eb_mean": means.eb_mean,
-            "eb_se": means.eb_se,
-            "ci_low": means.eb_mean - half,
-            "ci_high": means.eb_mean + half,
-            "cond_se": means.cond_se,
-            "u": means.u,
-        }
+        figures = {name: getattr(means, name) for name in ("n", "mean", "se_mean", "reliability", "eb_mean", "eb_se")}
+        figures |= {"ci_low": means.eb_mean - half, "ci_high": means.eb_mean + half}
+        figures |= {"cond_se": means.cond_se, "u": means.u}
         for name in labels:
             if name in figures:
                 raise ArgumentError(
@@ -191,7 +183,6 @@ class OneWayFit(FitInference):
         """
         import pandas as pd
 
-        from fastml.model.shrinkage import reliabilities
         from fastml.results.weighting import fit_weighted
 
         if self.weighting is None:
@@ -199,15 +190,11 @@ class OneWayFit(FitInference):
         rows = []
         for scaling in SCALINGS:
             fitted = fit_weighted(self.stats, self.outcome, self.weighting.weights_are, scaling, self.weighting.vcov)
-            vc, errors = fitted.components, fitted.errors
-            icc = vc.theta / (1.0 + vc.theta)
-            rows.append({
-                "weight_scaling": scaling, "gamma00": vc.gamma00, "se_gamma00": vc.se_gamma00, "tau00": vc.tau00,
-                "se_tau00": errors.se_tau00, "sigma2": vc.sigma2, "se_sigma2": errors.se_sigma2, "icc": icc,
-                "se_icc": errors.se_icc, "deff": 1.0 + icc * (self.n_obs / self.n_groups - 1.0),
-                "reliability": float(reliabilities(fitted.groups.size, vc.theta).mean()), "loglik": -0.5 * vc.deviance,
-            })  # fmt: skip
-        return pd.DataFrame(rows)
+            size = fitted.groups.size
+            row = estimates(fitted.components, fitted.sizes, size, np.ones(len(size)))
+            rows.append({"weight_scaling": scaling, **row, **vars(fitted.errors)})
+        return pd.DataFrame(rows, columns=["weight_scaling", "gamma00", "se_gamma00", "tau00", "se_tau00", "sigma2",
+                                           "se_sigma2", "icc", "se_icc", "deff", "reliability", "loglik"])  # fmt: skip
 
     def write_groups(self, path: str | os.PathLike[str], level: float = 0.95) -> None:
         """Write the school means, `groups_arrow`, to a Parquet file, whole or not at all.

@@ -12,6 +12,7 @@ from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats.statistics import GroupStats
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
+from fastml.results.figures import estimates
 from fastml.results.fit import OneWayFit
 from fastml.results.table import FIGURES, FitTable, check_by, fit_table
 from fastml.results.weighting import Weighting
@@ -107,19 +108,9 @@ def _result(
     errors: StandardErrors | Sandwich,
     **options: Any,
 ) -> OneWayFit:
-    """Result of a fit; its reliability is averaged over `reliable`, sizes (S,) and their counts (S,)."""
-    from fastml.model.shrinkage import reliabilities
-
-    icc = vc.theta / (1.0 + vc.theta)
-    size, count = reliable
+    """Result of a fit; for `reliable` see `estimates`."""
     return OneWayFit(
-        gamma00=vc.gamma00,
-        tau00=vc.tau00,
-        sigma2=vc.sigma2,
-        icc=icc,
-        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
-        reliability=float(count @ reliabilities(size, vc.theta)) / sizes.n_groups,
-        loglik=-0.5 * vc.deviance,
+        **estimates(vc, sizes, *reliable),
         n_obs=sizes.n_obs,
         n_groups=sizes.n_groups,
         dropped=stats.dropped(outcome),
@@ -169,25 +160,10 @@ def fit_cells(
     if weighted or method == "anova" or df not in (None, "satterthwaite"):
         columns = _one_by_one(stats, outcomes, method, df, weighting)
     else:
-        columns = _all_at_once(stats, outcomes, method or "reml")
+        from fastml.results.batch_fitting import fit_parts
+
+        columns = fit_parts(stats, outcomes, method or "reml")
     return fit_table({name: stats.keys[name].type for name in stats.by}, columns, stats)
-
-
-def _all_at_once(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, Any]:
-    from fastml.results.batch_fitting import fit_parts
-
-    fits = fit_parts(stats, outcomes, method)
-    columns: dict[str, Any] = {
-        name: values if values.dtype == np.float64 else values.tolist() for name, values in fits.figures.items()
-    }
-    for name in ("n_obs", "n_groups", "singular"):
-        columns[name] = [v if s == "ok" else None for v, s in zip(columns[name], fits.status, strict=True)]
-    for name in stats.by:
-        columns[name] = [labels[name] for labels in fits.labels for _ in outcomes]
-    columns["outcome"] = outcomes * len(fits.labels)
-    columns["method"] = [method if status == "ok" else None for status in fits.status]
-    columns["status"] = fits.status
-    return columns
 
 
 def _one_by_one(

@@ -100,8 +100,12 @@ class ResultTable(Exports):
         """
         return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
 
+    def _columns(self) -> list[str]:
+        """The columns of the grid."""
+        return [*self.by, *(name for name in _SHOWN if name in self.table.column_names and name not in self.by)]
+
     def _grid(self, level: float = 0.95) -> Grid:
-        return rows_grid(self.shown(), [*self.by, *(name for name in _SHOWN if name in self.table.column_names)])
+        return rows_grid(self.shown(), self._columns())
 
     def _page_grid(self) -> Grid:
         """The grid of `report_html`."""
@@ -237,10 +241,7 @@ class FitTable(ResultTable):
         return self.with_intervals()._grid()
 
     def __str__(self) -> str:
-        limits = ("ci_low_icc", "ci_high_icc") if "ci_low_icc" in self.table.column_names else ()
-        columns = [*self.by, "outcome", "n_obs", "n_groups", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
-                   *limits, "deff", "reliability", "status"]  # fmt: skip
-        return text.rows_text(self.shown(), columns)
+        return text.rows_text(self.shown(), [name for name in self._columns() if name != "se_icc"])
 
 
 # The scalars of a fit and their types.

@@ -12,8 +12,6 @@ from commandline import run
 
 import fastml
 from fastml import OneWayFit
-from fastml.cli.output import Format
-from fastml.report.exports import FORMATS
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +91,3 @@ def test_parquet_on_the_command_line(lecture_file: Path, tmp_path: Path) -> None
     assert done.stderr == "fastml: --format parquet needs a file: name it with -o\n"
     assert run(*words, "-o", tmp_path / "fit.parquet").returncode == 0
     assert pq.read_table(tmp_path / "fit.parquet")["icc"].to_pylist() == [pytest.approx(0.5114, abs=1e-4)]
-
-
-def test_every_format_has_its_name_on_the_command_line_and_its_text(fit: OneWayFit) -> None:
-    assert {form.value for form in Format} == {*FORMATS, "parquet"}
-    texts = {name: write(fit) for name, write in FORMATS.items()}
-    assert len(set(texts.values())) == len(FORMATS)
-    for name in set(FORMATS) - {"text"}:
-        assert texts[name] == getattr(fit, f"to_{name}")()

@@ -10,6 +10,7 @@ import pytest
 import fastml
 from fastml import GroupStats
 from fastml.results.batch_fitting import fit_parts
+from fastml.results.figures import COUNTS, DOUBLES
 from fastml.results.fitting import fit_stats
 from fastml.results.weighting import Weighting
 
@@ -30,27 +31,30 @@ def stats() -> GroupStats:
 @pytest.mark.parametrize("method", ["reml", "ml"])
 def test_figures_are_those_of_each_part_alone(stats: GroupStats, method: str) -> None:
     fits = fit_parts(stats, ["b", "a"], method)
-    assert [labels["part"] for labels in fits.labels] == list(range(12))
+    assert fits["part"] == [part for part in range(12) for _ in range(2)]
+    assert fits["outcome"] == ["b", "a"] * 12
     singular = 0
     for k, (_, part) in enumerate(stats.split()):
         for i, outcome in enumerate(("b", "a")):
             row = 2 * k + i
             if k == 0 or (k, outcome) == (5, "a"):
-                assert fits.status[row] != "ok"
-                assert math.isnan(fits.figures["icc"][row])
+                assert fits["status"][row] != "ok"
+                assert math.isnan(fits["icc"][row])
+                assert fits["method"][row] is None
                 continue
-            assert fits.status[row] == "ok"
+            assert fits["status"][row] == "ok"
             alone = fit_stats(part, outcome, method, None, Weighting())
             singular += alone.singular
-            for name, values in fits.figures.items():
+            assert fits["method"][row] == alone.method
+            for name in (*COUNTS, *DOUBLES, "singular"):
                 value = getattr(alone, name)
-                assert values[row] == pytest.approx(value, rel=1e-12, abs=1e-300, nan_ok=True), (row, name)
+                assert fits[name][row] == pytest.approx(value, rel=1e-12, abs=1e-300, nan_ok=True), (row, name)
     assert 0 < singular < 22
 
 
 def test_a_status_says_why_and_rows_are_counted_all_the_same(stats: GroupStats) -> None:
     fits = fit_parts(stats, ["a", "b"], "reml")
-    assert "one group only" in fits.status[0]
-    assert "no observations" in fits.status[10]
-    assert fits.figures["n_obs"].tolist() == [0 if row == 10 else 150 for row in range(24)]
-    assert fits.figures["n_dropped"].tolist() == [150 if row == 10 else 0 for row in range(24)]
+    assert "one group only" in fits["status"][0]
+    assert "no observations" in fits["status"][10]
+    assert fits["n_obs"] == [None if row in (0, 1, 10) else 150 for row in range(24)]
+    assert fits["n_dropped"] == [150 if row == 10 else 0 for row in range(24)]

@@ -55,18 +55,18 @@ def test_ids_that_came_as_floats_print_as_they_are_meant() -> None:
 def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, level: float | None) -> None:
     weighted = frame.assign(w=1.0 + frame.index % 3, v=1.0 + frame["school"] % 2)
     weighted.loc[weighted["country"] == "ISL", ["school", "v"]] = (1, 1.0)
-    for roles in ({}, {"weights": "w", "group_weights": "v"}):
-        table = fastml.fit_by(weighted, ["math", "read"], "school", by="country", **roles)
+    for columns in ({}, {"weights": "w", "group_weights": "v"}):
+        table = fastml.fit_by(weighted, ["math", "read"], "school", by="country", **columns)
         used, limits = table.icc_limits(level)
         assert used == (level or 0.95)
         for row, (low, high) in zip(table.to_dict(), limits, strict=True):
-            # One school, or by the robust error, which a variance of 0 hasn't: no limits.
-            if row["country"] == "ISL" or (roles and row["singular"]):
+            # There are no limits with one school, nor from the robust error where the variance is 0.
+            if row["country"] == "ISL" or (columns and row["singular"]):
                 assert math.isnan(low)
                 assert math.isnan(high)
                 continue
             part = weighted[weighted["country"] == row["country"]]
-            alone = fastml.fit(part, row["outcome"], "school", **roles).ci("icc", level=used)
+            alone = fastml.fit(part, row["outcome"], "school", **columns).ci("icc", level=used)
             assert low == pytest.approx(alone.low, rel=1e-12)
             assert high == pytest.approx(alone.high, rel=1e-12)
         wide = table.with_intervals(used)
@@ -103,3 +103,12 @@ def test_summary_of_a_table(evil_table: fastml.FitTable) -> None:
     assert "lies between schools in <i>part</i>" in str(summary)
     assert "&lt;i&gt;part&lt;/i&gt;" in summary._repr_html_()
     assert "script" not in Reader(summary._repr_html_()).tags
+
+
+def test_a_part_may_be_named_as_a_column_that_other_tables_have() -> None:
+    data = {"mean": ["a"] * 4 + ["b"] * 4, "s": [1, 1, 2, 2] * 2, "y": [1.0, 2, 4, 6, 2, 3, 5, 9]}
+    table = fastml.fit_by(data, "y", "s", by="mean")
+    header = str(table).splitlines()[0].split()
+    assert header[:3] == ["mean", "outcome", "n_obs"]
+    assert header.count("mean") == 1
+    assert table.to_markdown().splitlines()[0].count("| mean |") == 1
