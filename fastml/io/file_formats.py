@@ -21,6 +21,10 @@ __all__ = ["File", "Job", "Location", "open_ipc", "open_parquet", "open_sav"]
 
 Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 
+# Bytes of a column chunk that are read at a time: so few from a disk that they are still in the cache when decoded,
+# more from where a request takes long.
+LOCAL_BUFFER, REMOTE_BUFFER = 1 << 18, 1 << 20
+
 # A row group that takes more than this (8 bytes a value) is decoded in batches, by one thread.
 LARGE = 64 << 20
 BATCH_ROWS = 1 << 17
@@ -105,8 +109,13 @@ def _named(schema: pa.Schema) -> pa.Schema:
 def _open_parquet_file(location: Location, **options: Any) -> Any:
     import pyarrow.parquet as pq
 
-    source = location.path if location.filesystem is None else location.open()
-    return pq.ParquetFile(source, page_checksum_verification=True, **options)
+    is_local = location.filesystem is None
+    return pq.ParquetFile(
+        location.path if is_local else location.open(),
+        buffer_size=LOCAL_BUFFER if is_local else REMOTE_BUFFER,
+        page_checksum_verification=True,
+        **options,
+    )
 
 
 def open_parquet(location: Location) -> File:
@@ -130,9 +139,9 @@ def open_parquet(location: Location) -> File:
 
 def _row_group_job(location: Location, metadata: Any, index: int, columns: list[str], share: int) -> Job:
     def read() -> Iterator[tuple[pa.RecordBatch, int]]:
-        # Buffers ahead of use only pay off where a request takes long.
-        options = {"metadata": metadata, "pre_buffer": location.filesystem is not None}
-        with _readable(location), _open_parquet_file(location, **options) as file:
+        # All of a row group is asked for at once only where a request takes long.
+        ahead = location.filesystem is not None
+        with _readable(location), _open_parquet_file(location, metadata=metadata, pre_buffer=ahead) as file:
             table = file.read_row_group(index, columns=columns, use_threads=False)
         yield from _shared_out(table.select(columns).to_batches(), share)
 
@@ -147,8 +156,7 @@ def _shared_out(batches: Sequence[pa.RecordBatch], share: int) -> Iterator[tuple
 
 def _batches_job(location: Location, metadata: Any, index: int, columns: list[str], bytes_per_row: float) -> Job:
     def read() -> Iterator[tuple[pa.RecordBatch, int]]:
-        options = {"metadata": metadata, "pre_buffer": False, "buffer_size": 1 << 20}
-        with _readable(location), _open_parquet_file(location, **options) as file:
+        with _readable(location), _open_parquet_file(location, metadata=metadata, pre_buffer=False) as file:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[index], columns=columns, use_threads=False):
                 yield batch.select(columns), int(bytes_per_row * batch.num_rows)
 
