@@ -15,7 +15,7 @@ from fastml.inference.information import interior_errors, interior_satterthwaite
 from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, fit_batch
 from fastml.model.shrinkage import reliabilities
-from fastml.model.size_table import SizeTables, check_part, gather_sizes
+from fastml.model.size_table import SizeTables, check_part, group_by_size
 from fastml.model.variance_components import Terms
 
 __all__ = ["PartFits", "fit_parts"]
@@ -64,8 +64,8 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> PartFits:
     records = stats.moments[rows]
     used = (records[:, :, 0] > 0) & stats.known()
     outcome, cell = np.nonzero(used & (part >= 0))
-    n, mean, residual, ss = np.ascontiguousarray(records[outcome, cell].T)
-    table = gather_sizes(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), mean, residual, ss)
+    n, *moments = np.ascontiguousarray(records[outcome, cell].T)
+    table = group_by_size(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), *moments)
     status = [_status(table, k) for k in range(n_parts * p)]
     fitted = np.array([text == "ok" for text in status], bool)
     all_rows = np.bincount(part[part >= 0], stats.counts[part >= 0, 0], n_parts)
@@ -92,9 +92,7 @@ def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> d
     restricted = method == "reml"
     dof = table.n_obs.astype(np.float64) - (1.0 if restricted else 0.0)
     ssw = np.where(fitted, table.ssw, math.nan)
-    fits = fit_batch(
-        BatchTables(table.offsets, table.size, table.count, table.mean, table.ss, ssw, dof), restricted, thread_count()
-    )
+    fits = fit_batch(BatchTables(table.offsets, table.columns, ssw, dof), restricted, thread_count())
     with np.errstate(invalid="ignore", divide="ignore"):
         terms = Terms(*fits.terms.T)
         theta, unit = fits.theta, table.unit

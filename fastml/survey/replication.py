@@ -152,10 +152,9 @@ def _tables(scaled: _Scaled, rows: Floats) -> tuple[BatchTables, float]:
     n_replicates, n_schools = scaled.size.shape
     tables = BatchTables(
         offsets=np.arange(n_replicates + 1, dtype=np.int64) * n_schools,
-        size=np.ascontiguousarray(scaled.size).ravel(),
-        count=np.ascontiguousarray(scaled.count).ravel(),
-        mean=np.ascontiguousarray(scaled.mean / unit).ravel(),
-        ss=np.zeros(scaled.size.size),
+        columns=np.stack(
+            [x.ravel() for x in (scaled.size, scaled.count, scaled.mean / unit, np.zeros(scaled.size.shape))]
+        ),
         ssw=np.where(fittable, ssw, math.nan) / unit**2,
         dof=dof,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from conftest import ROOT, fewer
-from tables import SETS, Grouped, close, from_file, grouped, reference, simulated, two_scales
+from tables import SETS, Grouped, changed, close, from_file, grouped, reference, simulated, two_scales
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference.bootstrap import DRAWS, bootstrap
@@ -333,8 +332,8 @@ def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
 @pytest.mark.parametrize("theta", [0.0, 0.8])
 def test_a_profile_at_a_level_next_to_zero_is_the_estimate(theta: float, level: float) -> None:
     groups = simulated(3, theta=0.8, groups=15)
-    table = groups.table if theta else dataclasses.replace(groups.table, mean=0.0 * groups.table.mean)
-    table = table if theta else dataclasses.replace(table, ss=1e-3 * table.ss)
+    table = groups.table if theta else changed(groups.table, mean=0.0 * groups.table.mean)
+    table = table if theta else changed(table, ss=1e-3 * table.ss)
     vc = estimate(table, "reml")
     assert vc.singular == (theta == 0.0)
     for parameter, value in (("tau00", vc.tau00), ("sigma2", vc.sigma2), ("icc", vc.theta / (1.0 + vc.theta))):
@@ -411,7 +410,7 @@ def test_gamma00_takes_the_standard_error_of_its_degrees_of_freedom() -> None:
 def test_what_is_refused() -> None:
     table = simulated(1, theta=0.5).table
     vc = estimate(table)
-    singular = dataclasses.replace(table, mean=np.zeros_like(table.mean), ss=np.zeros_like(table.ss))
+    singular = changed(table, mean=np.zeros_like(table.mean), ss=np.zeros_like(table.ss))
     at_zero, anova = estimate(singular), estimate(table, "anova")
     assert at_zero.singular
     refusals = [
