@@ -14,7 +14,7 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.inference.information import interior_errors, interior_satterthwaite
 from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, fit_batch
-from fastml.model.shrinkage import reliabilities
+from fastml.model.icc import design_effect, icc_of, reliabilities
 from fastml.model.size_table import SizeTables, check_part, group_by_size
 from fastml.model.variance_components import Terms
 
@@ -103,8 +103,8 @@ def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> d
         gamma00 = table.origin + unit * fits.gamma
         df = np.where(theta > 0.0, interior_satterthwaite(terms, dof, restricted), dof)
         t = gamma00 / se_gamma00
-        icc = theta / (1.0 + theta)
-        deff = 1.0 + icc * (table.n_obs / table.n_groups - 1.0)
+        icc = icc_of(theta)
+        deff = design_effect(icc, table.n_obs / table.n_groups)
         deviance = terms.logs + dof * (1.0 + np.log(2.0 * math.pi * terms.r / dof) + 2.0 * np.log(unit))
         if restricted:
             deviance += np.log(terms.w1)

@@ -298,7 +298,7 @@ class OneWayFit(FitInference, FitFaces):
         """
         import pandas as pd
 
-        from fastml.model.shrinkage import reliabilities
+        from fastml.model.icc import design_effect, icc_of, reliabilities
         from fastml.results.weighting import fit_weighted
 
         if self.weighting is None:
@@ -307,11 +307,11 @@ class OneWayFit(FitInference, FitFaces):
         for scaling in SCALINGS:
             fitted = fit_weighted(self.stats, self.outcome, self.weighting.weights_are, scaling, self.weighting.vcov)
             vc, errors = fitted.components, fitted.errors
-            icc = vc.theta / (1.0 + vc.theta)
+            icc = icc_of(vc.theta)
             rows.append({
                 "weight_scaling": scaling, "gamma00": vc.gamma00, "se_gamma00": vc.se_gamma00, "tau00": vc.tau00,
                 "se_tau00": errors.se_tau00, "sigma2": vc.sigma2, "se_sigma2": errors.se_sigma2, "icc": icc,
-                "se_icc": errors.se_icc, "deff": 1.0 + icc * (self.n_obs / self.n_groups - 1.0),
+                "se_icc": errors.se_icc, "deff": design_effect(icc, self.n_obs / self.n_groups),
                 "reliability": float(reliabilities(fitted.groups.size, vc.theta).mean()), "loglik": -0.5 * vc.deviance,
             })  # fmt: skip
         return pd.DataFrame(rows)

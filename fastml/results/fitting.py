@@ -113,16 +113,16 @@ def _result(
     **more: Any,
 ) -> OneWayFit:
     """Result of a fit; `reliable` has the sizes (S,) that make a school mean reliable, and their counts (S,)."""
-    from fastml.model.shrinkage import reliabilities
+    from fastml.model.icc import design_effect, icc_of, reliabilities
 
-    icc = vc.theta / (1.0 + vc.theta)
+    icc = icc_of(vc.theta)
     size, count = reliable
     return OneWayFit(
         gamma00=vc.gamma00,
         tau00=vc.tau00,
         sigma2=vc.sigma2,
         icc=icc,
-        deff=1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
+        deff=design_effect(icc, sizes.n_obs / sizes.n_groups),
         reliability=float(count @ reliabilities(size, vc.theta)) / sizes.n_groups,
         loglik=-0.5 * vc.deviance,
         n_obs=sizes.n_obs,
