@@ -132,5 +132,10 @@ def changed(table: SizeTable, **rows: Floats) -> SizeTable:
     return replace(table, columns=np.stack([rows.get(name, getattr(table, name)) for name in names]))
 
 
+def two_by_two(gap: float) -> SizeTable:
+    """Groups {0, 2} and {gap, gap + 2}: MSW = 2, MSB = gap^2, F = gap^2/2."""
+    return grouped(np.array([0.0, 2.0, gap, gap + 2.0]), np.array([1, 1, 2, 2])).table
+
+
 def close(value: float, truth: float, relative: float) -> bool:
     return math.isclose(value, truth, rel_tol=relative, abs_tol=0.0) or (truth == 0.0 and abs(value) < 1e-300)
