@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastml.model.batch import BatchTables, fit_batch
-from fastml.model.size_table import gather_sizes
+from fastml.model.size_table import group_by_size
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.2, 0.9])
@@ -22,11 +22,12 @@ def bench_batch(benchmark: Any, kind: str, icc: float, scale: float) -> None:
     mean = rng.normal(size=len(part)) * np.sqrt(icc / (1.0 - icc) + 1.0 / n)
     ss, zero = rng.chisquare(n - 1.0), np.zeros(len(part))
     if kind == "sizes":
-        t = gather_sizes(part, tables, n, mean, zero, ss)
-        batch = BatchTables(t.offsets, t.size, t.count, t.mean, t.ss, t.ssw, t.n_obs - 1.0)
+        t = group_by_size(part, tables, n, mean, zero, ss)
+        batch = BatchTables(t.offsets, t.columns, t.ssw, t.n_obs - 1.0)
     else:
         weight = rng.uniform(0.5, 2.0, len(part))
-        batch = BatchTables(np.arange(0, len(part) + 1, 300), n * rng.uniform(0.9, 1.1, len(part)), weight, mean,
-                            zero, np.bincount(part, ss * weight), np.bincount(part, n * weight))  # fmt: skip
+        columns = np.stack([n * rng.uniform(0.9, 1.1, len(part)), weight, mean, zero])
+        batch = BatchTables(np.arange(0, len(part) + 1, 300), columns, np.bincount(part, ss * weight),
+                            np.bincount(part, n * weight))  # fmt: skip
     fits = benchmark(fit_batch, batch, restricted=kind == "sizes", threads=2)
     assert np.isfinite(fits.theta).all()

@@ -48,10 +48,14 @@ def sample(n: np.ndarray, theta: float, rng: np.random.Generator) -> SizeTable:
     size, count = np.unique(n, return_counts=True)
     variance = theta + 1.0 / size
     return SizeTable(
-        size=size.astype(float),
-        count=count.astype(float),
-        mean=rng.normal(size=size.size) * np.sqrt(variance / count),
-        ss=2.0 * variance * rng.standard_gamma(0.5 * (count - 1)),
+        columns=np.stack(
+            [
+                size,
+                count,
+                rng.normal(size=size.size) * np.sqrt(variance / count),
+                2.0 * variance * rng.standard_gamma(0.5 * (count - 1)),
+            ]
+        ),
         ssw=float(rng.chisquare(n.sum() - n.size)),
         origin=0.0,
         unit=1.0,

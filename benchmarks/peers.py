@@ -200,7 +200,7 @@ def _fit_by(settings: Settings) -> dict[str, Any]:
 def _batch(settings: Settings) -> dict[str, Any]:
     """Fits per second of tables of 300 schools: plain ones, which have as many rows as distinct sizes, and weighted."""
     from fastml.model.batch import BatchTables, fit_batch
-    from fastml.model.size_table import gather_sizes
+    from fastml.model.size_table import group_by_size
 
     n_tables = max(int(20_000 * settings.scale), 200)
     rng = np.random.default_rng(1)
@@ -210,14 +210,14 @@ def _batch(settings: Settings) -> dict[str, Any]:
     ss = rng.chisquare(n - 1.0)
 
     def plain() -> BatchTables:
-        t = gather_sizes(part, n_tables, n, mean, np.zeros(len(part)), ss)
-        return BatchTables(t.offsets, t.size, t.count, t.mean, t.ss, t.ssw, t.n_obs - 1.0)
+        t = group_by_size(part, n_tables, n, mean, np.zeros(len(part)), ss)
+        return BatchTables(t.offsets, t.columns, t.ssw, t.n_obs - 1.0)
 
     weight = rng.uniform(0.5, 2.0, len(part))
     sum_n = np.bincount(part, n * weight)
     tables = plain()
-    weighted = BatchTables(np.arange(0, len(part) + 1, 300), n * rng.uniform(0.9, 1.1, len(part)), weight, mean,
-                           np.zeros(len(part)), np.bincount(part, ss * weight), sum_n)  # fmt: skip
+    columns = np.stack([n * rng.uniform(0.9, 1.1, len(part)), weight, mean, np.zeros(len(part))])
+    weighted = BatchTables(np.arange(0, len(part) + 1, 300), columns, np.bincount(part, ss * weight), sum_n)
     cases: dict[str, Callable[[], Any]] = {
         "fits of 31 sizes": lambda: fit_batch(tables, restricted=True, threads=settings.threads),
         "with the schools gathered by size": lambda: fit_batch(plain(), restricted=True, threads=settings.threads),

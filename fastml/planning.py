@@ -18,6 +18,7 @@ import numpy.typing as npt
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.inference.distributions import check_level, f_quantile, f_upper, t_quantile
 from fastml.inference.power import detectable_shift, power_of_t
+from fastml.model.icc import design_effect, icc_of
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 from fastml.report import text
@@ -243,7 +244,7 @@ def plan_from_fit(
         n_groups = None if targets else table.n_groups
         group_size = round(mean)
     settings = {"sd": table.unit * math.sqrt((1.0 + vc.theta) * vc.terms.r / vc.dof), "size_cv": spread} | options
-    return plan(vc.theta / (1.0 + vc.theta), n_groups, group_size, **settings)  # type: ignore[arg-type]
+    return plan(icc_of(vc.theta), n_groups, group_size, **settings)  # type: ignore[arg-type]
 
 
 def _check(
@@ -287,7 +288,7 @@ def _evaluate(given: _Assumptions, n_groups: int, group_size: int, solved_for: s
     """The plan; `with_power` False leaves out the powers, which take milliseconds."""
     icc, arms, level = given.icc, given.arms, given.level
     n_obs = n_groups * group_size
-    deff = 1.0 + icc * ((1.0 + given.size_cv**2) * group_size - 1.0)
+    deff = design_effect(icc, (1.0 + given.size_cv**2) * group_size)
     # Two arms: each mean has half of the schools, and their variances add.
     se = arms * given.sd * math.sqrt(deff / n_obs)
     df = float(n_groups - arms)
@@ -322,7 +323,7 @@ def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: 
     limits = []
     for quantile in (f_upper(tail, *dfs), f_quantile(tail, *dfs)):
         theta = max(0.0, (ratio / quantile - 1.0) / group_size)
-        limits.append(theta / (1.0 + theta))
+        limits.append(icc_of(theta))
     return limits[0], limits[1]
 
 

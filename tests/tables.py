@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,17 @@ def two_scales(seed: int) -> Grouped:
     means = np.concatenate((rng.normal(0, 0.03, 3), rng.normal(0, 2.2, 12)))
     ss = np.concatenate((rng.chisquare(3999, 3), rng.chisquare(1, 12)))
     return Grouped(n, means, np.zeros(15), ss)
+
+
+def changed(table: SizeTable, **rows: Floats) -> SizeTable:
+    """The table with other sizes, counts, means or sums of squares."""
+    names = ("size", "count", "mean", "ss")
+    return replace(table, columns=np.stack([rows.get(name, getattr(table, name)) for name in names]))
+
+
+def two_by_two(gap: float) -> SizeTable:
+    """Groups {0, 2} and {gap, gap + 2}: MSW = 2, MSB = gap^2, F = gap^2/2."""
+    return grouped(np.array([0.0, 2.0, gap, gap + 2.0]), np.array([1, 1, 2, 2])).table
 
 
 def close(value: float, truth: float, relative: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from fastml.inference.distributions import normal_quantile, normal_tail
 from fastml.inference.draws import check_draws, generator
 from fastml.inference.information import expected_information
 from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import VarianceComponents
+from fastml.model.variance_components import VarianceComponents, find_minimum
 
 __all__ = ["BootstrapDraws", "acceleration", "bca_limits", "bootstrap", "percentile_limits"]
 
@@ -87,20 +88,26 @@ def bootstrap(
 
 def _fit(table: SizeTable, vc: VarianceComponents, means: Floats, sss: Floats, ssws: Floats, out: Floats) -> None:
     """Fill rows of `out` (B, 3) with theta, sigma2 and gamma of each simulated sample."""
+    n, c = table.size, table.count
     if vc.method == "anova":
         _fit_anova(table, means, sss, ssws, out)
-    elif table.size.size == 1:
-        n, groups = table.size[0], table.count[0]
-        free = groups - 1.0 if vc.method == "reml" else groups
-        ratio = n * (sss[:, 0] / free) / (ssws / (table.n_obs - table.n_groups))
-        theta = np.maximum(0.0, (ratio - 1.0) / n)
+    elif n.size == 1:
+        free = c[0] - 1.0 if vc.method == "reml" else c[0]
+        ratio = n[0] * (sss[:, 0] / free) / (ssws / (table.n_obs - table.n_groups))
+        theta = np.maximum(0.0, (ratio - 1.0) / n[0])
         out[:, 0] = theta
-        out[:, 1] = (ssws + n / (1.0 + n * theta) * sss[:, 0]) / vc.dof
+        out[:, 1] = (ssws + n[0] / (1.0 + n[0] * theta) * sss[:, 0]) / vc.dof
         out[:, 2] = means[:, 0]
     else:
         from fastml.kernels.likelihood import resample
 
-        resample.fit_draws(table.size, table.count, means, sss, ssws, vc.dof, vc.method == "reml", out)
+        restricted = vc.method == "reml"
+        grid = np.exp(np.arange(math.log(1e-3 / n[-1]), math.log(1e3 / n[0]) + 0.5, 0.25))
+        resample.fit_draws(grid, table.columns, means, sss, ssws, vc.dof, restricted, out)
+        for b in np.flatnonzero(np.isnan(out[:, 0])):
+            columns = np.stack([n, c, means[b], sss[b]])
+            if found := find_minimum(columns, float(ssws[b]), vc.dof, restricted):
+                out[b] = found.theta, found.fields[4] / vc.dof, found.fields[0]
 
 
 def _fit_anova(table: SizeTable, means: Floats, sss: Floats, ssws: Floats, out: Floats) -> None:

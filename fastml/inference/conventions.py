@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastml.inference.distributions import chi2_tail
 from fastml.inference.hypotheses import hlm_test, lrt_test
 from fastml.inference.information import degrees_of_freedom, t_test
+from fastml.model.icc import design_effect, icc_of
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 
@@ -85,11 +86,11 @@ def design_effects(table: SizeTable, vc: VarianceComponents) -> tuple[DesignEffe
         all observations (Kish 1965); "gls": N SE(gamma00)^2/(tau00 + sigma2), of the model's own mean.
     """
     total, groups = float(table.n_obs), float(table.n_groups)
-    icc = vc.theta / (1.0 + vc.theta)
+    icc = icc_of(vc.theta)
     squares = float(np.sum(table.count * table.size**2))
     rows = (
-        ("lecture", 1.0 + icc * (total / groups - 1.0), "1 + icc (mean size - 1)"),
-        ("kish", 1.0 + icc * (squares / total - 1.0), "1 + icc (sum n^2/N - 1): the mean of all observations"),
+        ("lecture", design_effect(icc, total / groups), "1 + icc (mean size - 1)"),
+        ("kish", design_effect(icc, squares / total), "1 + icc (sum n^2/N - 1): the mean of all observations"),
         ("gls", total / (vc.terms.w1 * (1.0 + vc.theta)), "N SE^2/(tau00 + sigma2): the model's mean"),
     )
     return tuple(DesignEffect(name, deff, math.sqrt(deff), total / deff, text) for name, deff, text in rows)
@@ -122,10 +123,10 @@ def weighted_design_effects(
     unequal = n_obs * all_squares / float(total.sum()) ** 2
     b = float(total @ total) / all_squares
     rows = (
-        ("lecture", 1.0 + icc * (n_obs / n_groups - 1.0), "1 + icc (mean size - 1)"),
+        ("lecture", design_effect(icc, n_obs / n_groups), "1 + icc (mean size - 1)"),
         (
             "gabler-kish",
-            unequal * (1.0 + icc * (b - 1.0)),
+            unequal * design_effect(icc, b),
             "[n sum w^2/(sum w)^2] [1 + icc (b - 1)]: the weighted mean",
         ),
     )

@@ -29,6 +29,7 @@ from fastml.inference.distributions import (
 from fastml.inference.exact import exact_theta
 from fastml.inference.information import StandardErrors, mean_test, standard_errors
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
+from fastml.model.icc import design_effect, icc_of, reliabilities
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents, estimate
 
@@ -389,15 +390,14 @@ def _mapping(table: SizeTable, parameter: str) -> Callable[[float], float]:
     mean_size = table.n_obs / table.n_groups
 
     def deff(theta: float) -> float:
-        return 1.0 + theta / (1.0 + theta) * (mean_size - 1.0)
+        return design_effect(icc_of(theta), mean_size)
 
     def reliability(theta: float) -> float:
-        nt = table.size * theta
-        return float(np.sum(table.count * (nt / (1.0 + nt))) / table.n_groups)
+        return float(np.sum(table.count * reliabilities(table.size, theta)) / table.n_groups)
 
     mappings: dict[str, Callable[[float], float]] = {
         "theta": lambda theta: theta,
-        "icc": lambda theta: theta / (1.0 + theta),
+        "icc": icc_of,
         "deff": deff,
         "deft": lambda theta: math.sqrt(deff(theta)),
         "n_eff": lambda theta: table.n_obs / deff(theta),

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from fastml.errors import ModelError
 from fastml.inference.distributions import chi2_quantile, chi2_upper, root
 from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import VarianceComponents
+from fastml.model.variance_components import VarianceComponents, evaluate_many
 
 __all__ = ["ProfileLimits", "ProfileSet", "profile_set", "relative_deviance"]
 
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 # Of theta, the rows of the curve there, the slack left to the limit and the side (-1 or 1): the log of sigma2, say.
 _Edge = Callable[[Floats, Floats, Floats, Floats], Floats]
 
-_VALUE, _SLOPE, _GAMMA, _W1, _R = range(5)
+_GAMMA, _W1, _R, _VALUE, _SLOPE = 0, 1, 4, 9, 10  # places in a row of `evaluate_many`
 
 # A set within less of the minimum (a level of 1e-16) is, to rounding, the estimate.
 SMALLEST_DROP = 1e-32
@@ -66,7 +66,7 @@ class ProfileSet:
     drop : float
         Chi-square quantile with 1 degree of freedom.
     pieces : tuple of (float, float)
-        Connected pieces of the set of theta, rising.
+        Connected pieces of the set of theta, lowest first.
     main : int
         Which of them holds `theta`.
     """
@@ -220,11 +220,7 @@ def _gap(excess: Floats, sign: Floats) -> Floats:
 
 
 def _curve(table: SizeTable, theta: Floats, origin: float, dof: float, restricted: bool) -> Floats:
-    from fastml.kernels.likelihood import curve
-
-    out = np.empty((theta.size, curve.N_CURVE))
-    curve.profile_curve(theta, origin, table.size, table.count, table.mean, table.ss, table.ssw, dof, restricted, out)
-    return out
+    return evaluate_many(table.columns, theta, origin, table.ssw, dof, restricted)
 
 
 def relative_deviance(table: SizeTable, vc: VarianceComponents, theta: float) -> float:

@@ -6,11 +6,14 @@ fit gets its global optimum, whatever the number of threads.
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from fastml.model.variance_components import find_minimum
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 
@@ -23,14 +26,14 @@ _PER_TASK = 64
 
 @dataclass(frozen=True, eq=False)
 class BatchTables:
-    """K tables end to end; table k is rows ``offsets[k]`` to ``offsets[k + 1]`` of the flat arrays.
+    """K tables end to end; table k is columns ``offsets[k]`` to ``offsets[k + 1]``.
 
     Attributes
     ----------
     offsets : ndarray of int64, shape (K + 1,)
-    size, count, mean, ss : ndarray, shape (T,)
-        As in `sizes.SizeTable`: sizes (or sums of weights A), groups of that size (or their weights v), mean and
-        sum of squares of their means. Sizes may repeat and need no order; rows of count 0 weigh nothing. Means
+    columns : ndarray, shape (4, T)
+        As in `size_table.SizeTable`: sizes (or sums of weights A), groups of that size (or their weights v), mean and
+        sum of squares of their means. Sizes may repeat and need no order; columns of count 0 weigh nothing. Means
         should be about an origin near them and everything in units near the scores' spread, as `SizeTable` has it.
     ssw : ndarray, shape (K,)
         Pooled within-group sums of squares; NaN marks a table that can't be fitted.
@@ -39,10 +42,7 @@ class BatchTables:
     """
 
     offsets: Int64s
-    size: Floats
-    count: Floats
-    mean: Floats
-    ss: Floats
+    columns: Floats
     ssw: Floats
     dof: Floats
 
@@ -59,13 +59,13 @@ class BatchFits:
     theta, gamma, sigma2, tau00 : ndarray
         Estimates: theta = tau00/sigma2 at the global minimum of the deviance, gamma about the tables' origin.
     terms : ndarray, shape (K, 9)
-        The fields of `varcomp.Terms`, in its order.
+        The fields of `variance_components.Terms`, in its order.
     score : ndarray
         theta times the derivative of the deviance there, the derivative itself at theta = 0.
     n_optima, evaluations : ndarray
         Local minima found, and evaluations of the profile.
     full_search : ndarray of bool
-        Whether the scan was not one clean sign change, so that the search of `varcomp.estimate` was made.
+        Whether the scan was not one clean sign change, so that the search of `variance_components.estimate` was made.
     """
 
     theta: Floats
@@ -94,10 +94,9 @@ def concatenate(tables: list[BatchTables]) -> BatchTables:
     starts = np.cumsum([0, *(table.offsets[-1] for table in tables)])
     return BatchTables(
         np.concatenate([[0], *(table.offsets[1:] + start for table, start in zip(tables, starts, strict=False))]),
-        *(
-            np.concatenate([getattr(table, name) for table in tables])
-            for name in ("size", "count", "mean", "ss", "ssw", "dof")
-        ),
+        np.concatenate([table.columns for table in tables], axis=1),
+        np.concatenate([table.ssw for table in tables]),
+        np.concatenate([table.dof for table in tables]),
     )
 
 
@@ -119,8 +118,7 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int = 1) -
     Examples
     --------
     >>> import numpy as np
-    >>> one = BatchTables(np.array([0, 1]), np.array([2.0]), np.array([3.0]), np.array([0.0]), np.array([12.0]),
-    ...                   np.array([1.5]), np.array([5.0]))
+    >>> one = BatchTables(np.array([0, 1]), np.array([[2.0], [3.0], [0.0], [12.0]]), np.array([1.5]), np.array([5.0]))
     >>> fits = fit_batch(one, restricted=True)
     >>> round(float(fits.tau00[0]), 9), round(float(fits.sigma2[0]), 9)
     (5.75, 0.5)
@@ -129,10 +127,13 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int = 1) -
 
     n_tables = len(tables)
     fits = np.empty((n_tables, kernel.FIELDS))
-    arrays = (tables.offsets, tables.size, tables.count, tables.mean, tables.ss, tables.ssw, tables.dof)
+    arrays = (tables.offsets, tables.columns, tables.ssw, tables.dof)
 
     def work(first: int) -> None:
-        kernel.fit_tables(*arrays, restricted, first, min(first + _PER_TASK, n_tables), fits)
+        last = min(first + _PER_TASK, n_tables)
+        kernel.fit_tables(*arrays, restricted, first, last, fits)
+        for k in first + np.flatnonzero(fits[first:last, 11] == 0.0):
+            _search(tables, int(k), restricted, fits[k])
 
     starts = range(0, n_tables, _PER_TASK)
     if threads == 1 or len(starts) < 2:
@@ -150,7 +151,20 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int = 1) -
         tau00=theta * sigma2,
         terms=fits[:, 1:10],
         score=fits[:, 10],
-        n_optima=fits[:, 11],
+        n_optima=np.abs(fits[:, 11]),
         evaluations=fits[:, 12],
-        full_search=fits[:, 13] == 1.0,
+        full_search=fits[:, 11] < 0.0,
     )
+
+
+def _search(tables: BatchTables, k: int, restricted: bool, row: Floats) -> None:
+    """Fill a table's `row` (FIELDS,) of fits by the search of a single fit; it is marked by a negative sign."""
+    columns = np.ascontiguousarray(tables.columns[:, tables.offsets[k] : tables.offsets[k + 1]])
+    found = find_minimum(columns, float(tables.ssw[k]), float(tables.dof[k]), restricted)
+    if found is None:
+        row[:] = math.nan
+        return
+    row[0], row[1:10] = found.theta, found.fields[:9]
+    row[10] = found.fields[10] * (found.theta or 1.0)
+    row[11] = -len(found.thetas)
+    row[12] += found.evaluations

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.model.groups import Groups
+from fastml.model.icc import reliabilities
 from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["SchoolMeans", "reliabilities", "school_means"]
+__all__ = ["SchoolMeans", "school_means"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,29 +47,6 @@ class SchoolMeans:
     eb_mean: Floats
     eb_se: Floats
     cond_se: Floats
-
-
-def reliabilities(n: npt.ArrayLike, theta: npt.ArrayLike) -> Floats:
-    """Reliability of a mean of n observations, n theta/(1 + n theta).
-
-    Parameters
-    ----------
-    n : array_like
-    theta : float or array_like
-        tau00/sigma2, one or one for each n.
-
-    Returns
-    -------
-    ndarray, of the shape of `n`
-
-    Examples
-    --------
-    >>> reliabilities([1, 30], 1.0).round(3).tolist()
-    [0.5, 0.968]
-    """
-    information = np.multiply(n, theta, dtype=np.float64)
-    share: Floats = information / (1.0 + information)
-    return share
 
 
 def school_means(groups: Groups, vc: VarianceComponents, size: Floats | None = None) -> SchoolMeans:

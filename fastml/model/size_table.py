@@ -1,4 +1,4 @@
-"""Groups gathered by size: all that the likelihood sees of them, and whether it has a maximum.
+"""Groups brought together by size: all that the likelihood sees of them, and whether it has a maximum.
 
 The deviance depends on the groups only through the distinct sizes, so a `SizeTable` of one row per size is all that
 the optimiser and the inference need. It is in units where the pooled within-group variance is about 1 (a power of two,
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fastml.errors import ModelError
 from fastml.kernels.sorting import integer_order
 
-__all__ = ["SizeTable", "SizeTables", "check_groups", "check_part", "gather_sizes", "reduce_sizes"]
+__all__ = ["SizeTable", "SizeTables", "check_groups", "check_part", "group_by_size", "reduce_sizes"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
@@ -29,20 +29,46 @@ SMALLEST_MEAN = 1e-140
 LARGEST_SPREAD = 1e50
 
 
+class _Columns:
+    """Names for the rows of `columns`."""
+
+    columns: Floats
+
+    def _row(self, place: int) -> Floats:
+        row: Floats = self.columns[place]
+        return row
+
+    @property
+    def size(self) -> Floats:
+        """Distinct group sizes."""
+        return self._row(0)
+
+    @property
+    def count(self) -> Floats:
+        """Groups of that size."""
+        return self._row(1)
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of their means, less the origin, in the unit."""
+        return self._row(2)
+
+    @property
+    def ss(self) -> Floats:
+        """Sum of squares of their means about `mean`, in the unit squared."""
+        return self._row(3)
+
+
 @dataclass(frozen=True, eq=False)
-class SizeTable:
-    """Groups gathered by size: what the likelihood needs and no more.
+class SizeTable(_Columns):
+    """Groups brought together by size: what the likelihood needs and no more.
 
     Attributes
     ----------
-    size : ndarray, shape (S,)
-        Distinct group sizes, rising.
-    count : ndarray, shape (S,)
-        Groups of that size.
-    mean : ndarray, shape (S,)
-        Mean of their means, less `origin`, in `unit`.
-    ss : ndarray, shape (S,)
-        Sum of squares of their means about `mean`, in `unit` squared.
+    columns : ndarray, shape (4, S)
+        A column for each distinct group size, smallest first; its rows are `size`, `count`, `mean` and `ss`, and
+        kernels take the array as it is. What more the likelihood may come to need of the groups of a size (their
+        cross-products with covariates, say) is a further row here.
     ssw : float
         Pooled within-group sum of squares, in `unit` squared.
     origin, unit : float
@@ -51,10 +77,7 @@ class SizeTable:
         Observations N and groups J.
     """
 
-    size: Floats
-    count: Floats
-    mean: Floats
-    ss: Floats
+    columns: Floats
     ssw: float
     origin: float
     unit: float
@@ -63,13 +86,13 @@ class SizeTable:
 
 
 @dataclass(frozen=True, eq=False)
-class SizeTables:
-    """The size tables of K parts end to end: part k has rows ``offsets[k]`` to ``offsets[k + 1]``.
+class SizeTables(_Columns):
+    """The size tables of K parts end to end: part k has columns ``offsets[k]`` to ``offsets[k + 1]``.
 
     Attributes
     ----------
     offsets : ndarray of int64, shape (K + 1,)
-    size, count, mean, ss : ndarray, shape (T,)
+    columns : ndarray, shape (4, T)
         As in `SizeTable`, each part in its own unit and about its own origin.
     ssw, origin, unit : ndarray, shape (K,)
     n_obs, n_groups : ndarray of int64, shape (K,)
@@ -80,10 +103,7 @@ class SizeTables:
     """
 
     offsets: Int64s
-    size: Floats
-    count: Floats
-    mean: Floats
-    ss: Floats
+    columns: Floats
     ssw: Floats
     origin: Floats
     unit: Floats
@@ -95,7 +115,7 @@ class SizeTables:
 
 
 def reduce_sizes(n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeTable:
-    """Gather groups by size.
+    """Bring groups together by size.
 
     Parameters
     ----------
@@ -116,24 +136,20 @@ def reduce_sizes(n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeT
         With fewer than two groups, only singletons, or no variation inside any group: the likelihood has no
         maximum then.
     """
-    tables = gather_sizes(np.zeros(n.size, np.int64), 1, n, mean, residual, ss)
+    tables = group_by_size(np.zeros(n.size, np.int64), 1, n, mean, residual, ss)
     check_part(tables, 0)
-    n_groups, n_obs, ssw = int(tables.n_groups[0]), int(tables.n_obs[0]), float(tables.ssw[0])
     return SizeTable(
-        size=tables.size,
-        count=tables.count,
-        mean=tables.mean,
-        ss=tables.ss,
-        ssw=ssw,
+        columns=tables.columns,
+        ssw=float(tables.ssw[0]),
         origin=float(tables.origin[0]),
         unit=float(tables.unit[0]),
-        n_obs=n_obs,
-        n_groups=n_groups,
+        n_obs=int(tables.n_obs[0]),
+        n_groups=int(tables.n_groups[0]),
     )
 
 
-def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeTables:
-    """Gather the groups of many parts by size, each part on its own.
+def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: Floats, ss: Floats) -> SizeTables:
+    """Bring the groups of many parts together by size, each part on its own.
 
     Parameters
     ----------
@@ -152,22 +168,18 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
 
     edges = _edges(part, n_parts)
     span = int(n.max()) - int(n.min()) + 1 if len(n) else 0
-    sizes, figures = np.empty((4, min(len(n), n_parts * span))), np.empty((6, n_parts))
-    offsets, n_obs = np.empty(n_parts + 1, np.int64), np.empty(n_parts, np.int64)
-    groups = (_by_size(part, edges, n, span), edges, n, mean, residual, ss)
-    kernel.gather(*groups, LARGEST_SPREAD, np.empty(len(n)), sizes, offsets, figures, n_obs)
-    size, count, size_mean, size_ss = sizes[:, : offsets[-1]].copy()
-    ssw, origin, unit, low, high, spread = figures
+    columns, figures = np.empty((4, min(len(n), n_parts * span))), np.empty((n_parts, kernel.N_FIGURES))
+    offsets = np.empty(n_parts + 1, np.int64)
+    groups = np.stack([n, mean, residual, ss], dtype=np.float64)
+    kernel.group_by_size(_order(part, edges, n, span), edges, groups, LARGEST_SPREAD, columns, offsets, figures)
+    ssw, origin, low, high, unit, spread, n_obs = figures.T
     return SizeTables(
         offsets=offsets,
-        size=size,
-        count=count,
-        mean=size_mean,
-        ss=size_ss,
-        ssw=ssw,
+        columns=columns[:, : offsets[-1]].copy(),
+        ssw=ssw.copy(),
         origin=origin,
         unit=unit,
-        n_obs=n_obs,
+        n_obs=n_obs.astype(np.int64),
         n_groups=np.diff(edges),
         same_mean=~(low < high),
         largest=np.maximum(np.maximum(-low, high), 0.0),
@@ -175,7 +187,7 @@ def gather_sizes(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual: 
     )
 
 
-def _by_size(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
+def _order(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
     """Order of the groups (J,) by part, in it by size."""
     from fastml.kernels.sorting import place
 

@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from fastml.model.size_table import SizeTable
 
-__all__ = ["Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "evaluate", "scaled_inverse"]
+__all__ = ["Minimum", "Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "evaluate", "evaluate_many",
+           "find_minimum", "scaled_inverse"]  # fmt: skip
+
+Floats = npt.NDArray[np.float64]
 
 MAX_OPTIMA = 16
 
@@ -48,7 +51,7 @@ class Optimum:
     evaluations : int
         Evaluations of the derivative.
     thetas, deviances : tuple of float
-        Every local minimum found, in rising theta, and its deviance.
+        Every local minimum found, smallest theta first, and its deviance.
     """
 
     theta: float
@@ -121,11 +124,73 @@ def evaluate(table: SizeTable, theta: float) -> Terms:
     Terms
         In the units of `table`.
     """
+    return Terms(*evaluate_many(table.columns, np.array([theta]), theta, table.ssw, 1.0, False)[0, :9].tolist())
+
+
+def evaluate_many(columns: Floats, thetas: Floats, origin: float, ssw: float, dof: float, restricted: bool) -> Floats:
+    """Compute all that the kernel knows of the deviance at many thetas.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (4, S)
+        Of a `SizeTable`.
+    thetas : ndarray, shape (T,)
+    origin : float
+        Theta that the deviances are measured from.
+    ssw, dof : float
+    restricted : bool
+
+    Returns
+    -------
+    ndarray, shape (T, 11)
+        The fields of `Terms`, deviance(theta) - deviance(origin) without the cancellation of subtracting the two,
+        and the derivative of the deviance by theta.
+    """
     from fastml.kernels.likelihood import profile
 
-    out = np.empty(profile.N_TERMS)
-    profile.profile_terms(theta, table.size, table.count, table.mean, table.ss, table.ssw, out)
-    return Terms(*out.tolist())
+    out = np.empty((len(thetas), profile.N_FIELDS))
+    profile.evaluate(thetas, origin, columns, ssw, dof, restricted, out)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """The global minimum of a deviance: its theta, the row of `evaluate_many` there, and how it was found.
+
+    `thetas` and `relative`: every local minimum and its deviance less the global one's; `evaluations` of the score.
+    """
+
+    theta: float
+    fields: Floats
+    thetas: Floats
+    relative: Floats
+    evaluations: int
+
+
+def find_minimum(columns: Floats, ssw: float, dof: float, restricted: bool) -> Minimum | None:
+    """Find every local minimum of the deviance, and which of them is lowest.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (4, S)
+    ssw, dof : float
+    restricted : bool
+
+    Returns
+    -------
+    Minimum or None
+        None where rounding left no minimum to be found.
+    """
+    from fastml.kernels.likelihood import profile
+
+    optima = np.empty(MAX_OPTIMA)
+    found, evaluations = profile.find_optima(columns, ssw, dof, restricted, optima)
+    if not found:
+        return None
+    thetas = optima[:found]
+    rows = evaluate_many(columns, thetas, float(thetas[0]), ssw, dof, restricted)
+    best = int(np.argmin(rows[:, 9]))
+    return Minimum(float(thetas[best]), rows[best], thetas, rows[:, 9] - rows[best, 9], int(evaluations))
 
 
 def deviance(table: SizeTable, terms: Terms, dof: float, restricted: bool) -> float:
@@ -171,29 +236,22 @@ def estimate(table: SizeTable, method: str = "reml", dof: float | None = None) -
     """
     if method == "anova":
         return _anova(table)
-    from fastml.kernels.likelihood import profile
-
     restricted = method == "reml"
     if dof is None:
         dof = float(table.n_obs - 1 if restricted else table.n_obs)
-    optima = np.empty((MAX_OPTIMA, 2))
-    found, evaluations = profile.find_optima(
-        table.size, table.count, table.mean, table.ss, table.ssw, dof, restricted, optima
-    )
-    thetas, relative = optima[:found, 0], optima[:found, 1]
-    best = int(np.argmin(relative))
-    theta = float(thetas[best])
-    terms = evaluate(table, theta)
-    score = terms.w1 - dof * terms.q2 / terms.r - (terms.w2 / terms.w1 if restricted else 0.0)
-    at_zero = deviance(table, evaluate(table, 0.0), dof, restricted)
+    found = find_minimum(table.columns, table.ssw, dof, restricted)
+    if found is None:
+        raise AssertionError("a deviance without a minimum")
+    terms = Terms(*found.fields[:9].tolist())
+    value = deviance(table, terms, dof, restricted)
     optimum = Optimum(
-        theta=theta,
-        score=score * (theta or table.n_obs / table.n_groups),
-        evaluations=int(evaluations),
-        thetas=tuple(thetas.tolist()),
-        deviances=tuple((at_zero + relative).tolist()),
+        theta=found.theta,
+        score=float(found.fields[10]) * (found.theta or table.n_obs / table.n_groups),
+        evaluations=found.evaluations,
+        thetas=tuple(found.thetas.tolist()),
+        deviances=tuple((value + found.relative).tolist()),
     )
-    return _components(table, terms, theta, method, dof, deviance(table, terms, dof, restricted), optimum)
+    return _components(table, terms, found.theta, method, dof, value, optimum)
 
 
 def _anova(table: SizeTable) -> VarianceComponents:
@@ -228,9 +286,6 @@ def _components(
         terms=terms,
         optimum=optimum,
     )
-
-
-Floats = npt.NDArray[np.float64]
 
 
 def scaled_inverse(matrix: Floats) -> Floats:

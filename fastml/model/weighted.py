@@ -6,7 +6,7 @@ squares, V = sigma2 + A tau00 and e = m - gamma00, the pseudo log likelihood is 
     l = -1/2 [A log(2 pi sigma2) + log(1 + A theta) + S/sigma2 + A e^2/V]
 
 (Pfeffermann et al. 1998; Rabe-Hesketh and Skrondal 2006). Its profile is the unweighted one with sizes A and
-counts v, so the optimiser is the same. As in `varcomp`, everything runs in units of a power of two.
+counts v, so the optimiser is the same. As in `variance_components`, everything runs in units of a power of two.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
 
 
 def reduce_weighted(groups: WeightedGroups) -> SizeTable:
-    """Gather weighted groups by size.
+    """Bring weighted groups together by size.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def reduce_weighted(groups: WeightedGroups) -> SizeTable:
     Raises
     ------
     ModelError
-        As in `sizes.reduce_sizes`.
+        As in `size_table.reduce_sizes`.
     """
     origin, unit, ssw = _unit(groups)
     deviation = ((groups.mean - origin) + groups.residual) / unit
@@ -94,11 +94,9 @@ def reduce_weighted(groups: WeightedGroups) -> SizeTable:
     mean = np.bincount(inverse, weights=v * deviation) / count
     centred = deviation - mean[inverse]
     correction = np.bincount(inverse, weights=v * centred) / count
+    squares = np.bincount(inverse, weights=v * (centred - correction[inverse]) ** 2)
     return SizeTable(
-        size=size,
-        count=count,
-        mean=mean + correction,
-        ss=np.bincount(inverse, weights=v * (centred - correction[inverse]) ** 2).astype(np.float64),
+        columns=np.stack([size, count, mean + correction, squares]),
         ssw=ssw / unit**2,
         origin=origin,
         unit=unit,

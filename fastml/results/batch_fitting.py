@@ -13,8 +13,8 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.inference.information import interior_errors, interior_satterthwaite
 from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, fit_batch
-from fastml.model.shrinkage import reliabilities
-from fastml.model.size_table import SizeTables, check_part, gather_sizes
+from fastml.model.icc import design_effect, icc_of, reliabilities
+from fastml.model.size_table import SizeTables, check_part, group_by_size
 from fastml.model.variance_components import Terms
 
 __all__ = ["fit_parts"]
@@ -46,8 +46,8 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, 
     records = stats.moments[rows]
     used = (records[:, :, 0] > 0) & stats.known()
     outcome, cell = np.nonzero(used & (part >= 0))
-    n, mean, residual, ss = np.ascontiguousarray(records[outcome, cell].T)
-    table = gather_sizes(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), mean, residual, ss)
+    n, *moments = np.ascontiguousarray(records[outcome, cell].T)
+    table = group_by_size(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), *moments)
     status = [_status(table, k) for k in range(n_parts * p)]
     fitted = np.array([text == "ok" for text in status], bool)
     all_rows = np.bincount(part[part >= 0], stats.counts[part >= 0, 0], n_parts)
@@ -83,9 +83,7 @@ def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> d
     restricted = method == "reml"
     dof = table.n_obs.astype(np.float64) - (1.0 if restricted else 0.0)
     ssw = np.where(fitted, table.ssw, math.nan)
-    fits = fit_batch(
-        BatchTables(table.offsets, table.size, table.count, table.mean, table.ss, ssw, dof), restricted, thread_count()
-    )
+    fits = fit_batch(BatchTables(table.offsets, table.columns, ssw, dof), restricted, thread_count())
     with np.errstate(invalid="ignore", divide="ignore"):
         terms = Terms(*fits.terms.T)
         theta, unit = fits.theta, table.unit
@@ -96,8 +94,8 @@ def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> d
         gamma00 = table.origin + unit * fits.gamma
         df = np.where(theta > 0.0, interior_satterthwaite(terms, dof, restricted), dof)
         t = gamma00 / se_gamma00
-        icc = theta / (1.0 + theta)
-        deff = 1.0 + icc * (table.n_obs / table.n_groups - 1.0)
+        icc = icc_of(theta)
+        deff = design_effect(icc, table.n_obs / table.n_groups)
         deviance = terms.logs + dof * (1.0 + np.log(2.0 * math.pi * terms.r / dof) + 2.0 * np.log(unit))
         if restricted:
             deviance += np.log(terms.w1)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.groupstats.statistics import GroupStats
-from fastml.model.shrinkage import reliabilities
+from fastml.model.icc import design_effect, icc_of, reliabilities
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import Optimum, VarianceComponents
 from fastml.report.exports import Record
@@ -153,13 +153,13 @@ class FitFigures(Record):
 
 def estimates(vc: VarianceComponents, sizes: SizeTable, size: Floats, count: Floats) -> dict[str, Any]:
     """The estimates, and what follows from them; the reliability is averaged over sizes (S,) and their counts (S,)."""
-    icc = vc.theta / (1.0 + vc.theta)
+    icc = icc_of(vc.theta)
     return {
         "gamma00": vc.gamma00,
         "tau00": vc.tau00,
         "sigma2": vc.sigma2,
         "icc": icc,
-        "deff": 1.0 + icc * (sizes.n_obs / sizes.n_groups - 1.0),
+        "deff": design_effect(icc, sizes.n_obs / sizes.n_groups),
         "reliability": float(count @ reliabilities(size, vc.theta)) / sizes.n_groups,
         "loglik": -0.5 * vc.deviance,
     }

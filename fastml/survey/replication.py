@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, concatenate, fit_batch
 from fastml.model.groups import WeightedGroups
+from fastml.model.icc import design_effect, icc_of
 from fastml.model.weighted import UNWEIGHTED_WITHIN, scaled_size
 
 __all__ = ["FIGURES", "CellMoments", "figures", "full_groups", "scale_replicates"]
@@ -128,7 +129,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
         k = slice(start, start + len(table))
         start += len(table)
         theta = fits.theta[k]
-        icc = theta / (1.0 + theta)
+        icc = icc_of(theta)
         size = moments.rows[0].sum() / np.count_nonzero(moments.total[0])
         mean, sd = _mean_and_sd(moments)
         columns = (
@@ -136,7 +137,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
             unit**2 * fits.tau00[k],
             unit**2 * fits.sigma2[k],
             icc,
-            1.0 + icc * (size - 1.0),
+            design_effect(icc, size),
         )
         found.append(np.column_stack([*columns, mean, sd]))
     return found
@@ -152,10 +153,9 @@ def _tables(scaled: _Scaled, rows: Floats) -> tuple[BatchTables, float]:
     n_replicates, n_schools = scaled.size.shape
     tables = BatchTables(
         offsets=np.arange(n_replicates + 1, dtype=np.int64) * n_schools,
-        size=np.ascontiguousarray(scaled.size).ravel(),
-        count=np.ascontiguousarray(scaled.count).ravel(),
-        mean=np.ascontiguousarray(scaled.mean / unit).ravel(),
-        ss=np.zeros(scaled.size.size),
+        columns=np.stack(
+            [x.ravel() for x in (scaled.size, scaled.count, scaled.mean / unit, np.zeros(scaled.size.shape))]
+        ),
         ssw=np.where(fittable, ssw, math.nan) / unit**2,
         dof=dof,
     )

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 from conftest import fewer
-from tables import Grouped, close, simulated, two_scales
+from tables import Grouped, changed, close, simulated, two_scales
 
 from fastml.errors import ArgumentError, ModelError
 from fastml.inference.bootstrap import _fit, acceleration, bca_limits, bootstrap, percentile_limits
@@ -52,7 +52,8 @@ def test_each_draw_is_fitted_as_a_sample_is(case: str, method: str) -> None:
     out = np.empty((draws, 3))
     _fit(table, vc, means, sss, ssws, out)
     for b in range(draws):
-        sample = dataclasses.replace(table, mean=means[b], ss=sss[b], ssw=float(ssws[b]), origin=0.0, unit=1.0)
+        drawn = changed(table, mean=means[b], ss=sss[b])
+        sample = dataclasses.replace(drawn, ssw=float(ssws[b]), origin=0.0, unit=1.0)
         fit = estimate(sample, method)
         assert out[b, 0] == pytest.approx(fit.theta, rel=1e-12, abs=0 if fit.theta else 1e-300)
         assert out[b, 1] == pytest.approx(fit.sigma2, rel=1e-13)

@@ -14,7 +14,7 @@ from conftest import fewer
 import fastml
 from fastml.model.batch import BatchTables, concatenate, fit_batch
 from fastml.model.size_table import SizeTable, reduce_sizes
-from fastml.model.variance_components import estimate
+from fastml.model.variance_components import estimate, evaluate
 
 
 def tables(rng: np.random.Generator, K: int, J: int, weighted: bool, noise: float = 1.0) -> BatchTables:
@@ -25,14 +25,16 @@ def tables(rng: np.random.Generator, K: int, J: int, weighted: bool, noise: floa
     v = np.exp(rng.normal(size=(K, J))) if weighted else np.ones((K, J))
     ssw = (v * rng.chisquare(n - 1)).sum(axis=1)
     dof = (v * size).sum(axis=1)
-    return BatchTables(np.arange(K + 1) * J, size.ravel(), v.ravel(), mean.ravel(), np.zeros(K * J), ssw, dof)
+    return BatchTables(
+        np.arange(K + 1) * J, np.stack([size.ravel(), v.ravel(), mean.ravel(), np.zeros(K * J)]), ssw, dof
+    )
 
 
 def single(batch: BatchTables, k: int) -> SizeTable:
     rows = slice(batch.offsets[k], batch.offsets[k + 1])
     length = int(batch.offsets[k + 1] - batch.offsets[k])
-    return SizeTable(batch.size[rows], batch.count[rows], batch.mean[rows], batch.ss[rows], float(batch.ssw[k]), 0.0,
-                     1.0, round(batch.dof[k]), length)  # fmt: skip
+    columns = np.ascontiguousarray(batch.columns[:, rows])
+    return SizeTable(columns, float(batch.ssw[k]), 0.0, 1.0, round(batch.dof[k]), length)
 
 
 @pytest.mark.parametrize("J", [2, 3, 5, 12, 60])
@@ -64,7 +66,7 @@ def test_reference_sets_in_one_call(reference_folder: Path, method: str) -> None
         sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
         truths.append((path.stem, sizes, json.loads(path.read_text())[method]))
         dof = sizes.n_obs - (method == "REML")
-        parts.append(BatchTables(np.array([0, len(sizes.size)]), sizes.size, sizes.count, sizes.mean, sizes.ss,
+        parts.append(BatchTables(np.array([0, len(sizes.size)]), sizes.columns,
                                  np.array([sizes.ssw]), np.array([float(dof)])))  # fmt: skip
     fits = fit_batch(concatenate(parts), restricted=method == "REML")
     for k, (name, sizes, truth) in enumerate(truths):
@@ -84,7 +86,7 @@ def test_several_optima_are_never_passed_over() -> None:
         n = np.concatenate([np.full(3, 2000.0), rng.integers(1, 4, 40)])
         mean = np.concatenate([rng.normal(0.0, 0.05, 3), rng.normal(0.0, 1.5, 40)])
         sizes = reduce_sizes(n.astype(np.int64), mean, np.zeros(43), np.maximum(n - 1.0, 0.0))
-        batch = BatchTables(np.array([0, len(sizes.size)]), sizes.size, sizes.count, sizes.mean, sizes.ss,
+        batch = BatchTables(np.array([0, len(sizes.size)]), sizes.columns,
                             np.array([sizes.ssw]), np.array([float(sizes.n_obs)]))  # fmt: skip
         one, fits = estimate(sizes, "ml"), fit_batch(batch)
         assert math.isclose(fits.theta[0], one.theta, rel_tol=1e-10)
@@ -96,19 +98,14 @@ def test_several_optima_are_never_passed_over() -> None:
 
 def test_the_slope_bounds_that_the_scan_stands_on() -> None:
     """-2 <= d log(B/A)/d log theta <= 4, for ML with weights and for REML."""
-    from fastml.kernels.likelihood.profile import profile_terms
-
     rng = np.random.default_rng(3)
     for restricted in (False, True):
         for _ in range(60):
             batch = tables(rng, 1, int(rng.integers(2, 12)), weighted=not restricted, noise=rng.uniform(0.0, 5.0))
 
             def log_ratio(u: float, batch: BatchTables = batch, restricted: bool = restricted) -> float:
-                out = np.empty(9)
-                theta = math.exp(u)
-                profile_terms(theta, batch.size, batch.count, batch.mean, batch.ss, float(batch.ssw[0]), out)
-                _, w1, w2, _, r, q2, *_ = out
-                return math.log(q2 / r) - math.log(w1 - (w2 / w1 if restricted else 0.0))
+                at = evaluate(single(batch, 0), math.exp(u))
+                return math.log(at.q2 / at.r) - math.log(at.w1 - (at.w2 / at.w1 if restricted else 0.0))
 
             for u in np.linspace(-12.0, 8.0, 80):
                 slope = (log_ratio(u + 1e-5) - log_ratio(u - 1e-5)) / 2e-5
@@ -124,11 +121,10 @@ def test_threads_change_no_bit() -> None:
 
 def test_rows_without_weight_and_tables_without_a_fit() -> None:
     batch = tables(np.random.default_rng(2), 3, 10, weighted=True)
-    batch.count[5] = 0.0
+    batch.columns[1, 5] = 0.0
     batch.ssw[1] = math.nan
     rows = np.delete(np.arange(10), 5)
-    short = BatchTables(np.array([0, 9]), batch.size[rows], batch.count[rows], batch.mean[rows], batch.ss[rows],
-                        batch.ssw[:1], batch.dof[:1])  # fmt: skip
+    short = BatchTables(np.array([0, 9]), np.ascontiguousarray(batch.columns[:, rows]), batch.ssw[:1], batch.dof[:1])
     fits = fit_batch(batch)
     assert math.isclose(fits.theta[0], fit_batch(short).theta[0], rel_tol=1e-12)
     assert math.isnan(fits.theta[1])
@@ -142,7 +138,7 @@ def test_extreme_shares() -> None:
     mean = np.linspace(-1.0, 1.0, J)
     for spread in (1e6, 1e3, 1.0, 0.2, 1e-3, 0.0):
         ss = float(np.sum((spread * mean) ** 2))
-        batch = BatchTables(np.array([0, J]), np.full(J, n), np.ones(J), spread * mean, np.zeros(J),
+        batch = BatchTables(np.array([0, J]), np.stack([np.full(J, n), np.ones(J), spread * mean, np.zeros(J)]),
                             np.array([J * (n - 1.0)]), np.array([J * n]))  # fmt: skip
         theta = max(0.0, (n * ss / J - 1.0) / n)
         assert math.isclose(fit_batch(batch).theta[0], theta, rel_tol=1e-12)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from fastml.errors import ModelError
-from fastml.model.size_table import LARGEST_SPREAD, SizeTables, check_part, gather_sizes, reduce_sizes
+from fastml.model.size_table import LARGEST_SPREAD, SizeTables, check_part, group_by_size, reduce_sizes
 
 Groups = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
@@ -50,7 +50,7 @@ def test_every_part_against_fractions(seed: int, offset: float, largest: int) ->
     rng = np.random.default_rng([seed, largest])
     n, mean, residual, ss = groups(rng, 90, largest, offset)
     part = rng.choice([0, 1, 3, 5], 90)  # 2 and 4 are empty
-    tables = gather_sizes(part, 6, n, mean, residual, ss)
+    tables = group_by_size(part, 6, n, mean, residual, ss)
     assert (len(tables.offsets), tables.offsets[0], tables.offsets[-1]) == (7, 0, len(tables.size))
     for k in range(6):
         mine = np.flatnonzero(part == k)
@@ -94,10 +94,10 @@ def test_a_part_has_the_same_bits_alone(largest: int) -> None:
     rng = np.random.default_rng(largest)
     n, *more = groups(rng, 200, largest)
     part = rng.integers(0, 4, 200)
-    tables = gather_sizes(part, 4, n, *more)
+    tables = group_by_size(part, 4, n, *more)
     for k in range(4):
         mine = part == k
-        alone = gather_sizes(np.zeros(mine.sum(), np.int64), 1, n[mine], *(values[mine] for values in more))
+        alone = group_by_size(np.zeros(mine.sum(), np.int64), 1, n[mine], *(values[mine] for values in more))
         assert {name: values.tolist() for name, values in part_of(tables, k).items()} == {
             name: values.tolist() for name, values in part_of(alone, 0).items()
         }
@@ -105,7 +105,7 @@ def test_a_part_has_the_same_bits_alone(largest: int) -> None:
 
 def test_no_groups_at_all() -> None:
     none = np.empty(0)
-    tables = gather_sizes(np.empty(0, np.int64), 2, np.empty(0, np.int64), none, none, none)
+    tables = group_by_size(np.empty(0, np.int64), 2, np.empty(0, np.int64), none, none, none)
     assert (tables.offsets.tolist(), tables.n_groups.tolist(), tables.size.size) == ([0, 0, 0], [0, 0], 0)
     with pytest.raises(ModelError, match="no observations"):
         check_part(tables, 1)
@@ -115,7 +115,7 @@ def test_a_part_out_of_range_spoils_no_other() -> None:
     n = np.array([5, 6, 5, 6, 5, 6])
     part = np.array([0, 0, 1, 1, 2, 2])
     mean = np.array([1e200, -1e200, math.inf, 0.0, 1.0, 2.0])
-    tables = gather_sizes(part, 3, n, mean, np.zeros(6), np.array([1e-9, 1e-9, 1.0, 1.0, 1.0, 1.0]))
+    tables = group_by_size(part, 3, n, mean, np.zeros(6), np.array([1e-9, 1e-9, 1.0, 1.0, 1.0, 1.0]))
     assert tables.spread[:2].tolist() == [LARGEST_SPREAD, LARGEST_SPREAD]
     assert np.isfinite(tables.mean).all()
     assert np.isfinite(tables.ss).all()

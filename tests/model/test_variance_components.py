@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import fewer
-from tables import two_scales
+from tables import changed, two_scales
 
 import fastml
 from fastml import FastmlError, GroupStats
 from fastml.kernels.likelihood import profile
 from fastml.model.size_table import SizeTable, check_groups
+from fastml.model.variance_components import evaluate
 
 
 def test_constant_groups_far_apart_are_not_called_constant_data() -> None:
@@ -44,18 +44,15 @@ def test_a_large_common_part_costs_the_random_effects_no_digit() -> None:
 
 def score(table: SizeTable, theta: float) -> float:
     """Derivative of the restricted deviance by log theta."""
-    terms = np.empty(profile.N_TERMS)
-    profile.profile_terms(theta, table.size, table.count, table.mean, table.ss, table.ssw, terms)
-    _, w1, w2, _, r, q2, *_ = terms
-    return theta * (w1 - (table.n_obs - 1) * q2 / r - w2 / w1)
+    terms = evaluate(table, theta)
+    return theta * (terms.w1 - (table.n_obs - 1) * terms.q2 / terms.r - terms.w2 / terms.w1)
 
 
 def minima(table: SizeTable, room: int = 8) -> np.ndarray:
     """Thetas of the local minima that are found."""
-    optima = np.zeros((room, 2))
-    call = (table.size, table.count, table.mean, table.ss, table.ssw, float(table.n_obs - 1), True, optima)
-    found, _ = profile.find_optima(*call)
-    return optima[:found, 0]
+    optima = np.zeros(room)
+    found, _ = profile.find_optima(table.columns, table.ssw, float(table.n_obs - 1), True, optima)
+    return optima[:found]
 
 
 @pytest.mark.parametrize("side", ["above", "below"])
@@ -65,12 +62,12 @@ def test_two_roots_between_two_points_of_the_grid_are_found(side: str, depth: fl
     """The score only just crosses zero twice: by bisection of the spread of the small groups, to where it touches."""
     table = two_scales(4).table
     # The grid begins at a share of the largest size: so the roots come to lie elsewhere between its points.
-    table = replace(table, size=table.size * np.array([1.0, math.exp(-shift)]))
+    table = changed(table, size=table.size * np.array([1.0, math.exp(-shift)]))
     grid = np.exp(np.arange(math.log(5e-4), math.log(3.0), 0.004))
     extreme = np.min if side == "above" else np.max
 
     def spread(factor: float) -> SizeTable:
-        return replace(table, ss=table.ss * np.array([factor, 1.0]))
+        return changed(table, ss=table.ss * np.array([factor, 1.0]))
 
     def touch(factor: float) -> float:
         """How far the score is from zero where it comes nearest: its dip above zero, or its hump below."""

@@ -8,7 +8,7 @@ with L > 0 none nearer than L/2. The scan strides over what that excludes and wa
 elsewhere. REML's A has one term less, theta W2/W1; it is the same sum over the eigenvalues of the projected matrix,
 so that the bounds hold.
 
-Whatever is not one clean sign change (several optima, a near miss, a score lost in rounding) goes to `find_optima`.
+What is not one clean sign change (several optima, a near miss, a score lost in rounding) is left to `find_optima`.
 """
 
 from __future__ import annotations
@@ -18,32 +18,55 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels.jit import F8_IN, I8_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.likelihood.profile import _score, _search_range, _terms, find_optima
+from fastml.kernels.jit import F8_IN, I8_IN, TABLE_IN, TABLE_OUT, inner, kernel
+from fastml.kernels.likelihood.profile import (
+    COUNT,
+    MEAN,
+    SIZE,
+    SS,
+    STEP,
+    newton,
+    score,
+    search_range,
+    write_terms,
+)
 
 __all__ = ["FIELDS", "fit_tables"]
 
-# Of a row of fits: theta, the terms of `profile.profile_terms`, then the optimiser's record.
-FIELDS = 14
-_STEP = 0.25  # as in `profile`
+# Of a row of fits: theta, the terms of `profile.evaluate`, then the optimiser's record.
+FIELDS = 13
 _UNSURE = 1e-7  # scores below this part of A may have the wrong sign in one pass: look closer
-_find_optima = inner(find_optima.function)
 
 
 @inner
-def _parts(theta, size, count, scaled, square, ssw, dof, restricted):
-    """A and B in one pass; `scaled` = count x and `square` = ss + count x^2, x the means about their own middle."""
+def _centre(table, centred):
+    """Fill `centred` (2, S) with count x and ss + count x^2, x the means about their own middle."""
+    middle = 0.0
+    weight = 0.0
+    for s in range(table.shape[1]):
+        middle += table[COUNT, s] * table[SIZE, s] * table[MEAN, s]
+        weight += table[COUNT, s] * table[SIZE, s]
+    middle /= weight
+    for s in range(table.shape[1]):
+        x = table[MEAN, s] - middle
+        centred[0, s] = table[COUNT, s] * x
+        centred[1, s] = table[SS, s] + table[COUNT, s] * x * x
+
+
+@inner
+def _parts(theta, table, centred, ssw, dof, restricted):
+    """A and B in one pass; `centred` of `_centre`."""
     w1 = 0.0
     wx = 0.0
     wq = 0.0
     w2 = 0.0
     wwx = 0.0
     wwq = 0.0
-    for s in range(size.shape[0]):
-        w = size[s] / (1.0 + size[s] * theta)
-        cw = count[s] * w
-        xw = scaled[s] * w
-        qw = square[s] * w
+    for s in range(table.shape[1]):
+        w = table[SIZE, s] / (1.0 + table[SIZE, s] * theta)
+        cw = table[COUNT, s] * w
+        xw = centred[0, s] * w
+        qw = centred[1, s] * w
         w1 += cw
         wx += xw
         wq += qw
@@ -58,25 +81,14 @@ def _parts(theta, size, count, scaled, square, ssw, dof, restricted):
 
 
 @inner
-def _clean_bracket(size, count, mean, ss, ssw, dof, restricted, scaled, square):
+def _bracket(table, centred, ssw, dof, restricted):
     """Look everywhere: status, a bracket of theta, a guess inside it, evaluations.
 
-    status 0: no root, the minimum is at 0; 1: one root, in the bracket; -1: not clean.
+    status 0: no root, the minimum is at 0; 1: one root, in the bracket; -1: not one clean sign change.
     """
-    middle = 0.0
-    weight = 0.0
-    for s in range(size.shape[0]):
-        middle += count[s] * size[s] * mean[s]
-        weight += count[s] * size[s]
-    middle /= weight
-    for s in range(size.shape[0]):
-        x = mean[s] - middle
-        scaled[s] = count[s] * x
-        square[s] = ss[s] + scaled[s] * x
-    at_zero = _score(0.0, size, count, mean, ss, ssw, dof, restricted)[0]
+    negative = score(0.0, table, ssw, dof, restricted)[0] < 0.0
     evaluations = 1
-    negative = at_zero < 0.0
-    u, u_high = _search_range(size, count, mean, ss, ssw, dof, restricted)
+    u, u_high = search_range(table, ssw, dof, restricted)
     before = 0.0  # |score| at the last two points
     last = 0.0
     sure = True  # whether the stride before this one was proved free of roots
@@ -85,21 +97,20 @@ def _clean_bracket(size, count, mean, ss, ssw, dof, restricted, scaled, square):
     high = 0.0
     guess = 0.0
     last_u = -math.inf
-    roots = 0
     while True:
         theta = math.exp(u)
-        a, b = _parts(theta, size, count, scaled, square, ssw, dof, restricted)
+        a, b = _parts(theta, table, centred, ssw, dof, restricted)
         evaluations += 1
         value = a - b
-        if not abs(value) > _UNSURE * a:
-            return -1, 0.0, 0.0, 0.0, evaluations
         gap = math.log(b / a) if b > 0.0 else -math.inf
         stride = 0.98 * (0.5 * gap if gap > 0.0 else -0.25 * gap)
-        proved = stride > _STEP
-        if negative != (value < 0.0):
-            if not negative or roots > 0:
-                return -1, 0.0, 0.0, 0.0, evaluations  # a second root
-            roots = 1
+        proved = stride > STEP
+        turns = negative != (value < 0.0)
+        near_miss = points >= 2 and last <= before and last <= abs(value) and not (sure and proved)
+        second = turns and (high > 0.0 or not negative)
+        if second or (near_miss and not turns) or not abs(value) > _UNSURE * a:
+            return -1, 0.0, 0.0, 0.0, evaluations
+        if turns:
             negative = False
             high = theta
             if last_u > -math.inf:
@@ -108,95 +119,47 @@ def _clean_bracket(size, count, mean, ss, ssw, dof, restricted, scaled, square):
             else:
                 guess = 0.5 * theta
             points = 0
-        elif points >= 2 and last <= before and last <= abs(value) and not (sure and proved):
-            return -1, 0.0, 0.0, 0.0, evaluations  # a near miss
         if u >= u_high:
-            return -1 if negative else roots, low, high, guess, evaluations
+            return -1 if negative else int(high > 0.0), low, high, guess, evaluations
         before, last = last, abs(value)
         sure = proved
         last_u = u
         points += 1
-        u = min(u + (stride if proved else _STEP), u_high)
+        u = min(u + (stride if proved else STEP), u_high)
 
 
-@inner
-def _polish(theta, low, high, size, count, mean, ss, ssw, dof, restricted):
-    """Root of the score in (low, high) from a guess: Newton, kept inside by bisection, until a step is rounding."""
-    evaluations = 0
-    for _ in range(200):
-        first, second = _score(theta, size, count, mean, ss, ssw, dof, restricted)
-        evaluations += 1
-        if first == 0.0:
-            break
-        if first < 0.0:
-            low = theta
-        else:
-            high = theta
-        new = theta - first / second
-        if not (second > 0.0 and low <= new <= high):
-            new = 0.5 * (low + high)
-        step = abs(new - theta)
-        # Newton squares the relative error: after a step this small only the rounding of the score is left.
-        if second > 0.0 and step <= 1e-10 * theta:
-            theta = new
-            break
-        theta = new
-    return theta, evaluations
+@kernel(I8_IN, TABLE_IN, F8_IN, F8_IN, types.boolean, types.int64, types.int64, TABLE_OUT)
+def fit_tables(offsets, columns, ssw, dof, restricted, first, last, fits):
+    """Fit tables `first` to `last` of many: table k is columns offsets[k] to offsets[k+1] of `columns` (4, T).
 
-
-@kernel(I8_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, F8_IN, types.boolean, types.int64, types.int64, TABLE_OUT)
-def fit_tables(offsets, size, count, mean, ss, ssw, dof, restricted, first, last, fits):
-    """Fit tables `first` to `last` of many: table k is rows offsets[k] to offsets[k+1] of the flat arrays.
-
-    Fills rows of `fits` (K, FIELDS): theta; the nine terms of `profile.profile_terms`; theta times the score (the
-    score itself at 0); number of local minima; evaluations; 1 where the full search was needed, else 0. Rows of
-    count 0 weigh nothing. All is NaN where ssw is not above 0, dof not finite, or the table has no weight.
+    Fills rows of `fits` (K, FIELDS): theta; the nine terms of `profile.evaluate`; theta times the score (the score
+    itself at 0); local minima, 1; evaluations. Where the score is not one clean sign change local minima are 0 and
+    the rest but the evaluations is NaN: the table is left to `find_optima`. Columns of count 0 weigh nothing. All is
+    NaN where ssw is not above 0, dof not finite, or the table has no weight.
     """
-    longest = 1
     for k in range(first, last):
-        longest = max(longest, offsets[k + 1] - offsets[k])
-    scaled_room = np.empty(longest)
-    square_room = np.empty(longest)
-    optima = np.empty((16, 2))
-    for k in range(first, last):
-        i, j = offsets[k], offsets[k + 1]
-        n, c, m, q = size[i:j], count[i:j], mean[i:j], ss[i:j]
-        weight = 0.0
-        for s in range(j - i):
-            weight += c[s]
-        if not (ssw[k] > 0.0 and math.isfinite(ssw[k]) and math.isfinite(dof[k]) and weight > 0.0):
-            fits[k, :] = math.nan
-            continue
-        status, low, high, guess, evaluations = _clean_bracket(
-            n, c, m, q, ssw[k], dof[k], restricted, scaled_room[: j - i], square_room[: j - i]
-        )
-        theta = 0.0
-        found = 1
-        full = 0.0
-        if status == 1:
-            theta, tried = _polish(guess, low, high, n, c, m, q, ssw[k], dof[k], restricted)
-            evaluations += tried
-        elif status < 0:
-            full = 1.0
-            found, tried = _find_optima(n, c, m, q, ssw[k], dof[k], restricted, optima)
-            evaluations += tried
-            if found == 0:
-                fits[k, :] = math.nan
-                continue
-            best = 0
-            for o in range(1, found):
-                if optima[o, 1] < optima[best, 1]:
-                    best = o
-            theta = optima[best, 0]
-        gamma, w1, w2, w3, r, q2, q3, l2 = _terms(theta, n, c, m, q, ssw[k])
-        logs = 0.0
-        for s in range(j - i):
-            logs += c[s] * math.log1p(n[s] * theta)
-        score = w1 - dof[k] * (q2 / r)
-        if restricted:
-            score -= w2 / w1
         row = fits[k]
-        row[0], row[1], row[2], row[3], row[4], row[5] = theta, gamma, w1, w2, w3, r
-        row[6], row[7], row[8], row[9] = q2, q3, l2, logs
-        row[10] = score * theta if theta > 0.0 else score
-        row[11], row[12], row[13] = found, evaluations, full
+        row[:] = math.nan
+        n_sizes = offsets[k + 1] - offsets[k]
+        table = np.empty((4, n_sizes))
+        weight = 0.0
+        for s in range(n_sizes):
+            for f in range(4):
+                table[f, s] = columns[f, offsets[k] + s]
+            weight += table[COUNT, s]
+        if not (ssw[k] > 0.0 and math.isfinite(ssw[k]) and math.isfinite(dof[k]) and weight > 0.0):
+            continue
+        centred = np.empty((2, n_sizes))
+        _centre(table, centred)
+        status, low, high, theta, evaluations = _bracket(table, centred, ssw[k], dof[k], restricted)
+        if status == 1:
+            theta, tried = newton(theta, low, high, table, ssw[k], dof[k], restricted)
+            evaluations += tried
+        row[11], row[12] = status >= 0, evaluations
+        if status >= 0:
+            row[0] = theta
+            write_terms(theta, table, ssw[k], row[1:])
+            derivative = row[2] - dof[k] * (row[6] / row[5])
+            if restricted:
+                derivative -= row[3] / row[2]
+            row[10] = derivative * theta if theta > 0.0 else derivative

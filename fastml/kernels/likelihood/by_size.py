@@ -1,4 +1,4 @@
-"""Groups gathered by size, part by part: one pass for a part's unit and origin, one for each run of one size."""
+"""Groups of equal size brought together, part by part: one pass for a part's unit and origin, one for each size."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.exact import two_sum
-from fastml.kernels.jit import F8_IN, F8_OUT, I8_IN, I8_OUT, TABLE_OUT, exact, inner, kernel
+from fastml.kernels.jit import I8_IN, I8_OUT, TABLE_IN, TABLE_OUT, exact, inner, kernel
+from fastml.kernels.likelihood.profile import COUNT, MEAN, SIZE, SS
 
-__all__ = ["gather"]
+__all__ = ["N_FIGURES", "group_by_size"]
 
+N_FIGURES = 7
+_N, _MEAN, _RESIDUAL, _SS = range(4)  # rows of the groups
 _BLOCK = 256  # values whose sum is a plain one; the sum of blocks is compensated
 
 
@@ -28,98 +31,95 @@ def _scaled(ssw, scale):
 
 
 @exact
-def _term(value, mean, correction, squared):
-    rest = (value - mean) - correction
-    return rest * rest if squared else rest
-
-
-@inner
-def _sum_about(values, mean, correction, squared):
-    """Sum of what values (c,) are more than a mean and its correction, or of the squares."""
-    total, rest = 0.0, 0.0
-    for first in range(0, values.shape[0], _BLOCK):
-        block = 0.0
-        for i in range(first, min(first + _BLOCK, values.shape[0])):
-            block += _term(values[i], mean, correction, squared)
-        total, error = two_sum(total, block)
-        rest += error
-    return total + rest
+def _difference(a, b):
+    return a - b
 
 
 @inner
 def _moments(values):
     """Mean of values (c,), and the sum of their squares about it."""
-    total = 0.0
+    mean = 0.0
     for i in range(values.shape[0]):
-        total += values[i]
-    mean = total / values.shape[0]
-    # The mean is off by rounding; what is left over is put back, so that the squares are about the true one.
-    correction = _sum_about(values, mean, 0.0, False) / values.shape[0]
-    return mean + correction, _sum_about(values, mean, correction, True)
+        mean += values[i]
+    mean /= values.shape[0]
+    # The mean is off by rounding; the mean of what is left over puts it right, and the squares with it.
+    total, total_rest, squares, squares_rest = 0.0, 0.0, 0.0, 0.0
+    for first in range(0, values.shape[0], _BLOCK):
+        block = 0.0
+        block_squares = 0.0
+        for i in range(first, min(first + _BLOCK, values.shape[0])):
+            rest = _difference(values[i], mean)
+            block += rest
+            block_squares += rest * rest
+        total, error = two_sum(total, block)
+        total_rest += error
+        squares, error = two_sum(squares, block_squares)
+        squares_rest += error
+    correction = (total + total_rest) / values.shape[0]
+    return mean + correction, max(0.0, squares + squares_rest - values.shape[0] * correction * correction)
 
 
-@kernel(I8_IN, I8_IN, I8_IN, F8_IN, F8_IN, F8_IN, types.float64, F8_OUT, TABLE_OUT, I8_OUT, TABLE_OUT, I8_OUT)
-def gather(order, edges, n, mean, residual, ss, most, deviation, sizes, offsets, figures, n_obs):
-    """Gather the groups of K parts by size.
+@inner
+def _pool(order, groups, figures):
+    """Figures of one part, see `group_by_size`, from its groups; the sum of squares is not in the unit yet."""
+    low, high = math.inf, -math.inf
+    rows, ssw, ssw_rest, total = 0.0, 0.0, 0.0, 0.0
+    for i in range(order.shape[0]):
+        g = np.uint64(order[i])
+        rows += groups[_N, g]
+        ssw, error = two_sum(ssw, groups[_SS, g])
+        ssw_rest += error
+        total += groups[_MEAN, g]
+        if groups[_MEAN, g] < low:
+            low = groups[_MEAN, g]
+        if groups[_MEAN, g] > high:
+            high = groups[_MEAN, g]
+    ssw += ssw_rest
+    origin, exponent = math.nan, 0
+    if order.shape[0] > 0:
+        origin = total / order.shape[0]
+        exponent = math.frexp(ssw / (rows - order.shape[0]))[1] // 2
+    figures[0], figures[1], figures[2], figures[3] = _scaled(ssw, math.ldexp(1.0, -exponent)), origin, low, high
+    figures[4], figures[6] = math.ldexp(1.0, exponent), rows
+    return math.ldexp(1.0, -exponent)
 
-    `order` (J,): the groups by part, in it by size; part k has places `edges[k]` to `edges[k + 1]`. `n`, `mean`,
-    `residual`, `ss` (J,): the groups. Deviations from the origin are cut at `most`. `deviation` (J,) is scratch.
-    `sizes` (4, T): size, count, mean and sum of squares of each part's sizes, part k from `offsets[k]` to
-    `offsets[k + 1]`. `figures` (6, K): ssw in the unit's square, origin, unit, least and largest mean, and largest
-    deviation from the origin. `n_obs` (K,).
+
+@kernel(I8_IN, I8_IN, TABLE_IN, types.float64, TABLE_OUT, I8_OUT, TABLE_OUT)
+def group_by_size(order, edges, groups, most, columns, offsets, figures):
+    """Bring the groups of K parts together by size.
+
+    `order` (J,): the groups by part, in it by size; part k has places `edges[k]` to `edges[k + 1]`. `groups` (4, J):
+    n, mean, residual and ss. Deviations from the origin are cut at `most`. `columns` (4, T): the size tables of the
+    parts, part k from `offsets[k]` to `offsets[k + 1]`. `figures` (K, N_FIGURES): ssw in the unit's square, origin,
+    least and largest mean, unit, largest deviation from the origin, and observations.
 
     Long sums are compensated: an error of rounding for each of millions of groups would cost digits.
     """
-    row = 0
+    deviation = np.empty(order.shape[0])
+    place = 0
     offsets[0] = 0
-    for k in range(n_obs.shape[0]):
-        first, last = np.uint64(edges[k]), np.uint64(edges[k + 1])
-        n_groups = edges[k + 1] - edges[k]
-        low, high = math.inf, -math.inf
-        rows = 0
-        ssw, ssw_rest, total = 0.0, 0.0, 0.0
-        for i in range(first, last):
-            g = np.uint64(order[i])
-            rows += n[g]
-            ssw, error = two_sum(ssw, ss[g])
-            ssw_rest += error
-            total += mean[g]
-            if mean[g] < low:
-                low = mean[g]
-            if mean[g] > high:
-                high = mean[g]
-        ssw += ssw_rest
-        origin, exponent = math.nan, 0
-        if n_groups > 0:
-            origin = total / n_groups
-            exponent = math.frexp(ssw / (rows - n_groups))[1] // 2
-        scale = math.ldexp(1.0, -exponent)
+    for k in range(figures.shape[0]):
+        scale = _pool(order[edges[k] : edges[k + 1]], groups, figures[k])
         spread = 0.0
-        for i in range(first, last):
+        for i in range(np.uint64(edges[k]), np.uint64(edges[k + 1])):
             g = np.uint64(order[i])
-            value = _deviation(mean[g], residual[g], origin, scale)
+            value = _deviation(groups[_MEAN, g], groups[_RESIDUAL, g], figures[k, 1], scale)
             # What is no number is too far as well; both are refused, and must not spoil the other parts' sums.
             if not abs(value) < most:
                 value = most
             if abs(value) > spread:
                 spread = abs(value)
             deviation[i] = value
+        figures[k, 5] = spread
         begin = edges[k]
         while begin < edges[k + 1]:
-            size = n[order[begin]]
+            size = groups[_N, order[begin]]
             end = begin + 1
-            while end < edges[k + 1] and n[order[end]] == size:
+            while end < edges[k + 1] and groups[_N, order[end]] == size:
                 end += 1
-            sizes[0, row] = size
-            sizes[1, row] = end - begin
-            sizes[2, row], sizes[3, row] = _moments(deviation[begin:end])
-            row += 1
+            columns[SIZE, place] = size
+            columns[COUNT, place] = end - begin
+            columns[MEAN, place], columns[SS, place] = _moments(deviation[begin:end])
+            place += 1
             begin = end
-        offsets[k + 1] = row
-        n_obs[k] = rows
-        figures[0, k] = _scaled(ssw, scale)
-        figures[1, k] = origin
-        figures[2, k] = math.ldexp(1.0, exponent)
-        figures[3, k] = low
-        figures[4, k] = high
-        figures[5, k] = spread
+        offsets[k + 1] = place

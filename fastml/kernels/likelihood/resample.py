@@ -1,8 +1,8 @@
 """Fits of simulated group means: many draws over the same group sizes.
 
 The sizes, and so the weights at the thetas of the search grid, are the same in every draw. A draw then costs four
-products per size and grid point; only one whose score does more than turn from negative to positive once is searched
-as closely as a first fit.
+products per size and grid point; one whose score does more than turn from negative to positive once is left to
+`find_optima`.
 """
 
 from __future__ import annotations
@@ -13,103 +13,97 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.jit import F8_IN, TABLE_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.likelihood.profile import _root, _score, _terms, find_optima
+from fastml.kernels.likelihood.profile import COUNT, MEAN, SIZE, SS, newton, score, terms
 
 __all__ = ["fit_draws"]
 
-_STEP = 0.25  # as in profile.py
-_find_optima = inner(find_optima.function)
+
+@inner
+def _grid_score(theta, w, centred, ssw, dof, restricted):
+    """Theta times the score from weights (S,) and `centred` (3, S): counts, count x mean, ss + count x mean^2."""
+    w1 = 0.0
+    w2 = 0.0
+    a1 = 0.0
+    a2 = 0.0
+    b1 = 0.0
+    b2 = 0.0
+    for s in range(w.shape[0]):
+        cw = w[s] * centred[0, s]
+        bw = w[s] * centred[1, s]
+        aw = w[s] * centred[2, s]
+        w1 += cw
+        w2 += w[s] * cw
+        b1 += bw
+        b2 += w[s] * bw
+        a1 += aw
+        a2 += w[s] * aw
+    gamma = b1 / w1
+    r = ssw + (a1 - gamma * b1)
+    q2 = a2 - gamma * (2.0 * b2 - gamma * w2)
+    value = w1 - dof * (q2 / r)
+    if restricted:
+        value -= w2 / w1
+    return theta * value
 
 
-@kernel(F8_IN, F8_IN, TABLE_IN, TABLE_IN, F8_IN, types.float64, types.boolean, TABLE_OUT)
-def fit_draws(size, count, means, sss, ssws, dof, restricted, out):
-    """Fit every draw; fill rows of `out` (B, 3) with theta, sigma2 and gamma.
+@inner
+def _bracket(at_zero, grid, weights, centred, ssw, dof, restricted):
+    """Ends of the grid's step in which the score turns from negative to positive; 0 and 0 where it never is negative.
 
-    `means` and `sss` (B, S): mean of the group means of each size and their sum of squares about it; `ssws` (B,).
-    Returns the number of draws that had to be searched closely.
+    NaN where it turns twice, nearly does, or ends below 0.
     """
-    sizes = size.shape[0]
-    u_low = math.log(1e-3 / size[sizes - 1])
-    points = math.ceil((math.log(1e3 / size[0]) - u_low) / _STEP) + 2
-    grid = np.empty(points)
-    w = np.empty((points, sizes))
-    ww = np.empty((points, sizes))
-    w1 = np.zeros(points)
-    w2 = np.zeros(points)
-    for t in range(points):
-        grid[t] = math.exp(u_low + _STEP * t)
-        for s in range(sizes):
-            weight = size[s] / (1.0 + size[s] * grid[t])
-            w[t, s] = weight
-            ww[t, s] = weight * weight
-            w1[t] += count[s] * weight
-            w2[t] += count[s] * weight * weight
-    cm = np.empty(sizes)
-    square = np.empty(sizes)
-    optima = np.empty((16, 2))
-    searched = 0
+    before = math.inf
+    last = at_zero
+    low = 0.0
+    high = 0.0
+    negative = at_zero < 0.0
+    for t in range(grid.shape[0]):
+        value = _grid_score(grid[t], weights[t], centred, ssw, dof, restricted)
+        sign = -1.0 if negative else 1.0
+        near_miss = t >= 2 and sign * value >= 0.0 and sign * last <= sign * before and sign * last <= sign * value
+        if near_miss or (value < 0.0 and not negative):
+            return math.nan, math.nan
+        if value < 0.0:
+            low = grid[t]
+        elif negative:
+            high = grid[t]
+            negative = False
+        before, last = last, value
+    if negative:
+        return math.nan, math.nan
+    return low, high
+
+
+@kernel(F8_IN, TABLE_IN, TABLE_IN, TABLE_IN, F8_IN, types.float64, types.boolean, TABLE_OUT)
+def fit_draws(grid, sizes, means, sss, ssws, dof, restricted, out):
+    """Fit every draw; fill rows of `out` (B, 3) with theta, sigma2 and gamma, NaN for those left to `find_optima`.
+
+    `grid` (T,): thetas to look at. `sizes` (4, S): a size table, of which sizes and counts matter. `means` and `sss`
+    (B, S): mean of the group means of each size and their sum of squares about it; `ssws` (B,).
+    """
+    n_sizes = sizes.shape[1]
+    table = np.empty((4, n_sizes))
+    centred = np.empty((3, n_sizes))
+    weights = np.empty((grid.shape[0], n_sizes))
+    for s in range(n_sizes):
+        table[SIZE, s] = sizes[SIZE, s]
+        table[COUNT, s] = sizes[COUNT, s]
+        centred[0, s] = sizes[COUNT, s]
+        for t in range(grid.shape[0]):
+            weights[t, s] = sizes[SIZE, s] / (1.0 + sizes[SIZE, s] * grid[t])
     for b in range(means.shape[0]):
-        mean = means[b]
-        ss = sss[b]
-        ssw = ssws[b]
-        for s in range(sizes):
-            cm[s] = count[s] * mean[s]
-            square[s] = ss[s] + cm[s] * mean[s]
-        at_zero = _score(0.0, size, count, mean, ss, ssw, dof, restricted)[0]
-        before = math.inf
-        last = at_zero
-        turns = 0  # from negative to positive
-        clear = True
-        low = 0.0
-        high = 0.0
-        negative = at_zero < 0.0
-        for t in range(points):
-            a1 = 0.0
-            a2 = 0.0
-            b1 = 0.0
-            b2 = 0.0
-            for s in range(sizes):
-                a1 += w[t, s] * square[s]
-                a2 += ww[t, s] * square[s]
-                b1 += w[t, s] * cm[s]
-                b2 += ww[t, s] * cm[s]
-            gamma = b1 / w1[t]
-            r = ssw + (a1 - gamma * b1)
-            q2 = a2 - gamma * (2.0 * b2 - gamma * w2[t])
-            value = w1[t] - dof * (q2 / r)
-            if restricted:
-                value -= w2[t] / w1[t]
-            value *= grid[t]
-            if value < 0.0:
-                if not negative:
-                    clear = False  # falls again: a second minimum
-                    break
-                low = grid[t]
-            elif negative:
-                turns += 1
-                high = grid[t]
-                negative = False
-            elif t >= 2 and last <= before and last <= value:
-                clear = False  # a near miss above zero
-                break
-            if negative and t >= 2 and last >= before and last >= value:
-                clear = False  # a near miss below zero
-                break
-            before, last = last, value
-        if clear and not negative and turns <= 1 and sizes > 1:
-            theta = 0.0
-            if turns == 1:
-                theta, _ = _root(low, high, size, count, mean, ss, ssw, dof, restricted)
-        else:
-            searched += 1
-            found, _ = _find_optima(size, count, mean, ss, ssw, dof, restricted, optima)
-            best = 0
-            for k in range(1, found):
-                if optima[k, 1] < optima[best, 1]:
-                    best = k
-            theta = optima[best, 0]
-        gamma, _, _, _, r, _, _, _ = _terms(theta, size, count, mean, ss, ssw)
+        for s in range(n_sizes):
+            table[MEAN, s] = means[b, s]
+            table[SS, s] = sss[b, s]
+            centred[1, s] = table[COUNT, s] * means[b, s]
+            centred[2, s] = sss[b, s] + centred[1, s] * means[b, s]
+        at_zero, _ = score(0.0, table, ssws[b], dof, restricted)
+        low, high = _bracket(at_zero, grid, weights, centred, ssws[b], dof, restricted)
+        theta = low
+        if high > 0.0:
+            guess = 0.5 * high if low == 0.0 else math.sqrt(low) * math.sqrt(high)
+            theta, _ = newton(guess, low, high, table, ssws[b], dof, restricted)
+        gamma, _, _, _, r, _, _, _ = terms(theta, table, ssws[b])
         out[b, 0] = theta
         out[b, 1] = r / dof
         out[b, 2] = gamma
-    return searched

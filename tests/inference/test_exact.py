@@ -1,0 +1,78 @@
+"""The exact interval of theta, against the reference and a slow twin over groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mpmath as mp
+import pytest
+from tables import SETS, Grouped, close, reference, simulated, two_by_two
+
+from fastml.inference.intervals import interval
+from fastml.model.variance_components import estimate
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_reference_exact_where_sizes_are_equal(reference_folder: Path, name: str) -> None:
+    record, groups = reference(reference_folder, name)
+    if not record["balanced"]:
+        pytest.skip("the record's interval is exact for equal sizes only")
+    made = interval(groups.table, estimate(groups.table), "icc")
+    for value, true in zip((made.low, made.high), record["anova"]["icc_ci95_searle_n0"], strict=True):
+        # F - 1 loses digits where F is near its quantile.
+        assert close(value, max(0.0, true), 1e-11)
+
+
+def f_quantile(p: float, df1: int, df2: int) -> mp.mpf:
+    def tail(x: mp.mpf) -> mp.mpf:
+        return mp.betainc(mp.mpf(df1) / 2, mp.mpf(df2) / 2, 0, x, regularized=True) - mp.mpf(p)
+
+    x = mp.findroot(tail, (mp.mpf("1e-12"), 1 - mp.mpf("1e-12")), solver="anderson", tol=1e-45, maxsteps=500)
+    return mp.mpf(df2) / df1 * x / (1 - x)
+
+
+def slow_exact(groups: Grouped, p: float) -> float:
+    """Theta at which the between ratio of the groups themselves is the p-quantile of F, by bisection."""
+    with mp.workdps(30):
+        n = [mp.mpf(int(k)) for k in groups.n]
+        means = [mp.mpf(a) + mp.mpf(b) for a, b in zip(groups.shift, groups.residual, strict=True)]
+        free = int(groups.n.sum()) - groups.n.size
+        msw = sum(mp.mpf(s) for s in groups.ss) / free
+
+        def ratio(theta: mp.mpf) -> mp.mpf:
+            w = [k / (1 + k * theta) for k in n]
+            gamma = sum(a * b for a, b in zip(w, means, strict=True)) / sum(w)
+            between = sum(a * (b - gamma) ** 2 for a, b in zip(w, means, strict=True))
+            return between / (len(n) - 1) / msw
+
+        quantile = f_quantile(p, len(n) - 1, free)
+        low, high = mp.mpf(0), mp.mpf(2) ** 40
+        if ratio(low) <= quantile:
+            return 0.0
+        for _ in range(150):
+            middle = (low + high) / 2
+            if ratio(middle) > quantile:
+                low = middle
+            else:
+                high = middle
+        return float(low)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+@pytest.mark.parametrize("seed", range(5))
+def test_exact_against_groups(seed: int, level: float) -> None:
+    groups = simulated(seed, theta=(0.0, 0.05, 0.3, 3.0, 1e4)[seed], groups=4 + seed)
+    table = groups.table
+    made = interval(table, estimate(table), "theta", level)
+    assert close(made.low, slow_exact(groups, 0.5 * (1 + level)), 1e-11)
+    assert close(made.high, slow_exact(groups, 0.5 * (1 - level)), 1e-11)
+
+
+def test_no_spread_of_means_is_flagged() -> None:
+    table = two_by_two(0.0)
+    for parameter, value in (("icc", 0.0), ("theta", 0.0), ("deff", 1.0), ("n_eff", 4.0), ("reliability", 0.0)):
+        made = interval(table, estimate(table), parameter)
+        assert (made.low, made.high) == (value, value)
+        assert "cut" in made.note
+    assert interval(table, estimate(table), "tau00").low == 0.0
+    assert interval(table, estimate(table), "tau00").high > 0.0
