@@ -20,7 +20,6 @@ from fastml.keys.dictionaries import Fixed, Numbers, Others, Range
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import bits_of, from_bits, has_bits, plain_labels, plain_type, take
-from fastml.keys.placed import Placed
 from fastml.keys.row_codes import Labels, TileKeys
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
@@ -42,12 +41,6 @@ _MARGIN = 64
 # Rows that tell whether the others are clustered, as they are where there are that many of them for each run.
 _FIRST_ROWS = 4096
 _FIRST_ROWS_PER_RUN = 16
-
-# Labels are given places where the last tile had so many rows for each, so that the next one has hardly a new one. They
-# lose them once one row in so many has a label without, and are given places so often at most.
-_ROWS_PER_PLACE = 16
-_ROWS_ELSEWHERE = 32
-_MOST_PLACINGS = 4
 
 
 def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
@@ -114,9 +107,6 @@ class Encoder:
         self._range: Range | None = None
         self._hashes = False  # whole numbers, but of too wide a range
         self._numbers: Numbers | None = None
-        self._placed: Placed | None = None
-        self._placings = 0
-        self._rows_before = 0  # of the tile before, where its labels were hashed
         self._others: Others | None = None
         self._type: pa.DataType | None = None  # of the tile before
         self._is_plain = False  # whether labels of that type are 64 bits as they are
@@ -187,22 +177,10 @@ class Encoder:
         return self._hashed(bits, dtype)
 
     def _hashed(self, bits: Int64s, dtype: pa.DataType) -> TileKeys:
-        """Encode whole numbers of any range: by their places while nearly all have a label with one."""
-        codes, numbers = self._codes(len(bits)), self._numbers
-        if self._placed is None and self._placings < _MOST_PLACINGS and numbers is not None:
-            may_be = 0 < len(numbers) * _ROWS_PER_PLACE <= self._rows_before
-            self._placed = Placed(numbers) if may_be else None
-            self._placings += may_be
-        if self._placed is not None:
-            elsewhere = self._space.array("elsewhere", len(bits) // _ROWS_ELSEWHERE, np.int32)
-            if self._placed.codes_for(bits, codes, elsewhere):
-                return TileKeys(self._placed, codes)
-            self._placed = None
-        if numbers is None or numbers.overgrown:
-            numbers = self._numbers = Numbers(dtype)
-        numbers.table.codes_for(bits, codes)
-        self._rows_before = len(bits)
-        return TileKeys(numbers, codes)
+        """Encode integers of any range by a hash table."""
+        if self._numbers is None or self._numbers.overgrown:
+            self._numbers = Numbers(dtype)
+        return TileKeys(self._numbers, self._numbers.table.codes_for(bits, self._codes(len(bits))))
 
     def _own_codes(self, numbers: Int64s, dtype: pa.DataType, exact: bool) -> TileKeys | None:
         """Keys of whole numbers that are their own codes; None where their range is too wide."""

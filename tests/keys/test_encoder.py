@@ -13,7 +13,6 @@ import pytest
 from conftest import fewer
 
 from fastml.errors import ColumnTypeError
-from fastml.kernels.keys import hash_integers, placing
 from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys import dictionaries
 from fastml.keys import hash_tables as label_tables
@@ -22,7 +21,6 @@ from fastml.keys.hash_tables import NumberTable
 from fastml.keys.key_table import KeyTable, check_key_type
 from fastml.keys.label_types import plain_type
 from fastml.keys.order import sort_order
-from fastml.keys.placed import Placed
 
 DAY = dt.date(2019, 4, 1)
 NOON = dt.datetime(2019, 4, 1, 12)
@@ -346,90 +344,6 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     expected = [value for tile in tiles for value in decoded(tile)]
     assert [labels[code] for code in codes] == expected
     assert len(set(labels)) == len(labels)
-
-
-def places_found(tiles: list[Any]) -> list[bool]:
-    """Whether the labels of each tile were found by their places; all codes are checked."""
-    encoder, found = Encoder(Workspace(Spare())), []
-    for rows in tiles:
-        keys = encoder.encode([pa.array(rows)])
-        assert np.array_equal(np.array(keys.labels[0])[keys.by_row()], rows)
-        found.append(isinstance(keys.table, Placed))
-    return found
-
-
-def test_labels_keep_their_places_when_few_rows_have_new_ones() -> None:
-    labels = unbounded(90)
-    tiles = [np.append(np.tile(labels[:20], 32), labels[20 : 20 + new]) for new in (0, 1, 19, 20, 5)]
-    assert places_found(tiles) == [False, True, True, True, True]
-
-
-def test_labels_lose_their_places_when_many_rows_have_new_ones_and_for_good_the_fourth_time() -> None:
-    labels = unbounded(90)
-    tiles = [np.tile(labels[: 20 + 2 * new], 30) for new in (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4)]
-    assert places_found(tiles) == [False, True, False, True, False, True, False, True, False, False, False]
-
-
-def test_labels_with_few_rows_have_no_places() -> None:
-    assert not any(places_found([np.tile(unbounded(40), 15)] * 3))
-
-
-GOLDEN = 0x9E3779B97F4A7C15
-
-KEYS: dict[str, Any] = {
-    "any": unbounded,
-    "consecutive": lambda n: np.arange(n) - n // 2,
-    "multiples of 2^32": lambda n: (np.arange(n) - n // 2) << 32,
-    "multiples of 2^46": lambda n: (np.arange(n) - n // 2) << 46,
-    "doubles": lambda n: (np.arange(n) / 3).view(np.int64),
-    "alike in the low half of the folded": lambda n: np.arange(n) * (2**32 + 1),
-    "the ends": lambda n: np.concatenate([np.arange(n // 2) + -(2**63), 2**63 - 1 - np.arange(n - n // 2)]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 10, 999, 20_000])
-@pytest.mark.parametrize("kind", KEYS)
-def test_every_key_has_a_place_of_its_own(kind: str, n: int) -> None:
-    keys = KEYS[kind](n := fewer(n, times=20, at_least=500)).astype(np.int64)
-    pilots, key_at = np.empty(max(2, 1 << (n // 2).bit_length()), np.uint16), np.empty(n + n // 4 + 1, np.int32)
-    assert placing.place(keys, pilots, key_at)
-    taken = key_at[key_at >= 0]
-    assert np.array_equal(np.sort(taken), np.arange(n))
-    labels = keys[np.maximum(key_at, 0)]
-    rows = keys[np.random.default_rng(n).integers(0, n, 2 * hash_integers.BLOCK + 5)]
-    places = np.empty(len(rows), np.int32)
-    assert placing.find_placed(rows, pilots, labels, places, np.empty(0, np.int32)) == 0
-    at_key = {int(keys[key]): place for place, key in enumerate(key_at) if key >= 0}  # the twin
-    assert places.tolist() == [at_key[key] for key in rows.tolist()]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_keys_without_a_place_are_seen_in_all_rows(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    keys, n = unbounded(200), 2 * hash_integers.BLOCK + 5
-    pilots, key_at = np.empty(64, np.uint16), np.empty(250, np.int32)
-    assert placing.place(keys, pilots, key_at)
-    rows = keys[rng.integers(0, 200, n)]
-    without = np.flatnonzero(rng.random(n) < (0.002, 0.3)[seed % 2])
-    without = np.union1d(without, [(0, 1, hash_integers.BLOCK - 1, hash_integers.BLOCK, n - 1)[seed % 5]])
-    rows[without] = rng.integers(-(2**63), 2**63 - 1, len(without))
-    places, labels = np.empty(n, np.int32), keys[np.maximum(key_at, 0)]
-    for room, count in ((n, len(without)), (len(without), len(without)), (len(without) - 1, -1), (0, -1)):
-        elsewhere = np.empty(room, np.int32)
-        assert placing.find_placed(rows, pilots, labels, places, elsewhere) == count
-        if count > 0:
-            assert np.array_equal(elsewhere[:count], without)
-    with_one = np.setdiff1d(np.arange(n), without)
-    assert placing.find_placed(rows, pilots, labels, places, np.empty(n, np.int32)) == len(without)
-    assert np.array_equal(labels[places[with_one]], rows[with_one])
-
-
-def test_keys_that_no_pilot_parts_are_found_by_their_slots() -> None:
-    # Hashes in a row: one bucket, and one place whatever its pilot.
-    inverse = pow(GOLDEN, -1, 2**64)
-    keys = np.array([inverse * k % 2**64 for k in range(1, 40)], np.uint64).view(np.int64)
-    assert not placing.place(keys, np.empty(16, np.uint16), np.empty(60, np.int32))
-    assert not any(places_found([np.tile(keys, 20)] * 3))
 
 
 def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:
