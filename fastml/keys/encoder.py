@@ -8,7 +8,6 @@ its rows are counted as dropped when all is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,6 @@ __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Keys = TypeVar("Keys", Codes, Int64s)
 
 # Integers are their own codes where they have a so many-th as many values as there are rows, or so many anyway.
 _ROWS_PER_VALUE = 8
@@ -140,8 +138,10 @@ class Encoder:
         if self._others is None or self._others.overgrown:
             self._others = Others(plain_type(column.type))
         codes = self._any(column, self._others)
-        starts, codes = self._runs(codes)
-        return TileKeys(self._others, codes, starts)
+        wide = self._space.array("wide codes", len(codes), np.int64)
+        wide[:] = codes
+        starts, firsts = self._runs(wide)
+        return TileKeys(self._others, codes if starts is None else firsts.astype(np.int32), starts)
 
     def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> TileKeys | None:
         """Encode several tiles of rows in runs, each of which ends with its tile.
@@ -262,16 +262,13 @@ class Encoder:
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)
 
-    def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
+    def _runs(self, keys: Int64s, tile_rows: int | None = None) -> tuple[Codes | None, Int64s]:
         """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
         from fastml.kernels.keys import find_runs
 
         most = len(keys) // find_runs.ROWS_PER_RUN
-        starts = self._space.array("starts", most + 1, np.int32)
-        wide = keys.itemsize == 8
-        firsts = self._space.array("long firsts" if wide else "short firsts", most, keys.dtype)
-        find = find_runs.find_runs_int64 if wide else find_runs.find_runs_int32
-        count = find(keys, tile_rows or max(len(keys), 1), starts, firsts)
+        starts, firsts = self._space.array("starts", most + 1, np.int32), self._space.array("firsts", most, np.int64)
+        count = find_runs.find_runs(keys, tile_rows or max(len(keys), 1), starts, firsts)
         return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 
 

@@ -171,33 +171,31 @@ def test_codes_of_dictionaries_are_not_trusted_across_batches() -> None:
 
 
 @pytest.mark.parametrize("length", [8, 9, 63, 64, 65, 127, 128, 129, 1000])
-@pytest.mark.parametrize("dtype", [np.int64, np.int32])
-def test_runs(length: int, dtype: type) -> None:
+def test_runs(length: int) -> None:
     from fastml.kernels.keys import find_runs
 
-    find = find_runs.find_runs_int64 if dtype is np.int64 else find_runs.find_runs_int32
+    find = find_runs.find_runs
     rng = np.random.default_rng(length)
     for p in (0.0, 0.02, 0.05, 0.5, 1.0):
-        keys = np.cumsum(rng.random(length) < p).astype(dtype)
+        keys = np.cumsum(rng.random(length) < p).astype(np.int64)
         expected = naive.runs(keys.tolist())
-        starts, firsts = np.full(len(expected), -1, np.int32), np.full(len(expected), -1, dtype)
+        starts, firsts = np.full(len(expected), -1, np.int32), np.full(len(expected), -1, np.int64)
         if len(expected) - 1 > length // find_runs.ROWS_PER_RUN:
             assert find(keys, length, starts, firsts) == -1
             continue
         assert find(keys, length, starts, firsts) == len(expected) - 1
         assert starts.tolist() == expected
         assert firsts[:-1].tolist() == keys[expected[:-1]].tolist()
-    assert find(np.zeros(7, dtype), 7, np.zeros(4, np.int32), np.zeros(4, dtype)) == -1
+    assert find(np.zeros(7, np.int64), 7, np.zeros(4, np.int32), np.zeros(4, np.int64)) == -1
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.int32])
-def test_runs_end_with_their_tiles(dtype: type) -> None:
+def test_runs_end_with_their_tiles() -> None:
     from fastml.kernels.keys import find_runs
 
-    find = find_runs.find_runs_int64 if dtype is np.int64 else find_runs.find_runs_int32
-    keys = np.repeat(np.arange(40), np.random.default_rng(4).integers(10, 90, 40)).astype(dtype)
+    find = find_runs.find_runs
+    keys = np.repeat(np.arange(40), np.random.default_rng(4).integers(10, 90, 40)).astype(np.int64)
     for tile_rows in (64, 100, 128, 333, len(keys), 5000):
-        starts, firsts = np.full(len(keys) // 8 + 1, -1, np.int32), np.full(len(keys) // 8, -1, dtype)
+        starts, firsts = np.full(len(keys) // 8 + 1, -1, np.int32), np.full(len(keys) // 8, -1, np.int64)
         expected = []
         for first in range(0, len(keys), tile_rows):
             expected += [first + start for start in naive.runs(keys[first : first + tile_rows].tolist())[:-1]]

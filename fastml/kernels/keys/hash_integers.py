@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, inner, intrinsic, ir, kernel
-from fastml.kernels.keys.find_runs import lowest_bit
+from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, inner, kernel
+from fastml.kernels.keys.find_runs import ONE, lowest_bit
 
 __all__ = [
     "BLOCK",
@@ -36,7 +36,6 @@ __all__ = [
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 BLOCK = 1024  # rows; a multiple of 64
-ONE = np.uint64(1)
 
 
 @inner
@@ -53,23 +52,6 @@ def bit_shift(n_slots):
         n_slots >>= 1
         shift -= 1
     return np.uint64(shift)
-
-
-def _plain_flags(flags, at):
-    return np.packbits(flags[at : at + 64] != 0, bitorder="little").view(np.uint64)[0]
-
-
-@intrinsic(_plain_flags)
-def _flags(typing_context, flags, at):
-    """Word whose bit k tells whether ``flags[at + k]`` isn't 0, for 64 bytes."""
-
-    def generate(context, builder, signature, args):
-        data, vector = context.make_array(flags)(context, builder, args[0]).data, ir.VectorType(ir.IntType(8), 64)
-        pointer = builder.bitcast(builder.gep(data, [args[1]]), vector.as_pointer())
-        found = builder.icmp_signed("!=", builder.load(pointer, align=1), ir.Constant(vector, [0] * 64))
-        return builder.bitcast(found, ir.IntType(64))
-
-    return types.uint64(flags, types.intp), generate
 
 
 @inner
@@ -96,11 +78,13 @@ def flagged_rows(wrong, n, rows):
     """Rows of the flags that are set; return their number. Flags behind n are cleared."""
     wrong[n:] = 0
     count = 0
-    for word in range(0, n, 64):
-        left = _flags(wrong, word)
-        while left != 0:
-            rows[count] = word + lowest_bit(left)
-            left &= left - ONE
+    for at in range(0, n, 64):
+        word = np.uint64(0)
+        for k in range(np.uint64(64)):
+            word |= np.uint64(wrong[np.uint64(at) + k]) << k
+        while word != 0:
+            rows[count] = at + lowest_bit(word)
+            word &= word - ONE
             count += 1
     return count
 

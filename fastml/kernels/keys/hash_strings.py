@@ -6,8 +6,8 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.jit import I4_IN, I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inlined, inner, intrinsic, ir, kernel
-from fastml.kernels.keys.find_runs import ROWS_PER_RUN
-from fastml.kernels.keys.hash_integers import BLOCK, ONE, bit_shift, enter, flagged_rows, less_one, mix, slot_contents
+from fastml.kernels.keys.find_runs import ONE, ROWS_PER_RUN
+from fastml.kernels.keys.hash_integers import BLOCK, bit_shift, enter, flagged_rows, less_one, mix, slot_contents
 
 __all__ = ["encode_large_strings", "encode_strings", "rehash_strings"]
 
