@@ -243,14 +243,12 @@ class Encoder:
 
     def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> tuple[Codes, pa.Array]:
         """Codes (n,) and labels (K) of 64-bit labels: whole numbers of a range up to `most` are their own codes."""
-        from fastml.kernels.keys import integer_range
-
         keys = _whole(bits) if pa.types.is_floating(dtype) else bits
         codes = self._codes(len(bits))
         if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
-            low, high = map(int, integer_range.narrow(keys, codes))
+            low, high = int(keys.min()), int(keys.max())
             if high - low < most:
-                codes -= np.int64(low).astype(np.int32)
+                np.subtract(keys, low, out=codes, casting="unsafe")
                 return codes, Range(low, high - low + 1, dtype).take()[0]
         if pa.types.is_floating(dtype):
             table = LabelTable(dtype)

@@ -99,7 +99,7 @@ class NumberTable:
             else:
                 from fastml.kernels.keys import integer_range
 
-                row, self._count = integer_range.encode_direct(
+                row, self._count = integer_range.encode_range(
                     bits, row, self._low, self._slots, self._labels, self._count, codes
                 )
             if row < len(bits):
@@ -143,7 +143,6 @@ class NumberTable:
         from fastml.kernels.keys import hash_integers
 
         self._labels = _grown(self._labels, self._count + 1, n_slots // _SLOTS_PER_LABEL + 1)
-        self._labels[0] = self._labels[1]
         self._slots = np.zeros(n_slots, np.int32)
         hash_integers.rehash_int64(self._labels, self._count, self._slots)
 
@@ -212,10 +211,9 @@ class StringTable:
         if used + more > len(self._data):
             # Memory that is never written is never taken.
             self._data = _grown(self._data, used, used + more + len(self._data))
-        encode = hash_strings.encode_strings if ends.dtype == np.int32 else hash_strings.encode_large_strings
         row = 0
         while row < len(codes):
-            row, self._count = encode(
+            row, self._count = hash_strings.encode_strings(
                 data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
             )
             if row < len(codes):
@@ -260,16 +258,14 @@ def _has_ends(dtype: pa.DataType) -> bool:
     )
 
 
-def _bytes_of(labels: pa.Array) -> tuple[Bytes, npt.NDArray[Any]]:
+def _bytes_of(labels: pa.Array) -> tuple[Bytes, Int64s]:
     """Bytes that hold the labels, and where in them each begins and the last ends (n + 1)."""
     dtype, buffers = labels.type, labels.buffers()
     data = np.frombuffer(buffers[-1] or b"", np.uint8)
-    ends: npt.NDArray[Any]
     if _has_ends(dtype):
         short = pa.types.is_string(dtype) or pa.types.is_binary(dtype)
         ends = np.frombuffer(buffers[1] or bytes(8), np.int32 if short else np.int64)
-        ends = ends[labels.offset : labels.offset + len(labels) + 1]
-        return data, ends
+        return data, ends[labels.offset : labels.offset + len(labels) + 1].astype(np.int64, copy=False)
     width = dtype.bit_width // 8
     return data, np.arange(labels.offset, labels.offset + len(labels) + 1) * width
 
