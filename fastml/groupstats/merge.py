@@ -69,7 +69,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
             if weighted is not None and stats.weighted is not None:
                 kernel.fold(weighted[i], codes, stats.weighted[i])
             kernel.fold(moments[i], codes, stats.moments[i])
-    order, columns = table.rising()
+    order, columns = table.sorted()
     return replace(
         a,
         keys=pa.table(dict(zip(a.keys.column_names, columns, strict=True))),

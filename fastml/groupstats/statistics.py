@@ -71,8 +71,8 @@ class GroupStats(GridFaces):
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """Return the number of cells whose labels are known."""
-        return int(self.known().sum())
+        """Return the number of cells that have all their labels."""
+        return int(self.labelled_cells().sum())
 
     def __repr__(self) -> str:
         by = f", by {list(self.by)}" if self.by else ""
@@ -84,7 +84,7 @@ class GroupStats(GridFaces):
     def _grid(self, level: float = 0.95) -> Grid:
         rows = []
         for name, record in zip(self.outcomes, self.moments, strict=True):
-            n, mean, residual, _ = record[self.known()].T
+            n, mean, residual, _ = record[self.labelled_cells()].T
             n_obs = float(n.sum())
             rows.append({
                 "outcome": name, "n_obs": int(n_obs), "n_groups": int((n > 0).sum()),
@@ -111,8 +111,8 @@ class GroupStats(GridFaces):
                 missing |= np.asarray(self.keys[name].is_null())
         return missing
 
-    def known(self) -> npt.NDArray[np.bool_]:
-        """Whether a cell's labels are all known, shape (C,); the others hold rows that are dropped."""
+    def labelled_cells(self) -> npt.NDArray[np.bool_]:
+        """Whether a cell has all its labels, shape (C,); the others hold rows that are dropped."""
         return ~self._missing(self.keys.column_names)
 
     def _index(self, outcome: str | None) -> int:
@@ -140,7 +140,7 @@ class GroupStats(GridFaces):
         Groups
         """
         table = self.moments[self._index(outcome)]
-        used = self.known() & (table[:, 0] > 0)
+        used = self.labelled_cells() & (table[:, 0] > 0)
         labels = self.keys.select(self.group) if self.labelled else self.keys
         if not used.all():
             labels = labels.take(as_arrow(np.flatnonzero(used)))
@@ -203,7 +203,7 @@ class GroupStats(GridFaces):
             labels[name] = (codes, encoded.dictionary.to_pylist())
         edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(missing)]
         return [
-            ({name: known[codes[start]] for name, (codes, known) in labels.items()}, slice(start, stop))
+            ({name: found[codes[start]] for name, (codes, found) in labels.items()}, slice(start, stop))
             for start, stop in pairwise(edges)
             if start < stop and not missing[start]
         ]

@@ -12,7 +12,7 @@ from fastml.io.in_memory import Source
 from fastml.kernels.workspace import SPARE
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import plain_type, repeat_tag
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import Roles
 from fastml.reduce.tile import Part
 
@@ -43,35 +43,35 @@ class _Gather:
         if part.counts is not None or part.group_weight is not None or keys.is_fresh:
             self._learn(part)
         if part.counts is not None:
-            into = keys.known()[: len(part.counts)]
+            into = keys.global_codes()[: len(part.counts)]
             some = part.counts.any(axis=1)
             if self._counts is None:
                 self._counts = np.zeros((len(self._moments), 3))
             np.add.at(self._counts, into[some], part.counts[some])
         if part.group_weight is not None:
             self._note_weights(part.group_weight, keys)
-        row = kernel.fold_raw(self._moments, keys.known(), part.moments, 0)
+        row = kernel.fold_raw(self._moments, keys.global_codes(), part.moments, 0)
         if row < part.moments.shape[1]:
             self._learn(part)
-            kernel.fold_raw(self._moments, keys.known(), part.moments, row)
+            kernel.fold_raw(self._moments, keys.global_codes(), part.moments, row)
         if self._weighted is not None:
-            kernel.fold_raw(self._weighted, keys.known(), part.weighted, 0)
+            kernel.fold_raw(self._weighted, keys.global_codes(), part.weighted, 0)
 
     def _learn(self, part: Part) -> None:
         """Give the tile's labels their codes, and make room for them."""
-        part.keys.table.learn(self._table, part.used())
+        part.keys.dictionary.look_up(self._table, part.used())
         self._grow(len(self._table))
 
-    def _note_weights(self, weights: Floats, keys: TileKeys) -> None:
+    def _note_weights(self, weights: Floats, keys: RowCodes) -> None:
         """Note the weights of groups, by record, NaN where unknown, which are the same in all tiles."""
         from fastml.kernels.sums import weighted as kernel
 
         known = ~np.isnan(weights)
-        places, weights = keys.known()[: len(weights)][known], weights[known]
+        places, weights = keys.global_codes()[: len(weights)][known], weights[known]
         bad = kernel.same_in_group(places, weights, self._group_weight)
         if bad >= 0:
             assert self._group_weight is not None
-            label = keys.label_at(int(np.flatnonzero(known)[bad]))
+            label = keys.label_text(int(np.flatnonzero(known)[bad]))
             raise ValueNotAllowedError(
                 f"group_weights column {self._roles.group_weights!r} varies within a group: "
                 f"{float(self._group_weight[places[bad]])!r} and {float(weights[bad])!r} for "
@@ -103,7 +103,7 @@ class _Gather:
     def finish(self) -> GroupStats:
         """Sort the cells by label, and add the tags."""
         roles = self._roles
-        order, columns = self._table.rising()
+        order, columns = self._table.sorted()
         keys = dict(zip(roles.keys, columns, strict=True))
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
 
 __all__ = ["count_without", "group_weights", "row_weights"]
@@ -41,14 +41,14 @@ def row_weights(rows: pa.RecordBatch, roles: Roles) -> Floats:
     return by_row
 
 
-def count_without(by_row: Floats, keys: TileKeys, roles: Roles, place: Place) -> Floats | None:
+def count_without(by_row: Floats, keys: RowCodes, roles: Roles, place: Place) -> Floats | None:
     """Count the rows without a weight.
 
     Parameters
     ----------
     by_row : ndarray, shape (n,)
         As `row_weights` gives them.
-    keys : TileKeys
+    keys : RowCodes
     roles : Roles
     place : callable
         Where a row is, in words.
@@ -75,13 +75,13 @@ def count_without(by_row: Floats, keys: TileKeys, roles: Roles, place: Place) ->
     return counts
 
 
-def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place) -> Floats:
+def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place) -> Floats:
     """Weight of the group of each record.
 
     Parameters
     ----------
     rows : pyarrow.RecordBatch
-    keys : TileKeys
+    keys : RowCodes
     name : str
         The column.
     place : callable
@@ -103,7 +103,7 @@ def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place)
     bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
     if bad >= 0:
         _refuse("group_weights", name, values[bad], place(bad))
-    nameless = keys.nameless()
+    nameless = keys.unlabelled()
     if nameless.any():
         values = np.where(nameless[keys.by_row()], np.nan, values)
     known = np.full(keys.n_records, np.nan)

@@ -60,7 +60,7 @@ def column_parts(
     for batch in rows.batches:
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
             gather.add(batch.slice(start, _ROWS_AT_A_TIME))
-    order, columns = gather.table.rising()
+    order, columns = gather.table.sorted()
     labels = {name: column.to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
     cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
     n_used = {outcome: gather.n_used(outcome)[order] for outcome in roles.outcomes}
@@ -99,7 +99,7 @@ class _ColumnGather:
         self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
         if self.roles.group_weight:
             value = as_floats(batch.column(self.roles.group_weight_name))
-            self._note_school_weight(value, codes, ~keys.nameless()[rows])
+            self._note_school_weight(value, codes, ~keys.unlabelled()[rows])
             weight = np.where(np.isnan(value), np.nan, weight)
         missing, zero = np.isnan(weight), weight == 0.0
         for i, chosen in enumerate((slice(None), missing, zero)):

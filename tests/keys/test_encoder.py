@@ -103,7 +103,7 @@ def check(columns: list[pa.Array]) -> None:
         assert len(set(used)) == len(used)
         records = keys.record_of_row().tolist()
         assert [keys.record_at(i) for i in range(len(expected))] == records
-        shown = [keys.label_at(record) for record in records]
+        shown = [keys.label_text(record) for record in records]
         assert shown == [", ".join(map(str, labels[code])) for code in keys.by_row()]
         assert [found.type for found in keys.labels] == [plain_type(c.type) for c in columns]
     if len(columns) == 1 and not columns[0].null_count:
@@ -278,16 +278,16 @@ def test_key_table_grows_over_tiles_of_combinations() -> None:
     assert len(table) == len(twin)
 
 
-def _in_the_whole(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[int]:
-    """Codes in the whole of the rows of a tile, as the pass gets them: assumed first, exactly if that was wrong."""
+def global_codes(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[int]:
+    """Global codes of the rows of a tile, as the pass gets them: assumed first, exactly if that was wrong."""
     keys = encoder.encode([column])
     if (
         keys.numbers is not None
-        and not ((keys.numbers >= keys.low) & (keys.numbers - keys.low < len(keys.table))).all()
+        and not ((keys.numbers >= keys.low) & (keys.numbers - keys.low < len(keys.dictionary))).all()
     ):
         keys = encoder.encode([column], exact=True)
-    keys.table.learn(whole, np.unique(keys.by_row()).astype(np.int64))
-    return keys.table.known()[keys.by_row()].tolist()
+    keys.dictionary.look_up(whole, np.unique(keys.by_row()).astype(np.int64))
+    return keys.dictionary.global_codes()[keys.by_row()].tolist()
 
 
 def unbounded(n: int) -> Any:
@@ -337,7 +337,7 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     rng = np.random.default_rng(5)
     tiles = [make(i, rng) for i in range(7)]
     whole, encoder = KeyTable([plain_type(tiles[0].type)]), Encoder(Workspace(Spare()))
-    codes = [code for tile in tiles for code in _in_the_whole(encoder, whole, tile)]
+    codes = [code for tile in tiles for code in global_codes(encoder, whole, tile)]
     labels = whole.labels()[0].to_pylist()
     expected = [value for tile in tiles for value in decoded(tile)]
     assert [labels[code] for code in codes] == expected
@@ -349,7 +349,7 @@ def test_a_dictionary_is_read_once_while_it_is_the_same() -> None:
     column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0] * 100), labels)
     encoder = Encoder(Workspace(Spare()))
     first = encoder.encode([column])
-    table = first.table
+    table = first.dictionary
     assert table.dictionary_codes(column.dictionary) is table.dictionary_codes(column.slice(7).dictionary)
     other = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0] * 100), pa.array(["c", "b", "d"]))
     assert encoder.encode([other]).by_row()[:3].tolist() == [2, 0, 3]
