@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, ValueNotAllowedError
+from fastml.errors import ArgumentError, ValueNotAllowedError, row_text
 from fastml.groupstats.fields import GroupFields
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
@@ -43,7 +43,7 @@ def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, grou
     ):
         if wrong.any():
             bad = int(np.argmax(wrong))
-            raise ValueNotAllowedError(f"{name} is {values[bad]:g} in row {bad} (the first is 0); {remedy}")
+            raise ValueNotAllowedError(f"{name} is {values[bad]:g} {row_text(bad)}; {remedy}")
     labels = as_arrow(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
     keys = encode_tile([labels])
     if len(keys.labels[0]) < len(size) or labels.null_count:

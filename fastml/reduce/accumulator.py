@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.in_memory import Source
 from fastml.kernels.workspace import SPARE
@@ -72,10 +72,9 @@ class _Gather:
         if bad >= 0:
             assert self._group_weight is not None
             label = keys.label_text(int(np.flatnonzero(known)[bad]))
-            raise ValueNotAllowedError(
-                f"group_weights column {self._roles.group_weights!r} varies within a group: "
-                f"{float(self._group_weight[places[bad]])!r} and {float(weights[bad])!r} for "
-                f"{', '.join(self._roles.keys)} {label}; a group has one weight"
+            where = f"for {', '.join(self._roles.keys)} {label}"
+            raise WeightVariesError(
+                str(self._roles.group_weights), self._group_weight[places[bad]], weights[bad], where
             )
 
     def reserve(self) -> None:

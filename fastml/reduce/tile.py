@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, row_text
 from fastml.io.columns import Doubles, as_floats, doubles_of
 from fastml.kernels.workspace import Spare, Workspace
 from fastml.keys.encoder import Encoder
@@ -243,4 +243,4 @@ class _Tile:
     def _place(self, row: int) -> str:
         """Where a row of the tile is, in words."""
         label = self._keys.label_text(self._keys.record_at(row))
-        return f"in row {self._first_row + row:,} (the first is 0; {', '.join(self._roles.keys)} {label})"
+        return row_text(self._first_row + row, f"{', '.join(self._roles.keys)} {label}")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.io.columns import as_floats
 from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, Roles
@@ -112,10 +112,7 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place)
     else:
         bad = kernel.run_values(keys.starts, values, known)
     if bad >= 0:
-        raise ValueNotAllowedError(
-            f"group_weights column {name!r} varies within a group: {float(values[bad])!r} and "
-            f"{float(known[keys.record_at(bad)])!r} {place(bad)}; a group has one weight"
-        )
+        raise WeightVariesError(name, values[bad], known[keys.record_at(bad)], place(bad))
     return known
 
 

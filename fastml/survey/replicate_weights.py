@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError, row_text
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
 from fastml.keys.encoder import encode_rows
@@ -155,10 +155,7 @@ class _ColumnGather:
         varies = known & (value != self.v[codes])
         if varies.any():
             i = int(np.argmax(varies))
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {float(value[i])!r} and "
-                f"{float(self.v[codes[i]])!r} {self._place(codes, i)}; a group has one weight"
-            )
+            raise WeightVariesError(name, value[i], self.v[codes[i]], self._place(codes, i))
 
     def _refuse(
         self, codes: npt.NDArray[np.int32], wrong: npt.NDArray[np.bool_], name: str, values: Floats, rule: str
@@ -172,7 +169,7 @@ class _ColumnGather:
     def _place(self, codes: npt.NDArray[np.int32], row: int) -> str:
         label = ", ".join(f"{name} {column[int(codes[row])].as_py()}"
                           for name, column in zip(self.roles.keys, self.table.labels(), strict=True))  # fmt: skip
-        return f"in row {self._rows + row:,} (the first is 0; {label})"
+        return row_text(self._rows + row, label)
 
     def _grow(self, n_schools: int) -> None:
         have = len(self.counts)
