@@ -81,7 +81,7 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
 
 def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) -> Work:
     def work(part: slice, thread: Thread) -> None:
-        count = find_runs.find_runs_int64(keys[part], TILE, thread.starts, thread.firsts)
+        count = find_runs.find_runs(keys[part], TILE, thread.starts, thread.firsts)
         for y in outcomes:
             runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.tables[0][:count], thread.missing)
 

@@ -19,7 +19,9 @@ __all__ = [
     "RolesMissingError",
     "SourceError",
     "ValueNotAllowedError",
+    "WeightVariesError",
     "first_line",
+    "row_text",
 ]
 
 # Key of a field's metadata: a text of the column that is no number, for a message that refuses the column.
@@ -120,6 +122,16 @@ class ValueNotAllowedError(FastmlError):
     """A column holds a value that can't be used (an infinity, a negative weight)."""
 
 
+class WeightVariesError(ValueNotAllowedError):
+    """A group has two weights of its own."""
+
+    def __init__(self, column: str, one: float, other: float, where: str) -> None:
+        super().__init__(
+            f"group_weights column {column!r} varies within a group: {float(one)!r} and {float(other)!r} {where}; "
+            "a group has one weight"
+        )
+
+
 class ModelError(FastmlError):
     """The model can't be fitted to these groups."""
 
@@ -140,3 +152,20 @@ def first_line(error: BaseException) -> str:
     str
     """
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def row_text(row: int, label: str = "") -> str:
+    """Return where a row is, for a message.
+
+    Parameters
+    ----------
+    row : int
+        Its number in the data; the first is 0.
+    label : str
+        Its group.
+
+    Returns
+    -------
+    str
+    """
+    return f"in row {row:,} (the first is 0{'; ' if label else ''}{label})"

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import MergeError, first_line
+from fastml.groupstats.fields import GroupFields
 from fastml.keys.key_table import KeyTable
-
-if TYPE_CHECKING:
-    from fastml.groupstats.statistics import GroupStats
 
 __all__ = ["add"]
 
+Stats = TypeVar("Stats", bound=GroupFields)
 
-def add(a: GroupStats, b: GroupStats) -> GroupStats:
+
+def add(a: Stats, b: GroupFields) -> Stats:
     """Add statistics of the same outcomes, keys and weights.
 
     Parameters
     ----------
-    a, b : GroupStats
+    a, b : GroupFields
 
     Returns
     -------
-    GroupStats
+    GroupFields
+        Of the class of `a`.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
         raise MergeError("statistics without labels can't be added: nobody can tell which groups are the same")
     types = [_common_type(name, a.keys[name].type, b.keys[name].type) for name in a.keys.column_names]
     table = KeyTable(types)
-    parts = []
+    parts: list[tuple[GroupFields, npt.NDArray[np.int32]]] = []
     for stats in (a, b):
         labels = [
             _as_type(name, stats.keys[name].combine_chunks(), dtype)
@@ -69,7 +71,7 @@ def add(a: GroupStats, b: GroupStats) -> GroupStats:
             if weighted is not None and stats.weighted is not None:
                 kernel.fold(weighted[i], codes, stats.weighted[i])
             kernel.fold(moments[i], codes, stats.moments[i])
-    order, columns = table.rising()
+    order, columns = table.sorted()
     return replace(
         a,
         keys=pa.table(dict(zip(a.keys.column_names, columns, strict=True))),

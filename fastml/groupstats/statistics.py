@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError, first_line
+from fastml.groupstats.fields import GroupFields
 from fastml.groupstats.merge import add
 from fastml.groupstats.storage import find_problem, is_stats_file, read_fields, to_table
 from fastml.groupstats.summary import summary_fields
@@ -25,11 +25,9 @@ from fastml.report.grids import Grid, statistics_grid
 
 __all__ = ["GroupStats"]
 
-Floats = npt.NDArray[np.float64]
 
-
-@dataclass(frozen=True, eq=False)
-class GroupStats(TableForms):
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupStats(GroupFields, TableForms):
     """Sufficient statistics of the one-way model, a record per cell (combination of by- and group labels).
 
     Two of them add (``+``) to one, to rounding in any order. They hold no rows.
@@ -37,7 +35,7 @@ class GroupStats(TableForms):
     Attributes
     ----------
     keys : pyarrow.Table
-        C rows, sorted: the by-columns, then the group columns. A null label gathers rows that are dropped.
+        C rows, sorted: the by-columns, then the group columns. The rows of a null label are dropped.
     by, group, outcomes : tuple of str
         Names of the by-columns, the group columns and the p outcomes.
     counts : ndarray, shape (C, 3)
@@ -48,31 +46,18 @@ class GroupStats(TableForms):
     weighted : ndarray, shape (p, C, 5), or None
         The same weighted: sum of weights, mean, residual, ss; and the sum of the squared weights.
     group_weight : ndarray, shape (C,), or None
-        The group's own weight, NaN where unknown.
+        The group's own weight, NaN where it has none.
     weights, group_weights : str or None
         Names of the weight columns.
     labelled : bool
         Whether the groups have labels of their own. Without, the statistics can be fitted but not added.
     notes : tuple of str
-        What was done to the statistics since they were gathered: groups left out.
+        What was done to the statistics since the rows were read: groups left out.
     """
 
-    keys: pa.Table
-    by: tuple[str, ...]
-    group: tuple[str, ...]
-    outcomes: tuple[str, ...]
-    counts: Floats
-    moments: Floats
-    weighted: Floats | None = None
-    group_weight: Floats | None = None
-    weights: str | None = None
-    group_weights: str | None = None
-    labelled: bool = True
-    notes: tuple[str, ...] = ()
-
     def __len__(self) -> int:
-        """Return the number of cells whose labels are known."""
-        return int(self.known().sum())
+        """Return the number of cells that have all their labels."""
+        return int(self.labelled_cells().sum())
 
     def __repr__(self) -> str:
         by = f", by {list(self.by)}" if self.by else ""
@@ -84,7 +69,7 @@ class GroupStats(TableForms):
     def _grid(self, level: float = 0.95) -> Grid:
         rows = []
         for name, record in zip(self.outcomes, self.moments, strict=True):
-            n, mean, residual, _ = record[self.known()].T
+            n, mean, residual, _ = record[self.labelled_cells()].T
             n_obs = float(n.sum())
             rows.append({
                 "outcome": name, "n_obs": int(n_obs), "n_groups": int((n > 0).sum()),
@@ -102,18 +87,6 @@ class GroupStats(TableForms):
     def __radd__(self, other: object) -> GroupStats:
         # sum() starts from 0.
         return self if other == 0 else NotImplemented
-
-    def _missing(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """Whether any of these labels is null, shape (C,)."""
-        missing = np.zeros(self.keys.num_rows, bool)
-        for name in names:
-            if self.keys[name].null_count:
-                missing |= np.asarray(self.keys[name].is_null())
-        return missing
-
-    def known(self) -> npt.NDArray[np.bool_]:
-        """Whether a cell's labels are all known, shape (C,); the others hold rows that are dropped."""
-        return ~self._missing(self.keys.column_names)
 
     def _index(self, outcome: str | None) -> int:
         if outcome is None:
@@ -140,7 +113,7 @@ class GroupStats(TableForms):
         Groups
         """
         table = self.moments[self._index(outcome)]
-        used = self.known() & (table[:, 0] > 0)
+        used = self.labelled_cells() & (table[:, 0] > 0)
         labels = self.keys.select(self.group) if self.labelled else self.keys
         if not used.all():
             labels = labels.take(as_arrow(np.flatnonzero(used)))
@@ -203,7 +176,7 @@ class GroupStats(TableForms):
             labels[name] = (codes, encoded.dictionary.to_pylist())
         edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(missing)]
         return [
-            ({name: known[codes[start]] for name, (codes, known) in labels.items()}, slice(start, stop))
+            ({name: found[codes[start]] for name, (codes, found) in labels.items()}, slice(start, stop))
             for start, stop in pairwise(edges)
             if start < stop and not missing[start]
         ]
@@ -401,12 +374,12 @@ class GroupStats(TableForms):
         [1.0, 8.0]
         """
         fields = summary_fields(n=n, mean=mean, sd=sd, group=group, outcome=outcome, group_name=group_name)
-        return GroupStats(**fields)
+        return GroupStats(**vars(fields))
 
 
 def _from_table(table: pa.Table, source: str) -> GroupStats:
-    stats = GroupStats(**read_fields(table, source))
-    problem = find_problem(stats)
+    fields = read_fields(table, source)
+    problem = find_problem(fields)
     if problem:
         raise SourceError(f"{source} holds damaged fastml statistics ({problem})")
-    return stats
+    return GroupStats(**vars(fields))

@@ -6,19 +6,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
+from fastml.groupstats.fields import GroupFields
 from fastml.io.source import schema_metadata
 from fastml.keys.encoder import encode_tile
 from fastml.keys.order import sort_order
-
-if TYPE_CHECKING:
-    from fastml.groupstats.statistics import GroupStats
 
 __all__ = ["find_problem", "is_stats_file", "read_fields", "to_table"]
 
@@ -30,7 +28,7 @@ _MOMENTS = ("n", "mean", "residual", "ss")
 _WEIGHTED = ("w", "w_mean", "w_residual", "w_ss", "w2")
 
 
-def to_table(stats: GroupStats) -> pa.Table:
+def to_table(stats: GroupFields) -> pa.Table:
     """Return the table of `GroupStats.to_arrow`."""
     columns: dict[str, Any] = {f"key:{name}": stats.keys[name] for name in stats.keys.column_names}
     for i, name in enumerate(_COUNTS):
@@ -73,8 +71,8 @@ def is_stats_file(path: Any) -> bool:
     return _METADATA_KEY in schema_metadata(path)
 
 
-def read_fields(table: pa.Table, source: str) -> dict[str, Any]:
-    """Return the fields of the `GroupStats` that a table holds.
+def read_fields(table: pa.Table, source: str) -> GroupFields:
+    """Return the statistics that a table holds.
 
     Parameters
     ----------
@@ -84,7 +82,7 @@ def read_fields(table: pa.Table, source: str) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    GroupFields
 
     Raises
     ------
@@ -112,25 +110,25 @@ def read_fields(table: pa.Table, source: str) -> dict[str, Any]:
         def tensor(fields: Iterable[str]) -> Floats:
             return np.array([np.column_stack([column(f"{field}:{y}") for field in fields]) for y in outcomes])
 
-        return {
-            "keys": pa.table({name: table[f"key:{name}"].combine_chunks() for name in names}),
-            "by": by,
-            "group": group,
-            "outcomes": outcomes,
-            "counts": np.column_stack([column(name) for name in _COUNTS]),
-            "moments": tensor(_MOMENTS),
-            "weighted": tensor(_WEIGHTED) if f"w:{outcomes[0]}" in table.column_names else None,
-            "group_weight": column("group_weight") if "group_weight" in table.column_names else None,
-            "weights": description["weights"],
-            "group_weights": description["group_weights"],
-            "labelled": description["labelled"],
-            "notes": tuple(description.get("notes", ())),
-        }
+        return GroupFields(
+            keys=pa.table({name: table[f"key:{name}"].combine_chunks() for name in names}),
+            by=by,
+            group=group,
+            outcomes=outcomes,
+            counts=np.column_stack([column(name) for name in _COUNTS]),
+            moments=tensor(_MOMENTS),
+            weighted=tensor(_WEIGHTED) if f"w:{outcomes[0]}" in table.column_names else None,
+            group_weight=column("group_weight") if "group_weight" in table.column_names else None,
+            weights=description["weights"],
+            group_weights=description["group_weights"],
+            labelled=description["labelled"],
+            notes=tuple(description.get("notes", ())),
+        )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
         raise SourceError(f"{source} holds damaged fastml statistics ({first_line(error)})") from None
 
 
-def find_problem(stats: GroupStats) -> str:
+def find_problem(stats: GroupFields) -> str:
     """What can't be in statistics that `to_arrow` made, or an empty string."""
     texts = [*stats.by, *stats.group, *stats.outcomes, *stats.notes]
     texts += [name for name in (stats.weights, stats.group_weights) if name is not None]

@@ -1,4 +1,4 @@
-"""Published tables of schools -> the fields of a GroupStats."""
+"""Published tables of schools -> group statistics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, ValueNotAllowedError
+from fastml.errors import ArgumentError, ValueNotAllowedError, row_text
+from fastml.groupstats.fields import GroupFields
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.source import open_source
@@ -18,8 +19,8 @@ from fastml.keys.order import sort_order
 __all__ = ["summary_fields"]
 
 
-def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, group_name: str) -> dict[str, Any]:
-    """Return the fields of the `GroupStats` of a published table of schools; see `GroupStats.from_summary`."""
+def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, group_name: str) -> GroupFields:
+    """Return the statistics of a published table of schools; see `GroupStats.from_summary`."""
     for role, given in (("outcome", outcome), ("group_name", group_name)):
         if not isinstance(given, str):
             raise ArgumentError(role, given, ["a column's name"])
@@ -42,19 +43,19 @@ def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, grou
     ):
         if wrong.any():
             bad = int(np.argmax(wrong))
-            raise ValueNotAllowedError(f"{name} is {values[bad]:g} in row {bad} (the first is 0); {remedy}")
+            raise ValueNotAllowedError(f"{name} is {values[bad]:g} {row_text(bad)}; {remedy}")
     labels = as_arrow(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
     keys = encode_tile([labels])
     if len(keys.labels[0]) < len(size) or labels.null_count:
         raise ValueNotAllowedError("group has a label twice or a null one; a summary has one row per group")
     order = sort_order([labels])
     moments = np.column_stack([size, means, np.zeros(len(size)), np.where(size > 1, (size - 1) * sds**2, 0.0)])
-    return {
-        "keys": pa.table({group_name: labels.take(as_arrow(order))}),
-        "by": (),
-        "group": (group_name,),
-        "outcomes": (outcome,),
-        "counts": np.column_stack([size, np.zeros((len(size), 2))])[order],
-        "moments": moments[None, order],
-        "labelled": group is not None,
-    }
+    return GroupFields(
+        keys=pa.table({group_name: labels.take(as_arrow(order))}),
+        by=(),
+        group=(group_name,),
+        outcomes=(outcome,),
+        counts=np.column_stack([size, np.zeros((len(size), 2))])[order],
+        moments=moments[None, order],
+        labelled=group is not None,
+    )

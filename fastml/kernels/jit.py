@@ -45,8 +45,6 @@ __all__ = [
     "TABLE_OUT",
     "U1_IN",
     "U1_OUT",
-    "U2_IN",
-    "U2_OUT",
     "Kernel",
     "cache_folder",
     "exact",
@@ -65,8 +63,6 @@ I8_IN = types.Array(types.int64, 1, "C", readonly=True)
 I8_OUT = types.Array(types.int64, 1, "C")
 U1_IN = types.Array(types.uint8, 1, "C", readonly=True)
 U1_OUT = types.Array(types.uint8, 1, "C")
-U2_IN = types.Array(types.uint16, 1, "C", readonly=True)
-U2_OUT = types.Array(types.uint16, 1, "C")
 TABLE_IN = types.Array(types.float64, 2, "C", readonly=True)
 TABLE_OUT = types.Array(types.float64, 2, "C")
 TABLES_IN = types.Array(types.float64, 3, "C", readonly=True)

@@ -1,4 +1,4 @@
-"""The labels of a tile, and their codes in the whole."""
+"""Local dictionaries: the labels that the codes of a tile stand for, and the global codes of those labels."""
 
 from __future__ import annotations
 
@@ -12,59 +12,59 @@ from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import from_bits, plain_labels, take
 
-__all__ = ["Fixed", "Labels", "LocalLabels", "Numbers", "Others", "Range"]
+__all__ = ["LabelDictionary", "Labels", "LocalDictionary", "NumberDictionary", "RangeDictionary", "TileDictionary"]
 
 Int64s = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Labels = tuple[pa.Array, ...]
 
-# Labels are forgotten once there are more than so many, and so many times those that the last tile had.
+# A dictionary is overgrown, and begun anew, with more labels than so many, and than so many times those of a tile.
 _LABELS_FREE = 1 << 15
 _LABELS_PER_USED = 4
 
 
-class LocalLabels(ABC):
-    """The labels that the codes of a tile stand for, and the codes they have in the whole."""
+class LocalDictionary(ABC):
+    """The labels that the local codes of a tile stand for, and their global codes: those a `KeyTable` has for them."""
 
     def __init__(self) -> None:
-        self._known = np.empty(0, np.int32)
-        self.overgrown = False  # most labels are of tiles long gone
+        self._global_codes = np.empty(0, np.int32)
+        self.overgrown = False  # most labels are of tiles long past
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def take(self, places: Int64s | None = None) -> Labels:
-        """Labels by code, or those of some codes: an array per key column."""
+        """Labels by local code, or those of some codes: an array per key column."""
 
-    def known(self) -> Codes:
-        """Codes in the whole, -1 where it was not asked for them yet, shape (K,); and of what later tiles brought."""
-        if len(self._known) < len(self):
-            known = np.full(max(len(self), 2 * len(self._known)), -1, np.int32)
-            known[: len(self._known)] = self._known
-            self._known = known
-        return self._known[: len(self)]
+    def global_codes(self) -> Codes:
+        """Return global codes by local code, shape (K,), later tiles' among them; -1 where one wasn't looked up yet."""
+        if len(self._global_codes) < len(self):
+            codes = np.full(max(len(self), 2 * len(self._global_codes)), -1, np.int32)
+            codes[: len(self._global_codes)] = self._global_codes
+            self._global_codes = codes
+        return self._global_codes[: len(self)]
 
-    def learn(self, whole: KeyTable, used: Int64s) -> None:
-        """Ask for the codes of the labels that a tile uses; new labels get new ones.
+    def look_up(self, table: KeyTable, used: Int64s) -> None:
+        """Look up the global codes of the labels that a tile uses; new labels get new ones.
 
         Parameters
         ----------
-        whole : KeyTable
+        table : KeyTable
             The same each time.
         used : ndarray of int, shape (U,)
-            Their codes here, in any order, each once.
+            Local codes, in any order, each once.
         """
-        known = self.known()
-        new = used[known[used] < 0]
+        codes = self.global_codes()
+        new = used[codes[used] < 0]
         if len(new):
-            # Another thread may add labels meanwhile: those that are known here stay the first.
-            labels = self.take(new) if len(new) < len(known) else tuple(c[: len(known)] for c in self.take())
-            known[new] = whole.codes_for(labels)
+            # Another thread may add labels meanwhile, behind those that were counted here.
+            labels = self.take(new) if len(new) < len(codes) else tuple(c[: len(codes)] for c in self.take())
+            codes[new] = table.codes_for(labels)
         self.overgrown = len(self) > max(_LABELS_FREE, _LABELS_PER_USED * len(used))
 
 
-class Fixed(LocalLabels):
+class TileDictionary(LocalDictionary):
     """The labels of one tile."""
 
     def __init__(self, labels: Labels) -> None:
@@ -75,19 +75,19 @@ class Fixed(LocalLabels):
         return len(self._labels[0])
 
     def take(self, places: Int64s | None = None) -> Labels:
-        """As in `LocalLabels`."""
+        """As in `LocalDictionary`."""
         return self._labels if places is None else tuple(take(column, places) for column in self._labels)
 
-    def learn(self, whole: KeyTable, used: Int64s) -> None:
-        """As in `LocalLabels`; all at once where all are used."""
+    def look_up(self, table: KeyTable, used: Int64s) -> None:
+        """As in `LocalDictionary`; all at once where all are used."""
         if len(used) < len(self):
-            super().learn(whole, used)
+            super().look_up(table, used)
         else:
-            self._known = whole.codes_for(self._labels)
+            self._global_codes = table.codes_for(self._labels)
 
 
-class Range(LocalLabels):
-    """Whole numbers from `low` on, each its own code."""
+class RangeDictionary(LocalDictionary):
+    """Consecutive integers from `low` on: the code of a label is what it exceeds `low` by."""
 
     def __init__(self, low: int, size: int, dtype: pa.DataType) -> None:
         super().__init__()
@@ -98,19 +98,19 @@ class Range(LocalLabels):
 
     @property
     def high(self) -> int:
-        """The last of them."""
+        """The largest label."""
         return self.low + self._size - 1
 
     def take(self, places: Int64s | None = None) -> Labels:
-        """As in `LocalLabels`."""
+        """As in `LocalDictionary`."""
         found = (np.arange(self._size) if places is None else places) + np.int64(self.low)
         if pa.types.is_floating(self._dtype):
             found = found.astype(np.float64).view(np.int64)
         return (from_bits(found, self._dtype),)
 
 
-class Numbers(LocalLabels):
-    """64-bit labels by a hash table."""
+class NumberDictionary(LocalDictionary):
+    """Labels of 64 bits, by a hash table; kept from tile to tile."""
 
     def __init__(self, dtype: pa.DataType) -> None:
         super().__init__()
@@ -120,13 +120,13 @@ class Numbers(LocalLabels):
         return len(self.table)
 
     def take(self, places: Int64s | None = None) -> Labels:
-        """As in `LocalLabels`."""
+        """As in `LocalDictionary`."""
         bits = self.table.bits()
         return (from_bits(bits.copy() if places is None else bits[places], self.dtype),)
 
 
-class Others(LocalLabels):
-    """Labels of any type, null among them, and the dictionary that was seen last."""
+class LabelDictionary(LocalDictionary):
+    """Labels of any type, null among them, kept from tile to tile; and the Arrow dictionary that was read last."""
 
     def __init__(self, dtype: pa.DataType) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class Others(LocalLabels):
         return len(self.table)
 
     def take(self, places: Int64s | None = None) -> Labels:
-        """As in `LocalLabels`."""
+        """As in `LocalDictionary`."""
         labels = self.table.labels()
         return (labels if places is None else take(labels, places),)
 
@@ -146,7 +146,7 @@ class Others(LocalLabels):
         """Codes of a dictionary's labels (K,); it may hold a label twice, hold null, or hold labels without rows."""
         if self._dictionary is None or not _same_memory(dictionary, self._dictionary):
             self._codes = self.table.codes_for(plain_labels(dictionary))
-            self._dictionary = dictionary  # held, so that no other comes to lie there
+            self._dictionary = dictionary  # kept alive: the memory of another one may not be taken for it
         return self._codes
 
 

@@ -1,14 +1,13 @@
-"""Tiles of rows -> dense int32 codes of their group labels: an `Encoder` for each thread, which learns as it goes on.
+"""Tiles of rows -> dense int32 codes of their group labels, by an `Encoder` for each thread.
 
-Labels keep their codes from tile to tile where they can, and the codes that a `KeyTable` has for them in the whole of
-the data are kept beside them, so that a tile asks for new labels only. A null label is a label like any other here:
-its rows are counted as dropped when all is read.
+Labels keep their local codes from tile to tile where they can, beside their global codes (a `KeyTable`'s), so that only
+new labels are looked up there. A null label is a label like any other here: its rows are counted as dropped when all
+is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,41 +15,33 @@ import pyarrow as pa
 
 from fastml.io.arrays import as_numpy
 from fastml.kernels.workspace import Workspace
-from fastml.keys.dictionaries import Fixed, Numbers, Others, Range
+from fastml.keys.dictionaries import LabelDictionary, NumberDictionary, RangeDictionary, TileDictionary
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import bits_of, from_bits, has_bits, plain_labels, plain_type, take
-from fastml.keys.placed import Placed
-from fastml.keys.row_codes import Labels, TileKeys
+from fastml.keys.row_codes import Labels, RowCodes
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Keys = TypeVar("Keys", Codes, Int64s)
 
-# Integers are their own codes where they have a so many-th as many values as there are rows, or so many anyway.
+# Integers are their own codes where their range has one value for so many rows, or no more values than so many.
 _ROWS_PER_VALUE = 8
 _VALUES_FREE = 1024
 
-# Rows that tell, before all are read, whether integers can't be their own codes, and rows that tell their range: wider
-# by a so many-th on both sides, it holds the others nearly always where rows are shuffled.
+# Sizes of the samples that tell whether integers can't be their own codes, and what their range is: widened on both
+# sides by its so many-th part, it nearly always holds the other rows' too where rows are shuffled.
 _SAMPLE = 64
 _RANGE_SAMPLE = 1 << 16
 _MARGIN = 64
 
-# Rows that tell whether the others are clustered, as they are where there are that many of them for each run.
+# Size of the sample that tells whether rows are clustered: with so many rows for each run.
 _FIRST_ROWS = 4096
 _FIRST_ROWS_PER_RUN = 16
 
-# Labels are given places where the last tile had so many rows for each, so that the next one has hardly a new one. They
-# lose them once one row in so many has a label without, and are given places so often at most.
-_ROWS_PER_PLACE = 16
-_ROWS_ELSEWHERE = 32
-_MOST_PLACINGS = 4
 
-
-def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
+def encode_tile(columns: Sequence[pa.Array]) -> RowCodes:
     """Encode rows one by one, with the labels that they have and no others.
 
     Parameters
@@ -60,14 +51,14 @@ def encode_tile(columns: Sequence[pa.Array]) -> TileKeys:
 
     Returns
     -------
-    TileKeys
+    RowCodes
     """
     table = KeyTable([plain_type(column.type) for column in columns])
     codes = table.codes_for([plain_labels(column) for column in columns])
-    return TileKeys(Fixed(table.labels()), codes)
+    return RowCodes(TileDictionary(table.labels()), codes)
 
 
-def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
+def encode_rows(columns: Sequence[pa.Array]) -> RowCodes:
     """Encode a tile of rows, in runs where they are clustered, by an `Encoder` of its own.
 
     Parameters
@@ -77,7 +68,7 @@ def encode_rows(columns: Sequence[pa.Array]) -> TileKeys:
 
     Returns
     -------
-    TileKeys
+    RowCodes
     """
     return Encoder(Workspace()).encode(columns)
 
@@ -111,17 +102,14 @@ class Encoder:
 
     def __init__(self, space: Workspace) -> None:
         self._space = space
-        self._range: Range | None = None
-        self._hashes = False  # whole numbers, but of too wide a range
-        self._numbers: Numbers | None = None
-        self._placed: Placed | None = None
-        self._placings = 0
-        self._rows_before = 0  # of the tile before, where its labels were hashed
-        self._others: Others | None = None
+        self._range: RangeDictionary | None = None
+        self._hashes = False  # since the range of the integers was too wide
+        self._numbers: NumberDictionary | None = None
+        self._others: LabelDictionary | None = None
         self._type: pa.DataType | None = None  # of the tile before
         self._is_plain = False  # whether labels of that type are 64 bits as they are
 
-    def encode(self, columns: Sequence[pa.Array], *, exact: bool = False) -> TileKeys:
+    def encode(self, columns: Sequence[pa.Array], *, exact: bool = False) -> RowCodes:
         """Encode a tile of rows, in runs where they are clustered.
 
         Parameters
@@ -129,11 +117,11 @@ class Encoder:
         columns : sequence of pyarrow.Array, each of length n
             The key columns.
         exact : bool
-            Assume nothing: the range of the keys isn't that of the tiles before.
+            Find the range of the keys, where that of the tiles before proved too narrow.
 
         Returns
         -------
-        TileKeys
+        RowCodes
         """
         if len(columns) > 1:
             return self._combination(columns)
@@ -148,12 +136,14 @@ class Encoder:
             if found is not None:
                 return found
         if self._others is None or self._others.overgrown:
-            self._others = Others(plain_type(column.type))
+            self._others = LabelDictionary(plain_type(column.type))
         codes = self._any(column, self._others)
-        starts, codes = self._runs(codes)
-        return TileKeys(self._others, codes, starts)
+        wide = self._space.array("wide codes", len(codes), np.int64)
+        wide[:] = codes
+        starts, firsts = self._runs(wide)
+        return RowCodes(self._others, codes if starts is None else firsts.astype(np.int32), starts)
 
-    def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> TileKeys | None:
+    def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> RowCodes | None:
         """Encode several tiles of rows in runs, each of which ends with its tile.
 
         Parameters
@@ -163,20 +153,22 @@ class Encoder:
 
         Returns
         -------
-        TileKeys or None
+        RowCodes or None
             None where it isn't one column of 64 bits without nulls, clustered in every tile.
         """
         column = columns[0]
         if len(columns) > 1 or not _are_bits(column.type) or column.null_count:
             return None
         starts, firsts = self._runs(bits_of(column), tile_rows)
-        return None if starts is None else TileKeys(Fixed((from_bits(firsts.copy(), column.type),)), None, starts)
+        return (
+            None if starts is None else RowCodes(TileDictionary((from_bits(firsts.copy(), column.type),)), None, starts)
+        )
 
-    def _bits(self, bits: Int64s, dtype: pa.DataType, exact: bool) -> TileKeys | None:
-        """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats that aren't whole."""
+    def _bits(self, bits: Int64s, dtype: pa.DataType, exact: bool) -> RowCodes | None:
+        """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats with fractions."""
         starts, firsts = self._runs(bits)
         if starts is not None:
-            return TileKeys(Fixed((from_bits(firsts.copy(), dtype),)), None, starts)
+            return RowCodes(TileDictionary((from_bits(firsts.copy(), dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
             found = self._own_codes(numbers, dtype, exact)
@@ -186,29 +178,17 @@ class Encoder:
             return None
         return self._hashed(bits, dtype)
 
-    def _hashed(self, bits: Int64s, dtype: pa.DataType) -> TileKeys:
-        """Encode whole numbers of any range: by their places while nearly all have a label with one."""
-        codes, numbers = self._codes(len(bits)), self._numbers
-        if self._placed is None and self._placings < _MOST_PLACINGS and numbers is not None:
-            may_be = 0 < len(numbers) * _ROWS_PER_PLACE <= self._rows_before
-            self._placed = Placed(numbers) if may_be else None
-            self._placings += may_be
-        if self._placed is not None:
-            elsewhere = self._space.array("elsewhere", len(bits) // _ROWS_ELSEWHERE, np.int32)
-            if self._placed.codes_for(bits, codes, elsewhere):
-                return TileKeys(self._placed, codes)
-            self._placed = None
-        if numbers is None or numbers.overgrown:
-            numbers = self._numbers = Numbers(dtype)
-        numbers.table.codes_for(bits, codes)
-        self._rows_before = len(bits)
-        return TileKeys(numbers, codes)
+    def _hashed(self, bits: Int64s, dtype: pa.DataType) -> RowCodes:
+        """Encode integers of any range by a hash table."""
+        if self._numbers is None or self._numbers.overgrown:
+            self._numbers = NumberDictionary(dtype)
+        return RowCodes(self._numbers, self._numbers.table.codes_for(bits, self._codes(len(bits))))
 
-    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, exact: bool) -> TileKeys | None:
-        """Keys of whole numbers that are their own codes; None where their range is too wide."""
+    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, exact: bool) -> RowCodes | None:
+        """Codes of integers that are their own codes; None where their range is too wide."""
         held, most = self._range, _most_values(len(numbers))
         if held is not None and not exact:
-            return TileKeys(held, None, None, numbers, held.low) if len(held) <= max(len(numbers), most) else None
+            return RowCodes(held, None, None, numbers, held.low) if len(held) <= max(len(numbers), most) else None
         if _spread(numbers[:_SAMPLE]) > most:
             return None
         low, high = (int(numbers.min()), int(numbers.max())) if exact else _likely_range(numbers, most)
@@ -218,10 +198,10 @@ class Encoder:
             self._hashes = True
             return None
         if held is None or (low, high) != (held.low, held.high):
-            held = self._range = Range(low, high - low + 1, dtype)
-        return TileKeys(held, None, None, numbers, low)
+            held = self._range = RangeDictionary(low, high - low + 1, dtype)
+        return RowCodes(held, None, None, numbers, low)
 
-    def _any(self, column: pa.Array, table: Others) -> Codes:
+    def _any(self, column: pa.Array, table: LabelDictionary) -> Codes:
         """Codes (n,) of labels of any type."""
         if not pa.types.is_dictionary(column.type):
             return table.table.codes_for(column, None if column.null_count else self._codes(len(column)))
@@ -234,7 +214,7 @@ class Encoder:
             places = codes[places]
         return places.view(np.int32) if places.itemsize == 4 else places.astype(np.int32)
 
-    def _combination(self, columns: Sequence[pa.Array]) -> TileKeys:
+    def _combination(self, columns: Sequence[pa.Array]) -> RowCodes:
         """Encode several columns: the codes of two make the key of their combination."""
         codes, labels = self._column(columns[0])
         combined: Labels = (labels,)
@@ -252,7 +232,7 @@ class Encoder:
             codes, found = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
             first, second = np.divmod(as_numpy(found), width)
             combined = (*(take(label, first) for label in combined), take(other_labels, second))
-        return TileKeys(Fixed(combined), codes, starts)
+        return RowCodes(TileDictionary(combined), codes, starts)
 
     def _column(self, column: pa.Array) -> tuple[Codes, pa.Array]:
         """Codes (n,) and labels (K) of one column, which aren't kept."""
@@ -260,20 +240,18 @@ class Encoder:
             column = plain_labels(column)
             if has_bits(column.type) and not column.null_count:
                 return self._fresh(bits_of(column), column.type, _most_values(len(column)))
-        table = Others(plain_type(column.type))
+        table = LabelDictionary(plain_type(column.type))
         return self._any(column, table), table.take()[0]
 
     def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> tuple[Codes, pa.Array]:
-        """Codes (n,) and labels (K) of 64-bit labels: whole numbers of a range up to `most` are their own codes."""
-        from fastml.kernels.keys import integer_range
-
+        """Codes (n,) and labels (K) of 64-bit labels: integers of a range up to `most` are their own codes."""
         keys = _whole(bits) if pa.types.is_floating(dtype) else bits
         codes = self._codes(len(bits))
         if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
-            low, high = map(int, integer_range.narrow(keys, codes))
+            low, high = int(keys.min()), int(keys.max())
             if high - low < most:
-                codes -= np.int64(low).astype(np.int32)
-                return codes, Range(low, high - low + 1, dtype).take()[0]
+                np.subtract(keys, low, out=codes, casting="unsafe")
+                return codes, RangeDictionary(low, high - low + 1, dtype).take()[0]
         if pa.types.is_floating(dtype):
             table = LabelTable(dtype)
             return table.codes_for(from_bits(bits, dtype)), table.labels()
@@ -284,16 +262,13 @@ class Encoder:
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)
 
-    def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
+    def _runs(self, keys: Int64s, tile_rows: int | None = None) -> tuple[Codes | None, Int64s]:
         """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
         from fastml.kernels.keys import find_runs
 
         most = len(keys) // find_runs.ROWS_PER_RUN
-        starts = self._space.array("starts", most + 1, np.int32)
-        wide = keys.itemsize == 8
-        firsts = self._space.array("long firsts" if wide else "short firsts", most, keys.dtype)
-        find = find_runs.find_runs_int64 if wide else find_runs.find_runs_int32
-        count = find(keys, tile_rows or max(len(keys), 1), starts, firsts)
+        starts, firsts = self._space.array("starts", most + 1, np.int32), self._space.array("firsts", most, np.int64)
+        count = find_runs.find_runs(keys, tile_rows or max(len(keys), 1), starts, firsts)
         return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 
 
@@ -308,7 +283,7 @@ def _are_bits(dtype: pa.DataType) -> bool:
 
 
 def _likely_range(numbers: Int64s, most: int) -> tuple[int, int]:
-    """Range that holds all numbers if it is of up to `most` of them, as far as the first rows tell."""
+    """RangeDictionary that holds all numbers if it is of up to `most` of them, as far as the first rows tell."""
     some = numbers[:_RANGE_SAMPLE]
     low, high = int(some.min()), int(some.max())
     if len(some) == len(numbers):

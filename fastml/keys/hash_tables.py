@@ -1,6 +1,6 @@
 """Labels of one Arrow type and their codes: a growing table for numbers, and one for strings and all else.
 
-A code is the turn in which a label first appeared. Labels are compared by their bits or bytes; nothing here makes a
+Codes are given in the order of first appearance. Labels are compared by their bits or bytes; nothing here makes a
 Python object of a label.
 """
 
@@ -99,7 +99,7 @@ class NumberTable:
             else:
                 from fastml.kernels.keys import integer_range
 
-                row, self._count = integer_range.encode_direct(
+                row, self._count = integer_range.encode_range(
                     bits, row, self._low, self._slots, self._labels, self._count, codes
                 )
             if row < len(bits):
@@ -143,7 +143,6 @@ class NumberTable:
         from fastml.kernels.keys import hash_integers
 
         self._labels = _grown(self._labels, self._count + 1, n_slots // _SLOTS_PER_LABEL + 1)
-        self._labels[0] = self._labels[1]
         self._slots = np.zeros(n_slots, np.int32)
         hash_integers.rehash_int64(self._labels, self._count, self._slots)
 
@@ -151,8 +150,8 @@ class NumberTable:
         """Labels by code."""
         return self._labels[1 : self._count + 1]
 
-    def rising(self) -> tuple[Int64s, Int64s]:
-        """Codes of the labels as they rise, and the labels: the slots of a range are in that order."""
+    def sorted(self) -> tuple[Int64s, Int64s]:
+        """Codes in the order that sorts the labels, and the labels in it; the slots of a range are in that order."""
         if self._hashed:
             order = np.argsort(self.bits())
             return order, self.bits()[order]
@@ -177,10 +176,10 @@ class _NumberLabels:
             bits = (bits.view(np.float64) + 0.0).view(np.int64)
         return self._table.codes_for(bits, codes)
 
-    def rising(self) -> tuple[Int64s, pa.Array] | None:
+    def sorted(self) -> tuple[Int64s, pa.Array] | None:
         if not pa.types.is_signed_integer(self._dtype):
             return None
-        order, bits = self._table.rising()
+        order, bits = self._table.sorted()
         return order, from_bits(bits, self._dtype)
 
     def labels(self) -> pa.Array:
@@ -212,10 +211,9 @@ class StringTable:
         if used + more > len(self._data):
             # Memory that is never written is never taken.
             self._data = _grown(self._data, used, used + more + len(self._data))
-        encode = hash_strings.encode_strings if ends.dtype == np.int32 else hash_strings.encode_large_strings
         row = 0
         while row < len(codes):
-            row, self._count = encode(
+            row, self._count = hash_strings.encode_strings(
                 data, ends, row, self._slots, self._words, self._ends, self._data, self._count, codes
             )
             if row < len(codes):
@@ -260,16 +258,14 @@ def _has_ends(dtype: pa.DataType) -> bool:
     )
 
 
-def _bytes_of(labels: pa.Array) -> tuple[Bytes, npt.NDArray[Any]]:
+def _bytes_of(labels: pa.Array) -> tuple[Bytes, Int64s]:
     """Bytes that hold the labels, and where in them each begins and the last ends (n + 1)."""
     dtype, buffers = labels.type, labels.buffers()
     data = np.frombuffer(buffers[-1] or b"", np.uint8)
-    ends: npt.NDArray[Any]
     if _has_ends(dtype):
         short = pa.types.is_string(dtype) or pa.types.is_binary(dtype)
         ends = np.frombuffer(buffers[1] or bytes(8), np.int32 if short else np.int64)
-        ends = ends[labels.offset : labels.offset + len(labels) + 1]
-        return data, ends
+        return data, ends[labels.offset : labels.offset + len(labels) + 1].astype(np.int64, copy=False)
     width = dtype.bit_width // 8
     return data, np.arange(labels.offset, labels.offset + len(labels) + 1) * width
 
@@ -286,7 +282,7 @@ class LabelTable:
     def __init__(self, dtype: pa.DataType) -> None:
         self._dtype = dtype
         self._table = _NumberLabels(dtype) if has_bits(dtype) else StringTable(dtype)
-        self._null_at = -1  # labels known when null first came: its code
+        self._null_at = -1  # code of null: the number of labels before it first came
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), of this table's type; new labels get new ones. An array may be given for them."""
@@ -296,11 +292,11 @@ class LabelTable:
         missing = _missing_in(labels)
         if not len(missing):
             return self._shifted(self._table.codes_for(labels, codes))
-        known = self._table.codes_for(labels.take(as_arrow(np.flatnonzero(~missing))))
+        present = self._table.codes_for(labels.take(as_arrow(np.flatnonzero(~missing))))
         if self._null_at < 0:
             self._null_at = len(self._table)
         codes = np.full(len(labels), self._null_at, np.int32)
-        codes[~missing] = self._shifted(known)
+        codes[~missing] = self._shifted(present)
         return codes
 
     def _shifted(self, codes: Codes) -> Codes:
@@ -314,14 +310,14 @@ class LabelTable:
         at = self._null_at
         if pa.types.is_null(self._dtype):
             return pa.nulls(at + 1)
-        known = self._table.labels()
+        present = self._table.labels()
         if at < 0:
-            return known
-        return pa.concat_arrays([known.slice(0, at), pa.nulls(1, known.type), known.slice(at)])
+            return present
+        return pa.concat_arrays([present.slice(0, at), pa.nulls(1, present.type), present.slice(at)])
 
-    def rising(self) -> tuple[Int64s, pa.Array] | None:
-        """Codes of the labels as they rise, and the labels, where they are integers: any sort will do for them."""
-        return self._table.rising() if isinstance(self._table, _NumberLabels) and self._null_at < 0 else None
+    def sorted(self) -> tuple[Int64s, pa.Array] | None:
+        """Codes in the order that sorts the labels, and the labels in it; None but for integers."""
+        return self._table.sorted() if isinstance(self._table, _NumberLabels) and self._null_at < 0 else None
 
     def __len__(self) -> int:
         return len(self._table) + (self._null_at >= 0)

@@ -1,4 +1,4 @@
-"""Group labels -> dense int32 codes in the whole of the data, and the order of labels. Owns nulls, NaN, dtypes."""
+"""Global codes: combinations of group labels -> dense int32 codes in all of the data, and their order."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class KeyTable:
         columns.append(take(first, codes) if self._pairs else first)
         return tuple(reversed(columns))
 
-    def rising(self) -> tuple[Int64s, tuple[pa.Array, ...]]:
+    def sorted(self) -> tuple[Int64s, tuple[pa.Array, ...]]:
         """Return the codes, shape (K,), in the order that sorts their labels (`sort_order`), and the labels in it."""
-        found = None if self._pairs else self._columns[0].rising()
+        found = None if self._pairs else self._columns[0].sorted()
         if found is not None:
             return found[0], found[1:]
         labels = self.labels()

@@ -1,4 +1,4 @@
-"""The labels that the codes of a tile stand for, what codes they have in the whole, and the keys of a tile of rows."""
+"""The codes of the rows of a tile, and the local dictionary of their labels."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.keys.dictionaries import Fixed, LocalLabels
+from fastml.keys.dictionaries import LocalDictionary, TileDictionary
 
-__all__ = ["Labels", "TileKeys"]
+__all__ = ["Labels", "RowCodes"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Labels = tuple[pa.Array, ...]
 
-# Rows that tell how large the largest group is; of so many first ones, few belong to one group unless it is large.
+# Sizes of the samples that tell how large the largest group is: of the first rows, few are of one group unless it is.
 _SAMPLE, _FIRST_ROWS, _FEW = 128, 64, 4
 
 
 @dataclass(frozen=True, eq=False)
-class TileKeys:
-    """The keys of a tile of rows.
+class RowCodes:
+    """The codes of a tile of rows.
 
     Attributes
     ----------
-    table : LocalLabels
+    dictionary : LocalDictionary
         Its label at k is the combination that code k stands for; it may have no row.
     codes : ndarray of int32, shape (n,) or (R,), or None
         Which of the labels a row has, or a run of rows. None: row i has `numbers`[i] - `low`, or run r has r.
     starts : ndarray of int32, shape (R + 1,), or None
         First row of each run of rows with one label, and n; None where rows are not clustered.
     numbers : ndarray of int64, shape (n,), or None
-        Code of each row, plus `low`. It is assumed, not known, that none is outside of the table.
+        Code of each row, plus `low`: not yet checked to lie within the dictionary.
     """
 
-    table: LocalLabels
+    dictionary: LocalDictionary
     codes: Codes | None
     starts: Codes | None = None
     numbers: Int64s | None = None
@@ -45,18 +45,18 @@ class TileKeys:
     @property
     def labels(self) -> Labels:
         """The labels by code, an array per key column."""
-        return self.table.take()
+        return self.dictionary.take()
 
     def by_row(self) -> Codes:
         """Return the code of each row, shape (n,)."""
         if self.numbers is not None:
             return (self.numbers - np.int64(self.low)).astype(np.int32)
-        codes = np.arange(len(self.table), dtype=np.int32) if self.codes is None else self.codes
+        codes = np.arange(len(self.dictionary), dtype=np.int32) if self.codes is None else self.codes
         return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
 
     @property
     def rows(self) -> Codes | Int64s:
-        """What each row's label has for a key, code or number, shape (n,); not of runs."""
+        """Code of each row, or its number, shape (n,); not of runs."""
         rows = self.codes if self.numbers is None else self.numbers
         assert rows is not None
         return rows
@@ -77,7 +77,7 @@ class TileKeys:
     @property
     def n_records(self) -> int:
         """Number of records: R where rows are in runs, else K."""
-        return len(self.table) if self.starts is None else len(self.starts) - 1
+        return len(self.dictionary) if self.starts is None else len(self.starts) - 1
 
     def record_of_row(self) -> Codes:
         """Return the record that each row belongs to, shape (n,)."""
@@ -93,24 +93,24 @@ class TileKeys:
             return int(np.searchsorted(self.starts, row, side="right")) - 1
         return row if self.codes is None else int(self.codes[row])
 
-    def label_at(self, record: int) -> str:
-        """Return the label of a record, in words."""
+    def label_text(self, record: int) -> str:
+        """Return the label of a record, for a message."""
         code = record if self.starts is None or self.codes is None else int(self.codes[record])
-        return ", ".join(str(labels[0].as_py()) for labels in self.table.take(np.array([code])))
+        return ", ".join(str(labels[0].as_py()) for labels in self.dictionary.take(np.array([code])))
 
-    def nameless(self) -> npt.NDArray[np.bool_]:
-        """Return which labels lack a part, shape (K,): their rows are dropped, and may be of several groups."""
-        missing = np.zeros(len(self.table), bool)
-        for labels in self.table.take():
+    def unlabelled(self) -> npt.NDArray[np.bool_]:
+        """Return which labels are null or NaN in some column, shape (K,): their rows are dropped."""
+        missing = np.zeros(len(self.dictionary), bool)
+        for labels in self.dictionary.take():
             missing |= np.asarray(labels.is_null(nan_is_null=True))
         return missing
 
     @property
     def is_fresh(self) -> bool:
-        """Whether no code in the whole was asked for yet."""
-        return isinstance(self.table, Fixed)
+        """Whether the dictionary is the tile's own, so that no global code was looked up before."""
+        return isinstance(self.dictionary, TileDictionary)
 
-    def kept(self) -> TileKeys:
+    def kept(self) -> RowCodes:
         """Return the same without codes of rows; those of runs stay when their thread encodes another tile."""
         if self.starts is None:
             return replace(self, codes=None, numbers=None)
@@ -121,7 +121,7 @@ class TileKeys:
         """Whether there is a label for each run of rows."""
         return self.starts is not None and self.codes is None
 
-    def known(self) -> Codes:
-        """Codes in the whole of the data, of the K labels or of the R runs; -1 where it was not asked yet."""
-        known = self.table.known()
-        return known if self.starts is None or self.codes is None else known[self.codes]
+    def global_codes(self) -> Codes:
+        """Global codes of the K labels or of the R runs; -1 where one wasn't looked up yet."""
+        codes = self.dictionary.global_codes()
+        return codes if self.starts is None or self.codes is None else codes[self.codes]

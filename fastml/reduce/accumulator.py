@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.in_memory import Source
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import plain_type, repeat_tag
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.tile import Part
 
@@ -38,39 +38,38 @@ class _Gather:
         if part.counts is not None or part.group_weight is not None or keys.is_fresh:
             self._learn(part)
         if part.counts is not None:
-            into = keys.known()[: len(part.counts)]
+            into = keys.global_codes()[: len(part.counts)]
             some = part.counts.any(axis=1)
             if self._counts is None:
                 self._counts = np.zeros((len(self._moments), 3))
             np.add.at(self._counts, into[some], part.counts[some])
         if part.group_weight is not None:
             self._note_weights(part.group_weight, keys)
-        row = kernel.fold_raw(self._moments, keys.known(), part.moments, 0)
+        row = kernel.fold_raw(self._moments, keys.global_codes(), part.moments, 0)
         if row < part.moments.shape[1]:
             self._learn(part)
-            kernel.fold_raw(self._moments, keys.known(), part.moments, row)
+            kernel.fold_raw(self._moments, keys.global_codes(), part.moments, row)
         if self._weighted is not None:
-            kernel.fold_raw(self._weighted, keys.known(), part.weighted, 0)
+            kernel.fold_raw(self._weighted, keys.global_codes(), part.weighted, 0)
 
     def _learn(self, part: Part) -> None:
         """Give the tile's labels their codes, and make room for them."""
-        part.keys.table.learn(self._table, part.used())
+        part.keys.dictionary.look_up(self._table, part.used())
         self._grow(len(self._table))
 
-    def _note_weights(self, weights: Floats, keys: TileKeys) -> None:
+    def _note_weights(self, weights: Floats, keys: RowCodes) -> None:
         """Note the weights of groups, by record, NaN where unknown, which are the same in all tiles."""
         from fastml.kernels.sums import weighted as kernel
 
         known = ~np.isnan(weights)
-        places, weights = keys.known()[: len(weights)][known], weights[known]
+        places, weights = keys.global_codes()[: len(weights)][known], weights[known]
         bad = kernel.same_in_group(places, weights, self._group_weight)
         if bad >= 0:
             assert self._group_weight is not None
-            label = keys.label_at(int(np.flatnonzero(known)[bad]))
-            raise ValueNotAllowedError(
-                f"group_weights column {self._columns.group_weights!r} varies within a group: "
-                f"{float(self._group_weight[places[bad]])!r} and {float(weights[bad])!r} for "
-                f"{', '.join(self._columns.keys)} {label}; a group has one weight"
+            label = keys.label_text(int(np.flatnonzero(known)[bad]))
+            where = f"for {', '.join(self._columns.keys)} {label}"
+            raise WeightVariesError(
+                str(self._columns.group_weights), self._group_weight[places[bad]], weights[bad], where
             )
 
     def _grow(self, n_cells: int) -> None:
@@ -91,7 +90,7 @@ class _Gather:
     def finish(self) -> GroupStats:
         """Sort the cells by label, and add the tags."""
         columns = self._columns
-        order, labels = self._table.rising()
+        order, labels = self._table.sorted()
         keys = dict(zip(columns.keys, labels, strict=True))
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError
+from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
@@ -351,10 +351,7 @@ def _check_weights(table: pa.Table, columns: CallColumns) -> None:
         varies = (low < high) & ~_lacks_label(table, columns)
         if varies.any():
             bad = int(np.argmax(varies))
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {float(low[bad])!r} and {float(high[bad])!r} "
-                f"{_place(table, columns, bad)}; a group has one weight"
-            )
+            raise WeightVariesError(name, low[bad], high[bad], _place(table, columns, bad))
     wrong = _column(table, "bad_") > 0.0
     if wrong.any():
         raise ValueNotAllowedError(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fastml.io.columns import Doubles
 from fastml.kernels.workspace import Workspace
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.row_codes import RowCodes
 
 __all__ = ["KeysMovedError", "RowSums", "take_back"]
 
@@ -48,12 +48,12 @@ class RowSums:
 
     Parameters
     ----------
-    keys : TileKeys
+    keys : RowCodes
         Not of runs.
     space : Workspace
     """
 
-    def __init__(self, keys: TileKeys, space: Workspace) -> None:
+    def __init__(self, keys: RowCodes, space: Workspace) -> None:
         self._keys, self._space = keys, space
 
     @cached_property
@@ -225,7 +225,7 @@ def take_back(table: Floats, aside: Floats) -> None:
         table[:, 2:] += aside[:, 2:]
 
 
-def _are_groups_large(keys: TileKeys) -> bool:
+def _are_groups_large(keys: RowCodes) -> bool:
     """Whether there seem to be many rows to a group: how many labels the first ones repeat tells how many there are.
 
     It must not depend on how labels are encoded, which depends on the tiles before.

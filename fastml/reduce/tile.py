@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, row_text
 from fastml.io.columns import Doubles, as_floats, doubles_of
 from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.row_sums import TOGETHER, KeysMovedError, RowSums, take_back
 from fastml.reduce.weights import count_without, group_weights, row_weights
@@ -32,7 +32,7 @@ class Part:
 
     Attributes
     ----------
-    keys : TileKeys
+    keys : RowCodes
         Where rows are in runs, there is a record for each of the R runs, else one for each of the K labels, some of
         which may have no row.
     counts : ndarray, shape (R, 3) or (K, 3), or None
@@ -45,7 +45,7 @@ class Part:
         NaN where unknown.
     """
 
-    keys: TileKeys
+    keys: RowCodes
     counts: Floats | None
     moments: Floats
     weighted: Floats | None
@@ -59,8 +59,8 @@ class Part:
         """Codes of the labels that have rows, each once."""
         if self.keys.starts is not None:
             if self.keys.codes is None:
-                return np.arange(len(self.keys.table))
-            return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.table)))
+                return np.arange(len(self.keys.dictionary))
+            return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.dictionary)))
         n = self.moments[0, :, 0]
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
@@ -133,7 +133,7 @@ class _Tile:
     """Rows with their keys encoded."""
 
     def __init__(
-        self, rows: pa.RecordBatch, keys: TileKeys, roles: CallColumns, first_row: int, space: Workspace
+        self, rows: pa.RecordBatch, keys: RowCodes, roles: CallColumns, first_row: int, space: Workspace
     ) -> None:
         self._rows, self._keys, self._roles, self._first_row = rows, keys, roles, first_row
         self._space, self._sums = space, RowSums(keys, space)
@@ -241,5 +241,5 @@ class _Tile:
 
     def _place(self, row: int) -> str:
         """Where a row of the tile is, in words."""
-        label = self._keys.label_at(self._keys.record_at(row))
-        return f"in row {self._first_row + row:,} (the first is 0; {', '.join(self._roles.keys)} {label})"
+        label = self._keys.label_text(self._keys.record_at(row))
+        return row_text(self._first_row + row, f"{', '.join(self._roles.keys)} {label}")

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.io.columns import as_floats
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 
 __all__ = ["count_without", "group_weights", "row_weights"]
@@ -41,14 +41,14 @@ def row_weights(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
     return by_row
 
 
-def count_without(by_row: Floats, keys: TileKeys, columns: CallColumns, place: Place) -> Floats | None:
+def count_without(by_row: Floats, keys: RowCodes, columns: CallColumns, place: Place) -> Floats | None:
     """Count the rows without a weight.
 
     Parameters
     ----------
     by_row : ndarray, shape (n,)
         As `row_weights` gives them.
-    keys : TileKeys
+    keys : RowCodes
     columns : CallColumns
     place : callable
         Where a row is, in words.
@@ -75,13 +75,13 @@ def count_without(by_row: Floats, keys: TileKeys, columns: CallColumns, place: P
     return counts
 
 
-def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place) -> Floats:
+def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place) -> Floats:
     """Weight of the group of each record.
 
     Parameters
     ----------
     rows : pyarrow.RecordBatch
-    keys : TileKeys
+    keys : RowCodes
     name : str
         The column.
     place : callable
@@ -103,7 +103,7 @@ def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place)
     bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
     if bad >= 0:
         _refuse("group_weights", name, values[bad], place(bad))
-    nameless = keys.nameless()
+    nameless = keys.unlabelled()
     if nameless.any():
         values = np.where(nameless[keys.by_row()], np.nan, values)
     known = np.full(keys.n_records, np.nan)
@@ -112,10 +112,7 @@ def group_weights(rows: pa.RecordBatch, keys: TileKeys, name: str, place: Place)
     else:
         bad = kernel.run_values(keys.starts, values, known)
     if bad >= 0:
-        raise ValueNotAllowedError(
-            f"group_weights column {name!r} varies within a group: {float(values[bad])!r} and "
-            f"{float(known[keys.record_at(bad)])!r} {place(bad)}; a group has one weight"
-        )
+        raise WeightVariesError(name, values[bad], known[keys.record_at(bad)], place(bad))
     return known
 
 

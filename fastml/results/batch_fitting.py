@@ -44,7 +44,7 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, 
     for k, (_, cells) in enumerate(parts):
         part[cells] = k
     records = stats.moments[rows]
-    used = (records[:, :, 0] > 0) & stats.known()
+    used = (records[:, :, 0] > 0) & stats.labelled_cells()
     outcome, cell = np.nonzero(used & (part >= 0))
     n, *moments = np.ascontiguousarray(records[outcome, cell].T)
     table = group_by_size(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), *moments)

@@ -130,7 +130,7 @@ def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, sc
 def _used(stats: GroupStats, outcome: str | None) -> tuple[int, npt.NDArray[np.bool_]]:
     """Index of an outcome, and which cells have observations of it and no missing label."""
     index = 0 if outcome is None else stats.outcomes.index(outcome)
-    return index, (stats.moments[index, :, 0] > 0) & stats.known()
+    return index, (stats.moments[index, :, 0] > 0) & stats.labelled_cells()
 
 
 def total_weights(stats: GroupStats, outcome: str | None, weights_are: str) -> tuple[Floats, Floats]:

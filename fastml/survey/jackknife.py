@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.designs import Jackknife
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.workers import from_source
@@ -126,10 +126,7 @@ def _check_one_weight(cells: Cells) -> None:
         weight = float(cells.v[cell])
         before = seen.setdefault(cells.school[cell], weight)
         if before != weight:
-            raise ValueNotAllowedError(
-                f"group_weights column {cells.roles.group_weight_name!r} varies within a group: {before!r} and "
-                f"{weight!r} in {_place(cells, cell)}; a group has one weight"
-            )
+            raise WeightVariesError(str(cells.roles.group_weight_name), before, weight, f"in {_place(cells, cell)}")
 
 
 def _place(cells: Cells, cell: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import ValueNotAllowedError, WeightVariesError, row_text
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
 from fastml.keys.encoder import encode_rows
@@ -60,7 +60,7 @@ def column_parts(
     for batch in rows.batches:
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
             gather.add(batch.slice(start, _ROWS_AT_A_TIME))
-    order, columns = gather.table.rising()
+    order, columns = gather.table.sorted()
     labels = {name: column.to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
     cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
     n_used = {outcome: gather.n_used(outcome)[order] for outcome in roles.outcomes}
@@ -99,7 +99,7 @@ class _ColumnGather:
         self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
         if self.roles.group_weight:
             value = as_floats(batch.column(self.roles.group_weight_name))
-            self._note_school_weight(value, codes, ~keys.nameless()[rows])
+            self._note_school_weight(value, codes, ~keys.unlabelled()[rows])
             weight = np.where(np.isnan(value), np.nan, weight)
         missing, zero = np.isnan(weight), weight == 0.0
         for i, chosen in enumerate((slice(None), missing, zero)):
@@ -155,10 +155,7 @@ class _ColumnGather:
         varies = known & (value != self.v[codes])
         if varies.any():
             i = int(np.argmax(varies))
-            raise ValueNotAllowedError(
-                f"group_weights column {name!r} varies within a group: {float(value[i])!r} and "
-                f"{float(self.v[codes[i]])!r} {self._place(codes, i)}; a group has one weight"
-            )
+            raise WeightVariesError(name, value[i], self.v[codes[i]], self._place(codes, i))
 
     def _refuse(
         self, codes: npt.NDArray[np.int32], wrong: npt.NDArray[np.bool_], name: str, values: Floats, rule: str
@@ -172,7 +169,7 @@ class _ColumnGather:
     def _place(self, codes: npt.NDArray[np.int32], row: int) -> str:
         label = ", ".join(f"{name} {column[int(codes[row])].as_py()}"
                           for name, column in zip(self.roles.keys, self.table.labels(), strict=True))  # fmt: skip
-        return f"in row {self._rows + row:,} (the first is 0; {label})"
+        return row_text(self._rows + row, label)
 
     def _grow(self, n_schools: int) -> None:
         have = len(self.counts)

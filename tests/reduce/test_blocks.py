@@ -107,9 +107,9 @@ def test_the_largest_share_does_not_depend_on_codes(counts: list[int]) -> None:
     shares = set()
     for order in (np.arange(len(counts)), rng.permutation(len(counts))):
         mine = order[codes]
-        labels = row_codes.Fixed((pa.array(range(len(counts))),))
-        shares.add(row_codes.TileKeys(labels, mine.astype(np.int32)).largest_share())
-        shares.add(row_codes.TileKeys(labels, None, None, mine.astype(np.int64) - 7, -7).largest_share())
+        labels = row_codes.TileDictionary((pa.array(range(len(counts))),))
+        shares.add(row_codes.RowCodes(labels, mine.astype(np.int32)).largest_share())
+        shares.add(row_codes.RowCodes(labels, None, None, mine.astype(np.int64) - 7, -7).largest_share())
     (share,) = shares
     assert share == pytest.approx(max(counts) / sum(counts), abs=0.05)
 

@@ -18,8 +18,8 @@ from records import NONE, WHOLE, bitmap, check, finish, read_only
 from fastml.io.columns import Doubles
 from fastml.kernels.sums import moments, shared_shift
 from fastml.kernels.workspace import Workspace
-from fastml.keys.dictionaries import Fixed, Range
-from fastml.keys.row_codes import TileKeys
+from fastml.keys.dictionaries import RangeDictionary, TileDictionary
+from fastml.keys.row_codes import RowCodes
 from fastml.reduce import row_sums
 from fastml.reduce.row_sums import KeysMovedError, RowSums
 
@@ -30,9 +30,9 @@ LOW = -(2**40)
 
 def sums_of(codes: Codes, n_groups: int, outcomes: list[Doubles], keys: bool = False) -> tuple[list[Any], Floats]:
     """Raw records of each outcome, and the missing values of the first."""
-    table = Range(LOW, n_groups, pa.int64()) if keys else Fixed((pa.array(range(n_groups)),))
+    table = RangeDictionary(LOW, n_groups, pa.int64()) if keys else TileDictionary((pa.array(range(n_groups)),))
     numbers = codes + np.int64(LOW)
-    tile = TileKeys(table, None, None, numbers, LOW) if keys else TileKeys(table, codes)
+    tile = RowCodes(table, None, None, numbers, LOW) if keys else RowCodes(table, codes)
     missing = np.full(n_groups, 7.0)
     found: list[Any] = []
     of_first, tables = missing, np.full((len(outcomes), n_groups, 4), 7.0)
@@ -152,7 +152,7 @@ def test_few_rows_are_found_again(seed: int, size: int) -> None:
     again = table.copy()
     again[:, 1] = 500.0
     assert shared_shift.settle_rows(codes, y, NONE, 0, 500.0, table) == (size <= 3)
-    sums = RowSums(TileKeys(Fixed((pa.array(range(40)),)), codes), Workspace())
+    sums = RowSums(RowCodes(TileDictionary((pa.array(range(40)),)), codes), Workspace())
     assert sums.settle(again, lambda marks, into: sums.add_marked(Doubles(y, NONE, 0), marks, into), anew=True)
     if size <= 3:
         assert again.tobytes() == table.tobytes()
@@ -236,9 +236,9 @@ def test_large_groups_are_told_by_the_first_rows(n_groups: int, many: bool) -> N
     rng = np.random.default_rng(n_groups)
     codes = rng.integers(0, n_groups, 1 << 20).astype(np.int32)
     numbers = codes + np.int64(LOW)
-    labels = Fixed((pa.array([0]),))
-    assert row_sums._are_groups_large(TileKeys(labels, codes)) == many
-    assert row_sums._are_groups_large(TileKeys(labels, None, None, numbers, LOW)) == many
+    labels = TileDictionary((pa.array([0]),))
+    assert row_sums._are_groups_large(RowCodes(labels, codes)) == many
+    assert row_sums._are_groups_large(RowCodes(labels, None, None, numbers, LOW)) == many
 
 
 def test_settling_marks_what_is_off_and_nothing_else() -> None:

@@ -39,6 +39,7 @@ from fastml.errors import (
     RolesMissingError,
     SourceError,
     ValueNotAllowedError,
+    WeightVariesError,
 )
 
 NAN, INF = math.nan, math.inf
@@ -583,7 +584,7 @@ WEIGHTS = [
     ("a large school weight", lambda: weighted(v=[1e308] * 4), (ValueNotAllowedError, rf"group_weights column 'v' has .*{w_range}")),
     ("a school without a weight", lambda: weighted(v=[NAN, NAN, 1, 1]), one_group),
     ("a school weight missing in a row", lambda: weighted([1.0] * 4, [1.0, NAN, 1.0, 1.0]), Figures(3, 2, 13 / 3, 0.0, 74 / 9, 1)),
-    ("a school weight that varies", lambda: weighted(v=[1, 2, 1, 1]), (ValueNotAllowedError, r"group_weights column 'v' varies within a group: 2\.0 and 1\.0 in row 1 .*id 1\); a group has one weight")),
+    ("a school weight that varies", lambda: weighted(v=[1, 2, 1, 1]), (WeightVariesError, r"group_weights column 'v' varies within a group: 2\.0 and 1\.0 in row 1 .*id 1\); a group has one weight")),
     ("school weights as strings", lambda: weighted(v=["a"] * 4), (ColumnTypeError, "group_weights column 'v' has type string")),
     ("student weights alone", lambda: weighted(group_weights=None), (FastmlError, "weights='w' needs group_weights too")),
     ("no such weight", lambda: weighted(weights="weight"), (ColumnNotFoundError, "column 'weight' is not in")),

@@ -1,4 +1,4 @@
-"""Dense codes for integers of modest range: by subtraction, or by a table over their range."""
+"""Dense codes for integers of modest range: by a table over their range."""
 
 from __future__ import annotations
 
@@ -7,24 +7,11 @@ from numba.core import types
 
 from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, kernel
 
-__all__ = ["encode_direct", "narrow"]
-
-
-@kernel(I8_IN, I4_OUT)
-def narrow(keys, codes):
-    """Write the low 32 bits of the keys; return the smallest and the largest key."""
-    low = keys[0]
-    high = keys[0]
-    for i in range(keys.shape[0]):
-        key = keys[i]
-        codes[i] = np.int32(key)
-        low = min(low, key)
-        high = max(high, key)
-    return low, high
+__all__ = ["encode_range"]
 
 
 @kernel(I8_IN, types.int64, types.int64, I4_OUT, I8_OUT, types.int64, I4_OUT)
-def encode_direct(keys, row, low, slots, labels, count, codes):
+def encode_range(keys, row, low, slots, labels, count, codes):
     """Give keys from `low` on their codes, by a slot for each value of the range; return the row and the labels.
 
     It stops at a key that has no slot, too.

@@ -1,0 +1,50 @@
+"""Combinations of labels and their global codes, against a dict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fastml.errors import ColumnTypeError
+from fastml.keys.key_table import KeyTable, check_key_type
+
+
+def test_key_table_grows_over_tiles_of_combinations() -> None:
+    table = KeyTable([pa.large_string(), pa.int64(), pa.float64()])
+    twin: dict[Any, int] = {}
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        columns = [
+            pa.array([f"s{i}" if i else None for i in rng.integers(0, 9, 300)], pa.large_string()),
+            pa.array(rng.integers(-(2**60), 2**60, 7)[rng.integers(0, 7, 300)]),
+            pa.array(rng.integers(0, 3, 300) / 2.0),
+        ]
+        rows = list(zip(*(c.to_pylist() for c in columns), strict=True))
+        for row, code in zip(rows, table.codes_for(columns).tolist(), strict=True):
+            assert twin.setdefault(row, code) == code
+    assert {row: code for code, row in enumerate(zip(*(c.to_pylist() for c in table.labels()), strict=True))} == twin
+    assert len(table) == len(twin)
+
+
+@pytest.mark.parametrize("dtype", [pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.int8(), pa.int8())])
+def test_nested_types_are_refused(dtype: pa.DataType) -> None:
+    with pytest.raises(ColumnTypeError, match="'id'"):
+        check_key_type("group", pa.field("id", dtype))
+
+
+@pytest.mark.parametrize("types", [[pa.int64()], [pa.large_string()], [pa.large_string(), pa.int64()]])
+def test_labels_are_sorted_with_their_codes(types: list[pa.DataType]) -> None:
+    rng = np.random.default_rng(4)
+    table = KeyTable(types)
+    numbers = [rng.integers(-9, 9, 40).tolist() for _ in types]
+    table.codes_for([
+        pa.array([str(x) for x in column] if dtype == pa.large_string() else column, dtype)
+        for column, dtype in zip(numbers, types, strict=True)
+    ])  # fmt: skip
+    order, columns = table.sorted()
+    labels = list(zip(*(column.to_pylist() for column in table.labels()), strict=True))
+    assert [labels[code] for code in order] == sorted(labels)
+    assert list(zip(*(column.to_pylist() for column in columns), strict=True)) == sorted(labels)
