@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from fastml._version import __version__
+from fastml.designs import Jackknife
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.report import text
 from fastml.report.exports import csv_text
 from fastml.report.sentences import table_sentences
 from fastml.results.table import ResultTable, or_null
+from fastml.survey.choices import Choices
+from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import FIGURES
+from fastml.survey.school_file import SchoolWeights
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.report.grids import Grid
 
-__all__ = ["COLUMNS", "SurveyTable", "survey_table"]
+__all__ = ["COLUMNS", "SurveyTable", "provenance", "survey_table"]
 
 
 class SurveyTable(ResultTable):
@@ -174,6 +179,42 @@ _TYPES: Mapping[str, pa.DataType] = {
 }
 COLUMNS = frozenset((*_TYPES, "provenance"))
 """What a by-column can't be called."""
+
+
+def provenance(
+    origin: Mapping[str, Any], choices: Choices, columns: SurveyColumns, schools: SchoolWeights | None
+) -> dict[str, Any]:
+    """What made a table: its origin (files, filter), columns, statistics, and how the design makes a variance."""
+    design, scheme = choices.design, None
+    if choices.replicated and isinstance(design.replicates, Jackknife):
+        halves = "both halves" if design.replicates.both_halves else "one half"
+        scheme = f"jackknife, {halves} of zones {columns.zone}, halves {columns.half}"
+    elif choices.replicated:
+        names = columns.replicates
+        scheme = f"{len(names)} columns {names[0]} to {names[-1]}"
+    return {
+        "content": "survey table",
+        "fastml": __version__,
+        **origin,
+        "outcomes": {name: list(values) for name, values in columns.outcomes.items()},
+        "by": list(columns.by),
+        "country": columns.country,
+        "group": columns.group,
+        "weights": columns.weight,
+        "group_weights": columns.group_weight_name if schools is None else schools.name,
+        "school_data": schools is not None,
+        "design": design.name,
+        "weight_scaling": choices.scaling,
+        "se": choices.se,
+        "vcov": None if choices.replicated else choices.vcov,
+        "replicates": scheme,
+        "factor": design.factor if choices.replicated else None,
+        "sampling_variance": "plausible value 1"
+        if design.first_only and choices.replicated
+        else "all plausible values",
+        "level": choices.level,
+        "missing": list(design.missing),
+    }
 
 
 def survey_table(

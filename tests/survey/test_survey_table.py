@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commandline import run
+from pyarrow import csv as arrow_csv
 from surveys import SMALL_PISA, only, pisa, timss, together
 
 import fastml
@@ -112,7 +113,7 @@ def test_a_page_where_no_part_varies_between_schools() -> None:
 
 def test_csv_files_and_filters(tmp_path: Path) -> None:
     data = together(timss(5, 40.0), timss(6, 792.0))
-    pa.csv.write_csv(pa.table(data), tmp_path / "a.csv")
+    arrow_csv.write_csv(pa.table(data), tmp_path / "a.csv")
     read = fastml.fit_survey(tmp_path / "a.csv", "BSMMAT", "timss", filter="IDCNTRY = 792")
     assert only(read)["tau00"] == pytest.approx(only(fastml.fit_survey(timss(6, 792.0), "BSMMAT", "timss"))["tau00"])
     frame = pd.DataFrame(data)
