@@ -12,7 +12,7 @@ from fastml.cli import options
 from fastml.cli.output import Form, Format, Output, Quiet, check_output, deliver, show
 from fastml.errors import FastmlError, RolesMissingError
 
-__all__ = ["merge", "plan", "simulate", "stats", "warmup"]
+__all__ = ["fit", "merge", "plan", "report", "simulate", "stats", "survey", "warmup"]
 
 Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
 
@@ -255,7 +255,7 @@ def simulate(
     )  # fmt: skip
 
 
-# What the function calls otherwise.
+# Options whose names differ from the arguments that messages name.
 _OPTIONS = {"n_groups": "--schools", "group_size": "--cluster-size", "size_cv": "--size-cv", "icc_width": "--icc-width"}
 
 

@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from fastml.designs import Design
 from fastml.errors import ModelError
-from fastml.inference.distributions import t_quantile
 from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
 from fastml.survey.cells import Part, Sample
 from fastml.survey.choices import Choices
-from fastml.survey.pooling import Pooled, average, pool
+from fastml.survey.pooling import Pooled, average, margin, pool
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
 __all__ = ["FittedPart", "average_row", "fit_part", "fit_parts"]
@@ -162,9 +161,7 @@ def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, fl
 
 
 def _columns(name: str, pooled: Pooled, level: float) -> dict[str, float]:
-    half = math.nan
-    if pooled.df > 0.0 and not math.isnan(pooled.se):
-        half = -t_quantile(0.5 * (1.0 - level), pooled.df) * pooled.se
+    half = margin(pooled.se, pooled.df, level)
     return {
         name: pooled.estimate,
         f"se_{name}": pooled.se,

@@ -52,7 +52,7 @@ class CellMoments:
 
 @dataclass(frozen=True, eq=False)
 class _Scaled:
-    """Tables of the likelihood, shape (R, J) each: see `scaling.WeightedGroups`; `live` schools weigh something."""
+    """Tables of the likelihood, shape (R, J) each, as in `WeightedGroups`; `live` schools have a weight."""
 
     size: Floats
     count: Floats
@@ -62,20 +62,7 @@ class _Scaled:
 
 
 def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
-    """Weights of schools and scaled moments under every replicate.
-
-    Parameters
-    ----------
-    moments : CellMoments
-    v : ndarray, shape (J,)
-        Schools' weights in the full sample.
-    scaling : str
-        As in `scaling.scale_weights`.
-
-    Returns
-    -------
-    _Scaled
-    """
+    """Scale the weights of the schools, v (J,) in the full sample, and their moments under every replicate."""
     live = moments.total > 0.0
     total = np.where(live, moments.total, 1.0)
     rows = np.where(live, moments.rows, 1.0)
@@ -92,7 +79,7 @@ def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
 
 
 def full_groups(moments: CellMoments, v: Floats, scaling: str) -> WeightedGroups:
-    """The full sample's schools, as `weighted` takes them; means less `origin`."""
+    """The full sample's schools, as `fastml.model.weighted` takes them; means less `origin`."""
     first_row = (getattr(moments, field.name)[:1] for field in fields(moments)[1:])
     scaled = scale_replicates(CellMoments(moments.origin, *first_row), v, scaling)
     first = (scaled.size[0], scaled.count[0], scaled.mean[0], np.zeros(len(v)), scaled.ss[0])

@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from fastml._version import __version__
 from fastml.designs import Jackknife
-from fastml.inference.distributions import check_level, t_quantile
+from fastml.inference.distributions import check_level
 from fastml.report import text
 from fastml.report.exports import csv_text
 from fastml.report.sentences import table_sentences
 from fastml.results.table import ResultTable, or_null
 from fastml.survey.choices import Choices
 from fastml.survey.columns import SurveyColumns
+from fastml.survey.pooling import margin
 from fastml.survey.replication import FIGURES
 from fastml.survey.school_file import SchoolWeights
 
@@ -82,10 +83,8 @@ class SurveyTable(ResultTable):
         check_level(level)
         made = []
         for row in self.to_dict():
-            half = math.nan
-            if row["se_icc"] is not None and row["df_icc"]:
-                half = -t_quantile(0.5 * (1.0 - level), row["df_icc"]) * row["se_icc"]
-            icc = math.nan if row["icc"] is None else row["icc"]
+            icc, se, df = (math.nan if row[name] is None else row[name] for name in ("icc", "se_icc", "df_icc"))
+            half = margin(se, df, level)
             made.append((icc - half, icc + half))
         return level, made
 

@@ -10,6 +10,9 @@ import polars as pl
 from surveys import FIGURES, SMALL_PISA, compare, naive_timss, only, pisa, timss, together
 
 import fastml
+from fastml.survey.cells import Cells
+from fastml.survey.columns import SurveyColumns
+from fastml.survey.school_file import SchoolWeights
 
 
 def test_countries_apart_and_their_average() -> None:
@@ -103,3 +106,34 @@ def test_countries_of_any_type_of_text() -> None:
         table = fastml.fit_survey(frame, "MATH", SMALL_PISA, by="CNT", school_data=pl.DataFrame(schools))
         assert table.to_dict() == first
         assert "AUT" in str(table)
+
+
+COLUMNS = SurveyColumns(
+    by=("land",), country=None, group="school", weight="w", group_weight=("v",), outcomes={"y": ["y"]}
+)
+
+
+def test_parts_of_cells_by_hand() -> None:
+    """Cells by label, none without a label of its own: rows are counted once, in their part or as of none."""
+    labels = {"land": ["A", "A", "A", "B", None], "school": [1, 2, None, 1, 5]}
+    counts = np.array([[10, 1, 2], [4, 4, 0], [3, 0, 0], [5, 0, 0], [7, 0, 0]])
+    cells = Cells(COLUMNS, labels, counts, np.array([2.0, 3.0, 1.0, 2.0, 1.0]))
+    assert cells.used.tolist() == [True, False, False, True, False]
+    asked = []
+    parts, dropped_by = cells.parts({"y": np.array([6, 0, 3, 5, 7])}, lambda units: asked.append(units.tolist()))
+    assert [part.labels for part in parts] == [{"land": "A"}, {"land": "B"}]
+    assert asked == [[0], [3]]
+    assert dropped_by == 7
+    assert parts[0].dropped == {"y": {"group": 3, "weights": 5, "zero_weight": 2, "outcome": 1}}
+    assert parts[1].dropped == {"y": {"group": 0, "weights": 0, "zero_weight": 0, "outcome": 0}}
+
+
+def test_cells_of_schools_that_the_school_file_lacks() -> None:
+    labels = {"land": ["A", "A", "A"], "school": [1, 1, 2]}
+    cells = Cells(
+        COLUMNS, labels, np.array([[3, 0, 0], [2, 0, 1], [4, 0, 0]]), SchoolWeights(("school",), {(2,): 5.0}, "v")
+    )
+    assert cells.used.tolist() == [False, False, True]
+    (part,), _ = cells.parts({"y": np.array([3, 1, 4])}, lambda units: None)
+    assert part.dropped["y"]["weights"] == 4
+    assert part.notes == ["schools that the school data lack, whose rows are in no figure: 1"]

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
-from surveys import PV, compare, naive_timss, only, timss
+from surveys import PV, change, compare, naive_timss, only, timss
 
 import fastml
+from fastml.survey.choices import check_choices
+from fastml.survey.cleaning import CleanRows, open_rows
+from fastml.survey.columns import find_columns
 
 
 def test_missing_codes_never_enter_a_mean() -> None:
@@ -116,3 +120,30 @@ def test_what_holds_no_rows() -> None:
         fastml.fit_survey(stats, "BSMMAT", "timss")
     with pytest.raises(fastml.FastmlError, match="a polars LazyFrame doesn't hold yet"):
         fastml.fit_survey(pl.DataFrame(timss()).lazy(), "BSMMAT", "timss")
+
+
+def opened(data: object) -> tuple[pa.Table, CleanRows]:
+    choices = check_choices("timss", "size", "replicate", "joint", 0.95, None)
+    columns = find_columns(data, ["BSMMAT", "BSMMAT02"], choices, [], None, False)
+    rows = open_rows(data, columns, choices.design.missing)
+    return pa.Table.from_batches(rows.batches, rows.schema), rows
+
+
+def test_the_stream_has_what_the_schemes_read() -> None:
+    data = change(BSMMAT02=9999.0, BSMMAT05=math.nan)
+    table, rows = opened(pa.table(data))
+    columns = rows.columns
+    assert table.schema.names == [*columns.labels, *columns.weights, "WGTFAC1 x WGTADJ1", *columns.values]
+    assert columns.outcomes == {"BSMMAT": PV, "BSMMAT02": ["BSMMAT02 (of BSMMAT02)"]}
+    assert np.array_equal(table["WGTFAC1 x WGTADJ1"].to_numpy(), data["WGTFAC1"] * data["WGTADJ1"])
+    for name in columns.values:  # row 4 lacks all plausible values, and its one
+        assert np.isnan(table[name].to_numpy()).nonzero()[0].tolist() == [4]
+    assert (rows.recoded, rows.partial) == ({"BSMMAT": 1, "BSMMAT02": 1}, {"BSMMAT": 1})
+    assert rows.notes("BSMMAT02") == ["missing codes among the scores of all the data: 1"]
+
+
+def test_batches_change_nothing() -> None:
+    data = pa.table(change(BSMMAT02=9999.0))
+    (table, rows), (other, others) = opened(data), opened(data.to_reader(7))
+    assert other.to_pandas().equals(table.to_pandas())  # where NaN is NaN
+    assert (others.recoded, others.partial, others.largest) == (rows.recoded, rows.partial, rows.largest)

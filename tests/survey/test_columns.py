@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from surveys import SMALL_PISA, compare, naive_timss, only, pisa, timss
+from surveys import PV, SMALL_PISA, compare, naive_timss, only, pisa, timss
 
 import fastml
+from fastml.survey.choices import Choices, check_choices
+from fastml.survey.columns import ColumnFinder, SurveyColumns, find_columns
 
 
 def test_classes_as_groups_take_their_weight_too() -> None:
@@ -47,3 +49,39 @@ def test_one_plausible_value_alone_is_said_to_be_one() -> None:
     students, schools = pisa()
     row = only(fastml.fit_survey(students, "pv10math", SMALL_PISA, school_data=schools))
     assert "name math for all" in row["notes"]
+
+
+def choices(design: str, se: str = "replicate") -> Choices:
+    return check_choices(design, "size", se, "joint", 0.95, None)
+
+
+def test_every_column_of_a_jackknife() -> None:
+    found = find_columns(timss(), ["BSMMAT"], choices("timss"), ["IDCNTRY"], None, False)
+    assert found == SurveyColumns(
+        by=("IDCNTRY",), country=None, group="IDSCHOOL", weight="TOTWGT", group_weight=("WGTFAC1", "WGTADJ1"),
+        outcomes={"BSMMAT": PV}, zone="JKZONE", half="JKREP", notes={"BSMMAT": []},
+    )  # fmt: skip
+    assert found.keys == ["IDCNTRY", "IDSCHOOL"]
+    assert found.labels == ["IDCNTRY", "IDSCHOOL", "JKZONE", "JKREP"]
+    assert found.weights == ["TOTWGT"]
+    pooled = find_columns(timss(), ["BSMMAT"], choices("timss", "sandwich"), [], None, False)
+    assert (pooled.country, pooled.zone, pooled.half) == ("IDCNTRY", "", "")
+    assert pooled.labels == ["IDCNTRY", "IDSCHOOL"]
+
+
+def test_replicate_weights_are_asked_for_only_where_they_are_needed() -> None:
+    students, _ = pisa()  # eight of the eighty that PISA has
+    found = find_columns(students, ["MATH"], choices("pisa", "sandwich"), [], None, True)
+    assert (found.replicates, found.group_weight, found.group_weight_name) == ((), (), "")
+    with pytest.raises(fastml.FastmlError, match=r"'W_FSTURWT9' is not in .*replicate weight 9 of the 80"):
+        find_columns(students, ["MATH"], choices("pisa"), [], None, True)
+
+
+def test_a_name_as_the_data_spell_it() -> None:
+    finder = ColumnFinder({"Weight": [1.0], "weight": [2.0], "IdSchool": [1]})
+    assert finder.find(["WEIGHT"]) == "Weight"  # the first of those that differ in case only
+    assert finder.find(["weight"]) == "weight"
+    assert finder.find(["none", "IDSCHOOL"]) == "IdSchool"
+    assert finder.find(["none"]) is None
+    with pytest.raises(fastml.FastmlError, match=r"'none' is not in .*; said so"):
+        finder.need(["none", "neither"], "said so")

@@ -9,9 +9,14 @@ from pathlib import Path
 import naive_survey
 import numpy as np
 import pyarrow as pa
+import pytest
 from surveys import PV, REAL, compare, only, timss, together
 
 import fastml
+from fastml.survey.cells import Part, Sample
+from fastml.survey.choices import check_choices
+from fastml.survey.estimates import fit_parts
+from fastml.survey.replication import CellMoments
 
 
 def test_sandwich_errors_pooled(assessments_folder: Path) -> None:
@@ -99,3 +104,33 @@ def test_an_average_of_parts_that_are_no_countries_says_so() -> None:
     data["ITSEX"] = np.arange(len(data["TOTWGT"])) % 2 + 1.0
     *_, mean = fastml.fit_survey(data, "BSMMAT", "timss", by="ITSEX", average=True).to_dict()
     assert mean["notes"] == "average of 2 of 2 parts, taken as independent, which parts of one country are not"
+
+
+def normal_part(name: str, seed: int) -> Part:
+    """A part of one plausible value, 12 schools and a replicate without each."""
+    rng = np.random.default_rng(seed)
+    rows = np.full((13, 12), 5.0)
+    rows[np.arange(1, 13), np.arange(12)] = 0.0
+    mean = np.broadcast_to(rng.normal(0.0, 3.0, 12), (13, 12))
+    ss = np.broadcast_to(rng.uniform(10.0, 40.0, 12), (13, 12))
+    moments = CellMoments(500.0, rows, 2.0 * rows, 4.0 * rows, mean, 2.0 * ss, mean, ss)
+    dropped = {"y": {"group": 1, "weights": 0, "zero_weight": 0, "outcome": 2}}
+    return Part({"land": name}, dropped, lambda outcome: Sample(np.full(12, 2.0), [moments], 12.0, ["said of it"]))
+
+
+def test_rows_of_parts_in_any_number_of_threads() -> None:
+    choices = check_choices("pisa", "size", "replicate", "joint", 0.9, None)
+    parts = [normal_part("A", 1), normal_part("B", 2), Part({"land": "C"}, {"y": {"group": 4}}, lambda outcome: None)]
+    rows = fit_parts(parts, {"y": ["of all"]}, choices, True, 1)
+    assert repr(fit_parts(parts, {"y": ["of all"]}, choices, True, 3)) == repr(rows)  # where NaN is NaN
+    a, b, c, mean = rows
+    assert [row.get("land") for row in rows] == ["A", "B", "C", None]
+    assert (a["n_dropped"], a["dropped_outcome"], a["notes"]) == (3, 2, "said of it; of all")
+    assert (c["status"], c["n_dropped"]) == ("no row has a score and its weights", 4)
+    assert mean["notes"].startswith("average of 2 of 3 parts")
+    assert mean["gamma00"] == pytest.approx((a["gamma00"] + b["gamma00"]) / 2, rel=1e-15)
+    # The variance is the design's factor times the squares of the replicates' deviations.
+    moments = parts[0].sample("y").values[0]
+    means = [np.average(moments.mean[r], weights=moments.total[r]) for r in range(13)]
+    assert a["mean"] == pytest.approx(500.0 + means[0], rel=1e-13)
+    assert a["sampling_variance_mean"] == pytest.approx(0.05 * np.sum((np.array(means[1:]) - means[0]) ** 2), rel=1e-11)

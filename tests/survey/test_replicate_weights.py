@@ -7,10 +7,17 @@ import math
 
 import naive_survey
 import numpy as np
+import pyarrow as pa
 import pytest
 from surveys import SMALL_PISA, compare, only, pisa, timss
 
 import fastml
+from fastml.survey import replicate_weights
+from fastml.survey.choices import check_choices
+from fastml.survey.cleaning import open_rows
+from fastml.survey.columns import find_columns
+from fastml.survey.replicate_weights import column_parts
+from fastml.survey.school_file import SchoolWeights
 
 
 @pytest.mark.parametrize("scaling", ["size", "effective", "none", "gk", "group-only"])
@@ -96,3 +103,40 @@ def test_rows_without_a_school_may_have_any_school_weight(key: str, se: str) -> 
     data["WGTFAC1"][17] = -1.0
     with pytest.raises(fastml.FastmlError, match=r"'WGTFAC1 x WGTADJ1' has -2 in row 17 .*above 0"):
         fastml.fit_survey(data, "BSMMAT", "timss", se=se)
+
+
+def test_moments_are_sums_over_rows_under_each_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    students, schools = pisa(5)
+    students["W_FSTURWT3"][students["CNTSCHID"] == 4.0] = 0.0  # a school that one replicate empties
+    choices = check_choices(SMALL_PISA, "gk", "replicate", "joint", 0.95, None)
+    columns = find_columns(students, ["MATH"], choices, [], None, True)
+    ids, v = schools["CNTSCHID"].tolist(), schools["W_SCHGRNRABWT"].tolist()
+    weights = SchoolWeights(("CNTSCHID",), {(name,): weight for name, weight in zip(ids, v, strict=True)}, "v")
+    samples = []
+    for rows_at_a_time in (1 << 16, 11):
+        monkeypatch.setattr(replicate_weights, "_ROWS_AT_A_TIME", rows_at_a_time)
+        rows = open_rows(pa.table(students), columns, choices.design.missing)
+        (part,), dropped_by = column_parts(rows, weights, choices, 2)
+        assert dropped_by == 0
+        samples.append(part.sample("MATH"))
+    sample, other = samples
+    assert np.array_equal(sample.v, schools["W_SCHGRNRABWT"])
+    assert sample.complete == 8.0
+    totals = [students["W_FSTUWT"], *(students[f"W_FSTURWT{r}"] for r in range(1, 9))]
+    for k in (0, 9):
+        moments, y = sample.values[k], students[f"PV{k + 1}MATH"]
+        np.testing.assert_array_equal(moments.ss, other.values[k].ss)  # batches change no bit
+        for r, t in enumerate(totals):
+            for s, label in enumerate(schools["CNTSCHID"]):
+                rows = (students["CNTSCHID"] == label) & (t > 0.0)
+                assert moments.rows[r, s] == rows.sum()
+                assert moments.total[r, s] == pytest.approx(t[rows].sum(), rel=1e-13)
+                if rows.any():
+                    mean = np.average(y[rows], weights=t[rows])
+                    assert moments.origin + moments.mean[r, s] == pytest.approx(mean, rel=1e-12)
+                    assert moments.ss[r, s] == pytest.approx(
+                        np.sum(t[rows] * (y[rows] - mean) ** 2), rel=1e-9, abs=1e-7
+                    )
+                    assert moments.plain_ss[r, s] == pytest.approx(
+                        np.sum((y[rows] - y[rows].mean()) ** 2), rel=1e-9, abs=1e-7
+                    )

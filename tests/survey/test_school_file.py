@@ -14,6 +14,7 @@ import pytest
 from surveys import SMALL_PISA, only, pisa, timss, together
 
 import fastml
+from fastml.survey.school_file import SchoolWeights
 
 
 def test_school_file_by_path_and_frame(tmp_path: Path) -> None:
@@ -113,3 +114,15 @@ def test_school_files_with_ids_in_other_clothes() -> None:
         dressed = pa.table({**students, "CNTSCHID": dress(schools["CNTSCHID"][place])})
         row = only(fastml.fit_survey(dressed, "MATH", SMALL_PISA, school_data=pa.table(plain)))
         assert row == truth
+
+
+def test_weights_by_the_labels_of_the_students() -> None:
+    weights = SchoolWeights(("land", "school"), {("A", 1): 2.0, ("B", 1): 3.0}, "v")
+    found = weights.of({"school": [1, 1, 2], "land": ["B", "A", "A"]}, 3)
+    assert found[:2].tolist() == [3.0, 2.0]
+    assert math.isnan(found[2])
+    assert len(weights.of({"school": [], "land": []}, 0)) == 0
+    with pytest.raises(fastml.FastmlError, match=r"none of the students' schools \(land 'C', school 1, ...\) is in"):
+        weights.of({"school": [1], "land": ["C"]}, 1)
+    with pytest.raises(fastml.FastmlError, match=r"no school with a weight, \.\.\."):
+        SchoolWeights(("school",), {}, "v").of({"school": [1]}, 1)
