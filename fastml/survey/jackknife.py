@@ -126,30 +126,21 @@ def _codes(labels: list[tuple[Any, ...]], cells: Int64s) -> Int64s:
 
 @dataclass(frozen=True, eq=False)
 class JackknifePlan:
-    """Which schools change in which replicate; it is the same for every plausible value.
+    """The weights of every replicate; they are the same for every plausible value.
 
     Attributes
     ----------
-    n_replicates : int
-        Without the full sample.
     n_zones, n_half : int
         Zones, and zones with one half only.
     school : ndarray, shape (C,)
         School (0 to J - 1) of each unit: a school's rows in one zone and half.
-    at_replicate, at_school : ndarray, shape (V,)
-        Replicate (from 1) and school of each change.
-    change, unit, factor : ndarray, shape (P,)
-        The units that make up the changed schools, and the factors on their weights.
+    factor : ndarray, shape (R, C)
+        What multiplies the weights of each unit's rows; row 0 is the full sample.
     """
 
-    n_replicates: int
     n_zones: int
     n_half: int
     school: Int64s
-    at_replicate: Int64s
-    at_school: Int64s
-    change: Int64s
-    unit: Int64s
     factor: Floats
 
 
@@ -159,33 +150,17 @@ def plan_jackknife(school: Int64s, zone: Int64s, half: Floats, both_halves: bool
     With both halves a zone has two replicates, else one: weights x 2 where the half is 1.
     """
     zones, zone = np.unique(zone, return_inverse=True)
-    n_zones = len(zones)
-    ones = np.bincount(zone, weights=half, minlength=n_zones)
-    per_zone = np.bincount(zone, minlength=n_zones)
-    # A change is a school with units in a zone; all the school's units make it up, those elsewhere with factor 1.
-    pairs = np.unique(np.stack([zone, school]), axis=1)
-    by_school: dict[int, list[int]] = {}
-    for unit, label in enumerate(school.tolist()):
-        by_school.setdefault(label, []).append(unit)
-    at_replicate, at_school, change, units, factors = [], [], [], [], []
-    for direction in (1, 0) if both_halves else (1,):
-        for z, label in pairs.T.tolist():
-            at_replicate.append(1 + z * (2 if both_halves else 1) + (1 - direction))
-            at_school.append(label)
-            for unit in by_school[label]:
-                change.append(len(at_school) - 1)
-                units.append(unit)
-                factors.append(1.0 if zone[unit] != z else 2.0 if half[unit] == direction else 0.0)
+    ones = np.bincount(zone, weights=half)
+    doubled = (1, 0) if both_halves else (1,)
+    factor = np.ones((1 + len(doubled) * len(zones), len(school)))
+    for k, direction in enumerate(doubled):
+        replicate = 1 + len(doubled) * zone + k
+        factor[replicate, np.arange(len(zone))] = np.where(half == direction, 2.0, 0.0)
     return JackknifePlan(
-        n_replicates=n_zones * (2 if both_halves else 1),
-        n_zones=n_zones,
-        n_half=int(np.sum((ones == 0) | (ones == per_zone))),
+        n_zones=len(zones),
+        n_half=int(np.sum((ones == 0) | (ones == np.bincount(zone)))),
         school=school,
-        at_replicate=np.array(at_replicate, np.int64),
-        at_school=np.array(at_school, np.int64),
-        change=np.array(change, np.int64),
-        unit=np.array(units, np.int64),
-        factor=np.array(factors),
+        factor=factor,
     )
 
 
@@ -194,40 +169,26 @@ def jackknife_moments(plan: JackknifePlan, plain: Floats, weighted: Floats, repl
 
     The units' records, shape (C, 4) and weighted (C, 5), are as `GroupStats` keeps them.
     """
-    n_schools = int(plan.school.max()) + 1
+    school, factor = plan.school, plan.factor if replicate else plan.factor[:1]
     origin = float(np.mean(plain[:, 1]))
-    unit = np.arange(len(plan.school))
-    full = _merge(plain, weighted, origin, plan.school, unit, np.ones(len(unit)), n_schools)
-    if not replicate:
-        return CellMoments(origin, *(part[None, :] for part in full))
-    changed = _merge(plain, weighted, origin, plan.change, plan.unit, plan.factor, len(plan.at_school))
-    parts = []
-    for part, new in zip(full, changed, strict=True):
-        grown = np.tile(part, (plan.n_replicates + 1, 1))
-        grown[plan.at_replicate, plan.at_school] = new
-        parts.append(grown)
-    return CellMoments(origin, *parts)
-
-
-def _merge(
-    plain: Floats, weighted: Floats, origin: float, into: Int64s, unit: Int64s, factor: Floats, length: int
-) -> tuple[Floats, ...]:
-    """Rows, total, squares, mean, ss, plain mean, plain ss (length,) of units added with factors on their weights."""
+    n_schools = int(school.max()) + 1
+    into = (np.arange(len(factor))[:, None] * n_schools + school).ravel()
 
     def add(values: Floats) -> Floats:
-        return np.bincount(into, weights=values, minlength=length).astype(np.float64)
+        """Sums (R, J) of what units have (R, C)."""
+        sums: Floats = np.bincount(into, weights=values.ravel(), minlength=len(factor) * n_schools).astype(np.float64)
+        return sums.reshape(len(factor), n_schools)
 
     used = (factor > 0.0).astype(np.float64)
-    rows_of, total_of = plain[unit, 0] * used, weighted[unit, 0] * factor
-    rows, total = add(rows_of), add(total_of)
-    squares = add(weighted[unit, 4] * factor**2)
-    found = [rows, total, squares]
+    rows_of, total_of = plain[:, 0] * used, weighted[:, 0] * factor
+    rows, total, squares = add(rows_of), add(total_of), add(weighted[:, 4] * factor**2)
+    found = []
     for table, weight, sums, scale in ((weighted, total_of, total, factor), (plain, rows_of, rows, used)):
         # About a mean of the school itself, so that units with one mean between them add nothing to its ss.
-        base = np.zeros(length)
-        base[into[::-1]] = table[unit[::-1], 1]
-        deviation = (table[unit, 1] - base[into]) + table[unit, 2]
+        base = np.zeros(n_schools)
+        base[school[::-1]] = table[::-1, 1]
+        deviation = (table[:, 1] - base[school]) + table[:, 2]
         mean = add(weight * deviation) / np.where(sums > 0.0, sums, 1.0)
-        apart = deviation - mean[into]
-        found += [(base - origin) + mean, add(scale * table[unit, 3] + weight * apart**2)]
-    return tuple(found)
+        apart = deviation - mean[:, school]
+        found += [(base - origin) + mean, add(scale * table[:, 3] + weight * apart**2)]
+    return CellMoments(origin, rows, total, squares, *found)
