@@ -27,7 +27,11 @@ settings.register_profile("long", max_examples=3000, deadline=None, database=Non
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(config.getoption("hypothesis_profile") or os.environ.get("FASTML_HYPOTHESIS_PROFILE", "ci"))
     # Before several workers start, as each would compile what the others compile too.
-    if getattr(config.option, "numprocesses", None) and not numba.config.DISABLE_JIT:
+    if (
+        getattr(config.option, "numprocesses", None)
+        and not numba.config.DISABLE_JIT
+        and not hasattr(config, "workerinput")
+    ):
         _compile_kernels()
 
 

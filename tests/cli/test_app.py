@@ -107,14 +107,18 @@ COMMANDS = ("fit", "survey", "report", "stats", "merge", "simulate", "plan", "wa
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_has_an_example_on_one_line_and_quiet(command: str) -> None:
-    text = run(command, "--help", cwd=None).stdout  # which program it is called by is the process's
+    text = run(command, "--help").stdout
     (example,) = re.findall(r"^  Example: (fastml .*)$", text, re.MULTILINE)
     assert example.split()[1] == command
     assert len(example) < 68
     assert example.count('"') % 2 == 0
     assert "-q, --quiet" in text
     assert "\x1b" not in text
-    assert f"Usage: python -m fastml {command} " in text
+    assert re.match(rf"Usage: .*fastml {command} ", text)
+
+
+def test_help_names_the_program_as_it_was_called() -> None:
+    assert "Usage: python -m fastml fit " in run("fit", "--help", cwd=None).stdout  # in a process of its own
 
 
 def test_the_list_of_commands_is_whole() -> None:
@@ -161,29 +165,11 @@ def test_colours_on_a_terminal_only(settings: dict[str, str], coloured: bool) ->
     assert "\x1b" not in run("fitt").stderr
 
 
-def test_the_command_loads_no_pandas(fit_call: list[object]) -> None:
-    program = (
-        "import sys; sys.argv[0] = 'fastml'\n"
-        "from fastml.cli.app import main\n"
-        "try: main()\n"
-        "finally: print([m for m in ('pandas', 'scipy.stats', 'matplotlib') if m in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, fit_call)], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == "[]\n"
-
-
 def test_the_report_loads_no_pandas(lecture_file: Path, tmp_path: Path) -> None:
     program = "import sys; from fastml.cli.app import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
     words = ["report", str(lecture_file), "-y", "bsmmatxx", "-g", "idschool", "-o", str(tmp_path / "r.html")]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
-
-
-def test_same_bytes_whatever_the_hash_seed(fit_call: list[object]) -> None:
-    outputs = {run(*fit_call, "--format", "json", env={**os.environ, "PYTHONHASHSEED": seed}).stdout for seed in "01"}
-    assert len(outputs) == 1
 
 
 def test_the_module_runs_only_as_a_program() -> None:
