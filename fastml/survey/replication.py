@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, concatenate, fit_batch
 from fastml.model.groups import WeightedGroups
 from fastml.model.weighted import UNWEIGHTED_WITHIN, scaled_size
@@ -86,7 +85,7 @@ def full_groups(moments: CellMoments, v: Floats, scaling: str) -> WeightedGroups
     return WeightedGroups(moments.rows[0].astype(np.int64), *map(np.ascontiguousarray, first))
 
 
-def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | None = None) -> list[Floats]:
+def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int) -> list[Floats]:
     """Every figure of every plausible value under every replicate.
 
     Parameters
@@ -95,7 +94,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
         One per plausible value; they may have different numbers of replicates.
     v : ndarray, shape (J,)
     scaling : str
-    threads : int, optional
+    threads : int
 
     Returns
     -------
@@ -109,7 +108,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
         table, unit = _tables(scaled, moments.rows)
         tables.append(table)
         units.append(unit)
-    fits = fit_batch(concatenate(tables), threads=thread_count(threads))
+    fits = fit_batch(concatenate(tables), threads=threads)
     found, start = [], 0
     for moments, table, unit in zip(values, tables, units, strict=True):
         k = slice(start, start + len(table))

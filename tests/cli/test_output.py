@@ -10,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from commandline import run
 
 import fastml
+from fastml.cli.output import Format, check_output, show
+from fastml.errors import FastmlError
 
 
 def test_text(fit_call: list[object], lecture_file: Path) -> None:
@@ -109,3 +112,30 @@ def test_a_terminal_that_lacks_a_letter(fit_call: list[object]) -> None:
     done = run(*fit_call, "--format", "markdown", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u03b300" in done.stdout
+
+
+def test_what_can_not_be_delivered_is_refused_before_any_work(tmp_path: Path) -> None:
+    check_output(Format.parquet, tmp_path / "t.parquet")
+    check_output(Format.text, None)
+    with pytest.raises(FastmlError, match="--format parquet needs a file: name it with -o"):
+        check_output(Format.parquet, None)
+    with pytest.raises(FastmlError, match=r"t\.json is Parquet; name it \.parquet, not \.json"):
+        check_output(Format.parquet, tmp_path / "t.json")
+
+
+@pytest.mark.parametrize("form", [form for form in Format if form is not Format.parquet])
+def test_every_form_ends_with_one_newline(form: Format, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0], "g": [1, 1, 2, 2]}, "y", "g")
+    show(fit, form, tmp_path / "out")
+    show(fit, form, None)
+    written = (tmp_path / "out").read_text()
+    assert written == capsys.readouterr().out
+    made = str(fit) if form is Format.text else getattr(fit, f"to_{form.value}")()
+    assert written == made.rstrip("\n") + "\n"
+
+
+def test_parquet_is_written_by_the_result(tmp_path: Path) -> None:
+    fit = fastml.fit({"y": [1.0, 2.0, 4.0, 8.0], "g": [1, 1, 2, 2]}, "y", "g")
+    show(fit, Format.parquet, tmp_path / "t.parquet")
+    (row,) = pq.read_table(tmp_path / "t.parquet").to_pylist()
+    assert row["icc"] == fit.icc

@@ -83,7 +83,7 @@ def test_figures_are_those_of_rows(scaling: str) -> None:
     y = rng.normal(0.0, 20.0, 6)[school] + rng.normal(0.0, 30.0, len(school))
     totals = [t, np.where(school == 2, 0.0, t * rng.choice([0.5, 1.5], len(t))), np.where(school == 1, t, 0.0)]
     moments = moments_of(school, y, totals)
-    (found,) = figures([moments], v, scaling)
+    (found,) = figures([moments], v, scaling, 1)
     (gamma00, tau00, sigma2, icc), (mean, sd) = (
         naive_survey.fit(y, school, t, v[school], scaling),
         naive_survey.mean_and_sd(y, t),
