@@ -78,12 +78,7 @@ class SurveyColumns:
 
 
 class ColumnFinder:
-    """Finds columns by their usual names, in upper or lower case.
-
-    Parameters
-    ----------
-    data : anything `open_source` takes
-    """
+    """Finds columns of data by their usual names, in upper or lower case."""
 
     def __init__(self, data: Any) -> None:
         self.source, self.names = column_names(data)

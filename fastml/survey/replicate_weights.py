@@ -44,10 +44,8 @@ def column_parts(
 
     Returns
     -------
-    parts : list of Part
-        Sorted by label.
-    dropped_by : int
-        Rows without a by-label, which belong to no part.
+    parts, dropped_by
+        As of `Cells.parts`.
 
     Raises
     ------

@@ -53,12 +53,7 @@ class SurveyTable(ResultTable):
         return found
 
     def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed: ids as they are meant, and the row of an average named so.
-
-        Returns
-        -------
-        list of dict
-        """
+        """Return the rows as they are printed: ids as they are meant, and the row of an average named so."""
         rows = super().shown()
         return [{**row, self.by[0]: "average"} if self._is_average(row) else row for row in rows]
 
@@ -89,41 +84,23 @@ class SurveyTable(ResultTable):
         return level, made
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
+        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it."""
         frame = super().to_frame()
         frame.attrs["provenance"] = self.provenance
         return frame
 
     def to_json(self, indent: int | None = 2) -> str:
-        """Return the rows as a JSON array of objects, each with the table's ``provenance``.
-
-        Parameters
-        ----------
-        indent : int or None
-
-        Returns
-        -------
-        str
-        """
-        made = self.provenance
-        rows = [{**row, "provenance": made} for row in self.to_dict()]
+        """Return the rows as a JSON array of objects, each with the table's ``provenance``; see `FitTable.to_json`."""
+        rows = self._rows_and(self.provenance)
         return json.dumps(rows, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
 
     def to_csv(self) -> str:
-        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object.
-
-        Returns
-        -------
-        str
-        """
-        made = json.dumps(self.provenance, ensure_ascii=False)
-        rows = [{**row, "provenance": made} for row in self.to_dict()]
+        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object."""
+        rows = self._rows_and(json.dumps(self.provenance, ensure_ascii=False))
         return csv_text(rows, [*self.table.column_names, "provenance"])
+
+    def _rows_and(self, provenance: Any) -> list[dict[str, Any]]:
+        return [{**row, "provenance": provenance} for row in self.to_dict()]
 
     def __str__(self) -> str:
         figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
