@@ -238,15 +238,15 @@ NAEP = Design(
 Files have 20 plausible values from 2013 on; ``replace(NAEP, n_plausible=5)`` before.
 """
 
-_BY_NAME = {
-    "timss": TIMSS,
-    "timss_before_2015": TIMSS_BEFORE_2015,
-    "pirls": PIRLS,
-    "pisa": PISA,
-    "pisa_before_2015": PISA_BEFORE_2015,
-    "iccs": ICCS,
-    "naep": NAEP,
+
+def _folded(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+BY_NAME = {
+    _folded(design.name): design for design in (TIMSS, TIMSS_BEFORE_2015, PIRLS, PISA, PISA_BEFORE_2015, ICCS, NAEP)
 }
+"""What `find_design` and ``fastml survey --design`` take; a new study is a `Design` above and a name here."""
 
 
 def find_design(design: Design | str) -> Design:
@@ -273,11 +273,11 @@ def find_design(design: Design | str) -> Design:
     """
     if isinstance(design, Design):
         return design
+    remedy = "or give a fastml.designs.Design of your own"
     if isinstance(design, str):
-        name = design.strip().lower().replace(" ", "_").replace("-", "_")
-        if name in _BY_NAME:
-            return _BY_NAME[name]
-        close = get_close_matches(name, _BY_NAME, n=1, cutoff=0.5)
-        remedy = f"did you mean {close[0]!r}?" if close else "or give a fastml.designs.Design of your own"
-        raise ArgumentError("design", design, _BY_NAME, remedy)
-    raise ArgumentError("design", design, _BY_NAME, "or give a fastml.designs.Design of your own")
+        name = _folded(design)
+        if name in BY_NAME:
+            return BY_NAME[name]
+        close = get_close_matches(name, BY_NAME, n=1, cutoff=0.5)
+        remedy = f"did you mean {close[0]!r}?" if close else remedy
+    raise ArgumentError("design", design, BY_NAME, remedy)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,35 @@ settings.register_profile("long", max_examples=3000, deadline=None, database=Non
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(config.getoption("hypothesis_profile") or os.environ.get("FASTML_HYPOTHESIS_PROFILE", "ci"))
+    # Before several workers start, as each would compile what the others compile too.
+    if (
+        getattr(config.option, "numprocesses", None)
+        and not numba.config.DISABLE_JIT
+        and not hasattr(config, "workerinput")
+    ):
+        _compile_kernels()
+
+
+_COMPILE = """
+import importlib, pkgutil, sys
+import fastml.kernels as room
+from fastml.kernels.jit import KERNELS
+for module in pkgutil.walk_packages(room.__path__, "fastml.kernels."):
+    importlib.import_module(module.name)
+for kernel in list(KERNELS.values())[:: int(sys.argv[1])]:
+    kernel.load()
+"""
+
+
+def _compile_kernels() -> None:
+    """Fill the cache from both ends in two processes: each loads what it finds there already."""
+    ends = [subprocess.Popen([sys.executable, "-c", _COMPILE, step], cwd=ROOT) for step in ("1", "-1")]
+    assert [process.wait() for process in ends] == [0, 0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of engines first: so one worker has them all, as others steal from the end, and one Spark is started."""
+    items.sort(key=lambda item: "engines" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

@@ -37,21 +37,24 @@ def schools(y, school, total, school_weight, scaling):
 
 
 def profile(theta, v, A, m, S):
-    """gamma, sigma2, the deviance and its derivative by theta."""
+    """gamma, sigma2, the deviance and its derivative by theta, or arrays of them for a column of thetas."""
     w = A / (1 + A * theta)
-    gamma = math.fsum(v * w * m) / math.fsum(v * w)
-    rest = math.fsum(v * S) + math.fsum(v * w * (m - gamma) ** 2)
-    dof = math.fsum(v * A)
-    slope = math.fsum(v * w) - dof * math.fsum(v * w * w * (m - gamma) ** 2) / rest
-    deviance = math.fsum(v * np.log1p(A * theta)) + dof * (1 + math.log(2 * math.pi * rest / dof))
+    gamma = np.sum(v * w * m, -1) / np.sum(v * w, -1)
+    squares = (m - gamma[..., None]) ** 2
+    rest = np.sum(v * S) + np.sum(v * w * squares, -1)
+    dof = np.sum(v * A)
+    slope = np.sum(v * w, -1) - dof * np.sum(v * w * w * squares, -1) / rest
+    deviance = np.sum(v * np.log1p(A * theta), -1) + dof * (1 + np.log(2 * math.pi * rest / dof))
     return gamma, rest / dof, deviance, slope
 
 
 def fit(y, school, total, school_weight, scaling="size"):
     """Estimates (gamma00, tau00, sigma2, icc) at the best of all local optima."""
     v, A, m, S = schools(y, school, total, school_weight, scaling).T
-    grid = [0.0, *np.geomspace(1e-5, 1e3, 120)]
-    slopes = [profile(theta, v, A, m, S)[3] for theta in grid]
+    origin = m.mean()  # sums of plain numbers, so about a number near them
+    m = m - origin
+    grid = np.array([0.0, *np.geomspace(1e-5, 1e3, 120)])
+    slopes = profile(grid[:, None], v, A, m, S)[3]
     optima = [0.0] if slopes[0] >= 0 else []
     for low, high, before, after in zip(grid, grid[1:], slopes, slopes[1:], strict=False):
         if before < 0 <= after:
@@ -66,7 +69,7 @@ def fit(y, school, total, school_weight, scaling="size"):
             optima.append(low)
     theta = min(optima, key=lambda theta: profile(theta, v, A, m, S)[2])
     gamma, sigma2, _, _ = profile(theta, v, A, m, S)
-    return np.array([gamma, theta * sigma2, sigma2, theta / (1 + theta)])
+    return np.array([origin + gamma, theta * sigma2, sigma2, theta / (1 + theta)])
 
 
 def loglik(y, school, total, school_weight, scaling, gamma, tau, sigma2):

@@ -47,6 +47,13 @@ def pisa(seed: int = 0, n_replicates: int = 8) -> tuple[dict[str, np.ndarray], d
     return students, {"CNTSCHID": np.arange(15) + 1.0, "W_SCHGRNRABWT": v}
 
 
+# Files of shared/assessments: design, and school file.
+REAL = {
+    "timss2019_g8_tur": ("timss", None),
+    "timss2011_g4_aut_bifie01": ("timss_before_2015", None),
+    "pisa2018_tur": ("pisa", "pisa2018_tur_sch.parquet"),
+}
+
 SMALL_PISA = dataclasses.replace(designs.PISA, replicates=designs.Columns(("W_FSTURWT{r}",), 8))
 
 

@@ -27,6 +27,11 @@ def test_by_name(name: str) -> None:
     assert designs.find_design(EVERY[name]) is EVERY[name]
 
 
+def test_every_study_has_the_name_of_its_design() -> None:
+    assert list(designs.BY_NAME) == list(EVERY)
+    assert {design for design in vars(designs).values() if isinstance(design, designs.Design)} == set(EVERY.values())
+
+
 def test_variance_formulas() -> None:
     """The design page's table: factor, replicates, and which plausible values make the sampling variance."""
     assert [(d.factor, d.first_only) for d in EVERY.values()] == [

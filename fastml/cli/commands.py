@@ -10,10 +10,12 @@ import typer
 
 from fastml.cli import options
 from fastml.cli.output import Form, Format, Output, Quiet, check_output, deliver, show
+from fastml.designs import BY_NAME
 from fastml.errors import FastmlError, RolesMissingError
 
-__all__ = ["merge", "plan", "simulate", "stats", "warmup"]
+__all__ = ["fit", "merge", "plan", "report", "simulate", "stats", "survey", "warmup"]
 
+_STUDIES = list(BY_NAME)
 Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
 
 
@@ -92,7 +94,7 @@ def _tell_gaps(result: Any) -> None:
 
 def survey(
     files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
-    design: Annotated[str, typer.Option(help="timss, timss_before_2015, pirls, pisa, pisa_before_2015, iccs or naep.")],
+    design: Annotated[str, typer.Option(help=f"{', '.join(_STUDIES[:-1])} or {_STUDIES[-1]}.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y",
                        help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
     by: options.By = None,
@@ -255,7 +257,7 @@ def simulate(
     )  # fmt: skip
 
 
-# What the function calls otherwise.
+# Options whose names differ from the arguments that messages name.
 _OPTIONS = {"n_groups": "--schools", "group_size": "--cluster-size", "size_cv": "--size-cv", "icc_width": "--icc-width"}
 
 

@@ -7,25 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = [
-    "By",
-    "CsvDecimal",
-    "CsvDelimiter",
-    "CsvEncoding",
-    "Files",
-    "Filter",
-    "Group",
-    "GroupWeights",
-    "Method",
-    "Outcomes",
-    "Scaling",
-    "Threads",
-    "Vcov",
-    "Weights",
-    "WeightsAre",
-    "one_or_all",
-    "reading",
-]
+__all__ = ["By", "CsvDecimal", "CsvDelimiter", "CsvEncoding", "Files", "Filter", "Group", "GroupWeights",
+           "Method", "Outcomes", "Scaling", "Threads", "Vcov", "Weights", "WeightsAre", "one_or_all",
+           "reading"]  # fmt: skip
 
 
 class Methods(StrEnum):

@@ -1,4 +1,4 @@
-"""A part of an assessment (a country): what every replicate scheme hands to the fits."""
+"""Cells of an assessment, and its parts (countries): what every replicate scheme hands to the fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.survey.columns import Roles
+from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import CellMoments
 from fastml.survey.school_file import SchoolWeights
 
@@ -42,7 +42,7 @@ class Sample:
     notes: list[str]
 
 
-Sampler = Callable[[str, bool, bool], Sample | None]
+Sampler = Callable[[str], Sample | None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Part:
     dropped : dict of str to dict of str to int
         Rows left out by outcome and cause: "group", "weights", "zero_weight", "outcome".
     sample : callable
-        ``sample(outcome, replicated, first_only)`` makes the `Sample` of an outcome; None where no row is left.
+        Makes the `Sample` of an outcome; None where no row is left.
     notes : list of str
     """
 
@@ -66,11 +66,11 @@ class Part:
 
 
 class Cells:
-    """What was gathered by cell: a school, or a school's rows in one half of one zone. Sorted by label.
+    """The smallest units that replicates re-weight, sorted by label: a school, or its rows in one half of one zone.
 
     Parameters
     ----------
-    roles : Roles
+    columns : SurveyColumns
     labels : mapping
         Key column to the labels of the C cells.
     counts : ndarray, shape (C, 3)
@@ -85,20 +85,20 @@ class Cells:
     v : ndarray, shape (C,)
         NaN where the school has no weight, or another key of the cell is missing.
     used : ndarray of bool, shape (C,)
-        Whether the cell's school is known and weighted, and any of its rows is.
+        Whether the cell's school has all its labels and a weight, and any of its rows has one.
     """
 
     def __init__(
-        self, roles: Roles, labels: Mapping[str, list[Any]], counts: Int64s, v: Floats | SchoolWeights
+        self, columns: SurveyColumns, labels: Mapping[str, list[Any]], counts: Int64s, v: Floats | SchoolWeights
     ) -> None:
-        self.roles, self.labels, self.counts = roles, labels, counts
-        self.school = list(zip(*(labels[name] for name in roles.keys), strict=True))
-        self._by = [label[: len(roles.by)] for label in self.school]
+        self.columns, self.labels, self.counts = columns, labels, counts
+        self.school = list(zip(*(labels[name] for name in columns.keys), strict=True))
+        self._by = [label[: len(columns.by)] for label in self.school]
         self._joined = isinstance(v, SchoolWeights)
         self.v = v.of(labels, len(counts)) if isinstance(v, SchoolWeights) else v
-        self._known = np.array([all(x is not None for x in label) for label in self.school], bool)
+        self._labelled = np.array([None not in label for label in self.school], bool)
         self._weighted_rows = counts[:, 0] - counts[:, 1] - counts[:, 2]
-        self.used: Bools = self._known & (self._weighted_rows > 0)
+        self.used: Bools = self._labelled & (self._weighted_rows > 0)
         if self._joined:
             self.used &= ~np.isnan(self.v)
 
@@ -119,39 +119,37 @@ class Cells:
         dropped_by : int
             Rows without a by-label, which belong to no part.
         """
-        whole = np.array([all(x is not None for x in label) for label in self._by], bool)
-        found = []
-        for cells in self._runs():
-            if not whole[cells[0]]:
+        found, dropped_by = [], 0
+        change = [i for i in range(len(self._by)) if i == 0 or self._by[i] != self._by[i - 1]]
+        for first, end in pairwise([*change, len(self._by)]):
+            cells = np.arange(first, end)
+            if None in self._by[first]:
+                dropped_by += int(self.counts[cells, 0].sum())
                 continue
             dropped = {outcome: self._dropped(cells, n) for outcome, n in n_used.items()}
-            labels = {name: self.labels[name][cells[0]] for name in self.roles.by}
+            labels = dict(zip(self.columns.by, self._by[first], strict=True))
             found.append(Part(labels, dropped, sampler(cells[self.used[cells]]), self._notes(cells)))
-        return found, int(self.counts[~whole, 0].sum())
-
-    def _runs(self) -> list[Int64s]:
-        change = [i for i in range(len(self._by)) if i == 0 or self._by[i] != self._by[i - 1]]
-        return [np.arange(i, j) for i, j in pairwise([*change, len(self._by)])]
+        return found, dropped_by
 
     def _dropped(self, cells: Int64s, n_used: Int64s) -> dict[str, int]:
-        known, rows = self._known[cells], self._weighted_rows[cells]
+        labelled, rows = self._labelled[cells], self._weighted_rows[cells]
         # With a school file the rows of a school that it lacks have a weight of their own, but not their school's.
         lost = np.where(np.isnan(self.v[cells]), rows, 0)
         return {
-            "group": int(self.counts[cells, 0][~known].sum()),
-            "weights": int((self.counts[cells, 1] + lost)[known].sum()),
-            "zero_weight": int(self.counts[cells, 2][known].sum()),
+            "group": int(self.counts[cells, 0][~labelled].sum()),
+            "weights": int((self.counts[cells, 1] + lost)[labelled].sum()),
+            "zero_weight": int(self.counts[cells, 2][labelled].sum()),
             "outcome": int((rows - n_used[cells])[self.used[cells]].sum()),
         }
 
     def _notes(self, cells: Int64s) -> list[str]:
         notes = []
-        country = self.roles.country
+        country = self.columns.country
         several = len({self.labels[country][c] for c in cells[self.used[cells]].tolist()}) if country else 0
         if several > 1:
             notes.append(f"{several} countries are pooled as one; give by={country!r} for each on its own")
         if self._joined:
-            absent = self._known[cells] & (self._weighted_rows[cells] > 0) & np.isnan(self.v[cells])
+            absent = self._labelled[cells] & (self._weighted_rows[cells] > 0) & np.isnan(self.v[cells])
             schools = {self.school[c] for c in cells[absent].tolist()}
             if schools:
                 notes.append(f"schools that the school data lack, whose rows are in no figure: {len(schools):,}")

@@ -1,24 +1,26 @@
-"""Rows of an assessment file as one cleaned stream: no missing code and no half-known score gets into a mean."""
+"""Rows of an assessment file as one cleaned stream: no missing code and no incomplete score gets into a mean."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ValueNotAllowedError
+from fastml.errors import FastmlError, ValueNotAllowedError
+from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.in_memory import Source
 from fastml.io.source import open_source
-from fastml.survey.columns import Roles
+from fastml.reduce.lazy_frames import is_lazy
+from fastml.survey.columns import SurveyColumns
 
-__all__ = ["CleanRows", "check_codes", "open_rows"]
+__all__ = ["CleanRows", "check_codes", "check_has_rows", "open_rows"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,11 +36,11 @@ class CleanRows:
     ----------
     schema : pyarrow.Schema
     batches : iterator of pyarrow.RecordBatch
-        Keys, total weight, school weight (as `Roles.group_weight_name`), zone and half, plausible values as float64
-        (a row lacking one of an outcome lacks all of them), replicates.
-    outcomes : dict of str to list of str
-        Outcome to the columns here of its plausible values. A column of several outcomes is there once for each: which
-        rows lack a value depends on the others of its outcome.
+        Labels, weights and school weight (as `SurveyColumns.group_weight_name`), plausible values; all but labels as
+        float64. A row that lacks one plausible value of an outcome lacks all of them.
+    columns : SurveyColumns
+        Those of the stream. A column of several outcomes is there once for each: which rows lack a value depends on
+        the others of its outcome.
     recoded, partial : dict of str to int
         Values taken for missing codes, and rows with some but not all values, by outcome; counted while reading.
     largest : dict of str to float
@@ -47,7 +49,7 @@ class CleanRows:
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
-    outcomes: dict[str, list[str]]
+    columns: SurveyColumns
     recoded: dict[str, int] = field(default_factory=dict)
     partial: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
@@ -62,13 +64,25 @@ class CleanRows:
         return found
 
 
-def open_rows(data: Any, roles: Roles, missing: tuple[float, ...]) -> CleanRows:
+def check_has_rows(data: Any) -> Any:
+    """The data; a FastmlError where they hold no rows of students, or not yet."""
+    if isinstance(data, GroupStats):
+        raise FastmlError("fit_survey needs rows of students, and these are statistics of groups; use fit or fit_by")
+    if is_lazy(data) and not hasattr(data, "__arrow_c_stream__"):
+        raise FastmlError(
+            f"fit_survey reads rows, which a {type(data).__module__.partition('.')[0]} {type(data).__name__} doesn't "
+            "hold yet: collect the columns it needs first, or give the path of the files"
+        )
+    return data
+
+
+def open_rows(data: Any, columns: SurveyColumns, missing: tuple[float, ...]) -> CleanRows:
     """Open the data as one cleaned stream.
 
     Parameters
     ----------
     data : anything `open_source` takes
-    roles : Roles
+    columns : SurveyColumns
     missing : tuple of float
         Codes that are no score.
 
@@ -81,36 +95,29 @@ def open_rows(data: Any, roles: Roles, missing: tuple[float, ...]) -> CleanRows:
     ColumnTypeError
         A score or a weight isn't numeric.
     """
-    keys = list(dict.fromkeys([*roles.keys, *(name for name in (roles.zone, roles.half) if name)]))
-    weights = [roles.weight, *roles.replicates]
-    source = open_source(data, [*keys, *weights, *roles.group_weight, *roles.values])
-    for role, names in (("outcome", roles.values), ("weights", weights), ("group_weights", roles.group_weight)):
+    source = open_source(data, [*columns.labels, *columns.weights, *columns.group_weight, *columns.values])
+    for use, names in (
+        ("outcome", columns.values), ("weights", columns.weights), ("group_weights", columns.group_weight)
+    ):  # fmt: skip
         for name in names:
-            check_numeric(role, source.schema.field(name))
-    product = [roles.group_weight_name] if roles.group_weight else []
+            check_numeric(use, source.schema.field(name))
     outcomes: dict[str, list[str]] = {}
     seen: set[str] = set()
-    for outcome, columns in roles.outcomes.items():
-        outcomes[outcome] = [f"{name} (of {outcome})" if name in seen else name for name in columns]
-        seen.update(columns)
-    numbers = dict.fromkeys([*weights, *product, *(name for names in outcomes.values() for name in names)])
-    schema = pa.schema([*map(source.schema.field, keys), *(pa.field(name, pa.float64()) for name in numbers)])
-    rows = CleanRows(schema, iter(()), outcomes)
-    rows.batches = _clean(source, roles, np.array(sorted(missing)), rows)
+    for outcome, values in columns.outcomes.items():
+        outcomes[outcome] = [f"{name} (of {outcome})" if name in seen else name for name in values]
+        seen.update(values)
+    cleaned = replace(columns, outcomes=outcomes)
+    product = [columns.group_weight_name] if columns.group_weight else []
+    numbers = dict.fromkeys([*columns.weights, *product, *cleaned.values])
+    labels = map(source.schema.field, columns.labels)
+    schema = pa.schema([*labels, *(pa.field(name, pa.float64()) for name in numbers)])
+    rows = CleanRows(schema, iter(()), cleaned)
+    rows.batches = _clean(source, columns, np.array(sorted(missing)), rows)
     return rows
 
 
 def check_codes(rows: CleanRows) -> None:
-    """Refuse a score of whole numbers up to 9 or 99, once all is read: those may mean a missing answer.
-
-    Parameters
-    ----------
-    rows : CleanRows
-
-    Raises
-    ------
-    ValueNotAllowedError
-    """
+    """Refuse a score of whole numbers up to 9 or 99, once all is read: those may mean a missing answer."""
     for outcome, largest in rows.largest.items():
         if largest in _DOUBTFUL:
             raise ValueNotAllowedError(
@@ -119,19 +126,17 @@ def check_codes(rows: CleanRows) -> None:
             )
 
 
-def _clean(source: Source, roles: Roles, codes: Floats, rows: CleanRows) -> Iterator[pa.RecordBatch]:
+def _clean(source: Source, columns: SurveyColumns, codes: Floats, rows: CleanRows) -> Iterator[pa.RecordBatch]:
     for batch in source.batches:
-        columns: dict[str, Any] = {name: batch.column(name) for name in rows.schema.names if name in batch.schema.names}
-        for outcome, values in roles.outcomes.items():
-            scores = [as_floats(batch.column(name)) for name in values]
-            for name, score in zip(rows.outcomes[outcome], _clean_outcome(outcome, scores, codes, rows), strict=True):
-                columns[name] = as_arrow(score)
-        if len(roles.group_weight) > 1:
-            factors = [as_floats(batch.column(name)) for name in roles.group_weight]
-            columns[roles.group_weight_name] = as_arrow(np.prod(factors, axis=0))
-        arrays = [columns[f.name].cast(f.type) if columns[f.name].type != f.type else columns[f.name]
-                  for f in rows.schema]  # fmt: skip
-        yield pa.RecordBatch.from_arrays(arrays, schema=rows.schema)
+        arrays: dict[str, Any] = {name: batch.column(name) for name in rows.schema.names if name in batch.schema.names}
+        for outcome, values in columns.outcomes.items():
+            scores = _clean_outcome(outcome, [as_floats(batch.column(name)) for name in values], codes, rows)
+            arrays |= zip(rows.columns.outcomes[outcome], map(as_arrow, scores), strict=True)
+        if len(columns.group_weight) > 1:
+            factors = [as_floats(batch.column(name)) for name in columns.group_weight]
+            arrays[columns.group_weight_name] = as_arrow(np.prod(factors, axis=0))
+        cast = [arrays[f.name].cast(f.type) if arrays[f.name].type != f.type else arrays[f.name] for f in rows.schema]
+        yield pa.RecordBatch.from_arrays(cast, schema=rows.schema)
 
 
 def _clean_outcome(outcome: str, scores: list[Floats], codes: Floats, rows: CleanRows) -> list[Floats]:
@@ -154,7 +159,7 @@ def _clean_outcome(outcome: str, scores: list[Floats], codes: Floats, rows: Clea
 
 def _largest_whole(score: Floats) -> float:
     """The largest value; infinity where any isn't a whole number."""
-    known = score[~np.isnan(score)]
-    if len(known) and (known != np.floor(known)).any():
+    given = score[~np.isnan(score)]
+    if (given != np.floor(given)).any():
         return math.inf
-    return float(known.max(initial=-math.inf))
+    return float(given.max(initial=-math.inf))

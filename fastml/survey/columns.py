@@ -1,4 +1,4 @@
-"""Which column of an assessment file plays which part under a design."""
+"""The columns of a survey call: a design's names, found in the data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from fastml.designs import Design, Jackknife
 from fastml.errors import ColumnNotFoundError, FastmlError
 from fastml.io.source import column_names, open_source
+from fastml.survey.choices import Choices
 
-__all__ = ["ColumnFinder", "Roles", "find_group_weight", "find_roles"]
+__all__ = ["ColumnFinder", "SurveyColumns", "find_columns", "find_group_weight"]
 
 
 @dataclass(frozen=True)
-class Roles:
+class SurveyColumns:
     """Columns of the data by what they are for.
 
     Attributes
@@ -31,10 +32,10 @@ class Roles:
         Columns whose product is the school's weight; empty where it is in the school file.
     outcomes : dict of str to list of str
         Outcome to the columns of its plausible values.
-    zone, half : str or None
-        Of a jackknife.
+    zone, half : str
+        Of a jackknife; empty without.
     replicates : tuple of str
-        Columns of replicate weights.
+        Columns of replicate weights; empty without.
     notes : dict of str to list of str
         Outcome to what its row should say about its columns.
     """
@@ -45,8 +46,8 @@ class Roles:
     weight: str
     group_weight: tuple[str, ...]
     outcomes: Mapping[str, list[str]]
-    zone: str | None = None
-    half: str | None = None
+    zone: str = ""
+    half: str = ""
     replicates: tuple[str, ...] = ()
     notes: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -54,6 +55,16 @@ class Roles:
     def keys(self) -> list[str]:
         """Key columns that name a school."""
         return [*self.by, *([self.country] if self.country else []), self.group]
+
+    @property
+    def labels(self) -> list[str]:
+        """Columns that are read as labels: the keys, and what a jackknife needs."""
+        return list(dict.fromkeys([*self.keys, *(name for name in (self.zone, self.half) if name)]))
+
+    @property
+    def weights(self) -> list[str]:
+        """Columns of total weights: the full sample's, then the replicates'."""
+        return [self.weight, *self.replicates]
 
     @property
     def values(self) -> list[str]:
@@ -67,12 +78,7 @@ class Roles:
 
 
 class ColumnFinder:
-    """Finds columns by their usual names, in upper or lower case.
-
-    Parameters
-    ----------
-    data : anything `open_source` takes
-    """
+    """Finds columns of data by their usual names, in upper or lower case."""
 
     def __init__(self, data: Any) -> None:
         self.source, self.names = column_names(data)
@@ -97,42 +103,35 @@ class ColumnFinder:
         return found
 
 
-def find_roles(
-    data: Any,
-    outcomes: Sequence[str],
-    design: Design,
-    by: Sequence[str],
-    group: str | None,
-    school_data: bool,
-    replicated: bool,
-) -> Roles:
+def find_columns(
+    data: Any, outcomes: Sequence[str], choices: Choices, by: Sequence[str], group: str | None, school_data: bool
+) -> SurveyColumns:
     """Find the design's columns in the data.
 
     Parameters
     ----------
     data : anything `open_source` takes
     outcomes : sequence of str
-    design : Design
+    choices : Choices
+        The design, and whether zones or replicate weights are needed.
     by : sequence of str
     group : str or None
         Another column of groups than the design's.
     school_data : bool
         Whether the school's weight will come from a school file.
-    replicated : bool
-        Whether zones or replicate weights are needed.
 
     Returns
     -------
-    Roles
+    SurveyColumns
 
     Raises
     ------
     ColumnNotFoundError
-        A column is missing; the message says which role it has in the design.
+        A column is missing; the message says what the design keeps there.
     FastmlError
-        A column has two roles, or there is no school weight.
+        A column is needed for two things, or there is no school weight.
     """
-    finder = ColumnFinder(data)
+    finder, design = ColumnFinder(data), choices.design
     by = tuple(finder.need([name]) for name in by)
     country = finder.find(design.country)
     group_column = finder.need(
@@ -144,73 +143,53 @@ def find_roles(
             f"group={group!r} makes classes the groups, whose weight is the school's times "
             f"{' x '.join(design.class_weight)} of the student file: leave the school file out"
         )
-    weight = finder.need(design.weight, f"{design.name} keeps the students' total weight there")
-    zone = half = None
-    replicates: tuple[str, ...] = ()
-    if replicated and isinstance(design.replicates, Jackknife):
-        zone = finder.need(design.replicates.zone, f"{design.name} keeps the jackknife zone there")
-        half = finder.need(design.replicates.half, f"{design.name} keeps the half of the jackknife zone there")
-    elif replicated:
-        replicates = _replicates(finder, design)
-    roles = Roles(
+    columns = SurveyColumns(
         by=by,
         country=None if country in by or country == group_column else country,
         group=group_column,
-        weight=weight,
+        weight=finder.need(design.weight, f"{design.name} keeps the students' total weight there"),
+        **(_replicate_columns(finder, design) if choices.replicated else {}),
         group_weight=() if school_data else find_group_weight(finder, design, classes),
         outcomes={name: _plausible_values(finder, design, name) for name in outcomes},
-        zone=zone,
-        half=half,
-        replicates=replicates,
         notes={name: _one_of_several(finder, design, name) for name in outcomes},
     )
-    _check_one_role(roles)
-    return roles
+    _check_distinct(columns)
+    return columns
 
 
-def _check_one_role(roles: Roles) -> None:
-    named = [*(("by", name) for name in roles.by), ("country", roles.country), ("group", roles.group),
-             ("zone", roles.zone), ("half", roles.half), ("weights", roles.weight),
-             *(("outcome", name) for name in roles.values)]  # fmt: skip
+def _check_distinct(columns: SurveyColumns) -> None:
+    uses = [*(("by", name) for name in columns.by), ("country", columns.country), ("group", columns.group),
+            ("zone", columns.zone), ("half", columns.half), ("weights", columns.weight),
+            *(("outcome", name) for name in columns.values)]  # fmt: skip
     words: dict[str, list[str]] = {}
-    for role, name in named:
+    for use, name in uses:
         if name:
-            words.setdefault(name, []).append(role)
-    for name, roles_of_it in words.items():
-        if len(roles_of_it) > 1:
-            raise FastmlError(f"column {name!r} is named as {' and as '.join(roles_of_it)}; a column has one role")
+            words.setdefault(name, []).append(use)
+    for name, several in words.items():
+        if len(several) > 1:
+            raise FastmlError(f"column {name!r} is named as {' and as '.join(several)}; a column has one role")
 
 
-def _replicates(finder: ColumnFinder, design: Design) -> tuple[str, ...]:
-    assert not isinstance(design.replicates, Jackknife)
-    return tuple(
+def _replicate_columns(finder: ColumnFinder, design: Design) -> dict[str, Any]:
+    """What makes the replicates, under its names in `SurveyColumns`."""
+    scheme = design.replicates
+    if isinstance(scheme, Jackknife):
+        return {
+            "zone": finder.need(scheme.zone, f"{design.name} keeps the jackknife zone there"),
+            "half": finder.need(scheme.half, f"{design.name} keeps the half of the jackknife zone there"),
+        }
+    columns = (
         finder.need(
-            [pattern.format(r=r) for pattern in design.replicates.pattern],
-            f"it is replicate weight {r} of the {design.replicates.count} of {design.name}",
+            [pattern.format(r=r) for pattern in scheme.pattern],
+            f"it is replicate weight {r} of the {scheme.count} of {design.name}",
         )
-        for r in range(1, design.replicates.count + 1)
+        for r in range(1, scheme.count + 1)
     )
+    return {"replicates": tuple(columns)}
 
 
 def find_group_weight(finder: ColumnFinder, design: Design, classes: bool = False) -> tuple[str, ...]:
-    """Columns whose product is the level-2 weight.
-
-    Parameters
-    ----------
-    finder : ColumnFinder
-    design : Design
-    classes : bool
-        Whether classes are the groups.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    FastmlError
-        The data have none of the design's.
-    """
+    """Columns whose product is the groups' weight, of schools or of classes; a FastmlError where the data have none."""
     for names in design.group_weight:
         found = [finder.find([name]) for name in names]
         if all(found):

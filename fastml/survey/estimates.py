@@ -1,9 +1,12 @@
-"""One part and outcome of an assessment -> the pooled figures of its row in the table."""
+"""Every part and outcome of an assessment -> the pooled figures of its row in the table."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,27 +14,16 @@ import numpy.typing as npt
 
 from fastml.designs import Design
 from fastml.errors import ModelError
-from fastml.inference.distributions import t_quantile
 from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
 from fastml.survey.cells import Part, Sample
-from fastml.survey.pooling import Pooled, average, pool
+from fastml.survey.choices import Choices
+from fastml.survey.pooling import Pooled, average, margin, pool
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
-__all__ = ["Choices", "FittedPart", "average_row", "fit_part"]
+__all__ = ["FittedPart", "average_row", "fit_part", "fit_parts"]
 
 Floats = npt.NDArray[np.float64]
 _MEAN, _SD, _TAU00 = (FIGURES.index(name) for name in ("mean", "sd", "tau00"))
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How to fit: the design, `weight_scaling`, `se`, `vcov`, and the level of the intervals."""
-
-    design: Design
-    scaling: str
-    se: str
-    vcov: str
-    level: float
 
 
 @dataclass(frozen=True)
@@ -52,33 +44,54 @@ class FittedPart:
     notes: list[str]
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what has no finite value is null in the table
-def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> FittedPart:
-    """Fit all plausible values and replicates of an outcome in a part.
+def fit_parts(
+    parts: list[Part], notes: Mapping[str, list[str]], choices: Choices, average: bool, threads: int
+) -> list[dict[str, Any]]:
+    """Fit every outcome in every part.
 
     Parameters
     ----------
-    part : Part
-    outcome : str
+    parts : list of Part
+    notes : mapping
+        Outcome to what its rows should say about all the data.
     choices : Choices
+    average : bool
+        Add a row per outcome with the mean over the parts.
     threads : int
 
     Returns
     -------
-    FittedPart
+    list of dict
+        Rows of the table.
     """
-    dropped, design = part.dropped[outcome], choices.design
+    tasks = list(product(parts, notes))
+    workers = min(threads, len(tasks))
+
+    def work(task: tuple[Part, str]) -> FittedPart:
+        # One thread per part where there are several; else the fits of the one part share them.
+        return fit_part(*task, choices, 1 if workers > 1 else threads)
+
+    with ThreadPoolExecutor(workers) as executor:
+        fitted = list(executor.map(work, tasks))
+    rows = [{**fit.row, "notes": "; ".join([*fit.notes, *notes[fit.row["outcome"]]])} for fit in fitted]
+    return rows + ([average_row(outcome, fitted, choices) for outcome in notes] if average else [])
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what has no finite value is null in the table
+def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> FittedPart:
+    """Fit all plausible values and replicates of an outcome in a part."""
+    dropped = part.dropped[outcome]
     row: dict[str, Any] = {**part.labels, "outcome": outcome, "n_dropped": sum(dropped.values())}
     row |= {f"dropped_{cause}": count for cause, count in dropped.items()}
-    sample = part.sample(outcome, choices.se == "replicate", design.first_only)
+    sample = part.sample(outcome)
     if sample is None:
         return FittedPart({**row, "status": "no row has a score and its weights"}, [], list(part.notes))
     first = sample.values[0]
     row |= {"n_obs": int(first.rows[0].sum()), "n_groups": len(sample.v), "status": _status(sample, choices.scaling)}
     tables = figures(sample.values, sample.v, choices.scaling, threads)
     notes = [*part.notes, *sample.notes]
-    if choices.se == "replicate":
-        variances, complete = _replicate_variances(tables, design, notes), sample.complete
+    if choices.replicated:
+        variances, complete = _replicate_variances(tables, choices.design, notes), sample.complete
     else:
         variances, complete = _sandwich_variances(sample, tables, choices), float(len(sample.v) - 1)
     notes += _boundary_note(tables)
@@ -148,9 +161,7 @@ def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, fl
 
 
 def _columns(name: str, pooled: Pooled, level: float) -> dict[str, float]:
-    half = math.nan
-    if pooled.df > 0.0 and not math.isnan(pooled.se):
-        half = -t_quantile(0.5 * (1.0 - level), pooled.df) * pooled.se
+    half = margin(pooled.se, pooled.df, level)
     return {
         name: pooled.estimate,
         f"se_{name}": pooled.se,
@@ -163,19 +174,7 @@ def _columns(name: str, pooled: Pooled, level: float) -> dict[str, float]:
 
 
 def average_row(outcome: str, fitted: list[FittedPart], choices: Choices) -> dict[str, Any]:
-    """Row of the mean over independent parts, each with the same weight; its by-labels are null.
-
-    Parameters
-    ----------
-    outcome : str
-    fitted : list of FittedPart
-        Of all outcomes.
-    choices : Choices
-
-    Returns
-    -------
-    dict
-    """
+    """Row of the mean over independent parts, each with the same weight; its by-labels are null."""
     mine = [fit for fit in fitted if fit.row["outcome"] == outcome]
     good = [fit for fit in mine if fit.row["status"] == "ok"]
     note = f"average of {len(good)} of {len(mine)} parts"

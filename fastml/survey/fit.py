@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-from numbers import Real
 from typing import Any
 
-from fastml._version import __version__
-from fastml.designs import Columns, Design, Jackknife, find_design
-from fastml.errors import ArgumentError, FastmlError, ModelError, RangeError
-from fastml.groupstats.statistics import GroupStats
-from fastml.inference.distributions import check_level
+from fastml.designs import Design, Jackknife
+from fastml.errors import FastmlError, ModelError
 from fastml.io.source import Input
 from fastml.io.threads import thread_count
-from fastml.model.weighted import UNWEIGHTED_WITHIN
-from fastml.reduce.lazy_frames import is_lazy
 from fastml.results.table import check_by
-from fastml.results.weighting import check_options
 from fastml.survey.cells import Part
-from fastml.survey.cleaning import CleanRows, check_codes, open_rows
-from fastml.survey.columns import Roles, find_roles
-from fastml.survey.estimates import Choices, FittedPart, average_row, fit_part
+from fastml.survey.choices import Choices, check_choices, check_names
+from fastml.survey.cleaning import CleanRows, check_codes, check_has_rows, open_rows
+from fastml.survey.columns import find_columns
+from fastml.survey.estimates import fit_parts
 from fastml.survey.jackknife import jackknife_parts
 from fastml.survey.replicate_weights import column_parts
 from fastml.survey.school_file import SchoolWeights, read_school_weights
-from fastml.survey.table import COLUMNS, SurveyTable, survey_table
+from fastml.survey.table import COLUMNS, SurveyTable, provenance, survey_table
 
 __all__ = ["fit_survey"]
-
-SES = ("replicate", "sandwich")
 
 
 def fit_survey(
@@ -124,142 +114,47 @@ def fit_survey(
     >>> row["n_groups"], round(row["mean"], 3), round(row["icc"], 4), row["imputation_variance_gamma00"]
     (12, 504.034, 0.2164, 2.5)
     """
-    choices = _choices(design, weight_scaling, se, vcov, level, missing)
-    outcomes, by = _names("outcome", outcome), _names("by", by)
+    choices = check_choices(design, weight_scaling, se, vcov, level, missing)
+    outcomes, by = check_names("outcome", outcome), check_names("by", by)
     if not outcomes:
         raise FastmlError("outcome=[] names no score; name one or several: fit_survey(data, 'BSMMAT', 'timss')")
     if average and not by:
         raise FastmlError("average=True is a mean over parts: name their column, as by='IDCNTRY'")
     threads = thread_count(threads)
-    source = Input(_rows_of(data), filter, threads, csv_options, progress).checked()
-    school_source = replace(source, data=school_data, filter=None, progress=False)
-    with_file, replicated = school_data is not None, choices.se == "replicate"
-    roles = find_roles(source, outcomes, choices.design, by, group, with_file, replicated)
-    check_by(roles.by, COLUMNS)
-    schools = read_school_weights(school_source, source, roles, choices.design) if with_file else None
-    rows = open_rows(source, roles, choices.design.missing)
-    parts, dropped_by = _gather(rows, replace(roles, outcomes=rows.outcomes), schools, choices, threads)
+    students = Input(check_has_rows(data), filter, threads, csv_options, progress).checked()
+    school_file = replace(students, data=school_data, filter=None, progress=False)
+    columns = find_columns(students, outcomes, choices, by, group, school_data is not None)
+    check_by(columns.by, COLUMNS)
+    schools = None
+    if school_data is not None:
+        schools = read_school_weights(school_file, students, columns, choices.design)
+    rows = open_rows(students, columns, choices.design.missing)
+    parts, dropped_by = _read_parts(rows, schools, choices, threads)
     if missing is None:
         check_codes(rows)
     if not parts:
         raise ModelError("there are no rows to fit; check the files, the filter and the by-columns")
-    notes = {name: [*roles.notes.get(name, []), *rows.notes(name)] for name in outcomes}
-    found = _fit_all(parts, outcomes, choices, notes, average, threads)
-    provenance = {
-        "content": "survey table",
-        "fastml": __version__,
+    notes = {name: [*columns.notes[name], *rows.notes(name)] for name in outcomes}
+    origin = {
         "files": _paths(data),
         "school_files": _paths(school_data),
         "filter": None if filter is None else str(filter),
         "rows_without_by": dropped_by,
-        **_columns_used(roles, schools),
-        **_formulas(choices, roles),
     }
-    types = {name: rows.schema.field(name).type for name in roles.by}
-    return survey_table(types, found, provenance)
+    types = {name: rows.schema.field(name).type for name in columns.by}
+    found = fit_parts(parts, notes, choices, average, threads)
+    return survey_table(types, found, provenance(origin, choices, columns, schools))
 
 
-def _choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing: Any) -> Choices:
-    chosen = find_design(design)
-    _, scaling, vcov = check_options("total", scaling, vcov)
-    folded = se.lower() if isinstance(se, str) else se
-    if folded not in SES:
-        raise ArgumentError("se", se, SES)
-    check_level(level)
-    codes: list[Any] = [] if missing is None else [missing]
-    if isinstance(missing, Iterable) and not isinstance(missing, str):
-        codes = list(missing)
-    if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
-        raise RangeError("missing", missing, "a number or a list of numbers")
-    chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
-    return Choices(chosen, scaling, str(folded), vcov, float(level))
-
-
-def _names(role: str, names: str | Sequence[str] | None) -> list[str]:
-    found = [names] if isinstance(names, str) else list(names or [])
-    if not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
-        raise FastmlError(f"{role}={names!r} must name one column or several different ones")
-    return found
-
-
-def _rows_of(data: Any) -> Any:
-    if isinstance(data, GroupStats):
-        raise FastmlError("fit_survey needs rows of students, and these are statistics of groups; use fit or fit_by")
-    if is_lazy(data) and not hasattr(data, "__arrow_c_stream__"):
-        raise FastmlError(
-            f"fit_survey reads rows, which a {type(data).__module__.partition('.')[0]} {type(data).__name__} doesn't "
-            "hold yet: collect the columns it needs first, or give the path of the files"
-        )
-    return data
-
-
-def _gather(
-    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, choices: Choices, threads: int
+def _read_parts(
+    rows: CleanRows, schools: SchoolWeights | None, choices: Choices, threads: int
 ) -> tuple[list[Part], int]:
-    scheme = choices.design.replicates
-    if choices.se == "replicate" and isinstance(scheme, Jackknife):
-        return jackknife_parts(rows, roles, scheme, schools, threads)
-    return column_parts(rows, roles, schools, choices.scaling in UNWEIGHTED_WITHIN, threads)
-
-
-def _fit_all(
-    parts: list[Part],
-    outcomes: list[str],
-    choices: Choices,
-    notes: Mapping[str, list[str]],
-    average: bool,
-    threads: int,
-) -> list[dict[str, Any]]:
-    """Rows of the table; `notes` are those on an outcome in all the data."""
-    tasks = list(product(parts, outcomes))
-    workers = min(threads, len(tasks))
-
-    def work(task: tuple[Part, str]) -> FittedPart:
-        # One thread per part where there are several; else the fits of the one part share them.
-        return fit_part(*task, choices, 1 if workers > 1 else threads)
-
-    with ThreadPoolExecutor(workers) as executor:
-        fitted = list(executor.map(work, tasks))
-    found = [{**fit.row, "notes": "; ".join([*fit.notes, *notes[fit.row["outcome"]]])} for fit in fitted]
-    averages = [average_row(name, fitted, choices) for name in outcomes] if average else []
-    return found + averages
+    """Read the rows as the design's kind of replicates needs them; another kind would have a module and a line here."""
+    if choices.replicated and isinstance(choices.design.replicates, Jackknife):
+        return jackknife_parts(rows, schools, choices, threads)
+    return column_parts(rows, schools, choices, threads)
 
 
 def _paths(data: Any) -> list[str]:
     paths = data if isinstance(data, (list, tuple)) else [data]
     return [os.fspath(path) for path in paths if isinstance(path, (str, os.PathLike))]
-
-
-def _columns_used(roles: Roles, schools: SchoolWeights | None) -> dict[str, Any]:
-    return {
-        "outcomes": {name: list(columns) for name, columns in roles.outcomes.items()},
-        "by": list(roles.by),
-        "country": roles.country,
-        "group": roles.group,
-        "weights": roles.weight,
-        "group_weights": roles.group_weight_name if schools is None else schools.name,
-        "school_data": schools is not None,
-    }
-
-
-def _formulas(choices: Choices, roles: Roles) -> dict[str, Any]:
-    """The statistics chosen, and how the design makes a sampling variance."""
-    design, replicated = choices.design, choices.se == "replicate"
-    if isinstance(design.replicates, Columns):
-        scheme = (
-            f"{design.replicates.count} columns {roles.replicates[0]} to {roles.replicates[-1]}" if replicated else ""
-        )
-    else:
-        halves = "both halves" if design.replicates.both_halves else "one half"
-        scheme = f"jackknife, {halves} of zones {roles.zone}, halves {roles.half}"
-    return {
-        "design": design.name,
-        "weight_scaling": choices.scaling,
-        "se": choices.se,
-        "vcov": None if replicated else choices.vcov,
-        "replicates": scheme if replicated else None,
-        "factor": design.factor if replicated else None,
-        "sampling_variance": ("plausible value 1" if design.first_only and replicated else "all plausible values"),
-        "level": choices.level,
-        "missing": list(design.missing),
-    }

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Pooled", "average", "barnard_rubin", "pool"]
+from fastml.inference.distributions import t_quantile
+
+__all__ = ["Pooled", "average", "barnard_rubin", "margin", "pool"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,3 +138,10 @@ def average(pooled: list[Pooled]) -> Pooled:
         imputation_variance=float(np.sum([p.imputation_variance for p in pooled])) / c**2,
         df=float(total.sum()) ** 2 / squares if squares > 0.0 else math.nan,
     )
+
+
+def margin(se: float, df: float, level: float) -> float:
+    """Half the width of the t interval; NaN without a standard error or degrees of freedom."""
+    if not df > 0.0 or math.isnan(se):
+        return math.nan
+    return -t_quantile(0.5 * (1.0 - level), df) * se

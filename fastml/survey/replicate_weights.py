@@ -16,8 +16,9 @@ from fastml.keys.encoder import encode_rows
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import plain_type
 from fastml.survey.cells import Cells, Part, Sample, Sampler
+from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows
-from fastml.survey.columns import Roles
+from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import CellMoments
 from fastml.survey.school_file import SchoolWeights
 
@@ -29,91 +30,84 @@ _ROWS_AT_A_TIME = 1 << 16
 
 
 def column_parts(
-    rows: CleanRows, roles: Roles, schools: SchoolWeights | None, plain: bool, threads: int
+    rows: CleanRows, schools: SchoolWeights | None, choices: Choices, threads: int
 ) -> tuple[list[Part], int]:
-    """Read the stream once.
+    """Read the stream once; where it has no replicate weights, the full sample alone.
 
     Parameters
     ----------
     rows : CleanRows
-    roles : Roles
-        Without `Roles.replicates` the full sample alone.
     schools : SchoolWeights or None
         Where the school's weight isn't in the rows.
-    plain : bool
-        Whether unweighted moments are needed ("gk", "group-only").
+    choices : Choices
     threads : int
 
     Returns
     -------
-    parts : list of Part
-        Sorted by label.
-    dropped_by : int
-        Rows without a by-label, which belong to no part.
+    parts, dropped_by
+        As of `Cells.parts`.
 
     Raises
     ------
     ValueNotAllowedError
         A weight is negative or infinite, a school's weight varies within it.
     """
-    gather = _ColumnGather(rows.schema, roles, plain, threads)
+    columns = rows.columns
+    sums = _SchoolSums(rows.schema, columns, choices.unweighted_within, threads)
     for batch in rows.batches:
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
-            gather.add(batch.slice(start, _ROWS_AT_A_TIME))
-    order, columns = gather.table.sorted()
-    labels = {name: column.to_pylist() for name, column in zip(roles.keys, columns, strict=True)}
-    cells = Cells(roles, labels, gather.counts[order], gather.v[order] if schools is None else schools)
-    n_used = {outcome: gather.n_used(outcome)[order] for outcome in roles.outcomes}
-    return cells.parts(n_used, lambda used: _sampler(gather, order[used], cells.v[used]))
+            sums.add(batch.slice(start, _ROWS_AT_A_TIME))
+    order, keys = sums.table.sorted()
+    labels = {name: column.to_pylist() for name, column in zip(columns.keys, keys, strict=True)}
+    cells = Cells(columns, labels, sums.counts[order], sums.v[order] if schools is None else schools)
+    n_used = {outcome: sums.n_used(outcome)[order] for outcome in columns.outcomes}
+    return cells.parts(n_used, lambda used: _sampler(sums, choices, order[used], cells.v[used]))
 
 
-class _ColumnGather:
-    """Folds rows into the records of `kernels.replicates`, a set per outcome."""
+class _SchoolSums:
+    """The records of `kernels.sums.replicates` for every school, a set per outcome; batches of rows are added."""
 
-    def __init__(self, schema: pa.Schema, roles: Roles, plain: bool, threads: int) -> None:
+    def __init__(self, schema: pa.Schema, columns: SurveyColumns, plain: bool, threads: int) -> None:
         from fastml.kernels.sums.replicates import N_SHARED
 
-        self.roles, self.plain = roles, plain
-        self.table = KeyTable([plain_type(schema.field(name).type) for name in roles.keys])
-        self.totals = [roles.weight, *roles.replicates]
+        self.columns, self.kinds = columns, (False, True) if plain else (False,)
+        self.table = KeyTable([plain_type(schema.field(name).type) for name in columns.keys])
         # Each thread has replicates of its own, so their number changes no bit.
-        n, n_threads = len(self.totals), min(threads, len(self.totals))
+        n = len(columns.weights)
+        n_threads = min(threads, n)
         self._edges = [n * i // n_threads for i in range(n_threads + 1)]
         self.counts = np.zeros((0, 3), np.int64)
         self.v = np.empty(0)
-        fields = {name: N_SHARED + 2 * len(columns) for name, columns in roles.outcomes.items()}
-        self.shift = {name: np.empty((0, len(columns))) for name, columns in roles.outcomes.items()}
+        self.shift = {outcome: np.empty((0, len(values))) for outcome, values in columns.outcomes.items()}
         self.sums = {
-            (name, kind): np.empty((0, fields[name], len(self.totals)))
-            for name in roles.outcomes
-            for kind in ((False, True) if plain else (False,))
+            (outcome, plain): np.empty((0, N_SHARED + 2 * len(values), n))
+            for outcome, values in columns.outcomes.items()
+            for plain in self.kinds
         }
         self._rows = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        keys = encode_rows([batch.column(name) for name in self.roles.keys])
+        columns = self.columns
+        keys = encode_rows([batch.column(name) for name in columns.keys])
         rows = keys.by_row()
         codes = self._codes(keys.labels, rows)
         self._grow(len(self.table))
-        weight = as_floats(batch.column(self.roles.weight))
-        self._refuse(codes, (weight < 0.0) | np.isinf(weight), self.roles.weight, weight, "0 or more")
-        if self.roles.group_weight:
-            value = as_floats(batch.column(self.roles.group_weight_name))
+        totals = np.stack([as_floats(batch.column(name)) for name in columns.weights])
+        weight = totals[0]
+        self._refuse(codes, (weight < 0.0) | np.isinf(weight), columns.weight, weight, "0 or more")
+        if columns.group_weight:
+            value = as_floats(batch.column(columns.group_weight_name))
             self._note_school_weight(value, codes, ~keys.unlabelled()[rows])
             weight = np.where(np.isnan(value), np.nan, weight)
         missing, zero = np.isnan(weight), weight == 0.0
         for i, chosen in enumerate((slice(None), missing, zero)):
             self.counts[:, i] += np.bincount(codes[chosen], minlength=len(self.counts))
-        totals = np.empty((len(self.totals), batch.num_rows))
         totals[0] = np.where(missing, 0.0, weight)
-        for r, name in enumerate(self.totals[1:], 1):
-            totals[r] = as_floats(batch.column(name))
-        for outcome, columns in self.roles.outcomes.items():
-            values = np.stack([as_floats(batch.column(name)) for name in columns])
-            if np.isinf(values).any():
-                k = int(np.argmax(np.isinf(values).any(axis=1)))
-                self._refuse(codes, np.isinf(values[k]), columns[k], values[k], "not infinite")
-            for plain in (False, True) if self.plain else (False,):
+        for outcome, names in columns.outcomes.items():
+            values = np.stack([as_floats(batch.column(name)) for name in names])
+            for name, column, infinite in zip(names, values, np.isinf(values), strict=True):
+                self._refuse(codes, infinite, name, column, "not infinite")
+            for plain in self.kinds:
                 self._accumulate(codes, values, totals, outcome, plain)
         self._rows += batch.num_rows
 
@@ -138,21 +132,23 @@ class _ColumnGather:
             found = list(pool.map(work, self._edges[:-1], self._edges[1:]))
         bad = min((x for x in found if x >= 0), default=-1)
         if bad >= 0:
-            row, r = divmod(bad, len(self.totals))
+            row, r = divmod(bad, len(totals))
             wrong = np.zeros(len(codes), bool)
             wrong[row] = True
-            self._refuse(codes, wrong, self.totals[r], totals[r], "0 or more wherever the total weight is above 0")
+            self._refuse(
+                codes, wrong, self.columns.weights[r], totals[r], "0 or more wherever the total weight is above 0"
+            )
 
     def _note_school_weight(self, value: Floats, codes: npt.NDArray[np.int32], named: npt.NDArray[np.bool_]) -> None:
         """Note the school weight of each row, NaN where it has none; rows without a school may have any."""
-        name = self.roles.group_weight_name
-        known = ~np.isnan(value)
-        self._refuse(codes, known & ~((value > 0.0) & np.isfinite(value)), name, value, "above 0")
-        known &= named
+        name = self.columns.group_weight_name
+        given = ~np.isnan(value)
+        self._refuse(codes, given & ~((value > 0.0) & np.isfinite(value)), name, value, "above 0")
+        given &= named
         old = self.v[codes]
-        new = known & np.isnan(old)
+        new = given & np.isnan(old)
         self.v[codes[new]] = value[new]
-        varies = known & (value != self.v[codes])
+        varies = given & (value != self.v[codes])
         if varies.any():
             i = int(np.argmax(varies))
             raise WeightVariesError(name, value[i], self.v[codes[i]], self._place(codes, i))
@@ -168,7 +164,7 @@ class _ColumnGather:
 
     def _place(self, codes: npt.NDArray[np.int32], row: int) -> str:
         label = ", ".join(f"{name} {column[int(codes[row])].as_py()}"
-                          for name, column in zip(self.roles.keys, self.table.labels(), strict=True))  # fmt: skip
+                          for name, column in zip(self.columns.keys, self.table.labels(), strict=True))  # fmt: skip
         return row_text(self._rows + row, label)
 
     def _grow(self, n_schools: int) -> None:
@@ -188,39 +184,35 @@ class _ColumnGather:
         return self.sums[outcome, False][:, 0, 0].astype(np.int64)
 
 
-def _sampler(gather: _ColumnGather, schools: Int64s, weights: Floats) -> Sampler:
-    n_replicates = len(gather.roles.replicates)
-
-    def sample(outcome: str, replicated: bool, first_only: bool) -> Sample | None:
-        chosen = gather.n_used(outcome)[schools] > 0
+def _sampler(sums: _SchoolSums, choices: Choices, schools: Int64s, weights: Floats) -> Sampler:
+    def sample(outcome: str) -> Sample | None:
+        chosen = sums.n_used(outcome)[schools] > 0
         if not chosen.any():
             return None
         rows = schools[chosen]
-        weighted = gather.sums[outcome, False]
-        shared = [np.ascontiguousarray(weighted[rows, i].T) for i in range(3)]
+        shared = [np.ascontiguousarray(sums.sums[outcome, False][rows, i].T) for i in range(3)]
         values = []
-        for k in range(gather.shift[outcome].shape[1]):
-            last = None if replicated and not (first_only and k > 0) else 1
-            values.append(_column_moments(gather, outcome, rows, k, [part[:last] for part in shared]))
-        return Sample(weights[chosen], values, float(n_replicates), [])
+        for k in range(sums.shift[outcome].shape[1]):
+            last = None if choices.replicates_value(k) else 1
+            values.append(_column_moments(sums, outcome, rows, k, [part[:last] for part in shared]))
+        return Sample(weights[chosen], values, float(len(sums.columns.replicates)), [])
 
     return sample
 
 
-def _column_moments(gather: _ColumnGather, outcome: str, rows: Int64s, k: int, shared: list[Floats]) -> CellMoments:
+def _column_moments(sums: _SchoolSums, outcome: str, rows: Int64s, k: int, shared: list[Floats]) -> CellMoments:
     """Moments of plausible value k; `shared` are rows, total and squares (R, J)."""
-    shift = gather.shift[outcome][rows, k]
+    shift = sums.shift[outcome][rows, k]
     origin = float(np.mean(shift))
     count, total, squares = shared
-    last = len(total)
     found = []
-    for plain in (False, True) if gather.plain else (False,):
-        sums, weight = gather.sums[outcome, plain], count if plain else total
-        one, two = (sums[rows, i, :last].T for i in (3 + 2 * k, 4 + 2 * k))
+    for plain in sums.kinds:
+        table, weight = sums.sums[outcome, plain], count if plain else total
+        one, two = (table[rows, i, : len(total)].T for i in (3 + 2 * k, 4 + 2 * k))
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation = one / weight
         found += [(shift - origin) + deviation, np.maximum(two - one * deviation, 0.0)]
-    return CellMoments(origin, count, total, squares, *found, *(found if not gather.plain else ()))
+    return CellMoments(origin, count, total, squares, *found, *(found if len(sums.kinds) == 1 else ()))
 
 
 def _lengthen(array: npt.NDArray[Any], room: int, fill: float) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, concatenate, fit_batch
 from fastml.model.groups import WeightedGroups
 from fastml.model.icc import design_effect, icc_of
@@ -53,7 +52,7 @@ class CellMoments:
 
 @dataclass(frozen=True, eq=False)
 class _Scaled:
-    """Tables of the likelihood, shape (R, J) each: see `scaling.WeightedGroups`; `live` schools weigh something."""
+    """Tables of the likelihood, shape (R, J) each, as in `WeightedGroups`; `live` schools have a weight."""
 
     size: Floats
     count: Floats
@@ -63,20 +62,7 @@ class _Scaled:
 
 
 def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
-    """Weights of schools and scaled moments under every replicate.
-
-    Parameters
-    ----------
-    moments : CellMoments
-    v : ndarray, shape (J,)
-        Schools' weights in the full sample.
-    scaling : str
-        As in `scaling.scale_weights`.
-
-    Returns
-    -------
-    _Scaled
-    """
+    """Scale the weights of the schools, v (J,) in the full sample, and their moments under every replicate."""
     live = moments.total > 0.0
     total = np.where(live, moments.total, 1.0)
     rows = np.where(live, moments.rows, 1.0)
@@ -93,14 +79,14 @@ def scale_replicates(moments: CellMoments, v: Floats, scaling: str) -> _Scaled:
 
 
 def full_groups(moments: CellMoments, v: Floats, scaling: str) -> WeightedGroups:
-    """The full sample's schools, as `weighted` takes them; means less `origin`."""
+    """The full sample's schools, as `fastml.model.weighted` takes them; means less `origin`."""
     first_row = (getattr(moments, field.name)[:1] for field in fields(moments)[1:])
     scaled = scale_replicates(CellMoments(moments.origin, *first_row), v, scaling)
     first = (scaled.size[0], scaled.count[0], scaled.mean[0], np.zeros(len(v)), scaled.ss[0])
     return WeightedGroups(moments.rows[0].astype(np.int64), *map(np.ascontiguousarray, first))
 
 
-def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | None = None) -> list[Floats]:
+def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int) -> list[Floats]:
     """Every figure of every plausible value under every replicate.
 
     Parameters
@@ -109,7 +95,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
         One per plausible value; they may have different numbers of replicates.
     v : ndarray, shape (J,)
     scaling : str
-    threads : int, optional
+    threads : int
 
     Returns
     -------
@@ -123,7 +109,7 @@ def figures(values: list[CellMoments], v: Floats, scaling: str, threads: int | N
         table, unit = _tables(scaled, moments.rows)
         tables.append(table)
         units.append(unit)
-    fits = fit_batch(concatenate(tables), threads=thread_count(threads))
+    fits = fit_batch(concatenate(tables), threads=threads)
     found, start = [], 0
     for moments, table, unit in zip(values, tables, units, strict=True):
         k = slice(start, start + len(table))

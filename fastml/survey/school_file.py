@@ -14,7 +14,7 @@ from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.source import open_source
 from fastml.keys.label_types import plain_labels
-from fastml.survey.columns import ColumnFinder, Roles, find_group_weight
+from fastml.survey.columns import ColumnFinder, SurveyColumns, find_group_weight
 
 __all__ = ["SchoolWeights", "read_school_weights"]
 
@@ -40,18 +40,7 @@ class SchoolWeights:
     name: str
 
     def of(self, labels: Mapping[str, list[Any]], length: int) -> Floats:
-        """Weights of schools.
-
-        Parameters
-        ----------
-        labels : mapping
-            Column to the labels of each.
-        length : int
-
-        Returns
-        -------
-        ndarray, shape (length,)
-            NaN where the file has none.
+        """Weights of the schools that the labels (column to the labels of each) name; NaN where the file has none.
 
         Raises
         ------
@@ -61,7 +50,7 @@ class SchoolWeights:
         asked = list(zip(*(labels[name] for name in self.keys), strict=True))
         found = np.fromiter((self.weight.get(key, np.nan) for key in asked), np.float64, length)
         if length and np.isnan(found).all():
-            there = f"{_words(self.keys, next(iter(self.weight)), repr)}" if self.weight else "no school with a weight"
+            there = _words(self.keys, next(iter(self.weight)), repr) if self.weight else "no school with a weight"
             raise ValueNotAllowedError(
                 f"none of the students' schools ({_words(self.keys, asked[0], repr)}, ...) is in the school data "
                 f"({there}, ...); give the file of the same study and cycle, with ids of the same type"
@@ -69,14 +58,14 @@ class SchoolWeights:
         return found
 
 
-def read_school_weights(school_data: Any, data: Any, roles: Roles, design: Design) -> SchoolWeights:
+def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, design: Design) -> SchoolWeights:
     """Read the school's weight from the school file.
 
     Parameters
     ----------
     school_data, data : anything `open_source` takes
         The school file, and the students'.
-    roles : Roles
+    columns : SurveyColumns
     design : Design
 
     Returns
@@ -89,10 +78,10 @@ def read_school_weights(school_data: Any, data: Any, roles: Roles, design: Desig
         A school stands there twice with different weights, or with one that isn't above 0.
     """
     schools, students = ColumnFinder(school_data), ColumnFinder(data)
-    group = schools.need([roles.group], "the school file is joined by it")
+    group = schools.need([columns.group], "the school file is joined by it")
     # A country column may have several names; one that both files have, and that the students' keys hold.
     countries = {students.find([name]) for name in design.country}
-    country = next((c for c in (roles.country, *roles.by) if c and c in countries and schools.find([c])), None)
+    country = next((c for c in (columns.country, *columns.by) if c and c in countries and schools.find([c])), None)
     weights = find_group_weight(schools, design)
     keys = [*([schools.need([country])] if country else []), group]
     source = open_source(school_data, [*keys, *weights])
@@ -116,7 +105,7 @@ def read_school_weights(school_data: Any, data: Any, roles: Roles, design: Desig
                     f"{value!r}; a school has one weight (do ids repeat across countries? then both files need the "
                     "country column)"
                 )
-    return SchoolWeights((*([country] if country else []), roles.group), found, name)
+    return SchoolWeights((*([country] if country else []), columns.group), found, name)
 
 
 def _words(keys: Sequence[str], label: tuple[Any, ...], form: Any = str) -> str:

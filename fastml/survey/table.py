@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from fastml.inference.distributions import check_level, t_quantile
+from fastml._version import __version__
+from fastml.designs import Jackknife
+from fastml.inference.distributions import check_level
 from fastml.report import text
 from fastml.report.exports import csv_text
 from fastml.report.sentences import table_sentences
 from fastml.results.table import ResultTable, or_null
+from fastml.survey.choices import Choices
+from fastml.survey.columns import SurveyColumns
+from fastml.survey.pooling import margin
 from fastml.survey.replication import FIGURES
+from fastml.survey.school_file import SchoolWeights
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.report.grids import Grid
 
-__all__ = ["COLUMNS", "SurveyTable", "survey_table"]
+__all__ = ["COLUMNS", "SurveyTable", "provenance", "survey_table"]
 
 
 class SurveyTable(ResultTable):
@@ -47,12 +53,7 @@ class SurveyTable(ResultTable):
         return found
 
     def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed: ids as they are meant, and the row of an average named so.
-
-        Returns
-        -------
-        list of dict
-        """
+        """Return the rows as they are printed: ids as they are meant, and the row of an average named so."""
         rows = super().shown()
         return [{**row, self.by[0]: "average"} if self._is_average(row) else row for row in rows]
 
@@ -77,49 +78,29 @@ class SurveyTable(ResultTable):
         check_level(level)
         made = []
         for row in self.to_dict():
-            half = math.nan
-            if row["se_icc"] is not None and row["df_icc"]:
-                half = -t_quantile(0.5 * (1.0 - level), row["df_icc"]) * row["se_icc"]
-            icc = math.nan if row["icc"] is None else row["icc"]
+            icc, se, df = (math.nan if row[name] is None else row[name] for name in ("icc", "se_icc", "df_icc"))
+            half = margin(se, df, level)
             made.append((icc - half, icc + half))
         return level, made
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
+        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it."""
         frame = super().to_frame()
         frame.attrs["provenance"] = self.provenance
         return frame
 
     def to_json(self, indent: int | None = 2) -> str:
-        """Return the rows as a JSON array of objects, each with the table's ``provenance``.
-
-        Parameters
-        ----------
-        indent : int or None
-
-        Returns
-        -------
-        str
-        """
-        made = self.provenance
-        rows = [{**row, "provenance": made} for row in self.to_dict()]
+        """Return the rows as a JSON array of objects, each with the table's ``provenance``; see `FitTable.to_json`."""
+        rows = self._rows_and(self.provenance)
         return json.dumps(rows, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
 
     def to_csv(self) -> str:
-        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object.
-
-        Returns
-        -------
-        str
-        """
-        made = json.dumps(self.provenance, ensure_ascii=False)
-        rows = [{**row, "provenance": made} for row in self.to_dict()]
+        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object."""
+        rows = self._rows_and(json.dumps(self.provenance, ensure_ascii=False))
         return csv_text(rows, [*self.table.column_names, "provenance"])
+
+    def _rows_and(self, provenance: Any) -> list[dict[str, Any]]:
+        return [{**row, "provenance": provenance} for row in self.to_dict()]
 
     def __str__(self) -> str:
         figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
@@ -174,6 +155,42 @@ _TYPES: Mapping[str, pa.DataType] = {
 }
 COLUMNS = frozenset((*_TYPES, "provenance"))
 """What a by-column can't be called."""
+
+
+def provenance(
+    origin: Mapping[str, Any], choices: Choices, columns: SurveyColumns, schools: SchoolWeights | None
+) -> dict[str, Any]:
+    """What made a table: its origin (files, filter), columns, statistics, and how the design makes a variance."""
+    design, scheme = choices.design, None
+    if choices.replicated and isinstance(design.replicates, Jackknife):
+        halves = "both halves" if design.replicates.both_halves else "one half"
+        scheme = f"jackknife, {halves} of zones {columns.zone}, halves {columns.half}"
+    elif choices.replicated:
+        names = columns.replicates
+        scheme = f"{len(names)} columns {names[0]} to {names[-1]}"
+    return {
+        "content": "survey table",
+        "fastml": __version__,
+        **origin,
+        "outcomes": {name: list(values) for name, values in columns.outcomes.items()},
+        "by": list(columns.by),
+        "country": columns.country,
+        "group": columns.group,
+        "weights": columns.weight,
+        "group_weights": columns.group_weight_name if schools is None else schools.name,
+        "school_data": schools is not None,
+        "design": design.name,
+        "weight_scaling": choices.scaling,
+        "se": choices.se,
+        "vcov": None if choices.replicated else choices.vcov,
+        "replicates": scheme,
+        "factor": design.factor if choices.replicated else None,
+        "sampling_variance": "plausible value 1"
+        if design.first_only and choices.replicated
+        else "all plausible values",
+        "level": choices.level,
+        "missing": list(design.missing),
+    }
 
 
 def survey_table(

@@ -1,66 +1,132 @@
-"""The commands stats, merge, simulate, and fit of many files: one line on errors, nothing half done."""
+"""Each command: fit, survey, report, stats, merge, simulate, plan, warmup."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import os
-import pty
-import select
-import signal
-import subprocess
-import sys
-import time
+import re
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from commandline import run_here
+from commandline import bad, figures, good, run
+from surveys import pisa, timss, together
 
 import fastml
 
 
-def command(*args: object) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "fastml", *map(str, args)]
-
-
-def run(*args: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*args), capture_output=True, text=True, check=False, **options)
-
-
-def good(*args: object) -> str:
-    done = run_here(*args)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def bad(*args: object) -> str:
-    done = run_here(*args)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("fastml: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
-
-
 @pytest.fixture(scope="module")
-def table() -> pa.Table:
-    made = fastml.simulate(students=6000, schools=60, weights=True, seed=9)
-    return made.append_column("cycle", pa.array([2019 if i % 2 else 2023 for i in range(6000)]))
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("survey") / "bsg_m7.parquet"
+    pq.write_table(pa.table(together(timss(5, 40.0), timss(6, 792.0))), path)
+    return path
 
 
-@pytest.fixture
-def days(table: pa.Table, tmp_path: Path) -> Path:
-    folder = tmp_path / "days"
-    folder.mkdir()
-    for i in range(4):
-        pq.write_table(table.slice(1500 * i, 1500), folder / f"{i}.parquet")
-    return folder
+def test_saved_statistics(fit_call: list[object], lecture_file: Path, tmp_path: Path) -> None:
+    fastml.group_stats(lecture_file, "bsmmatxx", "idschool").write(tmp_path / "s.parquet")
+    assert run("fit", tmp_path / "s.parquet").stdout == run(*fit_call).stdout
 
 
-def figures(*args: object) -> dict[str, Any]:
-    return json.loads(good("fit", *args, "--format", "json"))
+def test_level_adds_intervals(fit_call: list[object], lecture_file: Path) -> None:
+    fit = fastml.fit(lecture_file, "bsmmatxx", "idschool")
+    assert run(*fit_call, "--level", 0.9).stdout == f"{fit.summary(0.9)}\n"
+    low, high = fit.ci("icc", 0.9)
+    made = json.loads(run(*fit_call, "--level", 0.9, "--format", "json").stdout)
+    assert (made["level"], made["ci_low_icc"], made["ci_high_icc"]) == (0.9, low, high)
+    assert {name: made[name] for name in fit.to_dict()} == fit.to_dict()
+    (row,) = csv.DictReader(io.StringIO(run(*fit_call, "--level", 0.9, "--format", "csv").stdout))
+    assert float(row["ci_low_icc"]) == low
+    assert "90 % interval" in run(*fit_call, "--level", 0.9, "--format", "markdown").stdout
+    assert run(*fit_call, "--level", 1).stderr == "fastml: level=1.0 can't be: it is a number between 0 and 1\n"
+
+
+def test_level_of_a_table(lecture_file: Path, tmp_path: Path) -> None:
+    table = pq.read_table(lecture_file)
+    pq.write_table(table.append_column("part", pa.array(["a", "b"] * 300)), tmp_path / "t.parquet")
+    words = ["fit", tmp_path / "t.parquet", "-y", "bsmmatxx", "-g", "idschool", "--by", "part"]
+    rows = json.loads(run(*words, "--level", 0.8, "--format", "json").stdout)
+    frame = table.to_pandas().iloc[::2]
+    low, high = fastml.fit(frame, "bsmmatxx", "idschool").ci("icc", 0.8)
+    assert rows[0]["ci_low_icc"] == pytest.approx(low)
+    assert rows[0]["ci_high_icc"] == pytest.approx(high)
+    assert "ci_low_icc" in run(*words, "--level", 0.8).stdout
+    refused = run(*words, "--groups", tmp_path / "g.parquet")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("fastml: --groups is of one fit")
+
+
+def test_groups_to_a_file(fit_call: list[object], lecture_file: Path, tmp_path: Path) -> None:
+    assert run(*fit_call, "--groups", tmp_path / "schools.parquet", "--level", 0.5).returncode == 0
+    assert pq.read_table(tmp_path / "schools.parquet").equals(
+        fastml.fit(lecture_file, "bsmmatxx", "idschool").groups_arrow(0.5)
+    )
+    assert run(*fit_call, "--groups", tmp_path / "no" / "x").stderr.startswith("fastml: can't write to ")
+
+
+def test_a_table_of_several_outcomes(tmp_path: Path) -> None:
+    data = {"y": [1.0, 2.0, 4.0, 8.0], "z": [1.0, 3.0, 4.0, 9.0], "g": [1, 1, 2, 2], "c": [7, 7, 7, 7]}
+    pq.write_table(pa.table(data), tmp_path / "t.parquet")
+    done = run("fit", tmp_path / "t.parquet", "-y", "y", "-y", "z", "-g", "g", "--by", "c", "--format", "json")
+    assert json.loads(done.stdout) == fastml.fit_by(data, ["y", "z"], "g", by="c").to_dict()
+
+
+def test_the_command(file: Path, tmp_path: Path) -> None:
+    call = ["survey", file, "--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY"]
+    table = fastml.fit_survey(file, "BSMMAT", "timss", by="IDCNTRY")
+    forms = {"json": table.to_json, "csv": table.to_csv, "latex": table.to_latex, "html": table.to_html,
+             "markdown": table.to_markdown, "text": table.__str__}  # fmt: skip
+    for form, text in forms.items():
+        done = run(*call, "--format", form)
+        assert (done.returncode, done.stderr) == (0, ""), form
+        assert done.stdout == text().rstrip("\n") + "\n"
+    out = tmp_path / "out.parquet"
+    done = run(*call, "--format", "parquet", "-o", out)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with pq.ParquetFile(out) as written:
+        assert written.read().equals(table.to_arrow(), check_metadata=True)
+
+
+def test_the_commands_options(tmp_path: Path) -> None:
+    students, schools = pisa(n_replicates=80)
+    pq.write_table(pa.table({**students, "PV1READ": students["PV1MATH"]}), tmp_path / "stu.parquet")
+    pq.write_table(pa.table(schools), tmp_path / "sch.parquet")
+    call = ["survey", tmp_path / "stu.parquet", "--design", "pisa", "-y", "MATH", "--school-file", tmp_path / "sch.parquet",
+            "--by", "CNT", "--average", "--weight-scaling", "effective", "--se", "sandwich", "--vcov", "block",
+            "--level", "0.9", "--filter", "CNTSCHID > 2", "--threads", "1", "-q"]  # fmt: skip
+    done = run(*call, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = fastml.fit_survey(tmp_path / "stu.parquet", "MATH", "pisa", school_data=str(tmp_path / "sch.parquet"), by="CNT",
+                              average=True, weight_scaling="effective", se="sandwich", vcov="block", level=0.9,
+                              filter="CNTSCHID > 2")  # fmt: skip
+    assert json.loads(done.stdout) == json.loads(table.to_json())
+
+
+def test_the_commands_exit_status(file: Path, tmp_path: Path) -> None:
+    lone = {name: column[timss(6, 1.0)["IDSCHOOL"] == 5002.0] for name, column in timss(6, 1.0).items()}
+    pq.write_table(pa.table(lone), tmp_path / "lone.parquet")
+    call = ["--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY"]
+    partial = run("survey", file, tmp_path / "lone.parquet", *call)
+    assert partial.returncode == 3
+    assert "there is one group only" in partial.stdout
+    for wrong, message in ((["--design", "tims", "-y", "BSMMAT"], "did you mean 'timss'"),
+                           (["--design", "timss", "-y", "BSMMET"], "did you mean 'BSMMAT01'"),
+                           (["--design", "timss", "-y", "BSMMAT", "--average"], "name their column"),
+                           (["--design", "timss", "-y", "BSMMAT", "--format", "parquet"], "name it with -o"),
+                           (["--design", "pisa", "-y", "MATH"], "'CNTSCHID' is not in")):  # fmt: skip
+        done = run("survey", file, *wrong)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert message in done.stderr
+    assert "Example: fastml survey" in run("survey", "--help").stdout
+
+
+def test_report_of_parts(tmp_path: Path) -> None:
+    table = pa.table({"c": ["a"] * 4 + ["b"] * 4, "id": [1, 1, 2, 2] + [1] * 4, "y": [1.0, 2.0, 5.0, 7.0] * 2})
+    pq.write_table(table, tmp_path / "t.parquet")
+    done = run("report", tmp_path / "t.parquet", "-y", "y", "-g", "id", "--by", "c", "-o", tmp_path / "r.html")
+    assert (done.returncode, done.stderr) == (3, "")  # b has one group
+    assert "there is one group only" in (tmp_path / "r.html").read_text()
 
 
 class TestStatsAndMerge:
@@ -116,24 +182,6 @@ class TestStatsAndMerge:
         good("stats", days, "-y", "score", "-g", "school", "--min-group-size", "80", "-o", tmp_path / "s")
         (note,) = fastml.GroupStats.read(tmp_path / "s").notes
         assert note.startswith("groups of fewer than 80 left out: ")
-
-    def test_filter_folder_and_csv_options(self, days: Path, table: pa.Table, tmp_path: Path) -> None:
-        wanted = fastml.fit(table, "score", "school", filter="cycle = 2019").to_dict()
-        call = ["-y", "score", "-g", "school", "--filter", "cycle = 2019"]
-        assert figures(days, *call) == wanted
-        assert figures(f"{days}/*.parquet", *call, "--threads", "1") == wanted
-        assert figures(days.as_uri(), *call) == wanted
-        assert figures(*sorted(days.iterdir()), *call) == wanted
-        pacsv.write_csv(table, tmp_path / "t.csv", pacsv.WriteOptions(delimiter=";", quoting_style="none"))
-        path = tmp_path / "t.csv"
-        path.write_bytes(path.read_bytes().replace(b".", b",").replace(b"cycle", "zyklüs".encode("latin-1")))
-        call = ["-y", "score", "-g", "school", "--filter", "`zyklüs` = 2019", "--encoding", "latin-1", "--decimal", ","]
-        assert figures(path, *call) == wanted
-        assert figures(path, *call, "--delimiter", ";") == wanted
-        (tmp_path / "t.txt").write_bytes(path.read_bytes().replace(b";", b"\t"))
-        assert figures(tmp_path / "t.txt", *call, "--delimiter", r"\t") == wanted
-        good("stats", path, *call, "-o", tmp_path / "csv.s")
-        assert figures(tmp_path / "csv.s") == wanted
 
 
 class TestRefusals:
@@ -215,97 +263,102 @@ def test_simulate(tmp_path: Path) -> None:
     )
 
 
-SLOW = """
-import os, sys, time
-import fastml.io.file_formats
-read = fastml.io.file_formats._row_group_job
-def slowly(*args):
-    job = read(*args)
-    def wait():
-        os.write(1, b"a row group\\n")
-        time.sleep(float(os.environ["PAUSE"]))
-        yield from job()
-    return wait
-fastml.io.file_formats._row_group_job = slowly
-from fastml.cli.app import main
-sys.argv[0] = "fastml"
-main()
+@pytest.mark.parametrize("count", ["nan", "inf", "1e30", "1.5"])
+def test_counts_that_are_none(count: str, tmp_path: Path) -> None:
+    done = run("simulate", "--students", count, "-o", tmp_path / "s.parquet")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"fastml: .* is not a whole number of ordinary size\n", done.stderr)
+
+
+PLAN = """\
+93 schools of 25 students, 2,325 in all (the number of schools found)
+icc 0.20, standard deviation 100.000
+
+standard error of the mean                               4.995   df 92
+95 % margin                                              9.920
+design effect                                             5.80   effective n 400.9
+reliability of a school mean                              0.86
+least difference found with power 0.8                   14.141
+95 % interval of the icc, as expected             0.15 to 0.26
 """
 
 
-@pytest.fixture
-def long(tmp_path: Path) -> Path:
-    """A file of 600 row groups, each of which takes `SLOW` a pause."""
-    pq.write_table(fastml.simulate(students=60_000, schools=100), tmp_path / "long.parquet", row_group_size=100)
-    return tmp_path / "long.parquet"
+def test_plan_prints_what_it_found() -> None:
+    # By hand: deff = 1 + .2 x 24 = 5.8; the least J with 100 sqrt(5.8/(25 J)) <= 5 is 5.8 x 16 = 92.8, so 93.
+    done = run("plan", "--icc", 0.2, "--cluster-size", 25, "--sd", 100, "--se", 5)
+    assert (done.returncode, done.stdout, done.stderr) == (0, PLAN, "")
+    assert f"{fastml.plan(0.2, group_size=25, sd=100.0, se=5.0)}\n" == PLAN
 
 
-def test_interrupt_stops_and_leaves_nothing(long: Path, tmp_path: Path) -> None:
-    target = tmp_path / "s.parquet"
-    for args in (["stats", long, "-y", "score", "-g", "school", "-o", target],
-                 ["fit", long, "-y", "score", "-g", "school", "-o", target, "--format", "json"]):  # fmt: skip
-        target.write_text("old")
-        child = subprocess.Popen(
-            [sys.executable, "-c", SLOW, *map(str, args)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PAUSE": "0.2"},
-        )  # fmt: skip
-        assert child.stdout is not None
-        assert child.stdout.readline() == "a row group\n"
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=20)
-        assert child.returncode in (2, 130)
-        assert (out.replace("a row group\n", ""), err) == ("", "fastml: interrupted\n")
-        assert target.read_text() == "old"
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["long.parquet", "s.parquet"]
+def test_plan_as_json() -> None:
+    done = run("plan", "--icc", 0.2, "--schools", 150, "--cluster-size", 25, "--difference", 0.2, "--arms", 2,
+               "--format", "json")  # fmt: skip
+    made = fastml.plan(0.2, 150, 25, difference=0.2, arms=2)
+    assert json.loads(done.stdout) == made.to_dict()
+    assert json.loads(run("plan", "--icc", 0.2, "--schools", 9, "--cluster-size", 1, "--format", "json").stdout)[
+        "icc_width"
+    ] is None  # fmt: skip
+    assert "power to find a difference of 0.200" in str(made)
 
 
-def test_interrupted_simulation_leaves_whole_files_only(tmp_path: Path) -> None:
-    child = subprocess.Popen(
-        command("simulate", "--students", "1e9", "--files", "100", "-o", tmp_path / "many"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 20
-    while not list(tmp_path.glob("many/part*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=20)  # all files would take minutes
-    assert (child.returncode in (2, 130), err) == (True, "fastml: interrupted\n")
-    left = list((tmp_path / "many").iterdir())
-    assert all(path.name.startswith("part-") for path in left)
-    assert all(pq.ParquetFile(path).metadata.num_rows == 10_000_000 for path in left)
+def test_plan_in_every_form(tmp_path: Path) -> None:
+    words = ["plan", "--icc", 0.2, "--cluster-size", 25, "--sd", 100, "--se", 5]
+    made = fastml.plan(0.2, group_size=25, sd=100.0, se=5.0)
+    for form in ("csv", "markdown", "latex", "html"):
+        assert run(*words, "--format", form).stdout.strip() == getattr(made, f"to_{form}")().strip()
+    assert '<td style="text-align:right">4.995</td>' in made._repr_html_()
+    assert run(*words, "--format", "parquet", "-o", tmp_path / "p.parquet").returncode == 0
+    (row,) = pq.read_table(tmp_path / "p.parquet").to_pylist()
+    assert row == made.to_dict()
+    assert run(*words, "-o", tmp_path / "p.txt").stdout == ""
+    assert (tmp_path / "p.txt").read_text() == PLAN
 
 
-def test_progress_is_silent_in_a_pipe(long: Path) -> None:
-    call = [sys.executable, "-c", SLOW, "fit", str(long), "-y", "score", "-g", "school", "--threads", "8"]
-    done = subprocess.run(call, capture_output=True, text=True, check=True, env={**os.environ, "PAUSE": "0.02"})
-    assert done.stderr == ""
-    assert "ICC" in done.stdout
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--icc", 1.2, "--cluster-size", 25], "icc=1.2 can't be: it is a number from 0 to below 1"),
+        (["--icc", 0.2, "--cluster-size", 25], "se=None can't be: it is needed to find the other size by, or else"),
+        (["--icc", 0.2], "give --schools or --cluster-size with a target"),
+        (["--icc", 0.2, "--schools", 50, "--se", 0.06], "no --cluster-size reaches se=0.06: it stays above 0.06325"),
+        (["--icc", 0.2, "--schools", 1, "--cluster-size", 5], "--schools=1 can't be: it is a whole number of schools"),
+        (
+            ["--icc", 0.2, "--cluster-size", 0, "--se", 0.1],
+            "--cluster-size=0 can't be: it is a whole number of students",
+        ),
+        (["--icc", 0.2, "--cluster-size", 5, "--size-cv", -1, "--se", 0.1], "--size-cv=-1.0 can't be: it is a number"),
+        (["--icc", 0.2, "--cluster-size", 1, "--icc-width", 0.1], "--cluster-size=1 can't be: it is 2 or more for an"),
+        (["--icc", "x"], "Invalid value for '--icc'"),
+        ([], "Missing option '--icc'"),
+    ],
+)
+def test_plan_refuses_in_one_line(options: list[object], message: str) -> None:
+    done = run("plan", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"fastml: {message}")
+    assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("quiet", [False, True])
-def test_progress_is_shown_on_a_terminal(quiet: bool, long: Path) -> None:
-    call = [sys.executable, "-c", SLOW, "fit", str(long), "-y", "score", "-g", "school", "--threads", "8"]
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [*call, *(["-q"] if quiet else [])],
-        stdout=subprocess.PIPE, stderr=theirs, text=True, env={**os.environ, "PAUSE": "0.02"},
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    while child.poll() is None or select.select([ours], [], [], 0)[0]:
-        if select.select([ours], [], [], 0.1)[0]:
-            try:
-                shown += os.read(ours, 65536)
-            except OSError:
-                break
-    out = child.communicate()[0]
-    os.close(ours)
-    assert child.returncode == 0
-    assert "ICC" in out
-    if quiet:
-        assert shown == b""
-    else:
-        text = shown.decode()
-        assert all(part in text for part in ("rows", "million/s", "%", "s left"))
-        # The line is taken away in the end.
-        assert text.rstrip().endswith(("\x1b[2K", "\x1b[?25h\r\x1b[1A\x1b[2K"))
+def test_a_fit_plans_its_successor(lecture_file: Path) -> None:
+    fit = fastml.fit(lecture_file, "bsmmatxx", "idschool")
+    same = fit.plan()
+    assert (same.n_groups, same.group_size, same.icc) == (20, 30, pytest.approx(fit.icc, rel=1e-15))
+    assert same.se == pytest.approx(fit.se_gamma00, rel=1e-13)
+    # Half the standard error takes four times the schools.
+    assert fit.plan(se=fit.se_gamma00 / 2).n_groups == 80
+    weighted = fastml.fit({"s": [1, 1, 2, 2, 3, 3], "y": [1.0, 2, 4, 5, 6, 9], "v": [1.0, 1, 2, 2, 3, 3]}, "y", "s",
+                          group_weights="v")  # fmt: skip
+    with pytest.raises(fastml.FastmlError, match="plans are of unweighted fits"):
+        weighted.plan()
+
+
+def test_warmup_leaves_nothing_to_compile(lecture_file: Path) -> None:
+    from fastml.kernels.jit import KERNELS
+
+    done = run("warmup")
+    assert (done.returncode, done.stderr) == (0, "")
+    import fastml.kernels.load as kernels
+
+    folder, names = kernels.load_all()
+    assert done.stdout == f"{len(names)} kernels, kept in {folder}\n"
+    assert sorted(names) == sorted(KERNELS)

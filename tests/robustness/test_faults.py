@@ -34,8 +34,8 @@ compiled_only = pytest.mark.skipif(not COMPILED, reason="with JIT off nothing is
 
 def start(program: str, *args: object, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, args)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, **environment},
+        [sys.executable, "-c", program, *map(str, args)], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment},
     )  # fmt: skip
 
 
@@ -58,35 +58,47 @@ def students(tmp_path: Path) -> Path:
 
 
 KEEP_WRITING = """
-import sys
+import os, sys
 import fastml
 two = [fastml.group_stats({"y": [float(i + k) for i in range(2000)], "id": [i // 2 for i in range(2000)]}, "y", "id")
        for k in range(2)]
 two[0].write(sys.argv[1])
-print("begun", flush=True)
-i = 0
-while True:
-    i += 1
-    two[i % 2].write(sys.argv[1])
+for _ in sys.stdin:  # a child for each line, which spares it the start of a process
+    child = os.fork()
+    if child == 0:
+        i = 0
+        while True:
+            two[i % 2].write(sys.argv[1])
+            if i == 0:
+                print(os.getpid(), flush=True)
+            i += 1
+    os.waitpid(child, 0)
+    print("ended", flush=True)
 """
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forked")
 def test_killed_while_writing(tmp_path: Path) -> None:
     path = tmp_path / "s.parquet"
     wait = random.Random(1)
     seen = set()
+    process = start(KEEP_WRITING, path)
+    assert process.stdin is not None
+    assert process.stdout is not None
     for _ in range(8):
-        process = start(KEEP_WRITING, path)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
+        process.stdin.write("another\n")
+        process.stdin.flush()
+        child = int(process.stdout.readline())
         time.sleep(wait.uniform(0.0, 0.05))
-        process.kill()
-        process.communicate()
+        os.kill(child, signal.SIGKILL)
+        assert process.stdout.readline() == "ended\n"
         stats = fastml.GroupStats.read(path)
         seen.add(float(stats.groups().mean[0]))
         # A half-written file may be left, under a name that a folder's reader passes over.
         assert all(p == path or p.name.startswith(".s.parquet.") for p in tmp_path.iterdir())
         assert fastml.fit(tmp_path).n_obs == 2000
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
     assert seen <= {0.5, 1.5}
 
 

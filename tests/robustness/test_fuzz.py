@@ -145,8 +145,8 @@ def test_only_fastml_errors_come_out(kind: str, tmp_path: Path) -> None:
 
 def altered(change: str) -> pa.Table:
     """Statistics in which one thing can't be."""
-    roles = {"weights": "w", "group_weights": "v"} if change in ("w:y", "group_weight") else {}
-    table = fastml.group_stats(rows(), "y", "id", **roles).to_arrow()
+    weights = {"weights": "w", "group_weights": "v"} if change in ("w:y", "group_weight") else {}
+    table = fastml.group_stats(rows(), "y", "id", **weights).to_arrow()
     description = json.loads(table.schema.metadata[b"fastml"])
     column, _, value = change.partition("=")
     if column in table.column_names:

@@ -55,10 +55,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(11)
     school = np.sort(rng.integers(0, schools, n))
     mean = rng.normal(500, 50, schools)[school]
-    columns = {f"BSMMAT0{k}": mean + rng.normal(0, 80, n) for k in range(1, 6)}
+    values = {f"BSMMAT0{k}": mean + rng.normal(0, 80, n) for k in range(1, 6)}
     weight = rng.uniform(1, 20, schools)[school]
     table = pa.table({
-        **columns,
+        **values,
         "IDCNTRY": pa.array(np.where(school < schools // 2, 36, 792)),
         "IDSCHOOL": school + 5001,
         "name": pa.array([f"Škola {s}" for s in school]),
@@ -76,29 +76,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def commands(folder: Path, where: Path) -> dict[str, list[str]]:
     rows, shuffled = str(folder / "rows.parquet"), str(folder / "shuffled.parquet")
-    roles = ["-y", "BSMMAT01", "-g", "IDSCHOOL"]
+    columns = ["-y", "BSMMAT01", "-g", "IDSCHOOL"]
     as_json = ["--format", "json"]
     weights = ["--weights", "TOTWGT", "--group-weights", "SCHWGT"]
     return {
-        "fit": ["fit", rows, *roles, *as_json],
-        "fit ml": ["fit", rows, *roles, "--method", "ml", *as_json],
-        "fit shuffled": ["fit", shuffled, *roles, *as_json],
+        "fit": ["fit", rows, *columns, *as_json],
+        "fit ml": ["fit", rows, *columns, "--method", "ml", *as_json],
+        "fit shuffled": ["fit", shuffled, *columns, *as_json],
         "fit by name": ["fit", shuffled, "-y", "BSMMAT01", "-g", "IDCNTRY", "-g", "name", *as_json],
-        "fit weighted": ["fit", shuffled, *roles, *weights, *as_json],
-        "fit filtered": ["fit", rows, *roles, "--filter", "IDCNTRY = 36 and BSMMAT02 > 400", *as_json],
-        "fit --by": ["fit", shuffled, *roles, "--by", "IDCNTRY", *as_json],
-        "fit --by weighted": ["fit", rows, *roles, "--by", "IDCNTRY", *weights, *as_json],
+        "fit weighted": ["fit", shuffled, *columns, *weights, *as_json],
+        "fit filtered": ["fit", rows, *columns, "--filter", "IDCNTRY = 36 and BSMMAT02 > 400", *as_json],
+        "fit --by": ["fit", shuffled, *columns, "--by", "IDCNTRY", *as_json],
+        "fit --by weighted": ["fit", rows, *columns, "--by", "IDCNTRY", *weights, *as_json],
         "survey": ["survey", rows, "--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY", *as_json],
-        "stats": ["stats", shuffled, *roles, *weights, "--tag", "cycle=2019", "-o", str(where / "stats")],
-        "monday": ["stats", str(folder / "monday.parquet"), *roles, "-o", str(where / "monday")],
-        "tuesday": ["stats", str(folder / "tuesday.parquet"), *roles, "-o", str(where / "tuesday")],
+        "stats": ["stats", shuffled, *columns, *weights, "--tag", "cycle=2019", "-o", str(where / "stats")],
+        "monday": ["stats", str(folder / "monday.parquet"), *columns, "-o", str(where / "monday")],
+        "tuesday": ["stats", str(folder / "tuesday.parquet"), *columns, "-o", str(where / "tuesday")],
         "merge": ["merge", str(where / "monday"), str(where / "tuesday"), "-o", str(where / "week")],
         "fit of the merged": ["fit", str(where / "week"), *as_json],
         "plan": ["plan", "--icc", "0.2", "--cluster-size", "25", "--sd", "100", "--se", "5", *as_json],
         "simulate": ["simulate", "--students", "3000", "--schools", "100", "--weights", "--seed", "4", "-q", "-o", str(where / "drawn")],
         "fit of the simulated": ["fit", str(where / "drawn"), "-y", "score", "-g", "school", *as_json],
-        "report": ["report", rows, *roles, "-o", str(where / "report.html")],
-        "report --by": ["report", rows, *roles, "--by", "IDCNTRY", "-o", str(where / "by.html")],
+        "report": ["report", rows, *columns, "-o", str(where / "report.html")],
+        "report --by": ["report", rows, *columns, "--by", "IDCNTRY", "-o", str(where / "by.html")],
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fastml.survey.pooling import average, barnard_rubin, pool
+from fastml.survey.pooling import average, barnard_rubin, margin, pool
 
 
 def test_rubin_by_hand() -> None:
@@ -74,3 +74,10 @@ def test_average_of_independent_parts() -> None:
     assert math.isclose(both.df, 625.0 / (8.1 + 12.8))
     without = pool(np.array([500.0, 501.0]), np.array([0.0, 0.0]), 10.0)  # no sampling variance: no degree of freedom
     assert average([first, without]).df == without.df == 0.0
+
+
+def test_the_margin_is_the_quantile_of_t_times_the_error() -> None:
+    # df 1 is Cauchy, whose quantile is a tangent; df 2 has (2p - 1) sqrt(2/(4p(1 - p))).
+    assert margin(2.0, 1.0, 0.9) == pytest.approx(2.0 * math.tan(math.pi * 0.45), rel=1e-12)
+    assert margin(3.0, 2.0, 0.8) == pytest.approx(3.0 * 0.8 * math.sqrt(2.0 / (4.0 * 0.9 * 0.1)), rel=1e-12)
+    assert all(math.isnan(margin(se, df, 0.95)) for se, df in ((2.0, 0.0), (2.0, math.nan), (math.nan, 5.0)))

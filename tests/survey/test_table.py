@@ -1,4 +1,4 @@
-"""Assessments: the table in all its forms with what made it, and the command."""
+"""The table of assessments in all its forms, with what made it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from commandline import run
+from pyarrow import csv as arrow_csv
 from surveys import SMALL_PISA, only, pisa, timss, together
 
 import fastml
@@ -112,59 +112,10 @@ def test_a_page_where_no_part_varies_between_schools() -> None:
 
 def test_csv_files_and_filters(tmp_path: Path) -> None:
     data = together(timss(5, 40.0), timss(6, 792.0))
-    pa.csv.write_csv(pa.table(data), tmp_path / "a.csv")
+    arrow_csv.write_csv(pa.table(data), tmp_path / "a.csv")
     read = fastml.fit_survey(tmp_path / "a.csv", "BSMMAT", "timss", filter="IDCNTRY = 792")
     assert only(read)["tau00"] == pytest.approx(only(fastml.fit_survey(timss(6, 792.0), "BSMMAT", "timss"))["tau00"])
     frame = pd.DataFrame(data)
     assert only(fastml.fit_survey(frame, "BSMMAT", "timss", filter="IDCNTRY = 792"))["n_obs"] == only(read)["n_obs"]
     with pytest.raises(fastml.FastmlError, match="no rows to fit"):
         fastml.fit_survey(frame, "BSMMAT", "timss", filter="IDCNTRY = 1")
-
-
-def test_the_command(file: Path, tmp_path: Path) -> None:
-    call = ["survey", file, "--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY"]
-    table = fastml.fit_survey(file, "BSMMAT", "timss", by="IDCNTRY")
-    forms = {"json": table.to_json, "csv": table.to_csv, "latex": table.to_latex, "html": table.to_html,
-             "markdown": table.to_markdown, "text": table.__str__}  # fmt: skip
-    for form, text in forms.items():
-        done = run(*call, "--format", form)
-        assert (done.returncode, done.stderr) == (0, ""), form
-        assert done.stdout == text().rstrip("\n") + "\n"
-    out = tmp_path / "out.parquet"
-    done = run(*call, "--format", "parquet", "-o", out)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    with pq.ParquetFile(out) as written:
-        assert written.read().equals(table.to_arrow(), check_metadata=True)
-
-
-def test_the_commands_options(tmp_path: Path) -> None:
-    students, schools = pisa(n_replicates=80)
-    pq.write_table(pa.table({**students, "PV1READ": students["PV1MATH"]}), tmp_path / "stu.parquet")
-    pq.write_table(pa.table(schools), tmp_path / "sch.parquet")
-    call = ["survey", tmp_path / "stu.parquet", "--design", "pisa", "-y", "MATH", "--school-file", tmp_path / "sch.parquet",
-            "--by", "CNT", "--average", "--weight-scaling", "effective", "--se", "sandwich", "--vcov", "block",
-            "--level", "0.9", "--filter", "CNTSCHID > 2", "--threads", "1", "-q"]  # fmt: skip
-    done = run(*call, "--format", "json")
-    assert (done.returncode, done.stderr) == (0, "")
-    table = fastml.fit_survey(tmp_path / "stu.parquet", "MATH", "pisa", school_data=str(tmp_path / "sch.parquet"), by="CNT",
-                              average=True, weight_scaling="effective", se="sandwich", vcov="block", level=0.9,
-                              filter="CNTSCHID > 2")  # fmt: skip
-    assert json.loads(done.stdout) == json.loads(table.to_json())
-
-
-def test_the_commands_exit_status(file: Path, tmp_path: Path) -> None:
-    lone = {name: column[timss(6, 1.0)["IDSCHOOL"] == 5002.0] for name, column in timss(6, 1.0).items()}
-    pq.write_table(pa.table(lone), tmp_path / "lone.parquet")
-    call = ["--design", "timss", "-y", "BSMMAT", "--by", "IDCNTRY"]
-    partial = run("survey", file, tmp_path / "lone.parquet", *call)
-    assert partial.returncode == 3
-    assert "there is one group only" in partial.stdout
-    for wrong, message in ((["--design", "tims", "-y", "BSMMAT"], "did you mean 'timss'"),
-                           (["--design", "timss", "-y", "BSMMET"], "did you mean 'BSMMAT01'"),
-                           (["--design", "timss", "-y", "BSMMAT", "--average"], "name their column"),
-                           (["--design", "timss", "-y", "BSMMAT", "--format", "parquet"], "name it with -o"),
-                           (["--design", "pisa", "-y", "MATH"], "'CNTSCHID' is not in")):  # fmt: skip
-        done = run("survey", file, *wrong)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        assert message in done.stderr
-    assert "Example: fastml survey" in run("survey", "--help").stdout

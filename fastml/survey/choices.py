@@ -1,0 +1,84 @@
+"""How a survey call is to be fitted: its arguments, checked, as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+from fastml.designs import Design, find_design
+from fastml.errors import ArgumentError, FastmlError, RangeError
+from fastml.inference.distributions import check_level
+from fastml.model.weighted import UNWEIGHTED_WITHIN
+from fastml.results.weighting import check_options
+
+__all__ = ["Choices", "check_choices", "check_names"]
+
+SES = ("replicate", "sandwich")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to fit.
+
+    Attributes
+    ----------
+    design : Design
+        With the call's codes of missing answers among its own.
+    scaling, se, vcov : str
+        `weight_scaling`, kind of standard errors, and of sandwich.
+    level : float
+        Of the intervals.
+    """
+
+    design: Design
+    scaling: str
+    se: str
+    vcov: str
+    level: float
+
+    @property
+    def replicated(self) -> bool:
+        """Whether standard errors come from replicates."""
+        return self.se == "replicate"
+
+    @property
+    def unweighted_within(self) -> bool:
+        """Whether the scaling takes unweighted means and sums of squares within schools."""
+        return self.scaling in UNWEIGHTED_WITHIN
+
+    def replicates_value(self, k: int) -> bool:
+        """Whether plausible value k, counted from 0, is fitted under the replicates too."""
+        return self.replicated and not (self.design.first_only and k > 0)
+
+
+def check_choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing: Any) -> Choices:
+    """Check these arguments of `fit_survey`.
+
+    Raises
+    ------
+    FastmlError
+        One can't be, by its name.
+    """
+    chosen = find_design(design)
+    _, scaling, vcov = check_options("total", scaling, vcov)
+    folded = se.lower() if isinstance(se, str) else se
+    if folded not in SES:
+        raise ArgumentError("se", se, SES)
+    check_level(level)
+    codes: list[Any] = [] if missing is None else [missing]
+    if isinstance(missing, Iterable) and not isinstance(missing, str):
+        codes = list(missing)
+    if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
+        raise RangeError("missing", missing, "a number or a list of numbers")
+    chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
+    return Choices(chosen, scaling, str(folded), vcov, float(level))
+
+
+def check_names(argument: str, names: str | Sequence[str] | None) -> list[str]:
+    """The names as a list; a FastmlError where one is none, or stands twice."""
+    found = [names] if isinstance(names, str) else list(names or [])
+    if not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
+        raise FastmlError(f"{argument}={names!r} must name one column or several different ones")
+    return found
