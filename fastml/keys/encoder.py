@@ -8,6 +8,7 @@ is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
+Keys = TypeVar("Keys", Codes, Int64s)
 
 # Integers are their own codes where their range has one value for so many rows, or no more values than so many.
 _ROWS_PER_VALUE = 8
@@ -138,10 +140,8 @@ class Encoder:
         if self._others is None or self._others.overgrown:
             self._others = LabelDictionary(plain_type(column.type))
         codes = self._any(column, self._others)
-        wide = self._space.array("wide codes", len(codes), np.int64)
-        wide[:] = codes
-        starts, firsts = self._runs(wide)
-        return RowCodes(self._others, codes if starts is None else firsts.astype(np.int32), starts)
+        starts, codes = self._runs(codes)
+        return RowCodes(self._others, codes, starts)
 
     def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> RowCodes | None:
         """Encode several tiles of rows in runs, each of which ends with its tile.
@@ -262,13 +262,16 @@ class Encoder:
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)
 
-    def _runs(self, keys: Int64s, tile_rows: int | None = None) -> tuple[Codes | None, Int64s]:
+    def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
         """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
         from fastml.kernels.keys import find_runs
 
         most = len(keys) // find_runs.ROWS_PER_RUN
-        starts, firsts = self._space.array("starts", most + 1, np.int32), self._space.array("firsts", most, np.int64)
-        count = find_runs.find_runs(keys, tile_rows or max(len(keys), 1), starts, firsts)
+        starts = self._space.array("starts", most + 1, np.int32)
+        wide = keys.itemsize == 8
+        firsts = self._space.array("firsts" if wide else "first codes", most, keys.dtype)
+        find = find_runs.find_runs if wide else find_runs.find_runs_of_codes
+        count = find(keys, tile_rows or max(len(keys), 1), starts, firsts)
         return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 
 

@@ -200,12 +200,18 @@ class StringTable:
         self._words = np.empty(2 * room + 2, np.int64)  # from place 2 on, as the kernels have them
         self._ends = np.zeros(room + 1, np.int64)
         self._data = np.empty(0, np.uint8)
+        self._wide_ends = np.empty(0, np.int64)  # kept, since new memory costs more than the copy into it
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
         from fastml.kernels.keys import hash_strings
 
         data, ends = _bytes_of(labels)
+        if ends.dtype != np.int64:
+            if len(self._wide_ends) < len(ends):
+                self._wide_ends = np.empty(len(ends), np.int64)
+            self._wide_ends[: len(ends)] = ends
+            ends = self._wide_ends[: len(ends)]
         codes = np.empty(len(labels), np.int32) if codes is None else codes
         used, more = int(self._ends[self._count]), int(ends[-1]) - int(ends[0])
         if used + more > len(self._data):
@@ -258,14 +264,15 @@ def _has_ends(dtype: pa.DataType) -> bool:
     )
 
 
-def _bytes_of(labels: pa.Array) -> tuple[Bytes, Int64s]:
+def _bytes_of(labels: pa.Array) -> tuple[Bytes, npt.NDArray[Any]]:
     """Bytes that hold the labels, and where in them each begins and the last ends (n + 1)."""
     dtype, buffers = labels.type, labels.buffers()
+    ends: npt.NDArray[Any]
     data = np.frombuffer(buffers[-1] or b"", np.uint8)
     if _has_ends(dtype):
         short = pa.types.is_string(dtype) or pa.types.is_binary(dtype)
         ends = np.frombuffer(buffers[1] or bytes(8), np.int32 if short else np.int64)
-        return data, ends[labels.offset : labels.offset + len(labels) + 1].astype(np.int64, copy=False)
+        return data, ends[labels.offset : labels.offset + len(labels) + 1]
     width = dtype.bit_width // 8
     return data, np.arange(labels.offset, labels.offset + len(labels) + 1) * width
 

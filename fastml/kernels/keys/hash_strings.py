@@ -65,7 +65,21 @@ def _hash_words(first, second):
 @inner
 def _pack(data, ends, shift, words, places):
     """Write the two words of each string ``data[ends[k]:ends[k + 1]]``, one after the other, and its first slot."""
-    for k in range(np.uint64(ends.shape[0] - 1)):
+    n = ends.shape[0] - 1
+    length = ends[1] - ends[0]
+    differs = length ^ length
+    for k in range(n):
+        differs |= (ends[k + 1] - ends[k]) ^ length
+    # Ids are often of one length: then nothing has to be asked of each.
+    if differs == 0 and length < 16 and ends[n] + 16 <= data.shape[0]:
+        first_mask, last_mask, top = _FIRST_BYTES[length], _LAST_BYTES[length], np.uint64(length) << _TOP
+        for k in range(np.uint64(n)):
+            at = ends[0] + np.int64(k) * length
+            first, second = _word(data, at) & first_mask, (_word(data, at + 8) & last_mask) | top
+            words[_TWO * k], words[_TWO * k + ONE] = first, second
+            places[k] = _hash_words(first, second) >> shift
+        return
+    for k in range(np.uint64(n)):
         at = ends[k]
         length = ends[k + ONE] - at
         if length < 16 and at + 16 <= data.shape[0]:

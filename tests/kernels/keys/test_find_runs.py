@@ -52,3 +52,14 @@ def test_runs_end_with_their_tiles() -> None:
 def test_the_lowest_bit_of_a_word(place: int) -> None:
     high = 0xF0F0F0F0F0F0F0F0 << place & (2**64 - 1)
     assert find_runs.lowest_bit(np.uint64(high | 1 << place)) == place
+
+
+def test_runs_of_codes_are_those_of_the_same_keys() -> None:
+    codes = np.repeat(np.arange(40), np.random.default_rng(4).integers(10, 90, 40)).astype(np.int32)
+    for tile_rows in (100, len(codes)):
+        starts, firsts = np.empty(len(codes) // 8 + 1, np.int32), np.empty(len(codes) // 8, np.int32)
+        count = find_runs.find_runs_of_codes(codes, tile_rows, starts, firsts)
+        found = starts[: count + 1].tolist(), firsts[:count].tolist()
+        wide = np.empty(len(codes) // 8, np.int64)
+        assert find_runs.find_runs(codes.astype(np.int64), tile_rows, starts, wide) == count
+        assert found == (starts[: count + 1].tolist(), wide[:count].tolist())
