@@ -391,7 +391,6 @@ def test_small_decimals_are_ids_like_others() -> None:
 def test_outcomes_together_have_the_bits_of_each_alone(
     n_outcomes: int, ids: str, holes: str, small_tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_sums, "_FILLED_ROWS", 104)
     rng = np.random.default_rng(n_outcomes)
     n = 3 * small_tiles - 100
     keys = rng.integers(0, 40, n)
