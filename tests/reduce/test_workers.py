@@ -19,7 +19,7 @@ from streams import KINDS, N_ROWS, check, rows, same
 
 import fastml
 from fastml.io.threads import thread_count
-from fastml.reduce import row_sums, workers
+from fastml.reduce import workers
 
 THREADS = [1, 2, 3, 8]
 
@@ -388,9 +388,7 @@ def test_small_decimals_are_ids_like_others() -> None:
 @pytest.mark.parametrize("ids", ["integers", "strings", "moving"])
 @pytest.mark.parametrize("n_outcomes", [2, 3, 6] if numba.config.DISABLE_JIT else [2, 3, 4, 5, 6, 10])
 @pytest.mark.parametrize("small_tiles", [fewer(700, times=3, at_least=233)], indirect=True)
-def test_outcomes_together_have_the_bits_of_each_alone(
-    n_outcomes: int, ids: str, holes: str, small_tiles: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outcomes_together_have_the_bits_of_each_alone(n_outcomes: int, ids: str, holes: str, small_tiles: int) -> None:
     rng = np.random.default_rng(n_outcomes)
     n = 3 * small_tiles - 100
     keys = rng.integers(0, 40, n)
