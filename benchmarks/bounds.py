@@ -25,15 +25,13 @@ import rows as make
 
 import fastml
 from fastml.kernels.keys import find_runs
-from fastml.kernels.sums import runs, shared_shift, together
-from fastml.kernels.workspace import Workspace, empty_table
+from fastml.kernels.sums import record, runs
+from fastml.kernels.sums import shuffled as any_order
+from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import Encoder
 
 SCHOOLS = (500, 5_000, 20_000, 50_000, 100_000)
 TILE = 1 << 20
-SHIFTS = np.full(5, 500.0)
-NO_BITS = np.empty(0, np.uint8)
-WHOLE: Any = 0, np.empty((0, 0))  # nothing is set aside
 
 Work = Callable[[slice, "Thread"], Any]
 
@@ -51,9 +49,7 @@ class Thread:
 
     def __init__(self) -> None:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
-        self.records, self.missing = empty_table(TILE * together.WIDTH // 8), np.empty(TILE // 8)
-        self.tables = [empty_table(TILE // 8, 4) for _ in range(5)]
-        self.lacking = np.empty(TILE, np.int32)
+        self.table, self.missing = np.empty((TILE // 8, 4)), np.empty(TILE // 8)
         self.encoder = Encoder(Workspace())
 
 
@@ -63,18 +59,18 @@ def read(columns: list[np.ndarray[Any, Any]]) -> Work:
     return lambda part, thread: [add(column[part]) for column in words]
 
 
+def sum_rows(numbers: np.ndarray[Any, Any], y: np.ndarray[Any, Any], n: int, thread: Thread) -> None:
+    """The records of n groups."""
+    table, missing = thread.table[:n], thread.missing[:n]
+    table[:], missing[:] = 0.0, 0.0
+    any_order.add_rows(numbers, 0, y, table, missing)
+    record.find_outliers(table, np.empty(n, np.uint8))
+
+
 def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], schools: int) -> Work:
     def work(part: slice, thread: Thread) -> None:
-        mine, some = keys[part], [y[part] for y in outcomes]
-        tables = [table[:schools] for table in thread.tables]
-        if len(some) == 1:
-            shared_shift.add_keys(mine, 0, *some, NO_BITS, 0, SHIFTS[0], tables[0], thread.missing[:schools], *WHOLE)
-        else:
-            records, lacking = thread.records[: schools * together.WIDTH], thread.lacking[: 5 * schools]
-            together.add_keys_together(mine, 0, *some, 0, SHIFTS, records, lacking, *WHOLE)
-            together.separate(records, lacking, *tables)
-        for y, table in zip(some, tables, strict=False):
-            shared_shift.settle_keys(mine, 0, y, NO_BITS, 0, SHIFTS[0], table)
+        for y in outcomes:
+            sum_rows(keys[part], y[part], schools, thread)
 
     return work
 
@@ -83,7 +79,7 @@ def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) 
     def work(part: slice, thread: Thread) -> None:
         count = find_runs.find_runs(keys[part], TILE, thread.starts, thread.firsts)
         for y in outcomes:
-            runs.sum_runs(thread.starts[: count + 1], y[part], NO_BITS, 0, thread.tables[0][:count], thread.missing)
+            runs.sum_runs(thread.starts[: count + 1], y[part], thread.table[:count], thread.missing)
 
     return work
 
@@ -94,10 +90,7 @@ def hashed(keys: pa.Array, y: np.ndarray[Any, Any] | None) -> Work:
     def work(part: slice, thread: Thread) -> None:
         found = thread.encoder.encode([keys[part]])
         if y is not None:
-            codes, n = found.codes, found.n_records
-            table = thread.tables[0][:n]
-            shared_shift.add_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table, thread.missing[:n], *WHOLE)
-            shared_shift.settle_rows(codes, y[part], NO_BITS, 0, SHIFTS[0], table)
+            sum_rows(found.codes.astype(np.int64), y[part], found.n_records, thread)
 
     return work
 

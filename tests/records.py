@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -11,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fastml.kernels.sums import moments as kernel
+from fastml.kernels.sums import moments, record
 
 Floats = npt.NDArray[np.float64]
-NONE = np.empty(0, np.uint8)
-WHOLE: Any = 0, np.empty((0, 0))  # nothing is set aside
 ULP = 2.0**-52
 
 
@@ -24,24 +21,17 @@ def read_only(*arrays: npt.NDArray[Any]) -> None:
         array.flags.writeable = False
 
 
-def raw(n_groups: int, fields: int = kernel.N_FIELDS) -> Floats:
-    table = np.zeros((n_groups, fields))
-    table[:, 1] = math.nan
-    return table
-
-
-def bitmap(keep: npt.NDArray[np.bool_], offset: int) -> npt.NDArray[np.uint8]:
-    """Arrow's validity bits, the first of them at bit `offset`."""
-    return np.packbits(np.concatenate([np.ones(offset, bool), keep]), bitorder="little")
-
-
 def finish(table: Floats) -> int:
     """Finish records where they lie."""
-    return int(kernel.finish(table[:, None], np.arange(len(table)), table[None]))
+    return int(moments.finish(table[:, None], np.arange(len(table)), table[None]))
 
 
-def settle(table: Floats) -> int:
-    return int(kernel.settle(table, False, np.empty(len(table), np.uint8)))
+def outliers(table: Floats) -> list[bool]:
+    """Which raw records (K, 4) have lost digits or aren't finite."""
+    marks = np.full(len(table), 7, np.uint8)
+    count = record.find_outliers(table, marks)
+    assert count == marks.sum()
+    return [bool(mark) for mark in marks]
 
 
 def check(table: Floats, missing: Floats, codes: list[int], y: list[float | None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import pyarrow as pa
 
 from fastml.errors import WORD, ColumnTypeError
 
-__all__ = ["Doubles", "as_doubles", "as_floats", "check_numeric", "doubles_of"]
+__all__ = ["as_doubles", "as_floats", "check_numeric"]
 
 Floats = npt.NDArray[np.float64]
 _MOST_DIGITS = 38  # of a decimal of 128 bits
@@ -82,21 +81,3 @@ def as_floats(column: pa.Array) -> Floats:
     if column.null_count:
         column = column.fill_null(np.nan)
     return np.asarray(column)
-
-
-class Doubles(NamedTuple):
-    """Values of a numeric column (n,), its validity bitmap (empty: nothing is null) and the place of its first bit."""
-
-    y: Floats
-    valid: npt.NDArray[np.uint8]
-    offset: int
-
-
-def doubles_of(column: pa.Array) -> Doubles:
-    """Values of a numeric column as kernels take them; no copy is made of doubles."""
-    if pa.types.is_null(column.type):
-        return Doubles(np.full(len(column), np.nan), np.empty(0, np.uint8), 0)
-    column = as_doubles(column)  # which may begin at another place than what it was made of
-    bitmap, data = column.buffers()
-    y = np.frombuffer(data or b"", np.float64)[column.offset : column.offset + len(column)]
-    return Doubles(y, np.frombuffer(bitmap if column.null_count else b"", np.uint8), column.offset)

@@ -14,9 +14,11 @@ written, in the user's cache folder; then in a temporary folder; then nowhere.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -32,6 +34,7 @@ from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
 __all__ = [
+    "COMPILING",
     "F8_IN",
     "F8_OUT",
     "I4_IN",
@@ -76,6 +79,7 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck":
 # is most of the work.
 # Nor are they called from Python: the wrappers for that are a sixth of the time that compiling takes.
 INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+COMPILING = "fastml: compiling for this machine, once; the next start needs no compiling"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -192,8 +196,28 @@ class _CacheImpl(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012  # numba's own class attribute
 
 
+@cache
+def _tell() -> None:
+    """Say on stderr, once, what a user who waits for seconds would like to know."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # it is closed, or nobody reads it
+            sys.stderr.write(COMPILING + "\n")
+            sys.stderr.flush()
+
+
 class _KernelCache(FunctionCache):
     _impl_class = _CacheImpl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            _tell()
+        return found
+
+
+class _NoCache(NullCache):
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        _tell()
 
 
 class Kernel:
@@ -227,7 +251,7 @@ class Kernel:
             self._compiled = self._interpreted
             return self._interpreted
         dispatcher = numba.njit(**OPTIONS)(self.function)
-        dispatcher._cache = NullCache() if cache_folder() is None else _KernelCache(self.function)
+        dispatcher._cache = _NoCache() if cache_folder() is None else _KernelCache(self.function)
         dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         self._compiled = dispatcher

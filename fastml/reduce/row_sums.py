@@ -1,38 +1,26 @@
-"""Rows in any order -> raw records of their groups, about one shift for all where groups are large.
+"""Rows in any order -> raw records of their groups, each about its first value.
 
-Digits are lost in a record whose shift is far from its group's values, for what varies among them. It is filled again
-about the group's first value, and where that is a wild one, about the mean.
+Digits are lost in a record where that lies far from the others, for what varies among them. The rows of such groups,
+which are few, are sorted by group and summed anew, each run about its own mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from fastml.io.columns import Doubles
 from fastml.kernels.workspace import Workspace
 from fastml.keys.row_codes import RowCodes
 
-__all__ = ["KeysMovedError", "RowSums", "take_back"]
+__all__ = ["KeysMovedError", "RowSums"]
 
+Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
-Bytes = npt.NDArray[np.uint8]
-
-# Outcomes are added up to five at once where there are enough of them that it pays, and few enough labels for each: the
-# records of more don't stay in the processor's caches, while those of a single outcome still may.
-TOGETHER, _TOGETHER_AT_LEAST = 5, 3
-_TOGETHER_LABELS_EACH = 13_000
-
-# Records have one shift where there are so many rows to a group, as far as the first ones tell: in smaller groups,
-# values lie close together by chance so often that many records would be filled twice.
-_ROWS_PER_GROUP = 10
-_FIRST_ROWS = 1024
-
-# Rows whose nulls are made NaN at a time, where several outcomes have them: a copy that is used while it is at hand.
-_FILLED_ROWS = 1 << 17
+Int64s = npt.NDArray[np.int64]
 
 # Rows of a group that are added up one by one: of few different values each addition may round alike, and the more, the
 # larger the sum is. Of half a million the eleventh digit was wrong.
@@ -57,181 +45,123 @@ class RowSums:
         self._keys, self._space = keys, space
 
     @cached_property
-    def block(self) -> int:
-        """After how many rows the sums of large groups are to be set aside: a multiple of eight, or 0 for never."""
+    def _numbers(self) -> Int64s:
+        """Code of each row, plus `low` of the keys: kernels take them in one type only."""
+        rows = self._keys.rows
+        if self._keys.numbers is not None:
+            return self._keys.numbers
+        numbers = self._space.array("numbers", len(rows), np.int64)
+        numbers[:] = rows
+        return numbers
+
+    @cached_property
+    def _parts(self) -> list[slice]:
+        """Rows after each of which the sums of large groups are flushed to an accumulator."""
+        from fastml.kernels.sums.record import ROWS
+
         n = len(self._keys.rows)
         share = self._keys.largest_share() if n > 2 * _ROWS_ADDED else 0.0
-        return max(int(_ROWS_ADDED / share) // 8 * 8, 8) if n * share > 2 * _ROWS_ADDED else 0
+        if n * share <= 2 * _ROWS_ADDED:
+            return [slice(0, n)]
+        length = max(int(_ROWS_ADDED / share) // ROWS, 1) * ROWS
+        return [slice(*ends) for ends in pairwise([*range(0, n, length), n])]
 
-    def aside(self, fields: int) -> tuple[int, Floats]:
-        """Make what the kernels need to set sums aside: `block`, and records of nothing to take them.
+    def add(self, table: Floats, y: Floats, missing: Floats) -> bool:
+        """Make the records of an outcome.
 
         Parameters
         ----------
-        fields : int
-            Of a record, the first two of which aren't sums.
+        table : ndarray, shape (K, 4)
+            Takes the raw records.
+        y : ndarray, shape (n,)
+            NaN where it is missing.
+        missing : ndarray, shape (K,)
+            Takes the number of missing values by group.
 
         Returns
         -------
-        block : int
-        records : ndarray, shape (K, fields), or (0, fields) for never
-        """
-        return self.block, np.zeros((self._keys.n_records if self.block else 0, fields))
-
-    def fill(self, tables: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
-        """Add up some outcomes, all at once where that is faster.
-
-        Parameters
-        ----------
-        tables : ndarray, shape (p, K, 4)
-            Takes the raw records of each outcome.
-        outcomes : sequence of p Doubles, each of length n
-            Up to `TOGETHER`.
-        missing : ndarray, shape (K,)
-            Takes the missing values of the first outcome by group; the others may write to it, too, afterwards.
-
-        Yields
-        ------
         bool
-            That the records of the next outcome are there, and whether all its values are finite, and none too large
-            to square.
+            Whether all values are finite, and none too large to square.
 
         Raises
         ------
         KeysMovedError
         """
-        share, most_labels = _are_groups_large(self._keys), len(outcomes) * _TOGETHER_LABELS_EACH
-        if share and len(outcomes) >= _TOGETHER_AT_LEAST and self._keys.n_records <= most_labels:
-            yield from self._together(tables, outcomes, missing)
-            return
-        add = self._about_one_shift if share else self._about_first_values
-        for table, values in zip(tables, outcomes, strict=True):
-            yield add(table, values, missing)
+        from fastml.kernels.sums import record, runs, shuffled
 
-    def settle(self, table: Floats, add: Callable[[Bytes, Floats], None], *, anew: bool = False) -> bool:
-        """Fill records in which digits were lost again; return whether all values are finite.
+        def add_part(part: slice) -> bool:
+            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], table, missing))
+
+        self._add_parts(add_part, table, missing)
+        outliers = self._space.array("outliers", len(table), np.bool_)
+        if not record.find_outliers(table, outliers.view(np.uint8)):
+            return True
+        rows, starts = self._rows_of(outliers)
+        again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
+        bad = runs.sum_runs(starts, y[rows], again, lacking)
+        table[outliers] = again
+        return bool(bad < 0)
+
+    def add_weighted(
+        self, tables: tuple[Floats, Floats], y: Floats, weights: Floats, limits: tuple[float, float], missing: Floats
+    ) -> bool:
+        """Make both records of an outcome; else as `add`.
 
         Parameters
         ----------
-        table : ndarray, shape (K, 4) or (K, 5)
-            Raw records.
-        add : callable
-            Given marks (K,) and the table, it adds the rows of the groups that are marked.
-        anew : bool
-            Whether the shifts aren't the first values.
+        tables : (ndarray, ndarray), shape (K, 4) and (K, 5)
+            Take the raw records of rows and of weights.
+        y, weights : ndarray, shape (n,)
+        limits : (float, float)
+            The smallest and the largest weight; rows with others are left out.
+        missing : ndarray, shape (K,)
+            Takes the number of rows without a value or a weight by group.
         """
-        from fastml.kernels.sums import moments as kernel
+        from fastml.kernels.sums import weighted as kernel
+        from fastml.kernels.sums.record import N_BOTH
 
-        marks = self._space.array("marks", len(table), np.uint8)
-        # From a wild value of next to no weight, one step may end an ulp of that off the mean.
-        for first_values in (True, False, False) if anew else (False, False):
-            state = kernel.settle(table, first_values, marks)
-            if state != kernel.AGAIN:
-                return bool(state == kernel.READY)
-            add(marks, table)
-        return True
+        numbers, low, n = self._numbers, self._keys.low, len(missing)
+        both = self._space.array("both records", n * N_BOTH, np.float64).reshape(n, N_BOTH)
 
-    def add_marked(self, values: Doubles, marks: Bytes, table: Floats) -> None:
-        """Add the rows of groups that are marked (K,) to their records (K, 4)."""
-        from fastml.kernels.sums import own_shift as kernel
+        def add_part(part: slice) -> bool:
+            return bool(kernel.add_rows_weighted(numbers[part], low, y[part], weights[part], *limits, both, missing))
 
-        keys = self._keys
-        block, aside = self.aside(4)
-        if keys.numbers is None:
-            kernel.add_marked_rows(keys.codes, *values, marks, table, block, aside)
-        else:
-            kernel.add_marked_keys(keys.numbers, keys.low, *values, marks, table, block, aside)
-        take_back(table, aside)
+        self._add_parts(add_part, both, missing)
+        outliers = self._space.array("outliers", n, np.bool_)
+        if not kernel.separate(both, *tables, outliers.view(np.uint8)):
+            return True
+        rows, starts = self._rows_of(outliers)
+        again, lacking = [np.empty((len(starts) - 1, table.shape[1])) for table in tables], np.empty(len(starts) - 1)
+        bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking)
+        for table, records in zip(tables, again, strict=True):
+            table[outliers] = records
+        return bool(bad < 0)
 
-    def _about_first_values(self, table: Floats, values: Doubles, missing: Floats) -> bool:
-        from fastml.kernels.sums import own_shift as kernel
+    def _add_parts(self, add_part: Callable[[slice], bool], table: Floats, missing: Floats) -> None:
+        """Add all rows to records of nothing, those of large groups in parts."""
+        from fastml.kernels.sums import record
 
-        keys, (block, aside) = self._keys, self.aside(4)
-        if keys.numbers is None:
-            kernel.add_rows(keys.codes, *values, table, missing, block, aside)
-        elif not kernel.add_keys(keys.numbers, keys.low, *values, table, missing, block, aside):
-            raise KeysMovedError
-        take_back(table, aside)
-        return self.settle(table, partial(self.add_marked, values))
-
-    def _about_one_shift(self, table: Floats, values: Doubles, missing: Floats) -> bool:
-        from fastml.kernels.sums import shared_shift as kernel
-
-        keys, (block, aside) = self._keys, self.aside(4)
-        shift = kernel.likely_shift(*values)
-        if keys.numbers is None:
-            kernel.add_rows(keys.codes, *values, shift, table, missing, block, aside)
-        elif not kernel.add_keys(keys.numbers, keys.low, *values, shift, table, missing, block, aside):
-            raise KeysMovedError
-        take_back(table, aside)
-        return self._settle_shared(values, shift, table)
-
-    def _together(self, tables: Floats, outcomes: Sequence[Doubles], missing: Floats) -> Iterator[bool]:
-        from fastml.kernels.sums import shared_shift
-        from fastml.kernels.sums import together as kernel
-
-        keys, n, more = self._keys, self._keys.n_records, TOGETHER - len(outcomes)
-        n_rows, n_lacking = len(outcomes[0].y), 0
-        together = self._space.array("together", n * kernel.WIDTH, np.float64)
-        lacking = self._space.array("lacking", n * TOGETHER, np.int32)
-        shifts = np.array([shared_shift.likely_shift(*values) for values in outcomes])
-        five_shifts = np.append(shifts, shifts[-1:].repeat(more))  # three or four take the place of five
-        block, aside = self.aside(kernel.WIDTH)
-        at_once = _FILLED_ROWS if any(len(values.valid) for values in outcomes) else n_rows
-        for first in range(0, n_rows, at_once):
-            part = slice(first, first + at_once)
-            y = [self._without_nulls(k, values, part) for k, values in enumerate(outcomes)]
-            rest = *y, *y[-1:] * more, first, five_shifts, together, lacking, block, aside
-            if keys.numbers is None:
-                assert keys.codes is not None
-                found = kernel.add_rows_together(keys.codes[part], *rest)
-            else:
-                found = kernel.add_keys_together(keys.numbers[part], keys.low, *rest)
-            if found < 0:
+        table[:], missing[:] = 0.0, 0.0
+        accumulator = np.zeros(table.shape if len(self._parts) > 1 else (0, table.shape[1]))
+        for part in self._parts:
+            if not add_part(part):
                 raise KeysMovedError
-            n_lacking += found
-        take_back(together.reshape(n, kernel.WIDTH), aside)
-        missing[:] = lacking[::TOGETHER] if n_lacking else 0.0
-        kernel.separate(together, lacking, *tables, *[tables[-1]] * more)
-        for table, values, shift in zip(tables, outcomes, shifts, strict=True):
-            yield self._settle_shared(values, shift, table)
+            if len(accumulator):
+                record.flush(table, accumulator)
+        if len(accumulator):
+            table[:, 2:] += accumulator[:, 2:]
 
-    def _without_nulls(self, outcome: int, values: Doubles, part: slice) -> Floats:
-        """Values of some rows, NaN in place of nulls: a copy where there may be any."""
-        from fastml.kernels.sums import bitmaps as kernel
+    def _rows_of(self, outliers: npt.NDArray[np.bool_]) -> tuple[Codes, Codes]:
+        """Return the rows of some groups (K,), sorted by group, and where in them each group starts, and the end."""
+        from fastml.kernels.sorting import place
+        from fastml.kernels.sums import shuffled as kernel
 
-        y = values.y[part]
-        if not len(values.valid):
-            return y
-        filled = self._space.array(f"filled {outcome}", len(y), np.float64)
-        kernel.fill_missing(y, values.valid, values.offset + part.start, filled)
-        return filled
-
-    def _settle_shared(self, values: Doubles, shift: float, table: Floats) -> bool:
-        """As `settle`, where all records are about one shift."""
-        from fastml.kernels.sums import shared_shift as kernel
-
-        keys = self._keys
-        if keys.numbers is None:
-            settled = kernel.settle_rows(keys.codes, *values, shift, table)
-        else:
-            settled = kernel.settle_keys(keys.numbers, keys.low, *values, shift, table)
-        return settled or self.settle(table, partial(self.add_marked, values), anew=True)
-
-
-def take_back(table: Floats, aside: Floats) -> None:
-    """Add the sums that were set aside (K, ...), or none (0, ...), to those of the records (K, ...)."""
-    if len(aside):
-        table[:, 2:] += aside[:, 2:]
-
-
-def _are_groups_large(keys: RowCodes) -> bool:
-    """Whether there seem to be many rows to a group: how many labels the first ones repeat tells how many there are.
-
-    It must not depend on how labels are encoded, which depends on the tiles before.
-    """
-    rows = keys.rows
-    some = np.sort(rows[:_FIRST_ROWS])
-    n_groups = max(len(rows) / _ROWS_PER_GROUP, 1.0)
-    labels_expected = n_groups * -np.expm1(-len(some) / n_groups)
-    return bool(np.count_nonzero(some[1:] != some[:-1]) + 1 <= labels_expected)
+        low, room = self._keys.low, self._space.array("rows of outliers", len(self._numbers) + 1, np.int32)
+        rows = room[: kernel.select_rows(self._numbers, low, outliers.view(np.uint8), room)]
+        groups = self._numbers[rows] - np.int64(low)
+        counts = np.bincount(groups, minlength=len(outliers))
+        order = np.empty(len(rows), np.int64)
+        place(groups, np.arange(len(rows)), np.cumsum(counts) - counts, order)
+        starts = np.zeros(np.count_nonzero(counts) + 1, np.int32)
+        np.cumsum(counts[counts > 0], out=starts[1:])
+        return rows[order], starts

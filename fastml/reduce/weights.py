@@ -103,9 +103,9 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place)
     bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
     if bad >= 0:
         _refuse("group_weights", name, values[bad], place(bad))
-    nameless = keys.unlabelled()
-    if nameless.any():
-        values = np.where(nameless[keys.by_row()], np.nan, values)
+    unlabelled = keys.unlabelled()
+    if unlabelled.any():
+        values = np.where(unlabelled[keys.by_row()], np.nan, values)
     known = np.full(keys.n_records, np.nan)
     if keys.starts is None:
         bad = kernel.same_in_group(keys.by_row(), values, known)

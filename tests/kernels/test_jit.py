@@ -70,11 +70,15 @@ def test_each_kernel_has_one_signature() -> None:
 
 
 def test_a_second_process_compiles_nothing_and_an_edit_is_seen(package: Path) -> None:
-    first, folder, gamma00 = json.loads(run(package).stdout)
-    assert first
+    done = run(package)
+    first, folder, gamma00 = json.loads(done.stdout)
+    assert done.stderr.splitlines() == [jit.COMPILING]  # once, though there are many kernels
+    assert len(first) > 1
     assert not any(first.values())
     assert folder.startswith(str(package / "fastml" / "kernels" / "__pycache__"))
-    second, _, again = json.loads(run(package).stdout)
+    done = run(package)
+    second, _, again = json.loads(done.stdout)
+    assert not done.stderr
     assert second == dict.fromkeys(first, True)
     assert again == gamma00
     # Edit a function that another file's result depends on, and keep the file's size and time.
@@ -87,6 +91,12 @@ def test_a_second_process_compiles_nothing_and_an_edit_is_seen(package: Path) ->
     third, _, changed = json.loads(run(package).stdout)
     assert not any(third.values())
     assert changed != gamma00
+
+
+@pytest.mark.parametrize("stderr", ["None", "open('/dev/full', 'w')", "sys.stderr; sys.stderr.close()"])
+def test_kernels_compile_where_stderr_can_not_be_written(package: Path, stderr: str) -> None:
+    done = run(package, f"import sys; sys.stderr = {stderr}\n" + ONE_KERNEL + "sys.stderr = None\n")
+    assert not any(json.loads(done.stdout)[0].values())
 
 
 def test_the_package_can_not_be_written(package: Path, tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ KINDS = ["integers", "wide integers", "strings", "floats", "many"]
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "TILE_ROWS", 2000)
     monkeypatch.setattr(row_sums, "_ROWS_ADDED", request.param)
-    monkeypatch.setattr(row_sums, "_FILLED_ROWS", 504)
 
 
 def rows(kind: str, holes: bool, n: int = 5000) -> pa.Table:
@@ -44,7 +43,7 @@ def rows(kind: str, holes: bool, n: int = 5000) -> pa.Table:
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_sums_set_aside_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch, kind: str, holes: bool) -> None:
+def test_flushed_sums_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch, kind: str, holes: bool) -> None:
     table = rows(kind, holes)
     outcomes = ["y0", "y1", "y2", "y3"]
     asked: list[dict[str, Any]] = [{"outcome": outcomes}, {"outcome": "y0"}, {"outcome": ["y1", "y2"], "weights": "w"}]

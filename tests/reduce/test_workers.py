@@ -21,7 +21,7 @@ from streams import KINDS, N_ROWS, check, rows, same
 
 import fastml
 from fastml.io.threads import thread_count
-from fastml.reduce import row_sums, workers
+from fastml.reduce import workers
 
 THREADS = [1, 2, 3, 8]
 
@@ -182,10 +182,10 @@ def test_an_error_in_the_source_ends_all_threads(threads: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
+    def interrupted(rows: Any, columns: Any, first_row: int, *rest: Any) -> Any:
         if first_row >= 1000:
             raise KeyboardInterrupt
-        return measure(rows, roles, first_row, *rest)
+        return measure(rows, columns, first_row, *rest)
 
     measure = workers.measure
     monkeypatch.setattr(workers, "measure", interrupted)
@@ -272,10 +272,10 @@ def test_rows_that_were_measured_are_held_by_nobody(monkeypatch: pytest.MonkeyPa
 def test_parts_that_wait_to_be_folded_have_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread is slow now and then, so that others go on with new labels while their parts wait."""
 
-    def slow(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
+    def slow(rows: Any, columns: Any, first_row: int, *rest: Any) -> Any:
         if first_row % 3 == 0:
             time.sleep(0.01)
-        return measure(rows, roles, first_row, *rest)
+        return measure(rows, columns, first_row, *rest)
 
     table = rows(kind, fewer(2000, times=3, at_least=700))
     alone = fastml.group_stats(table, ["y", "z"], "id", by="c", threads=1).to_arrow().to_pydict()
@@ -293,10 +293,10 @@ def test_an_error_in_folding_a_part_that_waited_is_told(monkeypatch: pytest.Monk
     """A group's weight varies between tiles: that is seen when they are folded."""
     monkeypatch.setattr(workers, "TILE_ROWS", 64)
 
-    def slow(rows: Any, roles: Any, first_row: int, *rest: Any) -> Any:
+    def slow(rows: Any, columns: Any, first_row: int, *rest: Any) -> Any:
         if first_row == 0:
             time.sleep(0.05)
-        return measure(rows, roles, first_row, *rest)
+        return measure(rows, columns, first_row, *rest)
 
     measure = workers.measure
     monkeypatch.setattr(workers, "measure", slow)
@@ -401,10 +401,7 @@ def test_small_decimals_are_ids_like_others() -> None:
 @pytest.mark.parametrize("ids", ["integers", "strings", "moving"])
 @pytest.mark.parametrize("n_outcomes", [2, 3, 6] if numba.config.DISABLE_JIT else [2, 3, 4, 5, 6, 10])
 @pytest.mark.parametrize("small_tiles", [fewer(700, times=3, at_least=233)], indirect=True)
-def test_outcomes_together_have_the_bits_of_each_alone(
-    n_outcomes: int, ids: str, holes: str, small_tiles: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(row_sums, "_FILLED_ROWS", 104)
+def test_outcomes_together_have_the_bits_of_each_alone(n_outcomes: int, ids: str, holes: str, small_tiles: int) -> None:
     rng = np.random.default_rng(n_outcomes)
     n = 3 * small_tiles - 100
     keys = rng.integers(0, 40, n)

@@ -30,7 +30,7 @@ finally:
 def loaded(lecture_file: Path) -> tuple[list[str], list[str]]:
     command = ["fit", str(lecture_file), "-y", "bsmmatxx", "-g", "idschool"]
     done = subprocess.run([sys.executable, "-c", PROGRAM, *command], capture_output=True, text=True, check=True)
-    kernels, modules = json.loads(done.stderr)
+    kernels, modules = json.loads(done.stderr.splitlines()[-1])  # before it, what compiling says
     return kernels, modules
 
 

@@ -10,33 +10,31 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import fewer
-from records import WHOLE
 
 from fastml.kernels.sums import moments
 from fastml.kernels.sums import weighted as kernel
+from fastml.kernels.sums.record import N_BOTH
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
-NONE = np.empty(0, np.uint8)
 ULP = Fraction(2) ** -52
 LIMITS = (1e-100, 1e100)
 
 
-def by_rows(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+def by_rows(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
     """Both raw records of each group, and its missing rows, as of rows in any order."""
-    both, missing = np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
+    both, missing, keys = np.zeros((n, N_BOTH)), np.zeros(n), codes.astype(np.int64)
     records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
-    kernel.add_rows_weighted(codes, y, valid, offset, w, *LIMITS, both, missing, *WHOLE)
-    keys, by_keys, keys_missing = codes + np.int64(-(2**40)), np.full(n * kernel.WIDTH, 7.0), np.full(n, 7.0)
-    assert kernel.add_keys_weighted(keys, -(2**40), y, valid, offset, w, *LIMITS, by_keys, keys_missing, *WHOLE)
+    assert kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
+    by_keys, keys_missing = np.zeros((n, N_BOTH)), np.zeros(n)
+    assert kernel.add_rows_weighted(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing)
     assert by_keys.tobytes() == both.tobytes()
     assert keys_missing.tobytes() == missing.tobytes()
-    assert kernel.separate_weighted(both.reshape(n, kernel.WIDTH), records, weighted)
+    assert kernel.separate(both, records, weighted, np.empty(n, np.uint8)) == 0
     return records, weighted, missing
 
 
-def by_runs(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+def by_runs(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
     """The same of runs, folded."""
     starts = np.array(naive.runs(codes.tolist()), np.int32)
     of_run = codes[starts[:-1]]
@@ -45,7 +43,7 @@ def by_runs(codes: Codes, y: Floats, valid: Bytes, offset: int, w: Floats, n: in
         np.full((len(of_run), 5), 7.0),
         np.full(len(of_run), 7.0),
     )
-    assert kernel.sum_runs_weighted(starts, y, valid, offset, w, *LIMITS, records, weighted, missing) == -1
+    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == -1
     whole, whole_weighted = np.zeros((n, 4)), np.zeros((n, 5))
     assert moments.fold_raw(whole[:, None], of_run, records[None], 0) == len(of_run)
     assert moments.fold_raw(whole_weighted[:, None], of_run, weighted[None], 0) == len(of_run)
@@ -76,12 +74,12 @@ def check(found: tuple[Floats, Floats, Floats], codes: Codes, y: Floats, w: Floa
             assert row[3] == pytest.approx(float(exact.ss), rel=rel, abs=0.0)
 
 
-@pytest.mark.parametrize("offset", [0, 1, 13])
+@pytest.mark.parametrize("seed", [0, 1, 13])
 @pytest.mark.parametrize("holes", ["none", "null", "nan", "no weight", "zero weight", "all of these", "one group"])
 @pytest.mark.parametrize("n_groups", [1, 9, 150])
 @pytest.mark.parametrize("shape", ["clustered", "shuffled"])
-def test_weighted_rows_and_runs(shape: str, n_groups: int, holes: str, offset: int) -> None:
-    rng = np.random.default_rng(offset + n_groups)
+def test_weighted_rows_and_runs(shape: str, n_groups: int, holes: str, seed: int) -> None:
+    rng = np.random.default_rng(seed + n_groups)
     n = fewer(900, times=4, at_least=225)
     codes = rng.integers(0, n_groups, n).astype(np.int32)  # of 151 groups the last has no row
     codes = np.sort(codes) if shape == "clustered" else codes
@@ -97,12 +95,11 @@ def test_weighted_rows_and_runs(shape: str, n_groups: int, holes: str, offset: i
         w[rng.random(n) < 0.1] = 0.0
     if holes == "one group":
         w[codes == 0] = 0.0
-    valid = np.packbits(np.concatenate([np.ones(offset, bool), keep]), bitorder="little") if not keep.all() else NONE
     values = np.where(keep, y, math.nan)
-    for array in (codes, y, w, valid):
+    for array in (codes, values, w):
         array.flags.writeable = False
     for road in (by_rows, by_runs):
-        check(road(codes, y, valid, offset, w, n_groups + 1), codes, values, w)
+        check(road(codes, values, w, n_groups + 1), codes, values, w)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 63, 64, 65, 1000])
@@ -111,9 +108,9 @@ def test_of_any_length_and_in_tables_of_any_size(n: int) -> None:
     y, w = rng.normal(500.0, 80.0, n), rng.gamma(2.0, 1.5, n) + 0.01
     one = np.zeros(n, np.int32)
     for road in (by_rows, by_runs):
-        check(road(one, y, NONE, 0, w, 1), one, y, w)
+        check(road(one, y, w, 1), one, y, w)
     many = rng.integers(0, 4000, n).astype(np.int32)  # whose records are asked for ahead
-    records, weighted, missing = by_rows(many, y, NONE, 0, w, 4000)
+    records, weighted, missing = by_rows(many, y, w, 4000)
     labels, codes = np.unique(many, return_inverse=True)
     check((records[labels], weighted[labels], missing[labels]), codes.astype(np.int32), y, w)
 
@@ -122,7 +119,7 @@ def test_weights_of_one_give_what_rows_give() -> None:
     rng = np.random.default_rng(3)
     codes, y = rng.integers(0, 9, 800).astype(np.int32), rng.normal(500.0, 80.0, 800)
     for road in (by_rows, by_runs):
-        records, weighted, _ = road(codes, y, NONE, 0, np.ones(800), 9)
+        records, weighted, _ = road(codes, y, np.ones(800), 9)
         assert np.allclose(weighted[:, :4], records, rtol=1e-13, atol=0.0)
         assert weighted[:, 4].tolist() == records[:, 0].tolist()
 
@@ -132,43 +129,37 @@ def test_each_record_is_about_its_own_mean() -> None:
     y = np.concatenate([[1e6], rng.normal(500.0, 1.0, 600), [900.0]])
     w, codes = np.ones(602), np.zeros(602, np.int32)
     w[1:601] = 1e-9  # the mean of rows is near 500, that of weights is not
-    check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    check(by_runs(codes, y, w, 1), codes, y, w)
     w[:] = 1.0
     w[601] = 1e12  # all but one have next to no weight
-    check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    check(by_runs(codes, y, w, 1), codes, y, w)
     y[-1] = math.nan
-    check(by_runs(codes, y, NONE, 0, w, 1), codes, y, w)
+    check(by_runs(codes, y, w, 1), codes, y, w)
     wild, light = np.array([-3e11, 0.1, 0.1, 0.1] * 3), np.array([1e-17, 1e20, 1e20, 1e20] * 3)
-    check(by_runs(codes[:12], wild, NONE, 0, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
-    both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
+    check(by_runs(codes[:12], wild, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
+    both, missing, marks = np.zeros((1, N_BOTH)), np.zeros(1), np.zeros(1, np.uint8)
     y[0], y[-1] = -1e9, 500.0
-    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing, *WHOLE)
-    assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
-    again = np.array([[0.0, 500.0, 0.0, 0.0, 0.0]])
-    kernel.accumulate_weighted(codes, y, w, again)
-    moments.finish(again[:, None], np.arange(1), again[None])
-    twin = naive.weighted(y.tolist(), w.tolist())
-    assert again[0, [0, 1, 3, 4]].tolist() == pytest.approx(
-        [float(twin.w), float(twin.mean), float(twin.ss), float(twin.w2)]
-    )
+    kernel.add_rows_weighted(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing)
+    assert kernel.separate(both, np.zeros((1, 4)), np.zeros((1, 5)), marks) == marks[0] == 1
 
 
 @pytest.mark.parametrize(
     "values", [[math.inf], [math.inf, math.inf], [-math.inf, math.nan], [1.0, math.inf], [1e200, 1.0]]
 )
 def test_what_is_not_finite_is_found(values: list[float]) -> None:
-    y, codes = np.array(values), np.zeros(len(values), np.int32)
-    both, records, weighted, missing = np.zeros(8), np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1)
+    y, keys = np.array(values), np.zeros(len(values), np.int64)
+    records, weighted, marks = np.zeros((1, 4)), np.zeros((1, 5)), np.zeros(1, np.uint8)
     starts = np.array([0, len(y)], np.int32)
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
-        kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing, *WHOLE)
-        assert not kernel.separate_weighted(both.reshape(1, 8), records, weighted)
-        assert moments.settle(records, False, np.zeros(1, np.uint8)) == moments.NOT_FINITE
-        assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == 0
+        both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
+        kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
+        assert kernel.separate(both, records, weighted, marks) == marks[0] == 1
+        assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
-    kernel.add_rows_weighted(codes, y, NONE, 0, w, *LIMITS, both, missing, *WHOLE)
-    assert kernel.separate_weighted(both.reshape(1, 8), records, weighted)
-    assert kernel.sum_runs_weighted(starts, y, NONE, 0, w, *LIMITS, records, weighted, missing) == -1
+    both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
+    kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
+    assert kernel.separate(both, records, weighted, marks) == marks[0] == 0
+    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == -1
     assert missing.tolist() == [len(y)]
 
 
@@ -178,8 +169,7 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
     keys[place] = bad
     both, missing = np.full((12, 8), 7.0), np.full(12, 7.0)
-    table = both[1:11].reshape(-1)
-    assert not kernel.add_keys_weighted(keys, 0, y, NONE, 0, y, *LIMITS, table, missing[1:11], *WHOLE)
+    assert not kernel.add_rows_weighted(keys, 0, y, y, *LIMITS, both[1:11], missing[1:11])
     assert (both[[0, 11]] == 7.0).all()
     assert (missing[[0, 11]] == 7.0).all()
 
