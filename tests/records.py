@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fastml.kernels.sums import moments, record
+from fastml.kernels.sums import moments, record, shuffled
 
 Floats = npt.NDArray[np.float64]
 ULP = 2.0**-52
@@ -19,6 +20,11 @@ ULP = 2.0**-52
 def read_only(*arrays: npt.NDArray[Any]) -> None:
     for array in arrays:
         array.flags.writeable = False
+
+
+def add_rows(keys: npt.NDArray[np.int64], low: int, y: Floats, table: Floats, missing: Floats) -> bool:
+    """Add rows in any order to records of nothing, each about the first value of its group."""
+    return bool(shuffled.note_shifts(keys, low, y, table) and shuffled.add_rows(keys, low, y, math.nan, table, missing))
 
 
 def finish(table: Floats) -> int:

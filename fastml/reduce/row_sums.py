@@ -1,11 +1,12 @@
-"""Rows in any order -> raw records of their groups, each about its first value.
+"""Rows in any order -> raw records of their groups, about one shift for all where groups are large, else each its own.
 
-Digits are lost in a record where that lies far from the others, for what varies among them. The rows of such groups,
-which are few, are sorted by group and summed anew, each run about its own mean.
+Digits are lost in a record whose shift lies far from its group's values, for what varies among them. The rows of such
+groups, which are few, are sorted by group and summed anew, each run about its own mean.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
@@ -25,6 +26,14 @@ Int64s = npt.NDArray[np.int64]
 # Rows of a group that are added up one by one: of few different values each addition may round alike, and the more, the
 # larger the sum is. Of half a million the eleventh digit was wrong.
 _ROWS_ADDED = 1 << 12
+
+# Records have one shift where there are so many rows to a group, as far as the first ones tell: in smaller groups,
+# values lie close together by chance so often that many would have to be summed anew.
+_ROWS_PER_GROUP = 10
+_FIRST_ROWS = 1024
+
+# Values from everywhere that tell a shift, as files may be sorted by anything.
+_SHIFT_SAMPLE = 64
 
 
 class KeysMovedError(Exception):
@@ -90,8 +99,14 @@ class RowSums:
         from fastml.kernels.sums import record, runs, shuffled
 
         def add_part(part: slice) -> bool:
-            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], table, missing))
+            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], shift, table, missing))
 
+        table[:] = 0.0
+        if _are_groups_large(self._keys):
+            table[:, 1] = shift = _likely_shift(y)
+        else:
+            shift = math.nan  # each its own
+            self._note_shifts(table, y)
         self._add_parts(add_part, table, missing)
         outliers = self._space.array("outliers", len(table), np.bool_)
         if not record.find_outliers(table, outliers.view(np.uint8)):
@@ -126,6 +141,10 @@ class RowSums:
         def add_part(part: slice) -> bool:
             return bool(kernel.add_rows_weighted(numbers[part], low, y[part], weights[part], *limits, both, missing))
 
+        both[:] = 0.0
+        _, n_without = kernel.check_weights(weights, *limits, True)
+        with_weight = (weights >= limits[0]) & (weights <= limits[1]) if n_without else None
+        self._note_shifts(both, y if with_weight is None else np.where(with_weight, y, np.nan))
         self._add_parts(add_part, both, missing)
         outliers = self._space.array("outliers", n, np.bool_)
         if not kernel.separate(both, *tables, outliers.view(np.uint8)):
@@ -137,11 +156,17 @@ class RowSums:
             table[outliers] = records
         return bool(bad < 0)
 
+    def _note_shifts(self, table: Floats, y: Floats) -> None:
+        from fastml.kernels.sums import shuffled
+
+        if not shuffled.note_shifts(self._numbers, self._keys.low, y, table):
+            raise KeysMovedError
+
     def _add_parts(self, add_part: Callable[[slice], bool], table: Floats, missing: Floats) -> None:
-        """Add all rows to records of nothing, those of large groups in parts."""
+        """Add all rows to records that hold their shifts only, those of large groups in parts."""
         from fastml.kernels.sums import record
 
-        table[:], missing[:] = 0.0, 0.0
+        missing[:] = 0.0
         accumulator = np.zeros(table.shape if len(self._parts) > 1 else (0, table.shape[1]))
         for part in self._parts:
             if not add_part(part):
@@ -165,3 +190,22 @@ class RowSums:
         starts = np.zeros(np.count_nonzero(counts) + 1, np.int32)
         np.cumsum(counts[counts > 0], out=starts[1:])
         return rows[order], starts
+
+
+def _likely_shift(y: Floats) -> float:
+    """A value in the middle of some from everywhere; 0 where none of them is finite."""
+    some = y[:: max(len(y) // _SHIFT_SAMPLE, 1)]
+    some = np.sort(some[np.isfinite(some)])
+    return float(some[len(some) // 2]) if len(some) else 0.0
+
+
+def _are_groups_large(keys: RowCodes) -> bool:
+    """Whether there seem to be many rows to a group: how many labels the first rows repeat tells how many there are.
+
+    It must not depend on how labels are encoded, which depends on the tiles before.
+    """
+    rows = keys.rows
+    some = np.sort(rows[:_FIRST_ROWS])
+    n_groups = max(len(rows) / _ROWS_PER_GROUP, 1.0)
+    labels_expected = n_groups * -np.expm1(-len(some) / n_groups)
+    return bool(np.count_nonzero(some[1:] != some[:-1]) + 1 <= labels_expected)

@@ -13,10 +13,12 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.exact import two_product, two_sum
-from fastml.kernels.jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inner, kernel
+from fastml.kernels.jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inlined, kernel
 from fastml.kernels.sums.record import N_FIELDS, is_off
 
 __all__ = ["finish", "fold", "fold_raw"]
+
+_SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
 
 
 @exact
@@ -85,21 +87,17 @@ def _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_
     return n, mean, residual * n, max(ss_a, 0.0) + max(ss_b, 0.0) + between + residual * residual * n
 
 
-@inner
-def _add_raw(into, g, i, part, k):
-    """Add the raw record of a part to that of a table."""
-    n_a, shift, total_a, squares_a = into[g, i, 0], into[g, i, 1], into[g, i, 2], into[g, i, 3]
-    n, shift_b, total, squares = part[i, k, 0], part[i, k, 1], part[i, k, 2], part[i, k, 3]
-    if n_a == 0.0:
-        shift = shift_b
-    else:
-        n_b, total_b, squares_b, shift_a = n, total, squares, shift
+@inlined
+def _add_raw(into, to, part, at):
+    """Add the raw record at a place of a part to that at a place of a table."""
+    n, shift, total, squares = part[at], part[at + _SHIFT], part[at + _TOTAL], part[at + _SQUARES]
+    if into[to] != 0.0:
+        n_a, shift_a, total_a, squares_a = into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES]
+        n_b, shift_b, total_b, squares_b, shift = n, shift, total, squares, shift_a
         n, total, squares = _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
         if is_off(n, total, squares, 1.0):  # the parts' additions have been, and few are to come
             n, shift, total, squares = _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
-    into[g, i, 0], into[g, i, 1], into[g, i, 2], into[g, i, 3] = n, shift, total, squares
-    for field in range(np.uint64(N_FIELDS), np.uint64(part.shape[2])):
-        into[g, i, field] += part[i, k, field]
+    into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES] = n, shift, total, squares
 
 
 @kernel(TABLES_OUT, I4_IN, TABLES_IN, types.int64)
@@ -109,12 +107,18 @@ def fold_raw(into, codes, part, row):
     A code may be there twice. Records without observations are passed over, whatever their code. Returns the first row
     with others that has no code, that is -1, or else K.
     """
-    for k in range(np.uint64(row), np.uint64(part.shape[1])):
-        for i in range(np.uint64(part.shape[0])):
-            if part[i, k, 0] != 0.0:
+    p, n_records, fields = np.uint64(part.shape[0]), np.uint64(part.shape[1]), np.uint64(part.shape[2])
+    table, records = into.reshape(into.size), part.reshape(part.size)
+    for k in range(np.uint64(row), n_records):
+        for i in range(p):
+            at = (i * n_records + k) * fields
+            if records[at] != 0.0:
                 if codes[k] < 0:
                     return np.int64(k)
-                _add_raw(into, np.uint64(codes[k]), i, part, k)
+                to = (np.uint64(codes[k]) * p + i) * fields
+                _add_raw(table, to, records, at)
+                if fields > np.uint64(N_FIELDS):
+                    table[to + _OF_WEIGHTS] += records[at + _OF_WEIGHTS]
     return part.shape[1]
 
 

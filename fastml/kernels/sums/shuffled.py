@@ -1,4 +1,4 @@
-"""Rows in any order into raw records, each about the first value of its group."""
+"""Rows in any order into raw records."""
 
 from __future__ import annotations
 
@@ -6,30 +6,42 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, kernel
-from fastml.kernels.sums.record import ROWS, all_within
+from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within
 
-__all__ = ["add_rows", "select_rows"]
+__all__ = ["add_rows", "note_shifts", "select_rows"]
+
+
+@kernel(I8_IN, types.int64, F8_IN, TABLE_OUT)
+def note_shifts(keys, low, y, table):
+    """Make the first value of each group the shift of its record in `table` (K, 4 or more); keys as in `add_rows`."""
+    n, base = np.uint64(keys.shape[0]), np.uint64(low)
+    if not all_within(keys, low, np.int64(table.shape[0]) - 1, np.uint64(0), n):
+        return False
+    for behind in range(n):  # backwards, so that the first comes last
+        i = n - np.uint64(1) - behind
+        if y[i] == y[i]:
+            table[np.uint64(keys[i]) - base, 1] = y[i]
+    return True
 
 
 @exact
-def _add_value(table, g, value):
-    """Add a value to a record. Nothing is fused, so that a row gives the same bits wherever it stands."""
-    if table[g, 0] == 0.0:
-        table[g, 1] = value
-    deviation = value - table[g, 1]
-    table[g, 0] += 1.0
-    table[g, 2] += deviation
-    table[g, 3] += deviation * deviation
+def _add(records, at, deviation):
+    """Add a row to the record at a place. Nothing is fused, so that a row gives the same bits wherever it stands."""
+    records[at] += 1.0
+    records[at + np.uint64(2)] += deviation
+    records[at + np.uint64(3)] += deviation * deviation
 
 
-@kernel(I8_IN, types.int64, F8_IN, TABLE_OUT, F8_OUT)
-def add_rows(keys, low, y, table, missing):
+@kernel(I8_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT)
+def add_rows(keys, low, y, shift, table, missing):
     """Add rows to raw records `table` (K, 4), and count those that are NaN in `missing` (K,).
 
-    The record of a key is at key - low. Returns False before rows of which one has none, so that the range of the keys
-    need not be known before they are read.
+    `shift` is that of all records, or NaN where each has its own; the table holds them. The record of a key is at
+    key - low. Returns False before rows of which one has none, so that the range of the keys need not be known before
+    they are read.
     """
     n, base, most = np.uint64(keys.shape[0]), np.uint64(low), np.int64(table.shape[0]) - 1
+    records, shared = table.reshape(table.size), shift == shift
     for start in range(np.uint64(0), n, np.uint64(ROWS)):
         stop = min(start + np.uint64(ROWS), n)
         if not all_within(keys, low, most, start, stop):
@@ -39,14 +51,18 @@ def add_rows(keys, low, y, table, missing):
             lacking |= y[i] != y[i]
         if lacking:
             for i in range(start, stop):
-                g = np.uint64(keys[i]) - base
+                at = (np.uint64(keys[i]) - base) * np.uint64(N_FIELDS)
                 if y[i] == y[i]:
-                    _add_value(table, g, y[i])
+                    _add(records, at, y[i] - records[at + np.uint64(1)])
                 else:
-                    missing[g] += 1.0
+                    missing[np.uint64(keys[i]) - base] += 1.0
+        elif shared:
+            for i in range(start, stop):
+                _add(records, (np.uint64(keys[i]) - base) * np.uint64(N_FIELDS), y[i] - shift)
         else:
             for i in range(start, stop):
-                _add_value(table, np.uint64(keys[i]) - base, y[i])
+                at = (np.uint64(keys[i]) - base) * np.uint64(N_FIELDS)
+                _add(records, at, y[i] - records[at + np.uint64(1)])
     return True
 
 

@@ -177,9 +177,7 @@ def sum_runs_weighted(starts, y, weights, smallest, largest, records, weighted, 
 
 @exact
 def _add_row(table, g, value, weight):
-    """Add a row to both records of its group, which are about its first value."""
-    if table[g, 0] == 0.0:
-        table[g, 1] = value
+    """Add a row to both records of its group."""
     deviation = value - table[g, 1]
     weighted = weight * deviation
     table[g, 0] += 1.0
@@ -193,7 +191,7 @@ def _add_row(table, g, value, weight):
 
 @kernel(I8_IN, types.int64, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, F8_OUT)
 def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
-    """Add rows to raw records of both kinds, side by side in `table` (K, 8).
+    """Add rows to raw records of both kinds, side by side in `table` (K, 8), about the shifts there.
 
     The number of rows that lack a value or a weight is added to `missing` (K,). Keys as in `shuffled.add_rows`.
     """

@@ -7,10 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from records import check, finish
+from records import add_rows, check, finish
 
 from fastml.kernels.sums import moments as kernel
-from fastml.kernels.sums import shuffled
 from fastml.kernels.sums.record import N_FIELDS, N_WEIGHTED
 
 
@@ -22,7 +21,7 @@ def test_parts_fold_to_the_whole(cuts: tuple[int, ...]) -> None:
     places = np.array([5, 0, 3, 2], np.int32)
     for first, last in zip((0, *cuts), (*cuts, 600), strict=True):
         part = np.zeros((4, 4))
-        shuffled.add_rows(codes[first:last].astype(np.int64), 0, y[first:last], part, np.zeros(4))
+        add_rows(codes[first:last].astype(np.int64), 0, y[first:last], part, np.zeros(4))
         finish(part)
         kernel.fold(into, places, part)
     check(into, missing, places[codes].tolist(), y.tolist())
@@ -40,7 +39,7 @@ def test_raw_parts_fold_to_the_whole_however_far_apart(cuts: tuple[int, ...], ga
     places = np.array([5, 0, 3, 2], np.int32)
     for first, last in pairwise(edges):
         part = np.zeros((4, 4))
-        shuffled.add_rows(codes[first:last].astype(np.int64), 0, y[first:last], part, np.zeros(4))
+        add_rows(codes[first:last].astype(np.int64), 0, y[first:last], part, np.zeros(4))
         assert kernel.fold_raw(into[:, None], places, part[None], 0) == 4
     finish(into)
     check(into, missing, places[codes].tolist(), y.tolist())

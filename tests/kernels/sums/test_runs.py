@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import fewer
-from records import check, finish, outliers, read_only
+from records import add_rows, check, finish, outliers, read_only
 
-from fastml.kernels.sums import moments, runs, shuffled
+from fastml.kernels.sums import moments, runs
 from fastml.kernels.sums.record import N_FIELDS
 
 Codes = npt.NDArray[np.int32]
@@ -112,7 +112,7 @@ def test_sums_about_a_first_value_far_off_keep_their_digits() -> None:
         finish(table)
         assert table[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)
         about, missing = np.zeros((1, 4)), np.zeros(1)
-        shuffled.add_rows(codes.astype(np.int64), 0, y, about, missing)
+        add_rows(codes.astype(np.int64), 0, y, about, missing)
         if outliers(about) == [False]:
             finish(about)
             assert about[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)

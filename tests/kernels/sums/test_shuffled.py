@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 import pytest
-from records import check, finish, outliers, read_only
+from records import add_rows, check, finish, outliers, read_only
 
 from fastml.kernels.sums import shuffled
 
@@ -19,9 +19,9 @@ Int64s = npt.NDArray[np.int64]
 def sums_of(codes: Int64s, y: Floats, n_groups: int) -> tuple[Floats, Floats]:
     """Raw records and missing rows of groups, the same from two ranges of keys."""
     table, missing = np.zeros((n_groups, 4)), np.zeros(n_groups)
-    assert shuffled.add_rows(codes, 0, y, table, missing)
+    assert add_rows(codes, 0, y, table, missing)
     by_keys, missing_by_keys = np.zeros((n_groups, 4)), np.zeros(n_groups)
-    assert shuffled.add_rows(codes - 2**40, -(2**40), y, by_keys, missing_by_keys)
+    assert add_rows(codes - 2**40, -(2**40), y, by_keys, missing_by_keys)
     assert by_keys.tobytes() == table.tobytes()
     assert missing_by_keys.tobytes() == missing.tobytes()
     return table, missing
@@ -45,6 +45,25 @@ def test_rows_in_any_order(n: int, n_groups: int, holes: float) -> None:
     assert table[:, 0].sum() + missing.sum() == n
 
 
+@pytest.mark.parametrize("holes", [0.0, 0.01, 1.0])
+def test_one_shift_for_all_groups(holes: float) -> None:
+    rng = np.random.default_rng(4)
+    codes, y = rng.integers(0, 9, 700), rng.normal(500.0, 80.0, 700)
+    y[rng.random(700) < holes] = math.nan
+    table, missing = np.zeros((9, 4)), np.zeros(9)
+    table[:, 1] = 480.0
+    assert shuffled.add_rows(codes, 0, y, 480.0, table, missing)
+    assert not any(outliers(table))
+    finish(table)
+    check(table, missing, codes.tolist(), y.tolist())
+
+
+def test_the_first_value_of_a_group_is_its_shift() -> None:
+    table = np.zeros((3, 4))
+    assert shuffled.note_shifts(np.array([2, 0, 2, 0]), 0, np.array([5.0, math.nan, 6.0, 7.0]), table)
+    assert table[:, 1].tolist() == [7.0, 0.0, 5.0]
+
+
 def test_parts_of_the_rows_add_to_the_same_bits() -> None:
     """Wherever a row stands among the rows that are looked at together."""
     rng = np.random.default_rng(2)
@@ -52,8 +71,9 @@ def test_parts_of_the_rows_add_to_the_same_bits() -> None:
     y[::50] = math.nan
     whole, missing = sums_of(codes, y, 5)
     table, lacking = np.zeros((5, 4)), np.zeros(5)
+    assert shuffled.note_shifts(codes, 0, y, table)
     for part in (slice(0, 3), slice(3, 70), slice(70, 640), slice(640, 1000)):
-        assert shuffled.add_rows(codes[part], 0, y[part], table, lacking)
+        assert shuffled.add_rows(codes[part], 0, y[part], math.nan, table, lacking)
     assert table.tobytes() == whole.tobytes()
     assert lacking.tobytes() == missing.tobytes()
 
@@ -64,9 +84,13 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
     keys[place] = bad
     table, missing = np.zeros((12, 4)), np.zeros(12)
-    assert not shuffled.add_rows(keys, 0, y, table[1:11], missing[1:11])
-    assert table[:, 0].sum() == place // 64 * 64
-    assert not table[[0, 11]].any()
+    assert not shuffled.note_shifts(keys, 0, y, table[1:11])
+    assert not table.any()
+    for shift in (math.nan, 1.0):
+        table[:] = 0.0
+        assert not shuffled.add_rows(keys, 0, y, shift, table[1:11], missing[1:11])
+        assert table[:, 0].sum() == place // 64 * 64
+        assert not table[[0, 11]].any()
 
 
 def test_keys_of_any_size_are_within_a_range_or_not() -> None:
@@ -78,7 +102,8 @@ def test_keys_of_any_size_are_within_a_range_or_not() -> None:
                 keys[key % 8] = key
                 table = np.zeros((most + 1, 4))
                 inside = low <= key <= low + most
-                assert shuffled.add_rows(keys, low, np.ones(8), table, np.zeros(most + 1)) == inside
+                assert shuffled.note_shifts(keys, low, np.ones(8), table) == inside
+                assert shuffled.add_rows(keys, low, np.ones(8), math.nan, table, np.zeros(most + 1)) == inside
                 assert table[:, 0].sum() == (8 if inside else 0)
 
 
