@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +26,6 @@ from fastml.report.grids import Grid, statistics_grid
 __all__ = ["GroupStats"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GroupStats(GroupFields, TableForms):
     """Sufficient statistics of the one-way model, a record per cell (combination of by- and group labels).
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import WORD, ColumnTypeError
+from fastml.io.arrays import as_numpy
 
 __all__ = ["as_doubles", "as_floats", "check_numeric"]
 
@@ -78,6 +79,11 @@ def as_floats(column: pa.Array) -> Floats:
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
     column = as_doubles(column)
-    if column.null_count:
-        column = column.fill_null(np.nan)
-    return np.asarray(column)
+    values: Floats = as_numpy(column)
+    if not column.null_count:
+        return values
+    # Arrow's `fill_null` would import pyarrow.compute, which takes 20 ms.
+    first, end = column.offset, column.offset + len(column)
+    bitmap = np.frombuffer(column.buffers()[0], np.uint8)[first // 8 : (end + 7) // 8]
+    valid = np.unpackbits(bitmap, bitorder="little")[first % 8 :][: len(column)]
+    return np.where(valid.view(np.bool_), values, np.nan)

@@ -51,7 +51,9 @@ def test_runs_end_with_their_tiles() -> None:
 @pytest.mark.parametrize("place", [0, 1, 31, 62, 63])
 def test_the_lowest_bit_of_a_word(place: int) -> None:
     high = 0xF0F0F0F0F0F0F0F0 << place & (2**64 - 1)
-    assert find_runs.lowest_bit(np.uint64(high | 1 << place)) == place
+    lowest_bit = getattr(find_runs.lowest_bit, "py_func", find_runs.lowest_bit)  # compiled, only kernels call it
+    with np.errstate(over="ignore"):
+        assert lowest_bit(np.uint64(high | 1 << place)) == place
 
 
 def test_runs_of_codes_are_those_of_the_same_keys() -> None:
