@@ -28,8 +28,6 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]  # it has no stubs
-from numba import extending
 from numba.core import config, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
@@ -53,8 +51,6 @@ __all__ = [
     "exact",
     "inlined",
     "inner",
-    "intrinsic",
-    "ir",
     "kernel",
 ]
 
@@ -99,17 +95,6 @@ def exact(function: _F) -> _F:
     """Compile as `inner`, with every rounding kept where it is written: for error-free transformations."""
     compiled: _F = numba.njit(**{**INNER_OPTIONS, "fastmath": False})(function)
     return compiled
-
-
-def intrinsic(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """Write a function that kernels call in LLVM's own terms, where Numba has none.
-
-    Parameters
-    ----------
-    plain : callable
-        The same in Python, for where JIT is off.
-    """
-    return lambda function: plain if config.DISABLE_JIT else extending.intrinsic(function)  # type: ignore[attr-defined]
 
 
 @cache

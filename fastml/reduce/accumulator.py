@@ -18,7 +18,7 @@ from fastml.reduce.tile import Part
 Floats = npt.NDArray[np.float64]
 
 
-class _Gather:
+class Accumulator:
     """Folds the statistics of tiles into growing tables."""
 
     def __init__(self, source: Source, columns: CallColumns) -> None:
@@ -36,7 +36,7 @@ class _Gather:
         keys = part.keys
         # Labels whose rows are all missing have no observations.
         if part.counts is not None or part.group_weight is not None or keys.is_fresh:
-            self._learn(part)
+            self._look_up(part)
         if part.counts is not None:
             into = keys.global_codes()[: len(part.counts)]
             some = part.counts.any(axis=1)
@@ -47,12 +47,12 @@ class _Gather:
             self._note_weights(part.group_weight, keys)
         row = kernel.fold_raw(self._moments, keys.global_codes(), part.moments, 0)
         if row < part.moments.shape[1]:
-            self._learn(part)
+            self._look_up(part)
             kernel.fold_raw(self._moments, keys.global_codes(), part.moments, row)
         if self._weighted is not None:
             kernel.fold_raw(self._weighted, keys.global_codes(), part.weighted, 0)
 
-    def _learn(self, part: Part) -> None:
+    def _look_up(self, part: Part) -> None:
         """Give the tile's labels their codes, and make room for them."""
         part.keys.dictionary.look_up(self._table, part.used())
         self._grow(len(self._table))

@@ -20,7 +20,7 @@ from fastml.io.threads import thread_count
 from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
-from fastml.reduce.accumulator import _Gather
+from fastml.reduce.accumulator import Accumulator
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.tile import Part, measure, measure_runs
 from fastml.reduce.tiles import Task, Tiles
@@ -69,11 +69,11 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
             check_numeric(role, source.schema.field(column))
     for name in columns.keys:
         check_key_type("by" if name in columns.by else "group", source.schema.field(name))
-    gather = _Gather(source, columns)
+    accumulator = Accumulator(source, columns)
     with closing(source.batches), closing(_Pass(source, columns, threads).parts()) as parts:
         for part in parts:
-            gather.add(part)
-    return gather.finish()
+            accumulator.add(part)
+    return accumulator.finish()
 
 
 class _Pass:

@@ -20,7 +20,7 @@ def test_tables_begin_with_a_cache_line(shape: tuple[int, ...]) -> None:
     assert table.dtype == np.float64
     assert table.flags.c_contiguous
     assert table.flags.writeable
-    assert table.ctypes.data % 64 == 0
+    assert table.size == 0 or table.ctypes.data % 64 == 0
     assert not np.shares_memory(table, empty_table(*shape))
 
 

@@ -232,9 +232,9 @@ def test_one_part_more_than_threads_is_alive_at_most(kind: str, monkeypatch: pyt
         with lock:
             alive -= 1
 
-    measure, add = workers.measure, workers._Gather.add
+    measure, add = workers.measure, workers.Accumulator.add
     monkeypatch.setattr(workers, "measure", measured)
-    monkeypatch.setattr(workers._Gather, "add", added)
+    monkeypatch.setattr(workers.Accumulator, "add", added)
     monkeypatch.setattr(workers, "_TILES_AT_ONCE", 1)
     fastml.group_stats(rows(kind, 9000), "y", "id", threads=3)
     assert 1 < most <= 3 + 1
