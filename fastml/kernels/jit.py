@@ -49,7 +49,6 @@ __all__ = [
     "Kernel",
     "cache_folder",
     "exact",
-    "inlined",
     "inner",
     "kernel",
 ]
@@ -69,12 +68,14 @@ TABLES_OUT = types.Array(types.float64, 3, "C")
 
 # Sums may be reordered and fused, so that they vectorise; NaN, infinities and signed zeros keep their meaning.
 FASTMATH = {"reassoc", "contract"}
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH}
+OPTIONS: dict[str, Any] = {
+    "nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": FASTMATH, "no_cfunc_wrapper": True,
+}  # fmt: skip
 
 # Without Numba's runtime, references to arrays aren't counted: in a loop that calls a function for each row, counting
 # is most of the work.
-# Nor are they called from Python: the wrappers for that are a sixth of the time that compiling takes.
-INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Nor are they called from Python: wrappers that nobody needs are a sixth of the time that compiling takes.
+INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False, "no_cpython_wrapper": True}
 COMPILING = "fastml: compiling for this machine, once; the next start needs no compiling"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -82,12 +83,6 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def inner(function: _F) -> _F:
     """Compile a function that only kernels call; it can't make arrays."""
     compiled: _F = numba.njit(**INNER_OPTIONS)(function)
-    return compiled
-
-
-def inlined(function: _F) -> _F:
-    """Compile as `inner`, never as a call: arrays are long arguments, and LLVM leaves long functions where they are."""
-    compiled: _F = numba.njit(**INNER_OPTIONS, forceinline=True)(function)
     return compiled
 
 

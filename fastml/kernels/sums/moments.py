@@ -13,7 +13,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.exact import two_product, two_sum
-from fastml.kernels.jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inlined, kernel
+from fastml.kernels.jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inner, kernel
 from fastml.kernels.sums.record import N_FIELDS, is_off
 
 __all__ = ["finish", "fold", "fold_raw"]
@@ -87,7 +87,7 @@ def _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_
     return n, mean, residual * n, max(ss_a, 0.0) + max(ss_b, 0.0) + between + residual * residual * n
 
 
-@inlined
+@inner
 def _add_raw(into, to, part, at):
     """Add the raw record at a place of a part to that at a place of a table."""
     n, shift, total, squares = part[at], part[at + _SHIFT], part[at + _TOTAL], part[at + _SQUARES]
