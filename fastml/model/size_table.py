@@ -1,6 +1,6 @@
 """Groups brought together by size: all that the likelihood sees of them, and whether it has a maximum.
 
-The deviance depends on the groups only through the distinct sizes, so a `SizeTable` of one row per size is all that
+The deviance depends on the groups only through the distinct sizes, so a `SizeTable` of one column per size is all that
 the optimiser and the inference need. It is in units where the pooled within-group variance is about 1 (a power of two,
 so that scaling the scores by one changes no digit), and its means are relative to an origin.
 """
