@@ -11,7 +11,7 @@ from fastml.io.source import Input
 from fastml.reduce.build import check_saved, check_saved_by, saved_statistics, statistics
 from fastml.reduce.columns import CallColumns, Names, list_names
 from fastml.results.fit import OneWayFit
-from fastml.results.fitting import fit_cells, fit_stats
+from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.table import FitTable, check_by
 from fastml.results.weighting import Weighting, check_options, check_weights
 
@@ -193,7 +193,7 @@ def fit_by(
     else:
         check_saved_by(stats, columns)
         weighting.check_used(stats.weights, stats.group_weights)
-    return fit_cells(stats, list(columns.outcomes or stats.outcomes), method, df, weighting)
+    return fit_each_part(stats, list(columns.outcomes or stats.outcomes), method, df, weighting)
 
 
 def group_stats(

@@ -114,7 +114,7 @@ class Design:
 
     def __post_init__(self) -> None:
         for name in ("group", "country", "plausible", "weight", "class_group", "class_weight"):
-            _check_names(name, getattr(self, name))
+            _check_names(name, getattr(self, name), may_be_empty=name in ("country", "class_group", "class_weight"))
         for i, names in enumerate(self.group_weight):
             _check_names(f"group_weight[{i}]", names)
         _check_patterns("plausible", self.plausible, outcome="X", k=1)
@@ -125,8 +125,9 @@ class Design:
             raise RangeError("factor", self.factor, "a finite number above 0")
 
 
-def _check_names(field: str, names: Any) -> None:
-    if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
+def _check_names(field: str, names: Any, *, may_be_empty: bool = False) -> None:
+    named = isinstance(names, tuple) and all(isinstance(name, str) and name for name in names)
+    if not named or not (names or may_be_empty):
         raise RangeError(field, names, "a tuple of column names, as ('IDSCHOOL',)")
 
 

@@ -80,6 +80,9 @@ def test_unknown_names(name: object, hint: str) -> None:
     [
         ({"group": "IDSCHOOL"}, "group='IDSCHOOL' can't be: it is a tuple of column names"),
         ({"weight": ["TOTWGT"]}, "weight=.* a tuple of column names"),
+        ({"weight": ()}, "weight=.* a tuple of column names"),
+        ({"group": ()}, "group=.* a tuple of column names"),
+        ({"plausible": ()}, "plausible=.* a tuple of column names"),
         ({"group_weight": ("SCHWGT",)}, "group_weight.0.='SCHWGT' can't be"),
         (
             {"plausible": ("{outcome}",)},

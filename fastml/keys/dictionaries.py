@@ -18,7 +18,7 @@ Int64s = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Labels = tuple[pa.Array, ...]
 
-# A dictionary is overgrown, and begun anew, with more labels than so many, and than so many times those of a tile.
+# A dictionary is begun anew where it has more labels than the first, and more than four times those of a tile.
 _LABELS_FREE = 1 << 15
 _LABELS_PER_USED = 4
 

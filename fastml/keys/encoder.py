@@ -28,17 +28,17 @@ Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Keys = TypeVar("Keys", Codes, Int64s)
 
-# Integers are their own codes where their range has one value for so many rows, or no more values than so many.
+# Integers are their own codes where each value of their range has eight rows on average, or where the range is short.
 _ROWS_PER_VALUE = 8
 _VALUES_FREE = 1024
 
-# Sizes of the samples that tell whether integers can't be their own codes, and what their range is: widened on both
-# sides by its so many-th part, it nearly always holds the other rows' too where rows are shuffled.
+# Sizes of the samples that tell whether integers can't be their own codes, and what their range is. Widened by a 64th
+# part on both sides, the range of the sample nearly always holds the other rows too where rows are shuffled.
 _SAMPLE = 64
 _RANGE_SAMPLE = 1 << 16
 _MARGIN = 64
 
-# Size of the sample that tells whether rows are clustered: with so many rows for each run.
+# Size of the sample that tells whether rows are clustered, and how long its runs must be on average.
 _FIRST_ROWS = 4096
 _FIRST_ROWS_PER_RUN = 16
 

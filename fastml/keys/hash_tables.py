@@ -22,7 +22,7 @@ Int64s = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 MAX_LABELS = 2**31 - 2
 
-# A table of slots over the whole range of the numbers may have so many slots for each of them, and so many anyway.
+# A table of slots over the whole range of the numbers has at most so many slots a number, or is at most so long.
 _SLOTS_EACH = 8
 _SLOTS_FREE = 1 << 16
 

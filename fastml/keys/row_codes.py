@@ -29,7 +29,8 @@ class RowCodes:
     dictionary : LocalDictionary
         Its label at k is the combination that code k stands for; it may have no row.
     codes : ndarray of int32, shape (n,) or (R,), or None
-        Which of the labels a row has, or a run of rows. None: row i has `numbers`[i] - `low`, or run r has r.
+        The code of each row, or of each run of rows. Where it is None, row i has code `numbers`[i] - `low`, and run r
+        has code r.
     starts : ndarray of int32, shape (R + 1,), or None
         First row of each run of rows with one label, and n; None where rows are not clustered.
     numbers : ndarray of int64, shape (n,), or None
@@ -56,7 +57,7 @@ class RowCodes:
 
     @property
     def rows(self) -> Codes | Int64s:
-        """Code of each row, or its number, shape (n,); not of runs."""
+        """Code of each row, or code plus `low`, shape (n,); not of runs."""
         rows = self.codes if self.numbers is None else self.numbers
         assert rows is not None
         return rows

@@ -13,7 +13,7 @@ from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import plain_type, repeat_tag
 from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import CallColumns
-from fastml.reduce.tile import Part
+from fastml.reduce.tile import TileRecords
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Accumulator:
         self._weighted = np.zeros((0, len(columns.outcomes), 5)) if columns.weighted else None
         self._group_weight = np.empty(0) if columns.group_weights else None
 
-    def add(self, part: Part) -> None:
+    def add(self, part: TileRecords) -> None:
         """Fold one tile's statistics in."""
         from fastml.kernels.sums import moments as kernel
 
@@ -52,7 +52,7 @@ class Accumulator:
         if self._weighted is not None:
             kernel.fold_raw(self._weighted, keys.global_codes(), part.weighted, 0)
 
-    def _look_up(self, part: Part) -> None:
+    def _look_up(self, part: TileRecords) -> None:
         """Give the tile's labels their codes, and make room for them."""
         part.keys.dictionary.look_up(self._table, part.used())
         self._grow(len(self._table))

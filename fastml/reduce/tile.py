@@ -18,13 +18,13 @@ from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.row_sums import KeysMovedError, RowSums
 from fastml.reduce.weights import count_without, group_weights, row_weights
 
-__all__ = ["Part", "measure", "measure_runs"]
+__all__ = ["TileRecords", "measure", "measure_runs"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class TileRecords:
     """The statistics of a tile: raw records of p outcomes.
 
     Attributes
@@ -48,8 +48,8 @@ class Part:
     weighted: Floats | None
     group_weight: Floats | None
 
-    def kept(self) -> Part:
-        """Return what is needed to fold it, which stays when its thread measures another tile."""
+    def kept(self) -> TileRecords:
+        """Return a copy without the codes of rows, which its thread overwrites when it measures the next tile."""
         return replace(self, keys=self.keys.kept())
 
     def used(self) -> npt.NDArray[np.int64]:
@@ -62,7 +62,7 @@ class Part:
         return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
 
 
-def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: Workspace | None = None) -> Part:
+def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: Workspace | None = None) -> TileRecords:
     """Compute the statistics of a tile of rows.
 
     Parameters
@@ -77,7 +77,7 @@ def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: W
 
     Returns
     -------
-    Part
+    TileRecords
 
     Raises
     ------
@@ -95,7 +95,7 @@ def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: W
 
 def measure_runs(
     rows: pa.RecordBatch, tile_rows: int, columns: CallColumns, first_row: int, space: Workspace
-) -> Part | None:
+) -> TileRecords | None:
     """Compute the statistics of several tiles at once, for what is done once for all of them is most of it.
 
     Parameters
@@ -110,13 +110,13 @@ def measure_runs(
 
     Returns
     -------
-    Part or None
+    TileRecords or None
         None where the rows of a tile aren't clustered, or their runs are not found by a single column's bits.
 
     Raises
     ------
     ValueNotAllowedError
-        An infinite outcome, but not that of the first tile.
+        An infinite outcome; it may be of another tile than the first that has one.
     """
     keys = _encoder(space).encode_runs([rows.column(name) for name in columns.keys], tile_rows)
     return None if keys is None else _Tile(rows, keys, columns, first_row, space).measure()
@@ -135,7 +135,7 @@ class _Tile:
         self._rows, self._keys, self._columns, self._first_row = rows, keys, columns, first_row
         self._space, self._sums = space, RowSums(keys, space)
 
-    def measure(self) -> Part:
+    def measure(self) -> TileRecords:
         columns, keys, n = self._columns, self._keys, self._keys.n_records
         missing = self._space.array("missing", n, np.float64)
         by_row = row_weights(self._rows, columns) if columns.weighted else None
@@ -156,7 +156,7 @@ class _Tile:
         of_group = (
             group_weights(self._rows, keys, columns.group_weights, self._place) if columns.group_weights else None
         )
-        return Part(keys, counts, moments, weighted, of_group)
+        return TileRecords(keys, counts, moments, weighted, of_group)
 
     def _add(self, name: str, y: Floats, table: Floats, missing: Floats) -> None:
         """Make the records of an outcome, and count its missing values by record."""

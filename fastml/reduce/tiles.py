@@ -9,7 +9,7 @@ import pyarrow as pa
 
 __all__ = ["Task", "Tiles"]
 
-_ROUNDS = 1.5  # of tasks that the rows left of a batch are cut for: the last tasks are short
+_ROUNDS = 1.5  # tasks for each thread, at least, in the rows that are left of a batch: so the last ones are short
 
 
 @dataclass

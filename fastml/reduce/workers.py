@@ -22,14 +22,14 @@ from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
 from fastml.reduce.accumulator import Accumulator
 from fastml.reduce.columns import CallColumns
-from fastml.reduce.tile import Part, measure, measure_runs
+from fastml.reduce.tile import TileRecords, measure, measure_runs
 from fastml.reduce.tiles import Task, Tiles
 
 __all__ = ["from_source"]
 
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
-# result doesn't depend on how the rows came, nor on the number of threads. Twice as many would take an eighth less of
-# shuffled rows in memory, and a third more of files, whose batches have as many and would be copied.
+# result doesn't depend on how the rows came, nor on the number of threads. Batches of files have as many rows; longer
+# tiles would have to copy them.
 TILE_ROWS = 1 << 20
 
 # Tiles that a thread takes at a time where one call of each kernel does for all of them.
@@ -85,7 +85,7 @@ class _Pass:
         self._at_once = 1
         self._space = Workspace()
 
-    def parts(self) -> Generator[Part, None, None]:
+    def parts(self) -> Generator[TileRecords, None, None]:
         """Statistics of all tiles, or of several together; the first error in the order of the rows in its place."""
         batch = self._tiles.first_batch()
         if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
@@ -101,7 +101,7 @@ class _Pass:
                 self._at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
                 yield part
 
-    def _jobs(self) -> Iterator[Callable[[], Iterator[Part]]]:
+    def _jobs(self) -> Iterator[Callable[[], Iterator[TileRecords]]]:
         while True:
             try:
                 task = self._tiles.take(self._at_once, self._threads)
@@ -112,7 +112,7 @@ class _Pass:
                 return
             yield partial(self._measure, task)
 
-    def _measure(self, task: Task) -> Iterator[Part]:
+    def _measure(self, task: Task) -> Iterator[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
         if sum(rows.num_rows for rows in task.slices) <= TILE_ROWS:
             rows = task.slices[0] if len(task.slices) == 1 else _joined(task.slices)
@@ -132,12 +132,12 @@ class _Pass:
             yield measure(tile, self._columns, task.first_row + first, self._space).kept()
 
 
-def _in_turn(jobs: Iterable[Callable[[], Iterator[Part]]]) -> Generator[Part, None, None]:
+def _in_turn(jobs: Iterable[Callable[[], Iterator[TileRecords]]]) -> Generator[TileRecords, None, None]:
     for job in jobs:
         yield from job()
 
 
-def _fail(error: Exception) -> Iterator[Part]:
+def _fail(error: Exception) -> Iterator[TileRecords]:
     raise error
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastml.inference.information import MeanTest, StandardErrors
     from fastml.model.weighted import Sandwich
 
-__all__ = ["fit_cells", "fit_stats"]
+__all__ = ["fit_each_part", "fit_stats"]
 
 
 def fit_stats(
@@ -130,7 +130,7 @@ def _result(
     )
 
 
-def fit_cells(
+def fit_each_part(
     stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
 ) -> FitTable:
     """Fit the model in every part of split statistics, and for every outcome.

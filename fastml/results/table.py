@@ -1,4 +1,4 @@
-"""Tables of many results: a row per cell and outcome, with a status each."""
+"""Tables of many results: a row per part and outcome, with a status each."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class ResultTable(Exports):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FitTable(ResultTable):
-    """Fits of many cells: what `fit_by` gives.
+    """Fits of many parts: what `fit_by` gives.
 
     Attributes
     ----------

@@ -1,0 +1,88 @@
+"""A tile of rows becomes the records of its groups, and several tiles of runs those of each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+
+import fastml
+from fastml.kernels.workspace import Workspace
+from fastml.reduce.columns import CallColumns
+from fastml.reduce.tile import TileRecords, measure, measure_runs
+
+COLUMNS = CallColumns(["y"], ["id"])
+
+
+def batch(ids: Any, y: Any, **more: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"id": ids, "y": y, **more})
+
+
+def by_label(tile: TileRecords) -> dict[Any, list[float]]:
+    """n, sum of y and sum of y^2 of each label, from the raw records about their shifts."""
+    found: dict[Any, list[float]] = {}
+    labels = tile.keys.labels[0].to_pylist()
+    codes = range(tile.keys.n_records) if tile.keys.codes is None else tile.keys.codes.tolist()
+    records = tile.moments[0]
+    if tile.keys.starts is None:
+        codes = range(len(labels))
+    for code, (n, shift, total, squares) in zip(codes, records.tolist(), strict=True):
+        sums = found.setdefault(labels[code], [0.0, 0.0, 0.0])
+        for i, more in enumerate((n, total + n * shift, squares + 2.0 * shift * total + n * shift * shift)):
+            sums[i] += more
+    return {label: sums for label, sums in found.items() if sums[0]}
+
+
+def expected(ids: npt.NDArray[Any], y: npt.NDArray[np.float64]) -> dict[Any, list[float]]:
+    some = ~np.isnan(y)
+    return {
+        label.item(): [float(part.size), float(part.sum()), float((part * part).sum())]
+        for label in np.unique(ids[some])
+        if (part := y[some & (ids == label)]).size
+    }
+
+
+@pytest.mark.parametrize("order", ["clustered", "shuffled"])
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+def test_records_are_the_sums_of_the_groups(order: str, holes: float) -> None:
+    rng = np.random.default_rng(1)
+    ids = rng.integers(0, 30, 900)
+    ids = np.sort(ids) if order == "clustered" else ids
+    y = rng.normal(size=900)
+    y[rng.random(900) < holes] = math.nan
+    tile = measure(batch(ids, y), COLUMNS, 0)
+    assert (tile.keys.starts is not None) == (order == "clustered")
+    found, right = by_label(tile), expected(ids, y)
+    assert found.keys() == right.keys()
+    for label, sums in right.items():
+        np.testing.assert_allclose(found[label], sums, rtol=1e-12, atol=1e-12)
+    assert (tile.counts is None) == (holes == 0.0)
+    if tile.counts is not None:
+        assert tile.counts[:, 0].sum() == np.isnan(y).sum()
+
+
+def test_several_tiles_of_runs_have_the_records_of_each() -> None:
+    rng = np.random.default_rng(2)
+    ids, y = np.repeat(np.arange(60), 50), rng.normal(size=3000)
+    together = measure_runs(batch(ids, y), 1000, COLUMNS, 0, Workspace())
+    assert together is not None
+    tiles = [
+        measure(batch(ids[first : first + 1000], y[first : first + 1000]), COLUMNS, first) for first in (0, 1000, 2000)
+    ]
+    assert together.moments.tobytes() == np.concatenate([tile.moments for tile in tiles], axis=1).tobytes()
+    assert measure_runs(batch(rng.permutation(ids), y), 1000, COLUMNS, 0, Workspace()) is None
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_an_infinite_score_is_told_by_its_row_in_the_data(order: slice) -> None:
+    ids, y = np.repeat([7, 8], 40)[order], np.zeros(80)
+    y[50] = math.inf
+    label = int(ids[50])
+    with pytest.raises(
+        fastml.FastmlError, match=rf"outcome column 'y' has inf in row 1,050 \(the first is 0; id {label}\)"
+    ):
+        measure(batch(ids, y), COLUMNS, 1000)
