@@ -159,10 +159,11 @@ def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, 
     shift = bit_shift(slots.shape[0])
     mask = np.uint64(slots.shape[0] - 1)
     labels = label_words, label_ends, label_data
-    words, places, rows = np.empty(2 * BLOCK, np.int64), np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
+    unsigned, places, rows = np.empty(2 * BLOCK, np.uint64), np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
+    words = unsigned.view(np.int64)
     for block in range(row, codes.shape[0], BLOCK):
         mine, into = ends[block : block + BLOCK + 1], codes[block : block + BLOCK]
-        _pack(data, mine, shift, words, places)
+        _pack(data, mine, shift, unsigned, places)
         left = n_runs = _find_runs(words, data, mine, rows)
         if n_runs == 0:
             for k in range(np.uint64(into.shape[0])):

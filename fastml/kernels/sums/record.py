@@ -37,7 +37,7 @@ N_FIELDS, N_WEIGHTED, N_BOTH = 4, 5, 8
 ROWS = 64
 
 # Rows of a run that are added up apart, as each addition of one of few different values to a long sum may round alike.
-BLOCK = 8192
+BLOCK = 256
 
 # Sums of squares about a shift that are so many times those about the mean lose digits when the mean's are taken off.
 # Of many rows they have lost some already, as each addition of one of few different values may round alike.

@@ -14,7 +14,7 @@ __all__ = ["add_rows", "note_shifts", "select_rows"]
 @kernel(I8_IN, types.int64, F8_IN, TABLE_OUT)
 def note_shifts(keys, low, y, table):
     """Make the first value of each group the shift of its record in `table` (K, 4 or more); keys as in `add_rows`."""
-    n, base = np.uint64(keys.shape[0]), np.uint64(low)
+    n, base = np.uint64(keys.shape[0]), np.uint64(np.int64(low))
     if not all_within(keys, low, np.int64(table.shape[0]) - 1, np.uint64(0), n):
         return False
     for behind in range(n):  # backwards, so that the first comes last
@@ -40,7 +40,7 @@ def add_rows(keys, low, y, shift, table, missing):
     key - low. Returns False before rows of which one has none, so that the range of the keys need not be known before
     they are read.
     """
-    n, base, most = np.uint64(keys.shape[0]), np.uint64(low), np.int64(table.shape[0]) - 1
+    n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     records, shared = table.reshape(table.size), shift == shift
     for start in range(np.uint64(0), n, np.uint64(ROWS)):
         stop = min(start + np.uint64(ROWS), n)
@@ -69,7 +69,7 @@ def add_rows(keys, low, y, shift, table, missing):
 @kernel(I8_IN, types.int64, U1_IN, I4_OUT)
 def select_rows(keys, low, groups, rows):
     """Note the rows whose group is marked in `groups` (K,) in `rows` (n + 1,); return how many."""
-    count, base = np.uint64(0), np.uint64(low)
+    count, base = np.uint64(0), np.uint64(np.int64(low))
     for i in range(np.uint64(keys.shape[0])):
         rows[count] = np.int32(i)
         count += np.uint64(groups[np.uint64(keys[i]) - base])

@@ -195,7 +195,7 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
 
     The number of rows that lack a value or a weight is added to `missing` (K,). Keys as in `shuffled.add_rows`.
     """
-    n, base, most = np.uint64(keys.shape[0]), np.uint64(low), np.int64(table.shape[0]) - 1
+    n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     for start in range(np.uint64(0), n, np.uint64(ROWS)):
         stop = min(start + np.uint64(ROWS), n)
         if not all_within(keys, low, most, start, stop):
