@@ -57,11 +57,7 @@ def contestants(folder: str) -> dict[str, Callable[[], object]]:
         return duckdb.sql(query + " group by all").to_arrow_table().num_rows
 
     def bare_pyarrow() -> object:
-        return sum(
-            batch.num_rows
-            for file in files
-            for batch in pq.ParquetFile(file).iter_batches(1 << 20, columns=["school", "score"])
-        )
+        return sum(pq.ParquetFile(file).read(columns=["school", "score"]).num_rows for file in files)
 
     def bare_polars() -> object:
         scan = pl.scan_parquet(folder).select("school", "score")

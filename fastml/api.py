@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastml.errors import ArgumentError, RolesMissingError
+from fastml.errors import ArgumentError, ColumnsMissingError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.source import Input
 from fastml.reduce.build import check_saved, check_saved_by, saved_statistics, statistics
@@ -107,7 +107,7 @@ def fit(
     if stats is None:
         columns = columns.from_formula()
         if not columns.outcomes or not columns.group:
-            raise RolesMissingError
+            raise ColumnsMissingError
     if not isinstance(outcome, str | None):
         raise ArgumentError("outcome", outcome, ["one column's name"])
     if stats is None:
@@ -186,7 +186,7 @@ def fit_by(
     stats = saved_statistics(given)
     if stats is None:
         if not (columns.outcomes and columns.group and columns.by):
-            raise RolesMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
+            raise ColumnsMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
         check_by(columns.by)  # before all rows are read
         weighting.check_used(weights, group_weights)
         stats = statistics(given, columns)

@@ -10,13 +10,13 @@ __all__ = [
     "ArgumentError",
     "ColumnNotFoundError",
     "ColumnTypeError",
+    "ColumnsMissingError",
     "FastmlError",
     "FilterError",
     "FormulaError",
     "MergeError",
     "ModelError",
     "RangeError",
-    "RolesMissingError",
     "SourceError",
     "ValueNotAllowedError",
     "WeightVariesError",
@@ -82,8 +82,8 @@ class RangeError(ArgumentError):
         FastmlError.__init__(self, f"{name}={_shown(value)} can't be: it is {rule}")
 
 
-class RolesMissingError(FastmlError):
-    """It isn't said which column is the outcome, or which the group."""
+class ColumnsMissingError(FastmlError):
+    """The call does not name the outcome or the group."""
 
     def __init__(
         self, remedy: str = "fit(data, outcome='score', group='school')", needed: str = "an outcome and a group"
@@ -112,10 +112,10 @@ class ColumnNotFoundError(FastmlError):
 
 
 class ColumnTypeError(FastmlError):
-    """A column has a type that its role can't take."""
+    """A column has a type that its use (outcome, group, weight) does not allow."""
 
-    def __init__(self, role: str, column: str, dtype: object, remedy: str) -> None:
-        super().__init__(f"{role} column {column!r} has type {dtype}; {remedy}")
+    def __init__(self, argument: str, column: str, dtype: object, remedy: str) -> None:
+        super().__init__(f"{argument} column {column!r} has type {dtype}; {remedy}")
 
 
 class ValueNotAllowedError(FastmlError):

@@ -11,7 +11,7 @@ import typer
 from fastml.cli import options
 from fastml.cli.output import Form, Format, Output, Quiet, check_output, deliver, show
 from fastml.designs import BY_NAME
-from fastml.errors import FastmlError, RolesMissingError
+from fastml.errors import ColumnsMissingError, FastmlError
 
 __all__ = ["fit", "merge", "plan", "report", "simulate", "stats", "survey", "warmup"]
 
@@ -82,8 +82,8 @@ def _fitted(
         if by:
             return api.fit_by(data, outcomes or None, group or None, by=by, **others)
         return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
-    except RolesMissingError:  # files of statistics need none
-        raise RolesMissingError("-y SCORE -g SCHOOL") from None
+    except ColumnsMissingError:  # files of statistics need none
+        raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
 
 
 def _tell_gaps(result: Any) -> None:

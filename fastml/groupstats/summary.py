@@ -21,9 +21,9 @@ __all__ = ["summary_fields"]
 
 def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, group_name: str) -> GroupFields:
     """Return the statistics of a published table of schools; see `GroupStats.from_summary`."""
-    for role, given in (("outcome", outcome), ("group_name", group_name)):
+    for argument, given in (("outcome", outcome), ("group_name", group_name)):
         if not isinstance(given, str):
-            raise ArgumentError(role, given, ["a column's name"])
+            raise ArgumentError(argument, given, ["a column's name"])
     columns = {"n": n, "mean": mean, "sd": sd}
     if group is not None:
         columns[group_name if group_name not in columns else "group"] = group

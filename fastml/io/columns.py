@@ -19,7 +19,7 @@ _LARGEST_POWER = 22  # of ten that is a double
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
 
-def check_numeric(role: str, field: pa.Field) -> None:
+def check_numeric(argument: str, field: pa.Field) -> None:
     """Refuse a column that holds no numbers; booleans and decimals are numbers, strings of digits are not.
 
     Raises
@@ -44,7 +44,7 @@ def check_numeric(role: str, field: pa.Field) -> None:
             remedy += " (numbers of a CSV file with decimal commas: csv_options={'decimal': ','}, or --decimal ,)"
     elif pa.types.is_dictionary(dtype):
         remedy += ": decode the categories to numbers first"
-    raise ColumnTypeError(role, field.name, dtype, remedy)
+    raise ColumnTypeError(argument, field.name, dtype, remedy)
 
 
 def as_doubles(column: pa.Array) -> pa.Array:

@@ -15,14 +15,14 @@ Int64s = npt.NDArray[np.int64]
 
 
 @kernel(I8_IN, I8_IN, I8_OUT, I8_OUT)
-def place(keys, order, next_place, placed):
-    """One pass of a stable counting sort: `order` (J,) sorted by `keys` (J,) into `placed` (J,).
+def place(keys, order, next_place, result):
+    """One pass of a stable counting sort: `order` (J,) sorted by `keys` (J,) into `result` (J,).
 
     `next_place` (L,) has the first place of each key on the way in, the place behind its last on the way out.
     """
     for i in range(order.shape[0]):
         key = keys[order[i]]
-        placed[next_place[key]] = order[i]
+        result[next_place[key]] = order[i]
         next_place[key] += 1
 
 

@@ -19,7 +19,7 @@ Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
 
-def check_key_type(role: str, field: pa.Field) -> None:
+def check_key_type(argument: str, field: pa.Field) -> None:
     """Refuse key columns of types that are no labels: nested ones.
 
     Raises
@@ -28,7 +28,7 @@ def check_key_type(role: str, field: pa.Field) -> None:
     """
     dtype = plain_type(field.type)
     if pa.types.is_nested(dtype) or pa.types.is_interval(dtype):
-        raise ColumnTypeError(role, field.name, field.type, "use a column of numbers, strings or dates")
+        raise ColumnTypeError(argument, field.name, field.type, "use a column of numbers, strings or dates")
 
 
 class KeyTable:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, FormulaError, RolesMissingError
+from fastml.errors import ArgumentError, ColumnsMissingError, FastmlError, FormulaError
 
 __all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "CallColumns", "Names", "list_names"]
 
@@ -90,18 +90,18 @@ class CallColumns:
         ------
         FastmlError
         """
-        for role, name in (("weights", self.weights), ("group_weights", self.group_weights)):
+        for argument, name in (("weights", self.weights), ("group_weights", self.group_weights)):
             # An empty name, from a shell's variable that isn't set, must not mean "without weights".
             if name is not None and not (isinstance(name, str) and name):
-                raise ArgumentError(role, name, ["a column's name"])
+                raise ArgumentError(argument, name, ["a column's name"])
         if self.tags is not None and not isinstance(self.tags, Mapping):
             raise ArgumentError("tags", self.tags, ["a mapping such as {'cycle': 2019}"])
-        for role, names in (
+        for argument, names in (
             ("by", self.by), ("outcome", self.outcomes), ("group", self.group), ("tags", list(self.constant))
         ):  # fmt: skip
-            _check_names(role, names)
+            _check_names(argument, names)
         if not self.outcomes or not self.group:
-            raise RolesMissingError
+            raise ColumnsMissingError
         for first, second, shared in (
             ("outcome", "group", set(self.outcomes) & set(self.group)),
             ("outcome", "by", set(self.outcomes) & set(self.by)),
@@ -128,9 +128,9 @@ def list_names(names: Any) -> tuple[Any, ...]:
     return tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else (names,)
 
 
-def _check_names(role: str, names: Sequence[Any]) -> None:
+def _check_names(argument: str, names: Sequence[Any]) -> None:
     for name in names:
         if not isinstance(name, str):
-            raise ArgumentError(role, name, ["a column's name"], "rename the column to a string")
+            raise ArgumentError(argument, name, ["a column's name"], "rename the column to a string")
     if len(set(names)) < len(names):
-        raise FastmlError(f"{role}={list(names)!r} names a column twice")
+        raise FastmlError(f"{argument}={list(names)!r} names a column twice")

@@ -125,8 +125,8 @@ def _checked(data: Any, columns: CallColumns) -> tuple[Any, CallColumns]:
                 column = nw.when(~column.is_nan()).then(column + 0.0)
         else:
             if not (dtype.is_numeric() or dtype == nw.Boolean):
-                role = "outcome" if name in columns.outcomes else "weights"
-                raise ColumnTypeError(role, name, dtype, "it must be numeric: convert the column first")
+                argument = "outcome" if name in columns.outcomes else "weights"
+                raise ColumnTypeError(argument, name, dtype, "it must be numeric: convert the column first")
             column = column.cast(nw.Int8).cast(nw.Float64) if dtype == nw.Boolean else column.cast(nw.Float64)
             if dtype.is_float():
                 column = nw.when(~column.is_nan()).then(column)

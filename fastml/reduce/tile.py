@@ -72,7 +72,7 @@ def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: W
     first_row : int
         Number of the tile's first row in the data, for messages.
     space : Workspace, optional
-        Memory to work in, and what was learnt of the keys; the keys of what is returned lie in it, until the next
+        Memory to work in, with the local dictionary of the keys. The keys of what is returned lie in it, until the next
         tile.
 
     Returns

@@ -116,11 +116,11 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place)
     return known
 
 
-def _refuse(role: str, name: str | None, weight: float, place: str) -> None:
+def _refuse(argument: str, name: str | None, weight: float, place: str) -> None:
     if 0.0 < weight < np.inf:
         remedy = f"a weight is from {SMALLEST_WEIGHT:g} to {LARGEST_WEIGHT:g}: multiply the column by a constant"
-    elif role == "weights":
+    elif argument == "weights":
         remedy = "a weight is a finite number, 0 or more"
     else:
         remedy = "a group's weight is a finite number above 0"
-    raise ValueNotAllowedError(f"{role} column {name!r} has {weight:g} {place}; {remedy}")
+    raise ValueNotAllowedError(f"{argument} column {name!r} has {weight:g} {place}; {remedy}")

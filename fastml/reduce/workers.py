@@ -64,9 +64,9 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     source = open_source(data, columns.to_read)
     for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
-    for role, column in (("weights", columns.weights), ("group_weights", columns.group_weights)):
+    for argument, column in (("weights", columns.weights), ("group_weights", columns.group_weights)):
         if column:
-            check_numeric(role, source.schema.field(column))
+            check_numeric(argument, source.schema.field(column))
     for name in columns.keys:
         check_key_type("by" if name in columns.by else "group", source.schema.field(name))
     accumulator = Accumulator(source, columns)

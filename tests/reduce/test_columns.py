@@ -6,7 +6,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError
-from fastml.errors import FormulaError, RolesMissingError
+from fastml.errors import ColumnsMissingError, FormulaError
 from fastml.reduce.columns import CallColumns, list_names
 
 ONE = {"y": [1.0, 2.0, 4.0, 8.0], "id": [1, 1, 2, 2]}
@@ -71,5 +71,5 @@ def test_what_is_refused(columns: CallColumns, message: str) -> None:
 
 def test_rows_need_an_outcome_and_a_group() -> None:
     for columns in (CallColumns((), ("g",)), CallColumns(("y",), ())):
-        with pytest.raises(RolesMissingError):
+        with pytest.raises(ColumnsMissingError):
             columns.check()
