@@ -20,7 +20,7 @@ from fastml.report.numbers import complement, percent, share, share_range, short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastml.inference.intervals import Interval
+    from fastml.inference.parameters import Interval
     from fastml.model.size_table import SizeTable
     from fastml.model.variance_components import VarianceComponents
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,73 +16,23 @@ from fastml.inference.bootstrap import (
     bootstrap,
     percentile_limits,
 )
-from fastml.inference.distributions import (
-    check_level,
-    chi2_quantile,
-    chi2_upper,
-    normal_quantile,
-    t_quantile,
-)
+from fastml.inference.distributions import check_level, chi2_quantile, chi2_upper, t_quantile
 from fastml.inference.exact import exact_theta
-from fastml.inference.information import StandardErrors, mean_test, standard_errors
+from fastml.inference.information import mean_test
+from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
-from fastml.model.icc import design_effect, icc_of, reliabilities
+from fastml.inference.wald import at_zero, wald_limits, without_likelihood
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents, estimate
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "interval",
-           "intervals", "logit_limits", "robust_interval"]  # fmt: skip
+__all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "interval", "intervals"]
 
 Floats = npt.NDArray[np.float64]
 
 METHODS = ("exact", "profile", "profile-ml", "bootstrap", "bca", "wald")
 
 # Exact where there is an exact interval; tau00 has none, and its profile needs a likelihood.
-DEFAULT_METHOD = {
-    "gamma00": "exact",
-    "tau00": "profile",
-    "tau_sd": "profile",
-    "sigma2": "exact",
-    "sigma": "exact",
-    "theta": "exact",
-    "icc": "exact",
-    "deff": "exact",
-    "deft": "exact",
-    "n_eff": "exact",
-    "reliability": "exact",
-}
-PARAMETERS = tuple(DEFAULT_METHOD)
-_OF_THETA = ("theta", "icc", "deff", "deft", "n_eff", "reliability")
-_BASE = {"tau_sd": "tau00", "sigma": "sigma2"} | dict.fromkeys(_OF_THETA, "theta")
-
-CUT_BELOW = "the lower end is cut at 0"
-NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exact' does"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A confidence interval: ``low, high = interval`` works too.
-
-    Attributes
-    ----------
-    low, high : float
-        Limits, in the units of the parameter.
-    level : float
-        Confidence level.
-    method : str
-        One of `METHODS`.
-    note : str
-        What a reader must know about this one; empty for most.
-    """
-
-    low: float
-    high: float
-    level: float
-    method: str
-    note: str = ""
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.low, self.high))
+DEFAULT_METHOD = {name: "profile" if base == "tau00" else "exact" for name, base in BASES.items()}
 
 
 def interval(
@@ -186,70 +133,6 @@ def intervals(
     return tuple(rows)
 
 
-def robust_interval(
-    table: SizeTable,
-    vc: VarianceComponents,
-    errors: tuple[float, float, float],
-    parameter: str,
-    level: float,
-    df: float,
-) -> Interval:
-    """Wald interval from robust standard errors, for weighted fits.
-
-    Parameters
-    ----------
-    table : SizeTable
-    vc : VarianceComponents
-        With the robust standard error of gamma00.
-    errors : tuple of float
-        Standard errors of tau00, sigma2 (score points squared) and the icc; NaN at tau00 = 0.
-    parameter : str
-        Any of `PARAMETERS` but "reliability".
-    level : float
-    df : float
-        Degrees of freedom of gamma00's t interval.
-
-    Returns
-    -------
-    Interval
-        The icc, and what follows from it, by its logit; variances cut at 0.
-    """
-    known = [name for name in PARAMETERS if name != "reliability"]
-    if parameter not in known:
-        raise ArgumentError("parm", parameter, known)
-    made = _Intervals(table, vc, level, None, 0, None)
-    made.errors = StandardErrors(*errors)
-    made.mean_df = df
-    return made.of(parameter, "wald")
-
-
-def logit_limits(share: float | None, se: float | None, level: float) -> tuple[float, float]:
-    """Wald limits of a share on its logit, which stay between 0 and 1.
-
-    Parameters
-    ----------
-    share, se : float or None
-        The share and its standard error.
-    level : float
-
-    Returns
-    -------
-    low, high : float
-        NaN where there is no standard error, or the share is 0 or 1.
-
-    Examples
-    --------
-    >>> low, high = logit_limits(0.2, 0.02, 0.95)
-    >>> round(low, 3), round(high, 3)
-    (0.164, 0.242)
-    """
-    if share is None or se is None or not 0.0 < share < 1.0:
-        return math.nan, math.nan
-    factor = math.exp(min(300.0, -normal_quantile(0.5 * (1.0 - level)) * se / (share * (1.0 - share))))
-    odds = share / (1.0 - share)
-    return odds / factor / (1.0 + odds / factor), odds * factor / (1.0 + odds * factor)
-
-
 class _Intervals:
     """The intervals of one fit, sharing its profile sets and bootstrap draws."""
 
@@ -264,8 +147,6 @@ class _Intervals:
     ) -> None:
         check_level(level)
         self.table, self.vc, self.level, self.df = table, vc, float(level), df
-        self.errors: StandardErrors | None = None  # robust ones; else the observed information's
-        self.mean_df = math.inf  # of gamma00's Wald interval
         self._draws, self._seed = draws, seed
 
     @cached_property
@@ -289,14 +170,8 @@ class _Intervals:
                 method = "bootstrap"
         if method not in METHODS:
             raise ArgumentError("method", method, METHODS)
-        base = _BASE.get(parameter, parameter)
-        low, high, note = getattr(self, "_" + method.replace("-", "_"))(base)
-        if parameter == "gamma00":
-            low, high = (self.table.origin + self.table.unit * limit for limit in (low, high))
-        else:
-            mapping = _mapping(self.table, parameter)
-            low, high = sorted((mapping(low), mapping(high)))
-        return Interval(low, high, self.level, method, note)
+        low, high, note = getattr(self, "_" + method.replace("-", "_"))(BASES[parameter])
+        return carry(self.table, parameter, (low, high), self.level, method, note)
 
     # Each returns low, high, note for "theta", "tau00", "sigma2" or "gamma00", in the table's units and origin.
 
@@ -318,7 +193,7 @@ class _Intervals:
     def _profile(self, base: str) -> tuple[float, float, str]:
         if self.vc.optimum is None and base != "gamma00":
             raise ModelError("method='anova' has no likelihood to profile; "
-                             f"use method={_unprofiled(base)!r}")  # fmt: skip
+                             f"use method={without_likelihood(base)!r}")  # fmt: skip
         return _limits(self.ml_set if base == "gamma00" else self.own_set, base)
 
     def _profile_ml(self, base: str) -> tuple[float, float, str]:
@@ -334,47 +209,14 @@ class _Intervals:
     def _bca(self, base: str) -> tuple[float, float, str]:
         if self.vc.singular and base in ("theta", "tau00"):
             raise ModelError("tau00 is estimated at its boundary, 0, where BCa has nothing to correct by; "
-                             f"use method={_at_zero(self.vc, base)!r}")  # fmt: skip
+                             f"use method={at_zero(self.vc, base)!r}")  # fmt: skip
         sigma2 = self.vc.terms.r / self.vc.dof
         own = {"theta": self.vc.theta, "tau00": self.vc.theta * sigma2, "sigma2": sigma2}
         value = own.get(base, self.vc.terms.gamma)
         return bca_limits(self._values(base), value, self.level, acceleration(self.table, self.vc, base))
 
     def _wald(self, base: str) -> tuple[float, float, str]:
-        vc, unit = self.vc, self.table.unit
-        z = -normal_quantile(0.5 * (1.0 - self.level))
-        sigma2 = vc.terms.r / vc.dof
-        if base == "gamma00":
-            reach = -t_quantile(0.5 * (1.0 - self.level), self.mean_df) * vc.se_gamma00 / unit
-            return vc.terms.gamma - reach, vc.terms.gamma + reach, ""
-        se = self.errors or standard_errors(vc)
-        if base == "sigma2" and not math.isnan(se.se_sigma2):
-            centre, reach = sigma2, z * se.se_sigma2 / vc.sigma2 * sigma2
-        elif vc.optimum is None:
-            raise ModelError("method='anova' has no standard errors of the variances; "
-                             f"use method={_unprofiled(base)!r}")  # fmt: skip
-        elif vc.singular:
-            raise ModelError("tau00 is estimated at its boundary, 0, where it has no standard error; "
-                             f"use method={_at_zero(vc, base)!r}")  # fmt: skip
-        elif base == "theta":
-            # logit(icc) = log(theta): its standard error is that of the icc over icc (1 - icc).
-            reach = z * se.se_icc * (1.0 + vc.theta) ** 2 / vc.theta
-            # Next to the boundary the logit's error has no bound; e^300 either way is 0 to 1 for the icc.
-            factor = math.exp(min(reach, 300.0))
-            return vc.theta / factor, vc.theta * factor, NEXT_TO_ZERO if reach > 300.0 else ""
-        else:
-            centre, reach = vc.theta * sigma2, z * se.se_tau00 / vc.sigma2 * sigma2
-        return max(0.0, centre - reach), centre + reach, CUT_BELOW if centre < reach else ""
-
-
-def _unprofiled(base: str) -> str:
-    """Method that serves without a likelihood."""
-    return "bootstrap" if base == "tau00" else "exact"
-
-
-def _at_zero(vc: VarianceComponents, base: str) -> str:
-    """Method that serves at tau00 = 0."""
-    return "profile" if base == "tau00" and vc.optimum is not None else _unprofiled(base)
+        return wald_limits(self.table, self.vc, base, self.level)
 
 
 def _limits(region: ProfileSet, base: str) -> tuple[float, float, str]:
@@ -383,28 +225,3 @@ def _limits(region: ProfileSet, base: str) -> tuple[float, float, str]:
     if limits.pieces > 1:
         note = f"the set has {limits.pieces} separate pieces; this is the one around the optimum"
     return limits.low, limits.high, note
-
-
-def _mapping(table: SizeTable, parameter: str) -> Callable[[float], float]:
-    """Monotone map from theta, tau00 or sigma2 in the table's units to a parameter in score units."""
-    mean_size = table.n_obs / table.n_groups
-
-    def deff(theta: float) -> float:
-        return design_effect(icc_of(theta), mean_size)
-
-    def reliability(theta: float) -> float:
-        return float(np.sum(table.count * reliabilities(table.size, theta)) / table.n_groups)
-
-    mappings: dict[str, Callable[[float], float]] = {
-        "theta": lambda theta: theta,
-        "icc": icc_of,
-        "deff": deff,
-        "deft": lambda theta: math.sqrt(deff(theta)),
-        "n_eff": lambda theta: table.n_obs / deff(theta),
-        "reliability": reliability,
-        "tau00": lambda variance: table.unit**2 * variance,
-        "sigma2": lambda variance: table.unit**2 * variance,
-        "tau_sd": lambda variance: table.unit * math.sqrt(variance),
-        "sigma": lambda variance: table.unit * math.sqrt(variance),
-    }
-    return mappings[parameter]

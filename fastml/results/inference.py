@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from fastml.inference.intervals import Interval
+    from fastml.inference.parameters import Interval
     from fastml.planning import Plan
 
 __all__ = ["FitInference"]
@@ -80,7 +80,7 @@ class FitInference(FitFigures):
         return interval(self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed)
 
     def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
-        from fastml.inference.intervals import robust_interval
+        from fastml.inference.wald import robust_interval
 
         if method not in (None, "wald"):
             raise ArgumentError("method", method, ["wald"], "a weighted fit has robust standard errors, no likelihood")
@@ -92,7 +92,7 @@ class FitInference(FitFigures):
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
         """As `_robust`, but without limits instead of an error, so that the other rows of `intervals` are shown."""
-        from fastml.inference.intervals import Interval
+        from fastml.inference.parameters import Interval
 
         try:
             return self._robust(parameter, level, method)
@@ -246,7 +246,7 @@ class FitInference(FitFigures):
 
     def _limits(self, level: float) -> dict[str, tuple[float, float]]:
         """Confidence limits by parameter, of those that have an interval without simulation."""
-        from fastml.inference.intervals import PARAMETERS
+        from fastml.inference.parameters import PARAMETERS
 
         made = {}
         for name in PARAMETERS:

@@ -198,7 +198,7 @@ class FitTable(ResultTable):
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
         from fastml.inference.exact import exact_theta
-        from fastml.inference.intervals import logit_limits
+        from fastml.inference.wald import logit_limits
         from fastml.model.size_table import reduce_sizes
 
         rows = self.to_dict()

@@ -10,9 +10,9 @@ from conftest import ROOT, fewer
 from tables import changed, close, from_file, grouped, simulated, two_by_two
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference.bootstrap import DRAWS, bootstrap
-from fastml.inference.information import mean_test, standard_errors
-from fastml.inference.intervals import DEFAULT_METHOD, METHODS, PARAMETERS, interval, intervals
+from fastml.inference.bootstrap import bootstrap
+from fastml.inference.information import mean_test
+from fastml.inference.intervals import DEFAULT_METHOD, METHODS, interval, intervals
 from fastml.model.variance_components import estimate
 
 
@@ -99,24 +99,6 @@ def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
                 assert rows[2].low <= value <= rows[2].high
 
 
-def test_what_follows_from_a_parameter_follows_in_its_interval() -> None:
-    table = simulated(8, theta=0.5).table
-    vc = estimate(table)
-    for method in METHODS:
-        rows = dict(intervals(table, vc, method=method, draws=fewer(DRAWS, times=100, at_least=100), seed=5))
-        assert tuple(rows) == PARAMETERS
-        assert rows["sigma"].high ** 2 == pytest.approx(rows["sigma2"].high, rel=1e-15)
-        assert rows["tau_sd"].low ** 2 == pytest.approx(rows["tau00"].low, rel=1e-15)
-        theta = rows["theta"]
-        assert rows["icc"].high == theta.high / (1 + theta.high)
-        mean_size = table.n_obs / table.n_groups
-        assert rows["deff"].low == 1 + rows["icc"].low * (mean_size - 1)
-        assert rows["n_eff"].low == pytest.approx(table.n_obs / rows["deff"].high, rel=1e-15)
-        assert rows["deft"].high == math.sqrt(rows["deff"].high)
-        n = np.repeat(table.size, table.count.astype(int))
-        assert rows["reliability"].high == pytest.approx(np.mean(n * theta.high / (1 + n * theta.high)), rel=1e-14)
-
-
 def test_defaults() -> None:
     table = simulated(8).table
     for parameter, made in intervals(table, estimate(table)):
@@ -125,34 +107,6 @@ def test_defaults() -> None:
     anova = dict(intervals(table, estimate(table, "anova"), seed=1))
     assert anova["tau00"].method == "bootstrap"
     assert anova["icc"].method == "exact"
-
-
-def test_wald() -> None:
-    table = simulated(8, theta=0.5).table
-    vc = estimate(table)
-    se, z = standard_errors(vc), 1.959963984540054
-    sigma2 = interval(table, vc, "sigma2", method="wald")
-    assert sigma2.high == pytest.approx(vc.sigma2 + z * se.se_sigma2, rel=1e-14)
-    icc = vc.tau00 / (vc.tau00 + vc.sigma2)
-    logit = math.log(icc / (1 - icc)) + z * se.se_icc / (icc * (1 - icc))
-    assert interval(table, vc, "icc", method="wald").high == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-13)
-    mean = interval(table, vc, "gamma00", method="wald")
-    assert mean.high == pytest.approx(vc.gamma00 + z * vc.se_gamma00, rel=1e-13)
-    exact = interval(table, vc, "gamma00", df="normal")
-    assert (exact.low, exact.high) == pytest.approx((mean.low, mean.high), rel=1e-13)
-    low = interval(table, vc, "tau00", 0.9999999, "wald")
-    assert low.low == 0.0
-    assert "cut" in low.note
-
-
-def test_wald_next_to_the_boundary() -> None:
-    table = two_by_two(math.sqrt(2.0 + 1e-8))  # F = 1 + 5e-9
-    vc = estimate(table)
-    assert 0.0 < vc.theta < 1e-8
-    rows = dict(intervals(table, vc, method="wald"))
-    assert (round(rows["icc"].low, 12), rows["icc"].high) == (0.0, 1.0)
-    assert "says nothing" in rows["icc"].note
-    assert all(math.isfinite(row.low) and math.isfinite(row.high) for row in rows.values())
 
 
 def test_gamma00_takes_the_standard_error_of_its_degrees_of_freedom() -> None:

@@ -1,0 +1,148 @@
+"""Intervals by an estimate and its standard error (Wald): the model's own, or robust ones of weighted fits."""
+
+from __future__ import annotations
+
+import math
+
+from fastml.errors import ArgumentError, ModelError
+from fastml.inference.distributions import check_level, normal_quantile, t_quantile
+from fastml.inference.information import StandardErrors, standard_errors
+from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
+
+__all__ = ["at_zero", "logit_limits", "robust_interval", "wald_limits", "without_likelihood"]
+
+CUT_BELOW = "the lower end is cut at 0"
+NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exact' does"
+
+
+def wald_limits(
+    table: SizeTable,
+    vc: VarianceComponents,
+    base: str,
+    level: float,
+    errors: StandardErrors | None = None,
+    mean_df: float = math.inf,
+) -> tuple[float, float, str]:
+    """Estimate and standard error; theta on the logit of the icc, variances cut at 0.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+    base : {"gamma00", "tau00", "sigma2", "theta"}
+    level : float
+    errors : StandardErrors, optional
+        Robust ones; else the observed information's.
+    mean_df : float
+        Degrees of freedom of gamma00.
+
+    Returns
+    -------
+    low, high : float
+        In the table's units, from its origin.
+    note : str
+
+    Raises
+    ------
+    ModelError
+        The fit has no standard error of it.
+    """
+    unit = table.unit
+    z = -normal_quantile(0.5 * (1.0 - level))
+    sigma2 = vc.terms.r / vc.dof
+    if base == "gamma00":
+        reach = -t_quantile(0.5 * (1.0 - level), mean_df) * vc.se_gamma00 / unit
+        return vc.terms.gamma - reach, vc.terms.gamma + reach, ""
+    se = errors or standard_errors(vc)
+    if base == "sigma2" and not math.isnan(se.se_sigma2):
+        centre, reach = sigma2, z * se.se_sigma2 / vc.sigma2 * sigma2
+    elif vc.optimum is None:
+        raise ModelError("method='anova' has no standard errors of the variances; "
+                         f"use method={without_likelihood(base)!r}")  # fmt: skip
+    elif vc.singular:
+        raise ModelError("tau00 is estimated at its boundary, 0, where it has no standard error; "
+                         f"use method={at_zero(vc, base)!r}")  # fmt: skip
+    elif base == "theta":
+        # logit(icc) = log(theta): its standard error is that of the icc over icc (1 - icc).
+        reach = z * se.se_icc * (1.0 + vc.theta) ** 2 / vc.theta
+        # Next to the boundary the logit's error has no bound; e^300 either way is 0 to 1 for the icc.
+        factor = math.exp(min(reach, 300.0))
+        return vc.theta / factor, vc.theta * factor, NEXT_TO_ZERO if reach > 300.0 else ""
+    else:
+        centre, reach = vc.theta * sigma2, z * se.se_tau00 / vc.sigma2 * sigma2
+    return max(0.0, centre - reach), centre + reach, CUT_BELOW if centre < reach else ""
+
+
+def robust_interval(
+    table: SizeTable,
+    vc: VarianceComponents,
+    errors: tuple[float, float, float],
+    parameter: str,
+    level: float,
+    df: float,
+) -> Interval:
+    """Wald interval from robust standard errors, for weighted fits.
+
+    Parameters
+    ----------
+    table : SizeTable
+    vc : VarianceComponents
+        With the robust standard error of gamma00.
+    errors : tuple of float
+        Standard errors of tau00, sigma2 (score points squared) and the icc; NaN at tau00 = 0.
+    parameter : str
+        Any of `PARAMETERS` but "reliability".
+    level : float
+    df : float
+        Degrees of freedom of gamma00's t interval.
+
+    Returns
+    -------
+    Interval
+        The icc, and what follows from it, by its logit; variances cut at 0.
+    """
+    known = [name for name in PARAMETERS if name != "reliability"]
+    if parameter not in known:
+        raise ArgumentError("parm", parameter, known)
+    check_level(level)
+    low, high, note = wald_limits(table, vc, BASES[parameter], float(level), StandardErrors(*errors), df)
+    return carry(table, parameter, (low, high), float(level), "wald", note)
+
+
+def logit_limits(share: float | None, se: float | None, level: float) -> tuple[float, float]:
+    """Wald limits of a share on its logit, which stay between 0 and 1.
+
+    Parameters
+    ----------
+    share, se : float or None
+        The share and its standard error.
+    level : float
+
+    Returns
+    -------
+    low, high : float
+        NaN where there is no standard error, or the share is 0 or 1.
+
+    Examples
+    --------
+    >>> low, high = logit_limits(0.2, 0.02, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.164, 0.242)
+    """
+    if share is None or se is None or not 0.0 < share < 1.0:
+        return math.nan, math.nan
+    factor = math.exp(min(300.0, -normal_quantile(0.5 * (1.0 - level)) * se / (share * (1.0 - share))))
+    odds = share / (1.0 - share)
+    return odds / factor / (1.0 + odds / factor), odds * factor / (1.0 + odds * factor)
+
+
+def without_likelihood(base: str) -> str:
+    """Method that serves without a likelihood."""
+    return "bootstrap" if base == "tau00" else "exact"
+
+
+def at_zero(vc: VarianceComponents, base: str) -> str:
+    """Method that serves at tau00 = 0."""
+    return "profile" if base == "tau00" and vc.optimum is not None else without_likelihood(base)
