@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from fastml.errors import SourceError
 
@@ -22,6 +26,9 @@ _OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".
 def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], object]) -> None:
     """Write a file beside its place, then put it there in one step: what was there stays whole until then.
 
+    A link stays one: what it points to is replaced, with the owner and the rights it had. What can't be replaced, such
+    as a pipe, a device or an open stream (``/dev/stdout``), is written to as it comes.
+
     Parameters
     ----------
     path : str or path
@@ -33,25 +40,95 @@ def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], objec
     SourceError
         The file can't be written; nothing is left behind.
     """
-    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path):
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
         raise SourceError(f"can't write to {path!r}: it is no path")
-    target = Path(path)
-    if target.is_dir():
-        raise SourceError(f"can't write to {target}: it is a folder")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            try:
-                fill(file)
-                file.flush()
-                os.fsync(file.fileno())
-                # A temporary file is its maker's alone; the result has the rights any new file has.
-                Path(file.name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        stream = _open_stream(path)
+        if stream is not None:
+            with stream:
+                fill(cast(IO[bytes], _Forwards(stream)))
+        else:
+            _replace(Path(os.path.realpath(path)), fill)
     except OSError as error:
-        raise SourceError(f"can't write to {target}: {error.strerror or error}") from None
+        raise SourceError(f"can't write to {os.fspath(path)}: {error.strerror or error}") from None
+
+
+def _open_stream(path: str | os.PathLike[str]) -> IO[bytes] | None:
+    """Open what is no file to be replaced; None for a file, there or not yet."""
+    number = _stream_number(path)
+    if number is not None:
+        # A copy of the stream goes on where it stands; its path would begin anew.
+        return os.fdopen(os.dup(number), "wb")
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    return None if stat.S_ISREG(mode) else Path(path).open("wb")
+
+
+def _stream_number(path: str | os.PathLike[str]) -> int | None:
+    """The number of this process's open stream that the path, by any links, names: 1 for /dev/stdout."""
+    for _ in range(40):  # links that a system follows
+        folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100  # without following links
+        if name.isdecimal() and os.path.realpath(folder) == f"/proc/{os.getpid()}/fd":
+            return int(name)
+        if not Path(path).is_symlink():
+            return None
+        path = Path(folder) / Path(path).readlink()
+    return None
+
+
+def _replace(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
+    before = target.stat() if target.exists() else None
+    if before is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is write-protected")
+    # The name is cut, since a name that is just short enough has no room for more.
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:40]}.", delete=False) as file:
+        made = Path(file.name)
+        try:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+            # A temporary file is its maker's alone; the result has the rights of the one before, or of any new file.
+            if before is not None:
+                _give_to(before, made)
+            made.chmod(0o666 & ~_umask() if before is None else stat.S_IMODE(before.st_mode))
+            made.replace(target)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise
+
+
+def _give_to(before: os.stat_result, made: Path) -> None:
+    """Give a file the owner and group of the one it replaces, as far as this user may."""
+    now = made.stat()
+    if hasattr(os, "chown") and (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        for owner, group in ((-1, before.st_gid), (before.st_uid, -1)):
+            with contextlib.suppress(PermissionError):
+                os.chown(made, owner, group)
+
+
+class _Forwards(io.RawIOBase):
+    """A stream that can't be sought but tells how far it is, which writers of Parquet ask."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._at = stream, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        count = self._stream.write(data)
+        self._at += count
+        return count
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
