@@ -11,7 +11,7 @@ from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["at_zero", "logit_limits", "robust_interval", "wald_limits", "without_likelihood"]
+__all__ = ["at_zero", "robust_interval", "wald_limits", "without_likelihood"]
 
 CUT_BELOW = "the lower end is cut at 0"
 NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exact' does"
@@ -109,33 +109,6 @@ def robust_interval(
     check_level(level)
     low, high, note = wald_limits(table, vc, BASES[parameter], float(level), StandardErrors(*errors), df)
     return carry(table, parameter, (low, high), float(level), "wald", note)
-
-
-def logit_limits(share: float | None, se: float | None, level: float) -> tuple[float, float]:
-    """Wald limits of a share on its logit, which stay between 0 and 1.
-
-    Parameters
-    ----------
-    share, se : float or None
-        The share and its standard error.
-    level : float
-
-    Returns
-    -------
-    low, high : float
-        NaN where there is no standard error, or the share is 0 or 1.
-
-    Examples
-    --------
-    >>> low, high = logit_limits(0.2, 0.02, 0.95)
-    >>> round(low, 3), round(high, 3)
-    (0.164, 0.242)
-    """
-    if share is None or se is None or not 0.0 < share < 1.0:
-        return math.nan, math.nan
-    factor = math.exp(min(300.0, -normal_quantile(0.5 * (1.0 - level)) * se / (share * (1.0 - share))))
-    odds = share / (1.0 - share)
-    return odds / factor / (1.0 + odds / factor), odds * factor / (1.0 + odds * factor)
 
 
 def without_likelihood(base: str) -> str:

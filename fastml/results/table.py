@@ -197,13 +197,14 @@ class FitTable(ResultTable):
         return self._limits(0.95)
 
     def _limits(self, level: float) -> list[tuple[float, float]]:
+        from fastml.inference.delta import logit_limits
         from fastml.inference.exact import exact_theta
-        from fastml.inference.wald import logit_limits
         from fastml.model.size_table import reduce_sizes
 
         rows = self.to_dict()
         if self.stats is None or self.stats.weights or self.stats.group_weights:
-            return [logit_limits(row["icc"], row["se_icc"], level) for row in rows]
+            pairs = ((or_nan(row["icc"]), or_nan(row["se_icc"])) for row in rows)
+            return [logit_limits(icc, se, math.inf, level) for icc, se in pairs]
         made = []
         outcomes = len(rows) // max(1, len(self.stats.parts()))
         for k, (_, part) in enumerate(self.stats.split()):
@@ -299,3 +300,8 @@ def _column(values: Any, dtype: pa.DataType) -> pa.Array:
 def or_null(value: Any) -> Any:
     """The value, or None for a float that is not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def or_nan(value: float | None) -> float:
+    """The value, or NaN for None."""
+    return math.nan if value is None else value

@@ -32,7 +32,7 @@ class Sample:
     values : list of CellMoments
         Plausible values; the replicates of the first only, where the design asks for no more.
     complete : float
-        Degrees of freedom of a replicate standard error: zones, or replicates.
+        Degrees of freedom of a replicate standard error: the number of zones, or the rank of columns less 1.
     notes : list of str
     """
 

@@ -17,13 +17,13 @@ from fastml.errors import ModelError
 from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
 from fastml.survey.cells import Part, Sample
 from fastml.survey.choices import Choices
-from fastml.survey.pooling import Pooled, average, margin, pool
+from fastml.survey.pooling import Pooled, average, limits, pool
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
 __all__ = ["FittedPart", "average_row", "fit_part", "fit_parts"]
 
 Floats = npt.NDArray[np.float64]
-_MEAN, _SD, _TAU00 = (FIGURES.index(name) for name in ("mean", "sd", "tau00"))
+_MEAN, _SD, _TAU00, _ICC = (FIGURES.index(name) for name in ("mean", "sd", "tau00", "icc"))
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
         if name in ("gamma00", "mean"):
             estimates = estimates + origins
         pooled.append(pool(estimates, variances[:, i], complete))
-        row |= _columns(name, pooled[-1], choices.level)
-    return FittedPart(row, pooled, notes)
+    return FittedPart(row | _columns(pooled, choices.level), pooled, notes)
 
 
 def _status(sample: Sample, scaling: str) -> str:
@@ -160,17 +159,21 @@ def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, fl
     return factor * float(by_mean @ by_mean), factor * float(np.sum((by_sd - by_sd.mean()) ** 2))
 
 
-def _columns(name: str, pooled: Pooled, level: float) -> dict[str, float]:
-    half = margin(pooled.se, pooled.df, level)
-    return {
-        name: pooled.estimate,
-        f"se_{name}": pooled.se,
-        f"sampling_variance_{name}": pooled.sampling_variance,
-        f"imputation_variance_{name}": pooled.imputation_variance,
-        f"df_{name}": pooled.df,
-        f"ci_low_{name}": pooled.estimate - half,
-        f"ci_high_{name}": pooled.estimate + half,
-    }
+def _columns(pooled: list[Pooled], level: float) -> dict[str, float]:
+    """The columns of all figures."""
+    row: dict[str, float] = {}
+    for name, figure in zip(FIGURES, pooled, strict=True):
+        low, high = limits(name, figure, pooled[_ICC], level)
+        row |= {
+            name: figure.estimate,
+            f"se_{name}": figure.se,
+            f"sampling_variance_{name}": figure.sampling_variance,
+            f"imputation_variance_{name}": figure.imputation_variance,
+            f"df_{name}": figure.df,
+            f"ci_low_{name}": low,
+            f"ci_high_{name}": high,
+        }
+    return row
 
 
 def average_row(outcome: str, fitted: list[FittedPart], choices: Choices) -> dict[str, Any]:
@@ -185,6 +188,4 @@ def average_row(outcome: str, fitted: list[FittedPart], choices: Choices) -> dic
     if not good:
         return row | {"status": "no part has a result"}
     row |= {"status": "ok"} | {name: sum(fit.row[name] for fit in good) for name in ("n_obs", "n_groups")}
-    for i, name in enumerate(FIGURES):
-        row |= _columns(name, average([fit.pooled[i] for fit in good]), choices.level)
-    return row
+    return row | _columns([average([fit.pooled[i] for fit in good]) for i in range(len(FIGURES))], choices.level)

@@ -97,8 +97,10 @@ def fit_survey(
     Notes
     -----
     A replicate acts on the school: its weight becomes v sum(t^r)/sum(t) with t the total weights of its rows, and the
-    conditional weights t^r over that are scaled as in the full sample. Intervals are t intervals, so that a variance's
-    may reach below zero. The design effect takes the full sample's students per school as known.
+    conditional weights t^r over that are scaled as in the full sample. The complete-data degrees of freedom of a part
+    are its number of zones or, of replicates that are columns, their rank less 1. Intervals are by t; those of tau00,
+    sigma2 and sd on the logarithm, of the icc, and with it deff, on the logit: none reaches below 0, and where tau00
+    is 0 there is none. The design effect takes the full sample's students per school as known.
 
     Examples
     --------

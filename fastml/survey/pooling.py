@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastml.inference.distributions import t_quantile
+from fastml.inference.delta import log_limits, logit_limits, margin
 
-__all__ = ["Pooled", "average", "barnard_rubin", "margin", "pool"]
+__all__ = ["Pooled", "average", "barnard_rubin", "limits", "pool"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -140,8 +140,41 @@ def average(pooled: list[Pooled]) -> Pooled:
     )
 
 
-def margin(se: float, df: float, level: float) -> float:
-    """Half the width of the t interval; NaN without a standard error or degrees of freedom."""
-    if not df > 0.0 or math.isnan(se):
-        return math.nan
-    return -t_quantile(0.5 * (1.0 - level), df) * se
+_ON_LOG = ("tau00", "sigma2", "sd")
+
+
+def limits(name: str, pooled: Pooled, icc: Pooled, level: float) -> tuple[float, float]:
+    """Confidence limits of a figure of the table, by t with its degrees of freedom.
+
+    Parameters
+    ----------
+    name : str
+        One of `fastml.survey.replication.FIGURES`: variances and the sd have theirs on the logarithm, the icc on its
+        logit, and deff, which is 1 + icc times a number, those that follow; gamma00 and the mean as they are.
+    pooled, icc : Pooled
+        The figure, and the icc of the same row.
+    level : float
+
+    Returns
+    -------
+    low, high : float
+        NaN without a standard error or degrees of freedom; of a variance and what follows from it where that is 0.
+
+    Examples
+    --------
+    >>> low, high = limits("tau00", Pooled(900.0, 500.0, 250e3, 0.0, 10.0), Pooled(0.1, 0.05, 25e-4, 0.0, 10.0), 0.95)
+    >>> round(low), round(high)
+    (261, 3103)
+    """
+    value, se, df = pooled.estimate, pooled.se, pooled.df
+    if name in _ON_LOG:
+        return log_limits(value, se, df, level)
+    if name == "icc":
+        return logit_limits(value, se, df, level)
+    if name == "deff":
+        # In an average over parts its error is its own, relative to what it has beyond 1.
+        times = (value - 1.0) / icc.estimate if icc.estimate else math.nan
+        low, high = logit_limits(icc.estimate, se / times if times else math.nan, df, level)
+        return 1.0 + times * low, 1.0 + times * high
+    half = margin(se, df, level)
+    return value - half, value + half

@@ -19,6 +19,7 @@ from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows
 from fastml.survey.columns import SurveyColumns
+from fastml.survey.degrees import replicate_gram, replicate_rank
 from fastml.survey.replication import CellMoments
 from fastml.survey.school_file import SchoolWeights
 
@@ -195,7 +196,9 @@ def _sampler(sums: _SchoolSums, choices: Choices, schools: Int64s, weights: Floa
         for k in range(sums.shift[outcome].shape[1]):
             last = None if choices.replicates_value(k) else 1
             values.append(_column_moments(sums, outcome, rows, k, [part[:last] for part in shared]))
-        return Sample(weights[chosen], values, float(len(sums.columns.replicates)), [])
+        total = shared[1]
+        freedom = max(0, replicate_rank(replicate_gram(total[1:], total[0])) - 1)
+        return Sample(weights[chosen], values, float(freedom), [])
 
     return sample
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,14 @@ import pyarrow as pa
 
 from fastml._version import __version__
 from fastml.designs import Jackknife
+from fastml.inference.delta import logit_limits
 from fastml.inference.distributions import check_level
 from fastml.report import text
 from fastml.report.exports import csv_text
 from fastml.report.sentences import table_sentences
-from fastml.results.table import ResultTable, or_null
+from fastml.results.table import ResultTable, or_nan, or_null
 from fastml.survey.choices import Choices
 from fastml.survey.columns import SurveyColumns
-from fastml.survey.pooling import margin
 from fastml.survey.replication import FIGURES
 from fastml.survey.school_file import SchoolWeights
 
@@ -61,7 +60,7 @@ class SurveyTable(ResultTable):
         return bool(self.by) and all(row[name] is None for name in self.by)
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the confidence limits of every row's icc, by t with the pooled degrees of freedom.
+        """Return the confidence limits of every row's icc: its logit's, by t with the pooled degrees of freedom.
 
         Parameters
         ----------
@@ -78,9 +77,8 @@ class SurveyTable(ResultTable):
         check_level(level)
         made = []
         for row in self.to_dict():
-            icc, se, df = (math.nan if row[name] is None else row[name] for name in ("icc", "se_icc", "df_icc"))
-            half = margin(se, df, level)
-            made.append((icc - half, icc + half))
+            icc, se, df = (or_nan(row[name]) for name in ("icc", "se_icc", "df_icc"))
+            made.append(logit_limits(icc, se, df, level))
         return level, made
 
     def to_frame(self) -> pd.DataFrame:

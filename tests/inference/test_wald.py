@@ -9,7 +9,6 @@ from tables import simulated, two_by_two
 
 from fastml.inference.information import standard_errors
 from fastml.inference.intervals import interval, intervals
-from fastml.inference.wald import logit_limits
 from fastml.model.variance_components import estimate
 
 
@@ -39,8 +38,3 @@ def test_wald_next_to_the_boundary() -> None:
     assert (round(rows["icc"].low, 12), rows["icc"].high) == (0.0, 1.0)
     assert "says nothing" in rows["icc"].note
     assert all(math.isfinite(row.low) and math.isfinite(row.high) for row in rows.values())
-
-
-def test_limits_of_a_share_that_has_none() -> None:
-    for share, se in ((None, 0.1), (0.2, None), (0.0, 0.1), (1.0, 0.1)):
-        assert all(math.isnan(limit) for limit in logit_limits(share, se, 0.95))

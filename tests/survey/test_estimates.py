@@ -72,7 +72,12 @@ def test_a_level_next_to_one_takes_its_quantile_from_the_tail() -> None:
     row = {**row, "icc": 0.5, "se_icc": 0.1, "df_icc": 1.0}
     table = type(table)(pa.Table.from_pylist([row], metadata=table.table.schema.metadata), ())
     ((low, high),) = table.icc_limits()[1]
-    assert math.isclose(high - low, 0.2 / math.tan(math.pi * 2.0**-46), rel_tol=1e-11)
+    assert 0.0 < low < 1e-130  # the logit reaches 300 to both sides at most
+    assert high == 1.0
+    row["se_icc"] = 2.0**-46  # the logit's error is 4 of these
+    table = type(table)(pa.Table.from_pylist([row], metadata=table.table.schema.metadata), ())
+    ((low, high),) = table.icc_limits()[1]
+    assert math.isclose(math.log(high / (1.0 - high)), 2.0**-44 / math.tan(math.pi * 2.0**-46), rel_tol=1e-11)
 
 
 def test_a_score_without_plausible_values() -> None:

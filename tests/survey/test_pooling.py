@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fastml.survey.pooling import average, barnard_rubin, margin, pool
+from fastml.survey.pooling import Pooled, average, barnard_rubin, limits, pool
 
 
 def test_rubin_by_hand() -> None:
@@ -76,8 +76,26 @@ def test_average_of_independent_parts() -> None:
     assert average([first, without]).df == without.df == 0.0
 
 
-def test_the_margin_is_the_quantile_of_t_times_the_error() -> None:
-    # df 1 is Cauchy, whose quantile is a tangent; df 2 has (2p - 1) sqrt(2/(4p(1 - p))).
-    assert margin(2.0, 1.0, 0.9) == pytest.approx(2.0 * math.tan(math.pi * 0.45), rel=1e-12)
-    assert margin(3.0, 2.0, 0.8) == pytest.approx(3.0 * 0.8 * math.sqrt(2.0 / (4.0 * 0.9 * 0.1)), rel=1e-12)
-    assert all(math.isnan(margin(se, df, 0.95)) for se, df in ((2.0, 0.0), (2.0, math.nan), (math.nan, 5.0)))
+def test_limits_by_figure() -> None:
+    """By t with one degree of freedom, a tangent: on the logarithm, on the logit, and what follows from the icc."""
+    reach = math.tan(math.pi * 0.45)
+    icc = Pooled(0.2, 0.04, 0.0016, 0.0, 1.0)
+    variance = Pooled(400.0, 100.0, 1e4, 0.0, 1.0)
+    for name in ("tau00", "sigma2", "sd"):
+        found = limits(name, variance, icc, 0.9)
+        np.testing.assert_allclose(np.log(np.array(found) / 400.0), [-reach / 4, reach / 4], rtol=1e-12)
+    for name in ("gamma00", "mean"):
+        np.testing.assert_allclose(limits(name, variance, icc, 0.9), [400.0 - 100 * reach, 400.0 + 100 * reach])
+    low, high = limits("icc", icc, icc, 0.9)
+    odds = 0.25 * np.exp(np.array([-reach, reach]) / 4)
+    np.testing.assert_allclose([low, high], odds / (1.0 + odds), rtol=1e-12)
+    # 26 students a school: deff is 1 + 25 icc.
+    deff = Pooled(6.0, 1.0, 1.0, 0.0, 1.0)
+    np.testing.assert_allclose(limits("deff", deff, icc, 0.9), [1.0 + 25.0 * low, 1.0 + 25.0 * high], rtol=1e-12)
+
+
+def test_no_limits_of_a_variance_of_0() -> None:
+    zero = Pooled(0.0, 2.0, 4.0, 0.0, 5.0)
+    for name, value in (("tau00", 0.0), ("icc", 0.0), ("deff", 1.0)):
+        assert np.isnan(limits(name, Pooled(value, 2.0, 4.0, 0.0, 5.0), zero, 0.95)).all()
+    assert np.isfinite(limits("gamma00", zero, zero, 0.95)).all()

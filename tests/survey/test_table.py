@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from pathlib import Path
 
@@ -43,10 +44,12 @@ def test_columns_in_the_order_of_the_single_figures(table: fastml.SurveyTable) -
     first, *_ = table.to_dict()
     total = first["sampling_variance_icc"] + 1.2 * first["imputation_variance_icc"]
     assert first["se_icc"] ** 2 == pytest.approx(total, rel=1e-12)
-    half = 0.5 * (first["ci_high_icc"] - first["ci_low_icc"])
+    low, icc, high = (math.log(first[name] / (1.0 - first[name])) for name in ("ci_low_icc", "icc", "ci_high_icc"))
+    half = 0.5 * (high - low)  # on the logit, whose error is that of the icc over icc (1 - icc)
+    assert high - icc == pytest.approx(half, rel=1e-12)
     # The 95 % quantile of t with these degrees of freedom, by the integral of its density.
     mpmath = pytest.importorskip("mpmath")
-    df, t = first["df_icc"], half / first["se_icc"]
+    df, t = first["df_icc"], half / first["se_icc"] * first["icc"] * (1.0 - first["icc"])
     below = 1 - mpmath.betainc(df / 2, 0.5, 0, df / (df + t * t), regularized=True) / 2
     assert float(below) == pytest.approx(0.95, abs=1e-12)
 
