@@ -301,13 +301,21 @@ def plan(
     show(made, format, output)
 
 
-def warmup(quiet: Quiet = False) -> None:
+def warmup(
+    shared: Annotated[
+        bool, typer.Option("--shared", help="As root: keep them where every user can load them.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
     """Compile every kernel and keep it, as in a container image.
 
-    Example: fastml warmup
+    Example: fastml warmup --shared
     """
     from fastml.kernels.load import load_all
 
-    folder, names = load_all()
-    kept = f"kept in {folder}" if folder else "kept nowhere: no folder can be written"
+    try:
+        folders, names = load_all(shared)
+    except OSError as error:
+        raise FastmlError(f"--shared: {error.strerror or error}") from None
+    kept = f"kept in {' and '.join(map(str, folders))}" if folders else "kept nowhere: no folder can be written"
     deliver(f"{len(names)} kernels, {kept}\n", None)

@@ -1,4 +1,4 @@
-"""How fastml compiles: one decorator for entry points, one for what they call, and where the machine code is kept.
+"""How fastml compiles: one decorator for entry points, one for what they call.
 
 A kernel has exactly one signature, written at its definition; callers cast to it. It is compiled, or loaded from
 the cache, at its first call, so that a process loads only the kernels it uses. Arguments marked read-only
@@ -7,32 +7,23 @@ the cache, at its first call, so that a process loads only the kernels it uses. 
 Places in arrays are unsigned in loops over rows: a signed one may count from the end, and to ask whether it does takes
 Numba half a dozen instructions each time, where LLVM can't tell that it never does.
 
-The cache is keyed by the content of all the files in this folder, so an edited kernel, or one that calls into an
-edited file, is never served stale, whatever the clock says. It lives beside the package; where that can't be
-written, in the user's cache folder; then in a temporary folder; then nowhere.
+`cache.py` says where machine code is kept.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import inspect
-import os
-import sys
-import tempfile
-import warnings
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numba.core import config, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
+
+from fastml.kernels.cache import KernelCache
 
 __all__ = [
-    "COMPILING",
     "F8_IN",
     "F8_OUT",
     "I4_IN",
@@ -47,7 +38,6 @@ __all__ = [
     "U1_IN",
     "U1_OUT",
     "Kernel",
-    "cache_folder",
     "exact",
     "inner",
     "kernel",
@@ -76,7 +66,6 @@ OPTIONS: dict[str, Any] = {
 # is most of the work.
 # Nor are they called from Python: wrappers that nobody needs are a sixth of the time that compiling takes.
 INNER_OPTIONS: dict[str, Any] = {**OPTIONS, "_nrt": False, "no_cpython_wrapper": True}
-COMPILING = "fastml: compiling for this machine, once; the next start needs no compiling"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -90,114 +79,6 @@ def exact(function: _F) -> _F:
     """Compile as `inner`, with every rounding kept where it is written: for error-free transformations."""
     compiled: _F = numba.njit(**{**INNER_OPTIONS, "fastmath": False})(function)
     return compiled
-
-
-@cache
-def source_hash() -> str:
-    """Hash of every kernel file: the key of the cache folder."""
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for path in sorted(here.rglob("*.py")):
-        digest.update(str(path.relative_to(here)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-@cache
-def cache_folder() -> Path | None:
-    """Folder that holds the machine code of this version of the kernels, or None where nothing can be written.
-
-    Returns
-    -------
-    pathlib.Path or None
-        ``NUMBA_CACHE_DIR`` if that is set, else ``__pycache__`` of this package, else the user's cache folder, else
-        a temporary folder of this user.
-    """
-    name = f"fastml-{source_hash()}"
-    if config.CACHE_DIR:  # type: ignore[attr-defined]  # numba sets these when it is imported
-        candidates = [Path(config.CACHE_DIR)]  # type: ignore[attr-defined]
-    else:
-        user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-        candidates = [Path(__file__).parent / "__pycache__", Path(user) / "fastml"]
-    for base in candidates:
-        if _writable(base / name):
-            return base / name
-    # A folder of this user's own: code loaded from a shared one could be anybody's.
-    base = Path(tempfile.gettempdir()) / f"fastml-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
-    if _writable(base / name) and _private(base):
-        warnings.warn(f"fastml keeps its compiled kernels in {base}: no permanent folder can be written; "
-                      "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)  # fmt: skip
-        return base / name
-    warnings.warn("fastml compiles its kernels anew in this process: no cache folder can be written; "
-                  "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)  # fmt: skip
-    return None
-
-
-def _private(folder: Path) -> bool:
-    if not hasattr(os, "getuid"):
-        return True
-    folder.chmod(0o700)
-    return folder.stat().st_uid == os.getuid()
-
-
-class _Locator:
-    """Tells numba's cache where a kernel's machine code is; the folder's name is the stamp."""
-
-    def __init__(self, folder: Path, line: int) -> None:
-        self._folder, self._line = folder, line
-
-    def ensure_cache_path(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-
-    def get_cache_path(self) -> str:
-        return str(self._folder)
-
-    def get_source_stamp(self) -> str:
-        return self._folder.name
-
-    def get_disambiguator(self) -> str:
-        return str(self._line)
-
-    @classmethod
-    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
-        folder = cache_folder()
-        return None if folder is None else cls(folder, py_func.__code__.co_firstlineno)
-
-
-class _CacheImpl(CompileResultCacheImpl):
-    _locator_classes = [_Locator]  # noqa: RUF012  # numba's own class attribute
-
-
-@cache
-def _tell() -> None:
-    """Say on stderr, once, what a user who waits for seconds would like to know."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):  # it is closed, or nobody reads it
-            sys.stderr.write(COMPILING + "\n")
-            sys.stderr.flush()
-
-
-class _KernelCache(FunctionCache):
-    _impl_class = _CacheImpl
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        found = super().load_overload(sig, target_context)
-        if found is None:
-            _tell()
-        return found
-
-
-class _NoCache(NullCache):
-    def load_overload(self, sig: Any, target_context: Any) -> None:
-        _tell()
 
 
 class Kernel:
@@ -225,13 +106,13 @@ class Kernel:
         """Run it, compiled or loaded first where need be."""
         return (self._compiled or self.load())(*args)
 
-    def load(self) -> Callable[..., Any]:
-        """Compile the kernel, or load it from the cache."""
+    def load(self, only: Path | None = None) -> Callable[..., Any]:
+        """Compile the kernel, or load it from the cache; with `only` from and to this folder."""
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             self._compiled = self._interpreted
             return self._interpreted
         dispatcher = numba.njit(**OPTIONS)(self.function)
-        dispatcher._cache = _NoCache() if cache_folder() is None else _KernelCache(self.function)
+        dispatcher._cache = KernelCache(self.function, only)
         dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         self._compiled = dispatcher
@@ -247,6 +128,12 @@ class Kernel:
         """Whether the loaded machine code came from the cache; None before the first call."""
         stats = getattr(self._compiled, "stats", None)
         return None if stats is None else bool(stats.cache_hits)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its machine code was found or kept; None where it is kept nowhere."""
+        held = getattr(self._compiled, "_cache", None)
+        return None if held is None else held.folder
 
 
 KERNELS: dict[str, Kernel] = {}
