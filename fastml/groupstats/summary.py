@@ -46,8 +46,8 @@ def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, grou
             raise ValueNotAllowedError(f"{name} is {values[bad]:g} {row_text(bad)}; {remedy}")
     labels = as_arrow(np.arange(len(size))) if group is None else table.column(3).combine_chunks()
     keys = encode_tile([labels])
-    if len(keys.labels[0]) < len(size) or labels.null_count:
-        raise ValueNotAllowedError("group has a label twice or a null one; a summary has one row per group")
+    if len(keys.labels[0]) < len(size) or keys.labels[0].null_count:
+        raise ValueNotAllowedError("group has a label twice, or a null or blank one; a summary has one row per group")
     order = sort_order([labels])
     moments = np.column_stack([size, means, np.zeros(len(size)), np.where(size > 1, (size - 1) * sds**2, 0.0)])
     return GroupFields(

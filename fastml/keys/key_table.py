@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastml.errors import ColumnTypeError
 from fastml.keys.hash_tables import LabelTable, NumberTable
-from fastml.keys.label_types import plain_type, take
+from fastml.keys.label_types import plain_type, take, without_blanks
 from fastml.keys.order import sort_order
 
 __all__ = ["KeyTable", "check_key_type", "plain_type"]
@@ -46,7 +46,7 @@ class KeyTable:
         self._pairs = [NumberTable() for _ in types[1:]]
 
     def codes_for(self, labels: Sequence[pa.Array]) -> Codes:
-        """Codes of combinations of labels; new combinations get new ones.
+        """Codes of combinations of labels; new combinations get new ones. A blank text is null, in every column.
 
         Parameters
         ----------
@@ -56,6 +56,7 @@ class KeyTable:
         -------
         ndarray of int32, shape (K,)
         """
+        labels = [without_blanks(label) for label in labels]
         codes = self._columns[0].codes_for(labels[0])
         for column, pairs, label in zip(self._columns[1:], self._pairs, labels[1:], strict=True):
             both = (codes.astype(np.int64) << 32) | column.codes_for(label)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.keys.dictionaries import LocalDictionary, TileDictionary
+from fastml.keys.label_types import without_blanks
 
 __all__ = ["Labels", "RowCodes"]
 
@@ -100,10 +101,10 @@ class RowCodes:
         return ", ".join(str(labels[0].as_py()) for labels in self.dictionary.take(np.array([code])))
 
     def unlabelled(self) -> npt.NDArray[np.bool_]:
-        """Return which labels are null or NaN in some column, shape (K,): their rows are dropped."""
+        """Return which labels are null, NaN or blank in some column, shape (K,): their rows are dropped."""
         missing = np.zeros(len(self.dictionary), bool)
         for labels in self.dictionary.take():
-            missing |= np.asarray(labels.is_null(nan_is_null=True))
+            missing |= np.asarray(without_blanks(labels).is_null(nan_is_null=True))
         return missing
 
     @property

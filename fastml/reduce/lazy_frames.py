@@ -123,6 +123,9 @@ def _checked(data: Any, columns: CallColumns) -> tuple[Any, CallColumns]:
             if dtype.is_float():
                 # -0.0 and 0.0 are one label, NaN is none.
                 column = nw.when(~column.is_nan()).then(column + 0.0)
+            elif dtype in (nw.String, nw.Categorical, nw.Enum):
+                # Nor is a text that is empty or all spaces.
+                column = nw.when(column.cast(nw.String).str.contains("[^ ]")).then(column)
         else:
             if not (dtype.is_numeric() or dtype == nw.Boolean):
                 argument = "outcome" if name in columns.outcomes else "weights"

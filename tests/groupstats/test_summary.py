@@ -37,7 +37,8 @@ class TestSummary:
         ({"n": [1, 2]}, "sd is 1 in row 0.*give null"),
         ({"mean": [1, math.inf]}, "mean is inf in row 1"),
         ({"group": ["a", "a"]}, "a label twice"),
-        ({"group": ["a", None]}, "a label twice or a null"),
+        ({"group": ["a", None]}, "a label twice, or a null or blank one"),
+        ({"group": ["a", " "]}, "a label twice, or a null or blank one"),
         ({"mean": [1.0]}, "differ in length"),
         ({"mean": ["x", "y"]}, "must be numeric"),
     ])  # fmt: skip

@@ -29,6 +29,13 @@ def test_key_table_grows_over_tiles_of_combinations() -> None:
     assert len(table) == len(twin)
 
 
+def test_blank_texts_and_null_are_one_missing_label() -> None:
+    table = KeyTable([pa.string(), pa.int64()])
+    codes = table.codes_for([pa.array(["a", "", None, "  ", "a"]), pa.array([1, 1, 1, 1, 2])])
+    assert codes.tolist() == [0, 1, 1, 1, 2]
+    assert table.labels()[0].to_pylist() == ["a", None, "a"]
+
+
 @pytest.mark.parametrize("dtype", [pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.int8(), pa.int8())])
 def test_nested_types_are_refused(dtype: pa.DataType) -> None:
     with pytest.raises(ColumnTypeError, match="'id'"):

@@ -45,7 +45,7 @@ LABELS: dict[str, tuple[Callable[[int], Any], pa.DataType]] = {
     "fractions": (lambda g: g / 7 - 0.5, pa.float64()),
     "float32": (lambda g: g * 0.5, pa.float32()),
     "short strings": (lambda g: f"s{g}", pa.string()),
-    "empty and long strings": (lambda g: "ä" * (11 * g), pa.large_string()),
+    "short and long strings": (lambda g: "ä" * (11 * g + 1), pa.large_string()),
     "string views": (lambda g: f"school number {g}", pa.string_view()),
     "categories": (lambda g: f"s{g}", pa.dictionary(pa.int8(), pa.string())),
     "categories of integers": (lambda g: g * 1000, pa.dictionary(pa.int32(), pa.int64())),

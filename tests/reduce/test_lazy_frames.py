@@ -254,6 +254,19 @@ def test_dask_partitions_without_rows_or_of_one_school(engines: OPEN, folder: Pa
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_blank_labels_are_missing(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    table = students()
+    blank = np.random.default_rng(5).integers(0, 6, N)
+    names = [("", "   ", *names)[min(b, 2)] for b, names in zip(blank, zip(table["country"].to_pylist()), strict=True)]
+    table = table.set_column(0, "country", pa.array(names))
+    found = fastml.group_stats(engines[engine](folder_of(table, tmp_path / "blank")), "math", "school", by="country")
+    expected = fastml.group_stats(table, "math", "school", by="country")
+    assert found.dropped() == expected.dropped()
+    assert expected.dropped()["by"] == sum(name is None or not name.strip() for name in names)
+    assert found.groups().labels["school"].to_pylist() == expected.groups().labels["school"].to_pylist()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_refusals(engine: str, engines: OPEN, tmp_path: Path) -> None:
     table = students().append_column("text", pa.array(["a"] * N))
     bad = table["read"].to_numpy().astype(float).copy()
