@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -22,10 +23,39 @@ __all__ = [
     "WeightVariesError",
     "first_line",
     "row_text",
+    "visible",
 ]
 
 # Key of a field's metadata: a text of the column that is no number, for a message that refuses the column.
 WORD = b"fastml.word"
+
+
+# What a terminal obeys or nobody sees: controls and escapes, ends of lines and paragraphs, direction marks and other
+# characters without width, halves of surrogates. The joiners U+200C and U+200D belong to the words of some languages.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def visible(text: object, but: str = "") -> str:
+    r"""Return the text with what a terminal would obey, or nobody see, written out as Python and JSON do.
+
+    Parameters
+    ----------
+    text : object
+    but : str
+        Characters to leave as they are.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(visible("a\x1b[31mred\nb"))
+    a\x1b[31mred\nb
+    """
+    return _HIDDEN.sub(lambda at: at[0] if at[0] in but else repr(at[0])[1:-1], str(text))
 
 
 class FastmlError(ValueError):
@@ -34,6 +64,19 @@ class FastmlError(ValueError):
     The message is one line that names what was wrong and what to do about it;
     the command line prints it as it is.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(visible(message))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # As its message: what the children are made of would be asked for again in another process.
+        return _again, (type(self), str(self))
+
+
+def _again(kind: type[FastmlError], message: str) -> FastmlError:
+    error = kind.__new__(kind)
+    FastmlError.__init__(error, message)
+    return error
 
 
 class SourceError(FastmlError):

@@ -11,7 +11,7 @@ import typer
 
 from fastml._version import __version__
 from fastml.cli import commands
-from fastml.errors import FastmlError
+from fastml.errors import FastmlError, visible
 
 __all__ = ["main"]
 
@@ -87,7 +87,7 @@ def _say(message: str, colour: str) -> None:
         return  # closed: the status has to do
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
     name = "fastml:" if plain else f"\033[{colour}mfastml:\033[0m"
-    sys.stderr.write(f"{name} {' '.join(message.split())}\n")
+    sys.stderr.write(f"{name} {visible(' '.join(message.split()))}\n")
 
 
 def _notice(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 
 import typer
 
-from fastml.errors import FastmlError
+from fastml.errors import FastmlError, visible
 from fastml.io.writing import check_parquet_name, write_text
 from fastml.report.formats import FORMATS, Format
 
@@ -75,7 +75,8 @@ def deliver(text: str, output: Path | None) -> None:
         if hasattr(sys.stdout, "reconfigure"):
             # A terminal that can't show a letter of a school's name gets its number, rather than nothing.
             sys.stdout.reconfigure(errors="backslashreplace")
-        sys.stdout.write(text)
+        # What names of schools would do to a terminal; into files and pipes the text goes as it is.
+        sys.stdout.write(visible(text, but="\n") if sys.stdout.isatty() else text)
         sys.stdout.flush()
     except OSError as error:
         # Nothing more can be printed, at the end of the process neither.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError, first_line
+from fastml.errors import ColumnNotFoundError, FastmlError, MergeError, SourceError, first_line, visible
 from fastml.groupstats.fields import GroupFields
 from fastml.groupstats.merge import add
 from fastml.groupstats.storage import find_problem, is_stats_file, read_fields, to_table
@@ -60,7 +60,7 @@ class GroupStats(GroupFields, TableForms):
 
     def __repr__(self) -> str:
         by = f", by {list(self.by)}" if self.by else ""
-        return (
+        return visible(
             f"<GroupStats: {', '.join(self.outcomes)} by {', '.join(self.group)}{by}; "
             f"{int(self.counts[:, 0].sum()):,} rows, {len(self):,} groups>"
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fastml.errors import visible
 from fastml.io.writing import write_parquet
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table, latex_table, markdown_table
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Exports", "Record", "Summary", "TableForms", "csv_text", "flat"]
+__all__ = ["Exports", "Record", "Summary", "TableForms", "csv_text", "flat", "json_text"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,10 +118,12 @@ class Exports(TableForms):
         str
             With null where a figure does not exist, never NaN.
         """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+        return json_text(self.to_dict(), indent)
 
     def to_csv(self) -> str:
         """Return the figures as CSV with a header; `dropped` of a fit is spread over columns ``dropped_CAUSE``.
+
+        A text that a spreadsheet would take for a formula gets an apostrophe before it: see `csv_text`.
 
         Returns
         -------
@@ -201,8 +205,38 @@ class _Lines(list[str]):
         self.append(line)
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Plain values as JSON that any terminal and any encoding can take, letters of all languages as they are.
+
+    Parameters
+    ----------
+    value : object
+    indent : int, optional
+
+    Returns
+    -------
+    str
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+    # Outside of strings JSON has no such characters but the ends of its lines.
+    return re.sub(r"[^ -~\n]", lambda at: at[0] if visible(at[0]) == at[0] else f"\\u{ord(at[0]):04x}", text)
+
+
+# What a spreadsheet runs, at the start of a cell; full-width forms where the language has them. A text that is a number
+# with a minus sign stays one. Apostrophes before it count, so that taking one off gives back every text.
+_FORMULA = re.compile(r"'*([=+@\t\r\n\uff1d\uff0b\uff20\uff0d]|-(?![\d.,]+$))")
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows as CSV with a header; what does not exist is empty.
+
+    A text, or name of a column, that a spreadsheet would run, as it begins with =, +, @, a tab or the end of a line, or
+    with a minus sign that isn't a number's, gets an apostrophe before it. To undo that, take one off where such a
+    beginning, or more apostrophes and then one, follows.
 
     Parameters
     ----------
@@ -215,7 +249,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """
     lines = _Lines()
     # The writer quotes a value that contains a character of its line ending: with "\r\n" it quotes both.
-    writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(map(_harmless, columns))
+    writer.writerows([_harmless(row.get(name)) for name in columns] for row in rows)
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from fastml.errors import visible
 from fastml.report.grids import Cell, Grid, Symbol
 
 __all__ = ["html_table", "html_text", "html_with_sentences", "latex_table", "latex_text", "markdown_table",
@@ -45,7 +46,7 @@ def latex_text(text: object) -> str:
     >>> print(latex_text(r"50 % of A_1 & {B} \ C"))
     50 \% of A\_1 \& \{B\} \textbackslash{} C
     """
-    clean = " ".join(_CONTROL.sub("?", str(text)).split())
+    clean = visible(" ".join(_CONTROL.sub("?", str(text)).split()))
     return "".join(_LATEX.get(letter, letter) for letter in clean)
 
 
@@ -57,7 +58,7 @@ def markdown_text(text: object) -> str:
     >>> print(markdown_text("a|b <i> *c*"))
     a\|b &lt;i&gt; \*c\*
     """
-    clean = " ".join(_CONTROL.sub("\ufffd", str(text)).split())
+    clean = visible(" ".join(_CONTROL.sub("\ufffd", str(text)).split()))
     return escape(_MARKDOWN.sub(r"\\\1", clean), quote=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastml.errors import visible
 from fastml.report.numbers import LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
 
 __all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text"]
@@ -30,15 +31,16 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     NOR      0.12
     SE          -
     """
-    cells = [[cell(name, row[name]) for name in columns] for row in rows]
+    header = [visible(name) for name in columns]
+    cells = [[visible(cell(name, row[name])) for name in columns] for row in rows]
     numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
     widths = (
-        [max(map(len, (name, *column))) for name, column in zip(columns, zip(*cells, strict=True), strict=True)]
+        [max(map(len, (name, *column))) for name, column in zip(header, zip(*cells, strict=True), strict=True)]
         if cells
-        else [len(name) for name in columns]
+        else [len(name) for name in header]
     )
     lines = []
-    for line in ([*columns], *cells):
+    for line in (header, *cells):
         aligned = [f"{c:>{w}}" if n else f"{c:<{w}}" for c, w, n in zip(line, widths, numeric, strict=True)]
         lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)
@@ -125,7 +127,7 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
 def fit_heading(fit: Mapping[str, Any]) -> str:
     """The model in a line."""
     group = fit["group"] if isinstance(fit["group"], str) else ":".join(fit["group"])
-    return f"One-way random-effects model by {_method(fit)}:  {fit['outcome']} ~ 1 + (1 | {group})"
+    return visible(f"One-way random-effects model by {_method(fit)}:  {fit['outcome']} ~ 1 + (1 | {group})")
 
 
 def _method(fit: Mapping[str, Any]) -> str:
@@ -138,7 +140,7 @@ def fit_weights(fit: Mapping[str, Any]) -> list[str]:
         return []
     students = f"{fit['weights_are']} weights {fit['weights']}, " if fit["weights"] else ""
     schools = f"school weights {fit['group_weights']}, " if fit["group_weights"] else ""
-    return [f"{students}{schools}scaling {fit['weight_scaling']}, robust standard errors ({fit['vcov']})"]
+    return [visible(f"{students}{schools}scaling {fit['weight_scaling']}, robust standard errors ({fit['vcov']})")]
 
 
 def _line(name: str, *cells: str) -> str:

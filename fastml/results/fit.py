@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, FastmlError
+from fastml.errors import ArgumentError, FastmlError, visible
 from fastml.inference.distributions import check_level, half_width
 from fastml.io.arrays import as_arrow
 from fastml.io.writing import write_parquet, write_text
@@ -246,7 +246,7 @@ class OneWayFit(FitInference):
             lines.append(f"{100 * level:.10g} % confidence intervals")
             lines += [f"  {label:<30}{limits}" for label, limits in intervals]
             lines.append("")
-        lines += [part for sentence in said for part in textwrap.wrap(sentence, 100)]
+        lines += [part for sentence in said for part in textwrap.wrap(visible(sentence), 100)]
         return Summary("\n".join(lines), html_with_sentences(grid, said))
 
     def with_intervals(self, level: float = 0.95) -> FitWithIntervals:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastml.errors import FastmlError
+from fastml.errors import FastmlError, visible
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_text
 from fastml.report import text
@@ -131,7 +131,7 @@ class ResultTable(Exports):
             Print it, or let a notebook show it.
         """
         said = self._sentences()
-        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(sentence, 100))]
+        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(visible(sentence), 100))]
         return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
 
     def report_html(self, title: str | None = None, source: str = "") -> str:

@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from fastml._version import __version__
 from fastml.designs import Jackknife
+from fastml.errors import visible
 from fastml.inference.delta import logit_limits
 from fastml.inference.distributions import check_level
 from fastml.report import text
-from fastml.report.exports import csv_text
+from fastml.report.exports import csv_text, json_text
 from fastml.report.sentences import table_sentences
 from fastml.results.table import ResultTable, or_nan, or_null
 from fastml.survey.choices import Choices
@@ -90,7 +91,7 @@ class SurveyTable(ResultTable):
     def to_json(self, indent: int | None = 2) -> str:
         """Return the rows as a JSON array of objects, each with the table's ``provenance``; see `FitTable.to_json`."""
         rows = self._rows_and(self.provenance)
-        return json.dumps(rows, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+        return json_text(rows, indent)
 
     def to_csv(self) -> str:
         """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object."""
@@ -104,7 +105,7 @@ class SurveyTable(ResultTable):
         figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
         columns = [*self.by, "outcome", "n_obs", "n_groups", *figures, "deff", "status"]
         model, *lines = self._lines()
-        return "\n".join([model, "", text.rows_text(self.shown(), columns), "", *lines])
+        return "\n".join([visible(model), "", text.rows_text(self.shown(), columns), "", *map(visible, lines)])
 
     def _lines(self) -> list[str]:
         """The model in a line; then what made the table, and the rows' notes."""
