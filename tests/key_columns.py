@@ -10,8 +10,8 @@ import naive
 import numpy as np
 import pyarrow as pa
 
+from fastml.io.plain_arrays import plain_type
 from fastml.keys.encoder import encode_rows, encode_tile
-from fastml.keys.label_types import plain_type
 
 DAY = dt.date(2019, 4, 1)
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from fastml.errors import WORD, ArgumentError, FastmlError, SourceError, first_line
 from fastml.io.arrays import as_numpy
 from fastml.io.file_formats import File, Job, Location
-from fastml.io.filters import filter_columns
+from fastml.io.filters import Filter
 
 __all__ = ["CsvOptions", "csv_options", "open_csv"]
 
@@ -90,7 +90,7 @@ def csv_options(options: Mapping[str, Any] | CsvOptions | None) -> CsvOptions:
     return made
 
 
-def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], expression: Any = None) -> File:
+def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], condition: Filter | None = None) -> File:
     """Open delimited text, perhaps compressed; types are found out for the columns that are wanted or filtered by."""
     import pyarrow.csv as pacsv
 
@@ -102,7 +102,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
         names = pacsv.open_csv(
             io.BytesIO(head.encode()), read_options=_reading(block_size=len(head.encode()) + 1), parse_options=parse
         ).schema.names
-        asked = {*wanted, *(filter_columns(expression, names) if expression is not None else ())}
+        asked = {*wanted, *(condition.columns(names) if condition is not None else ())}
         found = _types(location, options, [name for name in names if name in asked], names, parse, convert)
     except FileNotFoundError:
         raise SourceError(f"{location.name} does not exist") from None
@@ -112,7 +112,7 @@ def open_csv(location: Location, options: CsvOptions, wanted: Sequence[str], exp
         raise SourceError(f"{location.name} is not a CSV file that can be read: {first_line(error)}") from None
     size = location.size()
 
-    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
+    def jobs(columns: list[str], condition: Filter | None) -> Iterator[Job]:
         def read_all() -> Iterator[tuple[pa.RecordBatch, int]]:
             types = {name: found[name].type for name in columns}
             try:

@@ -12,7 +12,7 @@ from fastml.errors import WORD, ColumnNotFoundError, SourceError, first_line
 from fastml.io.csv_format import CsvOptions, open_csv
 from fastml.io.discovery import DataFile, find_files
 from fastml.io.file_formats import File, Job, open_ipc, open_parquet, open_sav
-from fastml.io.filters import apply_filter, filter_columns
+from fastml.io.filters import Filter, RowFilter
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
 
@@ -41,7 +41,7 @@ class Dataset:
 
 
 def open_dataset(
-    data: Any, wanted: list[str], expression: Any = None, threads: int = 1, csv: CsvOptions | None = None
+    data: Any, wanted: list[str], condition: Filter | None = None, threads: int = 1, csv: CsvOptions | None = None
 ) -> Dataset:
     """Open files as one stream of the wanted columns, read on threads ahead of use.
 
@@ -49,7 +49,7 @@ def open_dataset(
     ----------
     data : str, path, or list of them
     wanted : list of str
-    expression : pyarrow.compute.Expression, optional
+    condition : Filter, optional
         Which rows.
     threads : int
         Files or row groups to decode at a time.
@@ -69,20 +69,21 @@ def open_dataset(
     name, entries = find_files(data)
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
-    files = [_open(entry, csv, wanted, expression) for entry in entries]
+    files = [_open(entry, csv, wanted, condition) for entry in entries]
     first = files[0]
     names = list(dict.fromkeys([*first.schema.names, *partition_types]))
-    used = list(dict.fromkeys([*wanted, *filter_columns(expression, names)])) if expression is not None else wanted
+    used = wanted if condition is None else list(dict.fromkeys([*wanted, *condition.columns(names)]))
     schema = _unify(files, entries, used, partition_types)
     kept = pa.schema([schema.field(column) for column in wanted])
+    of_rows = None if condition is None else condition.on(schema)
 
     def jobs() -> Iterator[Job]:
         for file, entry in zip(files, entries, strict=True):
             columns = [column for column in used if column in file.schema.names]
             twice = entry.partition.keys() & set(columns)
             # A filter on what the rows say would hide that the folder says otherwise.
-            for job in file.jobs(columns, None if twice else expression):
-                yield _conforming(job, file, entry, twice, schema, wanted, expression)
+            for job in file.jobs(columns, None if twice else condition):
+                yield _conforming(job, file, entry, twice, schema, wanted, of_rows)
 
     return Dataset(name, kept, sum(file.size for file in files), in_order(jobs(), threads))
 
@@ -105,9 +106,9 @@ def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list
     return entry.location.name, list(dict.fromkeys([*file.schema.names, *entry.partition]))
 
 
-def _open(entry: DataFile, csv: CsvOptions, wanted: list[str], expression: Any) -> File:
+def _open(entry: DataFile, csv: CsvOptions, wanted: list[str], condition: Filter | None) -> File:
     if entry.format == "csv":
-        return open_csv(entry.location, csv, wanted, expression)
+        return open_csv(entry.location, csv, wanted, condition)
     return {"parquet": open_parquet, "ipc": open_ipc, "sav": open_sav}[entry.format](entry.location)
 
 
@@ -178,7 +179,8 @@ def _is_text(dtype: pa.DataType) -> bool:
 
 
 def _conforming(
-    job: Job, file: File, entry: DataFile, twice: set[str], schema: pa.Schema, wanted: list[str], expression: Any
+    job: Job, file: File, entry: DataFile, twice: set[str], schema: pa.Schema, wanted: list[str],
+    of_rows: RowFilter | None,
 ) -> Job:  # fmt: skip
     """Job whose batches have the common schema, the folders' columns, and only the rows of the filter.
 
@@ -198,12 +200,7 @@ def _conforming(
             if not arrays:
                 continue
             rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
-            if expression is None:
-                yield rows, share
-                continue
-            kept = apply_filter(rows, expression, wanted)
-            for part in kept:
-                yield part, share // len(kept)
+            yield rows if of_rows is None else of_rows.rows(rows, wanted), share
 
     return read
 

@@ -16,6 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
+from fastml.io.filters import Filter
+from fastml.io.plain_arrays import plain_type
 
 __all__ = ["File", "Job", "Location", "open_ipc", "open_parquet", "open_sav"]
 
@@ -76,14 +78,14 @@ class File:
     size : int
         Bytes.
     jobs : callable
-        ``jobs(columns, expression)``: the jobs that read these columns of all rows, or of all but those of which the
-        file's statistics say that the expression isn't true.
+        ``jobs(columns, condition)``: the jobs that read these columns of all rows, or of all but those of which the
+        file's statistics say that the condition isn't true.
     """
 
     location: Location
     schema: pa.Schema
     size: int
-    jobs: Callable[[list[str], Any], Iterator[Job]]
+    jobs: Callable[[list[str], Filter | None], Iterator[Job]]
 
 
 @contextmanager
@@ -124,8 +126,8 @@ def open_parquet(location: Location) -> File:
         schema, metadata = _named(file.schema_arrow), file.metadata
     n_rows, size = metadata.num_rows, location.size()
 
-    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
-        kept = range(metadata.num_row_groups) if expression is None else _kept_row_groups(location, expression, schema)
+    def jobs(columns: list[str], condition: Filter | None) -> Iterator[Job]:
+        kept = range(metadata.num_row_groups) if condition is None else _kept_row_groups(location, condition, schema)
         for i in kept:
             rows = metadata.row_group(i).num_rows
             share = size * rows // max(n_rows, 1)
@@ -163,21 +165,21 @@ def _batches_job(location: Location, metadata: Any, index: int, columns: list[st
     return read
 
 
-def _kept_row_groups(location: Location, expression: Any, schema: pa.Schema) -> list[int]:
-    """Row groups of which the statistics don't rule out that some row fulfils the expression."""
+def _kept_row_groups(location: Location, condition: Filter, schema: pa.Schema) -> list[int]:
+    """Row groups of which the statistics don't rule out that some row fulfils the condition."""
     import pyarrow.dataset as ds
     from pyarrow import fs
 
     filesystem = location.filesystem or fs.LocalFileSystem()
     fragment = ds.ParquetFileFormat().make_fragment(location.path, filesystem=filesystem)
+    expression = condition.pruning(schema)
+    plain = pa.schema([(field.name, plain_type(field.type)) for field in schema])
     try:
-        if "is_null" in str(expression):
-            # The statistics count no NaN, which is missing too.
-            raise pa.ArrowInvalid
-        return [group.id for group in fragment.subset(filter=expression, schema=schema).row_groups]
+        if expression is not None:
+            return [group.id for group in fragment.subset(filter=expression, schema=plain).row_groups]
     except pa.ArrowException:
-        # Of a column that isn't in the file (a partition's), or of a type it can't compare: the rows will tell.
-        return [group.id for group in fragment.row_groups]
+        pass  # of a type that it can't compare: the rows will tell
+    return [group.id for group in fragment.row_groups]
 
 
 def open_ipc(location: Location) -> File:
@@ -186,7 +188,7 @@ def open_ipc(location: Location) -> File:
         schema = _named(_ipc_reader(source, None)[0].schema)
     size = location.size()
 
-    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
+    def jobs(columns: list[str], condition: Filter | None) -> Iterator[Job]:
         def read() -> Iterator[tuple[pa.RecordBatch, int]]:
             wanted = [schema.names.index(name) for name in columns]
             with _readable(location), location.open() as source:
@@ -232,7 +234,7 @@ def open_sav(location: Location) -> File:
         )  # fmt: skip
     size, n_rows = location.size(), int(meta.number_rows or 0)
 
-    def jobs(columns: list[str], expression: Any) -> Iterator[Job]:
+    def jobs(columns: list[str], condition: Filter | None) -> Iterator[Job]:
         def read() -> Iterator[tuple[pa.RecordBatch, int]]:
             wanted = pa.schema([schema.field(name) for name in columns])
             start = 0

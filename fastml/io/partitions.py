@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from fastml.errors import SourceError
-from fastml.io.filters import computable
+from fastml.io.filters import comparable
 
 __all__ = ["check_folder", "folder_column", "folder_types", "folder_values"]
 
@@ -102,9 +102,7 @@ def check_folder(name: str, value: str | None, column: pa.Array, file: str) -> N
     """
     import pyarrow.compute as pc
 
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    column = computable(column)
+    column = comparable(column)
     if value is None:
         other = column.is_valid()
     else:

@@ -13,7 +13,7 @@ from fastml.io.csv_format import CsvOptions, csv_options
 from fastml.io.dataset import dataset_columns, open_dataset
 from fastml.io.discovery import is_path
 from fastml.io.file_formats import Location, open_parquet
-from fastml.io.filters import apply_filter, as_expression, filter_columns
+from fastml.io.filters import as_filter
 from fastml.io.in_memory import Source, is_pandas, open_memory
 from fastml.io.progress import Watch, watcher
 from fastml.io.threads import thread_count
@@ -53,7 +53,7 @@ class Input:
         """
         return replace(
             self,
-            filter=None if self.filter is None else as_expression(self.filter),
+            filter=None if self.filter is None else as_filter(self.filter),
             threads=thread_count(self.threads),
             csv_options=csv_options(self.csv_options),
         )
@@ -84,17 +84,18 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
     wanted = list(dict.fromkeys(columns))
     given = data if isinstance(data, Input) else Input(data, progress=False)
     watch = watcher(given.progress)
-    expression = None if given.filter is None else as_expression(given.filter)
+    condition = None if given.filter is None else as_filter(given.filter)
     if is_path(given.data):
         csv, threads = csv_options(given.csv_options), thread_count(given.threads)
-        found = open_dataset(given.data, wanted, expression, threads, csv)
+        found = open_dataset(given.data, wanted, condition, threads, csv)
         return Source(found.name, found.schema, _watched(found.batches, found.size, watch))
-    if expression is None:
+    if condition is None:
         source = open_memory(given.data, wanted)
         return replace(source, batches=_watched(((batch, 0) for batch in source.batches), 0, watch))
-    filtered_by = filter_columns(expression, column_names(given.data)[1])
+    filtered_by = condition.columns(column_names(given.data)[1])
     source = open_memory(given.data, list(dict.fromkeys([*wanted, *filtered_by])))
-    kept = ((part, 0) for batch in source.batches for part in apply_filter(batch, expression, wanted))
+    of_rows = condition.on(source.schema)
+    kept = ((of_rows.rows(batch, wanted), 0) for batch in source.batches)
     schema = pa.schema([source.schema.field(column) for column in wanted])
     return Source(source.name, schema, _watched(kept, 0, watch))
 

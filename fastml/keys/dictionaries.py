@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.io.plain_arrays import plain_array
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import from_bits, plain_labels, take
+from fastml.keys.label_types import from_bits, take
 
 __all__ = ["LabelDictionary", "Labels", "LocalDictionary", "NumberDictionary", "RangeDictionary", "TileDictionary"]
 
@@ -145,7 +146,7 @@ class LabelDictionary(LocalDictionary):
     def dictionary_codes(self, dictionary: pa.Array) -> Codes:
         """Codes of a dictionary's labels (K,); it may hold a label twice, hold null, or hold labels without rows."""
         if self._dictionary is None or not _same_memory(dictionary, self._dictionary):
-            self._codes = self.table.codes_for(plain_labels(dictionary))
+            self._codes = self.table.codes_for(plain_array(dictionary))
             self._dictionary = dictionary  # kept alive: the memory of another one may not be taken for it
         return self._codes
 

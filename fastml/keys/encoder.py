@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.io.arrays import as_numpy
+from fastml.io.plain_arrays import plain_array, plain_type
 from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import LabelDictionary, NumberDictionary, RangeDictionary, TileDictionary
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import bits_of, from_bits, has_bits, plain_labels, plain_type, take
+from fastml.keys.label_types import bits_of, from_bits, has_bits, take
 from fastml.keys.row_codes import Labels, RowCodes
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
@@ -56,7 +57,7 @@ def encode_tile(columns: Sequence[pa.Array]) -> RowCodes:
     RowCodes
     """
     table = KeyTable([plain_type(column.type) for column in columns])
-    codes = table.codes_for([plain_labels(column) for column in columns])
+    codes = table.codes_for([plain_array(column) for column in columns])
     return RowCodes(TileDictionary(table.labels()), codes)
 
 
@@ -132,7 +133,7 @@ class Encoder:
             self._type = column.type
             self._is_plain = _are_bits(column.type)
         if not (self._is_plain or pa.types.is_dictionary(column.type)):
-            column = plain_labels(column)
+            column = plain_array(column)
         if (self._is_plain or has_bits(column.type)) and not column.null_count:
             found = self._bits(bits_of(column), column.type, exact)
             if found is not None:
@@ -237,7 +238,7 @@ class Encoder:
     def _column(self, column: pa.Array) -> tuple[Codes, pa.Array]:
         """Codes (n,) and labels (K) of one column, which aren't kept."""
         if not pa.types.is_dictionary(column.type):
-            column = plain_labels(column)
+            column = plain_array(column)
             if has_bits(column.type) and not column.null_count:
                 return self._fresh(bits_of(column), column.type, _most_values(len(column)))
         table = LabelDictionary(plain_type(column.type))

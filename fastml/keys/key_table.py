@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnTypeError
+from fastml.io.plain_arrays import plain_type
 from fastml.keys.hash_tables import LabelTable, NumberTable
-from fastml.keys.label_types import plain_type, take, without_blanks
+from fastml.keys.label_types import take, without_blanks
 from fastml.keys.order import sort_order
 
-__all__ = ["KeyTable", "check_key_type", "plain_type"]
+__all__ = ["KeyTable", "check_key_type"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]

@@ -11,26 +11,9 @@ import pyarrow as pa
 from fastml.errors import FastmlError
 from fastml.io.arrays import as_arrow, as_numpy, numpy_type
 
-__all__ = ["bits_of", "from_bits", "has_bits", "plain_labels", "plain_type", "repeat_tag", "take", "without_blanks"]
+__all__ = ["bits_of", "from_bits", "has_bits", "repeat_tag", "take", "without_blanks"]
 
 Int64s = npt.NDArray[np.int64]
-
-
-def plain_type(dtype: pa.DataType) -> pa.DataType:
-    """Type of the labels of a key column: dictionaries, views and extensions are replaced by what they hold."""
-    if pa.types.is_dictionary(dtype) or pa.types.is_run_end_encoded(dtype):
-        return plain_type(dtype.value_type)
-    if isinstance(dtype, pa.BaseExtensionType):
-        return plain_type(dtype.storage_type)
-    if pa.types.is_string_view(dtype):
-        return pa.large_string()
-    if pa.types.is_binary_view(dtype):
-        return pa.large_binary()
-    if pa.types.is_float16(dtype):
-        return pa.float32()
-    if pa.types.is_decimal(dtype) and dtype.bit_width < 128:  # which Arrow can't sort
-        return pa.decimal128(dtype.precision, dtype.scale)
-    return dtype
 
 
 def has_bits(dtype: pa.DataType) -> bool:
@@ -106,27 +89,6 @@ def repeat_tag(tag: str, value: Any, length: int) -> pa.Array:
     if not good:
         raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
     return pa.repeat(label, length)
-
-
-def plain_labels(column: pa.Array) -> pa.Array:
-    """Labels as they are: dictionaries, views and run ends decoded.
-
-    Parameters
-    ----------
-    column : pyarrow.Array
-
-    Returns
-    -------
-    pyarrow.Array of `plain_type`
-    """
-    if pa.types.is_run_end_encoded(column.type):
-        import pyarrow.compute as pc
-
-        column = pc.run_end_decode(column)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    dtype = plain_type(column.type)
-    return column if column.type == dtype else column.cast(dtype)
 
 
 def without_blanks(labels: pa.Array) -> pa.Array:

@@ -9,8 +9,9 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.in_memory import Source
+from fastml.io.plain_arrays import plain_type
 from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import plain_type, repeat_tag
+from fastml.keys.label_types import repeat_tag
 from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.tile import TileRecords

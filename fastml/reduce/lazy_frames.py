@@ -20,8 +20,8 @@ from fastml.errors import ColumnNotFoundError, ColumnTypeError, SourceError, Val
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
+from fastml.io.plain_arrays import plain_type
 from fastml.keys.key_table import check_key_type
-from fastml.keys.label_types import plain_type
 from fastml.keys.order import sort_order
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.dask_frames import from_dask

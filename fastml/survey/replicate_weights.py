@@ -12,9 +12,9 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError, WeightVariesError, row_text
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
+from fastml.io.plain_arrays import plain_type
 from fastml.keys.encoder import encode_rows
 from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import plain_type
 from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows

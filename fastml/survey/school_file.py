@@ -12,8 +12,9 @@ import numpy.typing as npt
 from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
 from fastml.io.columns import as_floats, check_numeric
+from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
-from fastml.keys.label_types import plain_labels, without_blanks
+from fastml.keys.label_types import without_blanks
 from fastml.survey.columns import ColumnFinder, SurveyColumns, find_group_weight
 
 __all__ = ["SchoolWeights", "read_school_weights"]
@@ -91,7 +92,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
     name = " x ".join(weights)
     for batch in source.batches:
         product = np.prod([as_floats(batch.column(column)) for column in weights], axis=0)
-        labels = zip(*(without_blanks(plain_labels(batch.column(k))).to_pylist() for k in keys), strict=True)
+        labels = zip(*(without_blanks(plain_array(batch.column(k))).to_pylist() for k in keys), strict=True)
         for label, value in zip(labels, product.tolist(), strict=True):
             if value != value or None in label:
                 continue  # no school's weight, or the weight of none

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from key_columns import TYPES, check, column, decoded
 
+from fastml.io.plain_arrays import plain_type
 from fastml.kernels.workspace import Workspace
 from fastml.keys import dictionaries
 from fastml.keys.encoder import Encoder, encode_rows, encode_tile
 from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import plain_type
 
 
 @pytest.mark.parametrize("nulls", [False, True], ids=["full", "nulls"])

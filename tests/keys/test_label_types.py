@@ -10,21 +10,13 @@ import pytest
 from key_columns import TYPES, column
 
 from fastml.errors import FastmlError
-from fastml.keys.label_types import (
-    bits_of,
-    from_bits,
-    has_bits,
-    plain_labels,
-    plain_type,
-    repeat_tag,
-    take,
-    without_blanks,
-)
+from fastml.io.plain_arrays import plain_array, plain_type
+from fastml.keys.label_types import bits_of, from_bits, has_bits, repeat_tag, take, without_blanks
 
 
 @pytest.mark.parametrize("name", [name for name, (dtype, _) in TYPES.items() if has_bits(plain_type(dtype))])
 def test_bits_make_the_labels_again(name: str) -> None:
-    labels = plain_labels(column(name, 50, "shuffled", False))
+    labels = plain_array(column(name, 50, "shuffled", False))
     bits = bits_of(labels)
     assert bits.dtype == np.int64
     assert from_bits(bits, labels.type).equals(labels)
