@@ -13,7 +13,8 @@ Numba half a dozen instructions each time, where LLVM can't tell that it never d
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,10 +91,12 @@ class Kernel:
         ``file.function``.
     signature : tuple
         numba types of the arguments.
+    packed : bool
+        Whether neighbouring fields are loaded, added and stored in one instruction (LLVM's SLP vectoriser).
     """
 
-    def __init__(self, function: Callable[..., Any], signature: tuple[Any, ...]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], signature: tuple[Any, ...], packed: bool = False) -> None:
+        self.function, self.packed = function, packed
         self.name = f"{function.__module__.rsplit('.', 1)[-1]}.{function.__name__}"
         self.signature = signature
         self._compiled: Callable[..., Any] | None = None
@@ -113,7 +116,8 @@ class Kernel:
             return self._interpreted
         dispatcher = numba.njit(**OPTIONS)(self.function)
         dispatcher._cache = KernelCache(self.function, only)
-        dispatcher.compile(self.signature)
+        with _packing(self.packed):
+            dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         self._compiled = dispatcher
         return dispatcher  # type: ignore[no-any-return]
@@ -139,6 +143,17 @@ class Kernel:
 KERNELS: dict[str, Kernel] = {}
 
 
-def kernel(*signature: Any) -> Callable[[Callable[..., Any]], Kernel]:
-    """Make a `Kernel` of a function; the arguments are the numba types of its arguments."""
-    return lambda function: Kernel(function, signature)
+@contextmanager
+def _packing(wanted: bool) -> Iterator[None]:
+    """Set Numba's switch of the SLP vectoriser, which is off and global, while a kernel is compiled."""
+    before = config.SLP_VECTORIZE  # type: ignore[attr-defined]
+    config.SLP_VECTORIZE = int(wanted)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        config.SLP_VECTORIZE = before  # type: ignore[attr-defined]
+
+
+def kernel(*signature: Any, packed: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a `Kernel` of a function; the arguments are the numba types of its arguments, and whether it is packed."""
+    return lambda function: Kernel(function, signature, packed)

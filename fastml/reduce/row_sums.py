@@ -6,7 +6,6 @@ groups, which are few, are sorted by group and summed anew, each run about its o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
@@ -99,14 +98,12 @@ class RowSums:
         from fastml.kernels.sums import record, runs, shuffled
 
         def add_part(part: slice) -> bool:
-            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], shift, table, missing))
+            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], begun, table, missing))
 
         table[:] = 0.0
-        if _are_groups_large(self._keys):
-            table[:, 1] = shift = _likely_shift(y)
-        else:
-            shift = math.nan  # each its own
-            self._note_shifts(table, y)
+        begun = _are_groups_large(self._keys)
+        if begun:
+            table[:, 1] = _likely_shift(y)
         self._add_parts(add_part, table, missing)
         outliers = self._space.array("outliers", len(table), np.bool_)
         if not record.find_outliers(table, outliers.view(np.uint8)):
@@ -142,9 +139,6 @@ class RowSums:
             return bool(kernel.add_rows_weighted(numbers[part], low, y[part], weights[part], *limits, both, missing))
 
         both[:] = 0.0
-        _, n_without = kernel.check_weights(weights, *limits, True)
-        with_weight = (weights >= limits[0]) & (weights <= limits[1]) if n_without else None
-        self._note_shifts(both, y if with_weight is None else np.where(with_weight, y, np.nan))
         self._add_parts(add_part, both, missing)
         outliers = self._space.array("outliers", n, np.bool_)
         if not kernel.separate(both, *tables, outliers.view(np.uint8)):
@@ -156,14 +150,8 @@ class RowSums:
             table[outliers] = records
         return bool(bad < 0)
 
-    def _note_shifts(self, table: Floats, y: Floats) -> None:
-        from fastml.kernels.sums import shuffled
-
-        if not shuffled.note_shifts(self._numbers, self._keys.low, y, table):
-            raise KeysMovedError
-
     def _add_parts(self, add_part: Callable[[slice], bool], table: Floats, missing: Floats) -> None:
-        """Add all rows to records that hold their shifts only, those of large groups in parts."""
+        """Add all rows to records that have none yet, those of large groups in parts."""
         from fastml.kernels.sums import record
 
         missing[:] = 0.0

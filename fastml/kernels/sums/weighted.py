@@ -15,6 +15,7 @@ from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT,
 from fastml.kernels.sums.record import (
     BLOCK,
     MANY_WEIGHTED,
+    N_BOTH,
     ROWS,
     all_within,
     is_good,
@@ -176,36 +177,43 @@ def sum_runs_weighted(starts, y, weights, smallest, largest, records, weighted, 
 
 
 @exact
-def _add_row(table, g, value, weight):
-    """Add a row to both records of its group."""
-    deviation = value - table[g, 1]
+def _add_row(records, at, value, weight):
+    """Add a row to both records of its group, about the first value. All fields are written, as in `shuffled`."""
+    n, shift = records[at], records[at + np.uint64(1)]
+    shift = value if n == 0.0 else shift
+    deviation = value - shift
     weighted = weight * deviation
-    table[g, 0] += 1.0
-    table[g, 2] += deviation
-    table[g, 3] += deviation * deviation
-    table[g, 4] += weight
-    table[g, 5] += weighted
-    table[g, 6] += weighted * deviation
-    table[g, 7] += weight * weight
+    n, shift = n + 1.0, shift + 0.0
+    total = records[at + np.uint64(2)] + deviation
+    squares = records[at + np.uint64(3)] + deviation * deviation
+    w_sum = records[at + np.uint64(4)] + weight
+    w_total = records[at + np.uint64(5)] + weighted
+    w_squares = records[at + np.uint64(6)] + weighted * deviation
+    w_square = records[at + np.uint64(7)] + weight * weight
+    records[at], records[at + np.uint64(1)] = n, shift
+    records[at + np.uint64(2)], records[at + np.uint64(3)] = total, squares
+    records[at + np.uint64(4)], records[at + np.uint64(5)] = w_sum, w_total
+    records[at + np.uint64(6)], records[at + np.uint64(7)] = w_squares, w_square
 
 
-@kernel(I8_IN, types.int64, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, F8_OUT)
+@kernel(I8_IN, types.int64, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, F8_OUT, packed=True)
 def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
-    """Add rows to raw records of both kinds, side by side in `table` (K, 8), about the shifts there.
+    """Add rows to raw records of both kinds, side by side in `table` (K, 8), about the first value of each.
 
     The number of rows that lack a value or a weight is added to `missing` (K,). Keys as in `shuffled.add_rows`.
     """
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
+    records = table.reshape(table.size)
     for start in range(np.uint64(0), n, np.uint64(ROWS)):
         stop = min(start + np.uint64(ROWS), n)
         if not all_within(keys, low, most, start, stop):
             return False
         for i in range(start, stop):
-            g = np.uint64(keys[i]) - base
+            group = np.uint64(keys[i]) - base
             if (smallest <= weights[i]) & (weights[i] <= largest) & (y[i] == y[i]):
-                _add_row(table, g, y[i], weights[i])
+                _add_row(records, group * np.uint64(N_BOTH), y[i], weights[i])
             else:
-                missing[g] += 1.0
+                missing[group] += 1.0
     return True
 
 

@@ -52,16 +52,19 @@ def test_one_shift_for_all_groups(holes: float) -> None:
     y[rng.random(700) < holes] = math.nan
     table, missing = np.zeros((9, 4)), np.zeros(9)
     table[:, 1] = 480.0
-    assert shuffled.add_rows(codes, 0, y, 480.0, table, missing)
+    assert shuffled.add_rows(codes, 0, y, True, table, missing)
     assert not any(outliers(table))
     finish(table)
     check(table, missing, codes.tolist(), y.tolist())
 
 
 def test_the_first_value_of_a_group_is_its_shift() -> None:
-    table = np.zeros((3, 4))
-    assert shuffled.note_shifts(np.array([2, 0, 2, 0]), 0, np.array([5.0, math.nan, 6.0, 7.0]), table)
-    assert table[:, 1].tolist() == [7.0, 0.0, 5.0]
+    table, missing = np.zeros((3, 4)), np.zeros(3)
+    assert add_rows(np.array([2, 0, 2, 0]), 0, np.array([5.0, math.nan, 6.0, 7.0]), table, missing)
+    assert table.tolist() == [[1.0, 7.0, 0.0, 0.0], [0.0] * 4, [2.0, 5.0, 1.0, 1.0]]
+    assert missing.tolist() == [1.0, 0.0, 0.0]
+    assert add_rows(np.zeros(64, np.int64), 0, np.full(64, 9.0), table, missing)  # it stays for the rows of later parts
+    assert table[0].tolist() == [65.0, 7.0, 128.0, 256.0]
 
 
 def test_parts_of_the_rows_add_to_the_same_bits() -> None:
@@ -71,9 +74,8 @@ def test_parts_of_the_rows_add_to_the_same_bits() -> None:
     y[::50] = math.nan
     whole, missing = sums_of(codes, y, 5)
     table, lacking = np.zeros((5, 4)), np.zeros(5)
-    assert shuffled.note_shifts(codes, 0, y, table)
     for part in (slice(0, 3), slice(3, 70), slice(70, 640), slice(640, 1000)):
-        assert shuffled.add_rows(codes[part], 0, y[part], math.nan, table, lacking)
+        assert add_rows(codes[part], 0, y[part], table, lacking)
     assert table.tobytes() == whole.tobytes()
     assert lacking.tobytes() == missing.tobytes()
 
@@ -84,11 +86,9 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
     keys[place] = bad
     table, missing = np.zeros((12, 4)), np.zeros(12)
-    assert not shuffled.note_shifts(keys, 0, y, table[1:11])
-    assert not table.any()
-    for shift in (math.nan, 1.0):
+    for begun in (False, True):
         table[:] = 0.0
-        assert not shuffled.add_rows(keys, 0, y, shift, table[1:11], missing[1:11])
+        assert not shuffled.add_rows(keys, 0, y, begun, table[1:11], missing[1:11])
         assert table[:, 0].sum() == place // 64 * 64
         assert not table[[0, 11]].any()
 
@@ -102,8 +102,7 @@ def test_keys_of_any_size_are_within_a_range_or_not() -> None:
                 keys[key % 8] = key
                 table = np.zeros((most + 1, 4))
                 inside = low <= key <= low + most
-                assert shuffled.note_shifts(keys, low, np.ones(8), table) == inside
-                assert shuffled.add_rows(keys, low, np.ones(8), math.nan, table, np.zeros(most + 1)) == inside
+                assert add_rows(keys, low, np.ones(8), table, np.zeros(most + 1)) == inside
                 assert table[:, 0].sum() == (8 if inside else 0)
 
 

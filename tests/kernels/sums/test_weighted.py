@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import naive
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from conftest import fewer
 
-from fastml.kernels.sums import moments, shuffled
+from fastml.kernels.sums import moments
 from fastml.kernels.sums import weighted as kernel
 from fastml.kernels.sums.record import N_BOTH
 
@@ -22,19 +21,13 @@ ULP = Fraction(2) ** -52
 LIMITS = (1e-100, 1e100)
 
 
-def add_rows(keys: Any, low: int, y: Floats, w: Floats, *rest: Any) -> bool:
-    """Add rows to records about the first values of their groups."""
-    values = np.where((w >= LIMITS[0]) & (w <= LIMITS[1]), y, np.nan)
-    return shuffled.note_shifts(keys, low, values, rest[2]) and kernel.add_rows_weighted(keys, low, y, w, *rest)
-
-
 def by_rows(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
     """Both raw records of each group, and its missing rows, as of rows in any order."""
     both, missing, keys = np.zeros((n, N_BOTH)), np.zeros(n), codes.astype(np.int64)
     records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
-    assert add_rows(keys, 0, y, w, *LIMITS, both, missing)
+    assert kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
     by_keys, keys_missing = np.zeros((n, N_BOTH)), np.zeros(n)
-    assert add_rows(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing)
+    assert kernel.add_rows_weighted(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing)
     assert by_keys.tobytes() == both.tobytes()
     assert keys_missing.tobytes() == missing.tobytes()
     assert kernel.separate(both, records, weighted, np.empty(n, np.uint8)) == 0
@@ -146,7 +139,7 @@ def test_each_record_is_about_its_own_mean() -> None:
     check(by_runs(codes[:12], wild, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
     both, missing, marks = np.zeros((1, N_BOTH)), np.zeros(1), np.zeros(1, np.uint8)
     y[0], y[-1] = -1e9, 500.0
-    add_rows(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing)
     assert kernel.separate(both, np.zeros((1, 4)), np.zeros((1, 5)), marks) == marks[0] == 1
 
 
@@ -159,12 +152,12 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
     starts = np.array([0, len(y)], np.int32)
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
         both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
-        add_rows(keys, 0, y, w, *LIMITS, both, missing)
+        kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
         assert kernel.separate(both, records, weighted, marks) == marks[0] == 1
         assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
     both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
-    add_rows(keys, 0, y, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
     assert kernel.separate(both, records, weighted, marks) == marks[0] == 0
     assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == -1
     assert missing.tolist() == [len(y)]
