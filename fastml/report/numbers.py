@@ -140,14 +140,14 @@ def complement(value: float) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p-value to four decimals, as the lecture prints it.
+    """A p-value to four decimals, as the lecture prints it; a smaller one is below their last, and not 0.
 
     Examples
     --------
     >>> p_value(3.4e-18), p_value(0.0321)
-    ('0.0000', '0.0321')
+    ('<0.0001', '0.0321')
     """
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else "<0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def stars(value: float | None) -> str:
