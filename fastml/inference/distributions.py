@@ -9,13 +9,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from numbers import Real
 from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from fastml.errors import RangeError
 
-__all__ = ["check_level", "chi2_quantile", "chi2_tail", "chi2_upper", "f_quantile", "f_tail", "f_upper", "half_width",
-           "normal_quantile", "normal_tail", "root", "t_quantile", "t_tail"]  # fmt: skip
+__all__ = [
+    "check_level",
+    "chi2_nodes",
+    "chi2_quantile",
+    "chi2_tail",
+    "chi2_upper",
+    "f_density",
+    "f_quantile",
+    "f_quantiles",
+    "f_tail",
+    "f_tails",
+    "f_upper",
+    "half_width",
+    "normal_nodes",
+    "normal_quantile",
+    "normal_tail",
+    "root",
+    "t_quantile",
+    "t_tail",
+]
+
+Floats = npt.NDArray[np.float64]
 
 
 def check_level(level: float, name: str = "level") -> None:
@@ -121,11 +146,16 @@ def f_quantile(p: float, df1: float, df2: float) -> float:
     >>> round(f_quantile(0.95, 3.0, 28.0), 6)
     2.946685
     """
+    return float(f_quantiles(p, df1, df2))
+
+
+def f_quantiles(p: float | Floats, df1: float, df2: float) -> Any:
+    """Quantiles of the F law for one probability, or for many at once."""
     from scipy.special import betainccinv, betaincinv
 
     # x = df1 F/(df1 F + df2) is a beta variable; 1 - x comes from its own inverse, so that neither cancels.
     x = betaincinv(0.5 * df1, 0.5 * df2, p)
-    return float(df2 / df1 * x / betainccinv(0.5 * df2, 0.5 * df1, p))
+    return df2 / df1 * x / betainccinv(0.5 * df2, 0.5 * df1, p)
 
 
 def f_upper(tail: float, df1: float, df2: float) -> float:
@@ -139,9 +169,49 @@ def f_upper(tail: float, df1: float, df2: float) -> float:
 
 def f_tail(f: float, df1: float, df2: float) -> float:
     """P(X > f) for an F variable X."""
+    return float(f_tails(f, df1, df2))
+
+
+def f_tails(f: float | Floats, df1: float, df2: float) -> Any:
+    """P(X > f) for an F variable X, at one value or at many."""
     from scipy.special import betainc
 
-    return float(betainc(0.5 * df2, 0.5 * df1, df2 / (df2 + df1 * f)))
+    return betainc(0.5 * df2, 0.5 * df1, df2 / (df2 + df1 * f))
+
+
+def f_density(f: Floats, df1: float, df2: float) -> Floats:
+    """Density of the F law at values above 0."""
+    from scipy.special import betaln
+
+    x = df1 * f / (df2 + df1 * f)
+    log = 0.5 * df1 * np.log(x) + 0.5 * df2 * np.log1p(-x) - np.log(f) - betaln(0.5 * df1, 0.5 * df2)
+    density: Floats = np.exp(log)
+    return density
+
+
+def normal_nodes(step: float) -> tuple[Floats, Floats]:
+    """Values and weights, shape (K,), that integrate over the standard normal law.
+
+    Whatever is a smooth function of a normal variable, as the quantiles of other laws are, the trapezoidal rule
+    integrates at once.
+
+    >>> z, weight = normal_nodes(0.5)
+    >>> round(float(np.sum(weight * z**4)), 12)
+    3.0
+    """
+    most = math.ceil(8.5 / step)  # beyond 8.5 there is 1e-17
+    z = step * np.arange(-most, most + 1, dtype=np.float64)
+    return z, step * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+@lru_cache(maxsize=8)
+def chi2_nodes(df: float, step: float = 0.25) -> tuple[Floats, Floats]:
+    """Values and weights, shape (K,), that integrate over the chi-square law."""
+    from scipy.special import gammainccinv, gammaincinv, ndtr
+
+    z, weight = normal_nodes(step)
+    tail = ndtr(-np.abs(z))
+    return 2.0 * np.where(z < 0.0, gammaincinv(0.5 * df, tail), gammainccinv(0.5 * df, tail)), weight
 
 
 def root(

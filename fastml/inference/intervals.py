@@ -17,7 +17,8 @@ from fastml.inference.bootstrap import (
     percentile_limits,
 )
 from fastml.inference.distributions import check_level, chi2_quantile, chi2_upper, t_quantile
-from fastml.inference.exact import exact_theta
+from fastml.inference.exact import between_ratio, exact_mean, exact_theta, pooled_mean
+from fastml.inference.fiducial import fiducial_mean, fiducial_tau00
 from fastml.inference.information import mean_test
 from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
@@ -25,14 +26,23 @@ from fastml.inference.wald import at_zero, wald_limits, without_likelihood
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents, estimate
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "PARAMETERS", "Interval", "interval", "intervals"]
+__all__ = ["METHODS", "PARAMETERS", "Interval", "interval", "intervals"]
 
 Floats = npt.NDArray[np.float64]
 
-METHODS = ("exact", "profile", "profile-ml", "bootstrap", "bca", "wald")
+METHODS = ("exact", "at least", "fiducial", "t", "profile", "profile-ml", "bootstrap", "bca", "wald")
 
-# Exact where there is an exact interval; tau00 has none, and its profile needs a likelihood.
-DEFAULT_METHOD = {name: "profile" if base == "tau00" else "exact" for name, base in BASES.items()}
+# Of the methods that not every parameter has: those that have it.
+_OF = {
+    "exact": ("theta", "sigma2", "gamma00"),
+    "at least": ("gamma00",),
+    "fiducial": ("gamma00", "tau00"),
+    "t": ("gamma00",),
+}
+
+LEAVES_OUT = "the exact interval leaves the estimate out"
+INSTEAD = "; this is the {} interval"
+COLLAPSES = "the means happen to agree, so that this interval is short; method='at least' is not"
 
 
 def interval(
@@ -56,15 +66,19 @@ def interval(
         One of `PARAMETERS`.
     level : float
         Confidence level, between 0 and 1.
-    method : {"exact", "profile", "profile-ml", "bootstrap", "bca", "wald"} or None
-        "exact": theta, icc, deff, deft, n_eff and reliability by Wald (1940) and Harville and Fenech (1985), which
-        cover exactly whatever the sizes; sigma2 and sigma by chi-square; gamma00 by t with the fit's degrees of
-        freedom (exact for equal sizes). "profile": on the deviance of the fit, gamma00 on that of ML.
-        "profile-ml": all on that of ML, as lme4's ``confint``. "bootstrap", "bca": parametric, by percentiles or
-        Efron's (1987) corrected ones. "wald": estimate and standard error, for theta and all that follows from it on
-        the logit of the icc. None: `DEFAULT_METHOD`.
+    method : str or None
+        One of `METHODS`. "exact": theta, icc, deff, deft, n_eff and reliability by Wald (1940) and Harville and Fenech
+        (1985), which cover exactly whatever the sizes; sigma2 and sigma by chi-square; gamma00 in groups of one size,
+        by t of the means. "at least": gamma00 in groups of one size, the wider of that and of t from all scores alike.
+        "fiducial": gamma00 and tau00 in groups of any sizes (`fiducial_mean`, `fiducial_tau00`). "t": gamma00 by its
+        standard error and `df`. "profile": on the deviance of the fit, gamma00 on that of ML. "profile-ml": all on that
+        of ML, as lme4's ``confint``. "bootstrap", "bca": parametric, by percentiles or Efron's (1987) corrected ones.
+        "wald": estimate and standard error, for theta and all that follows from it on the logit of the icc.
+        None: of gamma00 "exact" in groups of one size, "at least" there where the means differ less than by chance,
+        else "fiducial"; of tau00 "profile"; of all others "exact", but the profile's where the exact set is empty or
+        leaves the estimate out. Without a likelihood "bootstrap" takes the place of "profile".
     df : str or None
-        Of the exact interval of gamma00; see `degrees_of_freedom`.
+        Of the t interval of gamma00; see `degrees_of_freedom`.
     draws, seed
         Of the bootstrap; see `bootstrap`.
 
@@ -164,30 +178,73 @@ class _Intervals:
         return bootstrap(self.table, self.vc, self._draws, self._seed)
 
     def of(self, parameter: str, method: str | None) -> Interval:
+        base = BASES[parameter]
+        note = ""
         if method is None:
-            method = DEFAULT_METHOD[parameter]
-            if method == "profile" and self.vc.optimum is None:
-                method = "bootstrap"
+            method, note = self._default(base)
         if method not in METHODS:
             raise ArgumentError("method", method, METHODS)
-        low, high, note = getattr(self, "_" + method.replace("-", "_"))(BASES[parameter])
-        return carry(self.table, parameter, (low, high), self.level, method, note)
+        if base not in _OF.get(method, (base,)):
+            why = "tau00 has no exact interval; the icc has one" if (base, method) == ("tau00", "exact") else ""
+            raise ArgumentError("method", method, [m for m in METHODS if base in _OF.get(m, (base,))], why)
+        low, high, own_note = getattr(self, "_" + method.replace("-", "_").replace(" ", "_"))(base)
+        notes = "; ".join(filter(None, (note, own_note)))
+        return carry(self.table, parameter, (low, high), self.level, method, notes)
+
+    def _default(self, base: str) -> tuple[str, str]:
+        """The method for a parameter, and why where it is not the usual one."""
+        profile = "profile" if self.vc.optimum is not None else "bootstrap"
+        if base == "gamma00":
+            if self.table.size.size > 1:
+                return "fiducial", ""
+            return ("exact" if self._differ() else "at least"), ""
+        if base == "tau00":
+            return profile, ""
+        if base == "theta":
+            _, _, note = self._exact_theta
+            if note:
+                return profile, note + INSTEAD.format(profile)
+        return "exact", ""
+
+    def _differ(self) -> bool:
+        """Whether the means differ more than by chance: F above 1, where REML is above 0 in groups of one size."""
+        return bool(between_ratio(self.table, np.zeros(1))[0][0] > 1.0)
+
+    @cached_property
+    def _exact_theta(self) -> tuple[float, float, str]:
+        low, high, note = exact_theta(self.table, self.level)
+        return low, high, note if note or low <= self.vc.theta <= high else LEAVES_OUT
 
     # Each returns low, high, note for "theta", "tau00", "sigma2" or "gamma00", in the table's units and origin.
 
     def _exact(self, base: str) -> tuple[float, float, str]:
         table = self.table
         if base == "theta":
-            return exact_theta(table, self.level)
-        tail = 0.5 * (1.0 - self.level)
-        if base == "sigma2":
-            freedom = float(table.n_obs - table.n_groups)
-            return table.ssw / chi2_upper(tail, freedom), table.ssw / chi2_quantile(tail, freedom), ""
+            return self._exact_theta
+        if base == "gamma00":
+            self._need_equal_sizes("exact")
+            return *exact_mean(table, self.level), "" if self._differ() else COLLAPSES
+        tail, freedom = 0.5 * (1.0 - self.level), float(table.n_obs - table.n_groups)
+        return table.ssw / chi2_upper(tail, freedom), table.ssw / chi2_quantile(tail, freedom), ""
+
+    def _at_least(self, base: str) -> tuple[float, float, str]:
+        self._need_equal_sizes("at least")
+        one, other = exact_mean(self.table, self.level), pooled_mean(self.table, self.level)
+        return min(one[0], other[0]), max(one[1], other[1]), ""
+
+    def _need_equal_sizes(self, method: str) -> None:
+        if self.table.size.size > 1:
+            others = [m for m in METHODS if m not in ("exact", "at least")]
+            raise ArgumentError("method", method, others, "that of gamma00 is for groups of one size only")
+
+    def _fiducial(self, base: str) -> tuple[float, float, str]:
         if base == "tau00":
-            others = [m for m in METHODS if m != "exact"]
-            raise ArgumentError("method", "exact", others, "tau00 has no exact interval; the icc has one")
-        test = mean_test(table, self.vc, self.df)
-        reach = -t_quantile(tail, test.df) * test.se / table.unit
+            return fiducial_tau00(self.table, self.level)
+        return *fiducial_mean(self.table, self.level), ""
+
+    def _t(self, base: str) -> tuple[float, float, str]:
+        test = mean_test(self.table, self.vc, self.df)
+        reach = -t_quantile(0.5 * (1.0 - self.level), test.df) * test.se / self.table.unit
         return self.vc.terms.gamma - reach, self.vc.terms.gamma + reach, ""
 
     def _profile(self, base: str) -> tuple[float, float, str]:

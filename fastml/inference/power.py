@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-
 import numpy as np
-import numpy.typing as npt
 
-from fastml.inference.distributions import root, t_quantile
+from fastml.inference.distributions import chi2_nodes, root, t_quantile
 
 __all__ = ["detectable_shift", "power_of_t"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def power_of_t(shift: float, df: float, level: float = 0.95) -> float:
@@ -41,25 +35,10 @@ def power_of_t(shift: float, df: float, level: float = 0.95) -> float:
     from scipy.special import ndtr
 
     # Given the root of the denominator's chi-square over its df, T is normal. scipy's noncentral t is NaN far out.
-    scale, weight = _chi_nodes(df)
+    chi2, weight = chi2_nodes(df, 1.0 / 64.0)
+    scale = np.sqrt(chi2 / df)
     critical = -t_quantile(0.5 * (1.0 - level), df) * scale
     return float(np.sum(weight * (ndtr(shift - critical) + ndtr(-shift - critical))))
-
-
-@lru_cache(maxsize=8)
-def _chi_nodes(df: float) -> tuple[Floats, Floats]:
-    """Values and weights, shape (K,), that integrate over the law of sqrt(chi-square/df).
-
-    Its quantile is a smooth function of a normal variable, in which the trapezoidal rule converges at once.
-    """
-    from scipy.special import gammainccinv, gammaincinv, ndtr
-
-    step = 1.0 / 64.0
-    z = step * np.arange(-544, 545)  # to 8.5, beyond which there is 1e-17
-    tail = ndtr(-np.abs(z))
-    chi2 = np.where(z < 0.0, gammaincinv(0.5 * df, tail), gammainccinv(0.5 * df, tail)) * 2.0
-    weight = step * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    return np.sqrt(chi2 / df), weight
 
 
 def detectable_shift(df: float, level: float, power: float) -> float:

@@ -198,10 +198,10 @@ class ProfileSet:
 
 
 def _count_pieces(intervals: list[tuple[float, float]]) -> int:
-    count, end = 0, -math.inf
+    count, end = 0, math.nan  # an interval may begin at minus infinity, where the log of tau00 = 0 is
     for low, high in sorted(intervals):
-        count += low > end
-        end = max(end, high)
+        count += not low <= end
+        end = high if math.isnan(end) else max(end, high)
     return count
 
 

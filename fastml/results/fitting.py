@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_each_part", "fit_stats"]
 
+NO_KENWARD_ROGER = (
+    "Kenward and Roger's degrees of freedom mean nothing where tau00 is estimated at 0 and sizes differ (they go down "
+    "to 0.01): these are Satterthwaite's; the interval of gamma00 holds there"
+)
+
 
 def fit_stats(
     stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
@@ -38,6 +44,7 @@ def fit_stats(
     method : {"reml", "ml", "anova"} or None
         None: "reml", and "ml" with weights.
     df : {"satterthwaite", "kenward-roger", "hlm", "normal"} or None
+        Where Kenward and Roger's have no meaning (tau00 at 0, unequal sizes), Satterthwaite's, with a warning.
     weighting : Weighting
         Read where the statistics are weighted.
 
@@ -54,6 +61,9 @@ def fit_stats(
     groups = stats.groups(outcome)
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
     vc = estimate(sizes, method or "reml")
+    if df == "kenward-roger" and vc.method == "reml" and vc.singular and len(sizes.size) > 1:
+        warnings.warn(NO_KENWARD_ROGER, stacklevel=3)
+        df = "satterthwaite"
     return _result(
         stats,
         outcome,

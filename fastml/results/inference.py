@@ -43,10 +43,12 @@ class FitInference(FitFigures):
             "gamma00", "tau00", "tau_sd", "sigma2", "sigma", "theta", "icc", "deff", "deft", "n_eff" or "reliability".
         level : float
             Between 0 and 1.
-        method : {"exact", "profile", "profile-ml", "bootstrap", "bca", "wald"}, optional
-            Without, "exact" where there is an exact interval (all but tau00, which has the profile's). "profile" is on
-            the deviance of the fit, gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have
-            "wald" only, from their robust standard errors.
+        method : {"exact", "at least", "fiducial", "t", "profile", "profile-ml", "bootstrap", "bca", "wald"}, optional
+            Without, "exact" where there is an exact interval that holds the estimate; of tau00, and where there is not,
+            the profile's. gamma00 is "exact" in groups of one size ("at least" where their means differ less than by
+            chance), else "fiducial"; "t" is by the fit's degrees of freedom. "profile" is on the deviance of the fit,
+            gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have "wald" only, from their
+            robust standard errors.
         draws : int
             Of the parametric bootstrap.
         seed : int, Generator or None
@@ -63,7 +65,8 @@ class FitInference(FitFigures):
 
         References
         ----------
-        Wald (1940), Ann. Math. Stat. 11; Harville and Fenech (1985), Biometrics 41.
+        Wald (1940), Ann. Math. Stat. 11; Harville and Fenech (1985), Biometrics 41; E, Hannig and Iyer (2008), J. Am.
+        Stat. Assoc. 103.
 
         Examples
         --------

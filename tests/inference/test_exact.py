@@ -17,7 +17,7 @@ def test_reference_exact_where_sizes_are_equal(reference_folder: Path, name: str
     record, groups = reference(reference_folder, name)
     if not record["balanced"]:
         pytest.skip("the record's interval is exact for equal sizes only")
-    made = interval(groups.table, estimate(groups.table), "icc")
+    made = interval(groups.table, estimate(groups.table), "icc", method="exact")
     for value, true in zip((made.low, made.high), record["anova"]["icc_ci95_searle_n0"], strict=True):
         # F - 1 loses digits where F is near its quantile.
         assert close(value, max(0.0, true), 1e-11)
@@ -63,7 +63,7 @@ def slow_exact(groups: Grouped, p: float) -> float:
 def test_exact_against_groups(seed: int, level: float) -> None:
     groups = simulated(seed, theta=(0.0, 0.05, 0.3, 3.0, 1e4)[seed], groups=4 + seed)
     table = groups.table
-    made = interval(table, estimate(table), "theta", level)
+    made = interval(table, estimate(table), "theta", level, "exact")
     assert close(made.low, slow_exact(groups, 0.5 * (1 + level)), 1e-11)
     assert close(made.high, slow_exact(groups, 0.5 * (1 - level)), 1e-11)
 
@@ -71,7 +71,7 @@ def test_exact_against_groups(seed: int, level: float) -> None:
 def test_no_spread_of_means_is_flagged() -> None:
     table = two_by_two(0.0)
     for parameter, value in (("icc", 0.0), ("theta", 0.0), ("deff", 1.0), ("n_eff", 4.0), ("reliability", 0.0)):
-        made = interval(table, estimate(table), parameter)
+        made = interval(table, estimate(table), parameter, method="exact")
         assert (made.low, made.high) == (value, value)
         assert "cut" in made.note
     assert interval(table, estimate(table), "tau00").low == 0.0

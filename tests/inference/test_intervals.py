@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 from conftest import ROOT, fewer
-from tables import changed, close, from_file, grouped, simulated, two_by_two
+from tables import Grouped, changed, close, from_file, grouped, simulated, two_by_two, two_scales
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference.bootstrap import bootstrap
 from fastml.inference.information import mean_test
-from fastml.inference.intervals import DEFAULT_METHOD, METHODS, interval, intervals
+from fastml.inference.intervals import METHODS, interval, intervals
 from fastml.model.variance_components import estimate
 
 
@@ -100,21 +100,71 @@ def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
 
 
 def test_defaults() -> None:
-    table = simulated(8).table
+    table = simulated(8).table  # of unequal groups
+    usual = {"gamma00": "fiducial", "tau00": "profile", "tau_sd": "profile"}
     for parameter, made in intervals(table, estimate(table)):
-        assert made.method == DEFAULT_METHOD[parameter]
-        assert made.level == 0.95
+        assert made.method == usual.get(parameter, "exact")
+        assert (made.level, made.note) == (0.95, "")
     anova = dict(intervals(table, estimate(table, "anova"), seed=1))
     assert anova["tau00"].method == "bootstrap"
     assert anova["icc"].method == "exact"
+    assert anova["gamma00"] == interval(table, estimate(table), "gamma00")  # it does not go by the estimates
+
+
+def test_gamma00_in_groups_of_one_size() -> None:
+    for gap, usual in ((10.0, "exact"), (1.2, "at least"), (0.0, "at least")):  # F = gap^2/2; SSW = 4, N = 4
+        table = two_by_two(gap)
+        vc = estimate(table)
+        assert vc.singular == (usual == "at least")
+        # t with 1 df is tan(pi (p - 1/2)); t with 3 df at .975 from R: qt(.975, 3).
+        of_means = math.tan(math.pi * 0.475) * gap / 2
+        of_all = 3.182446305284263 * math.sqrt((4 + gap * gap) / 3 / 4)
+        made, exact, wider = (interval(table, vc, "gamma00", method=method) for method in (None, "exact", "at least"))
+        assert (made.method, exact.method) == (usual, "exact")
+        assert close((exact.high - exact.low) / 2, of_means, 1e-12)
+        assert close((wider.high - wider.low) / 2, max(of_means, of_all), 1e-12)
+        assert (made.low, made.high) == (wider.low, wider.high)
+        assert bool(exact.note) == vc.singular
+
+
+def test_an_exact_set_that_says_nothing_gives_way_to_the_profile() -> None:
+    # F = 0; then a few large groups among many small ones, which the F ratio weighs otherwise than REML does, whose
+    # estimate is 0 in one and below the set in the other.
+    empty, at_zero, below = two_by_two(0.0), two_scales(1).table, two_scales(34).table
+    assert interval(at_zero, estimate(at_zero), "theta", method="exact").low > 0.0 == estimate(at_zero).theta
+    for sizes, words in (
+        (empty, "both ends are cut"),
+        (at_zero, "leaves the estimate out"),
+        (below, "leaves the estimate out"),
+    ):
+        vc = estimate(sizes)
+        exact = interval(sizes, vc, "icc", method="exact")
+        assert words in exact.note
+        made = interval(sizes, vc, "icc")
+        assert words in made.note
+        assert made.method == "profile"
+        assert "this is the profile interval" in made.note
+        assert made.low <= vc.theta / (1 + vc.theta) <= made.high
+        assert made.high > 0.0
+        assert (made.low, made.high) == tuple(interval(sizes, vc, "icc", method="profile"))
+    anova = interval(empty, estimate(empty, "anova"), "icc", draws=100, seed=1)
+    assert (anova.method, anova.high > 0.0) == ("bootstrap", True)
 
 
 def test_gamma00_takes_the_standard_error_of_its_degrees_of_freedom() -> None:
     table = simulated(9, theta=0.5).table
     vc = estimate(table)
-    kr, plain = (interval(table, vc, "gamma00", df=df) for df in ("kenward-roger", "hlm"))
+    kr, plain = (interval(table, vc, "gamma00", method="t", df=df) for df in ("kenward-roger", "hlm"))
     assert mean_test(table, vc, "kenward-roger").se > vc.se_gamma00
     assert (kr.high + kr.low) / 2 == pytest.approx((plain.high + plain.low) / 2, rel=1e-12)
+
+
+def test_sets_in_pieces_are_told_also_where_one_begins_at_no_variance() -> None:
+    n, means = np.array([1, 1, 1, 200]), np.array([3.0, -3.0, 0.3, 0.0])
+    table = Grouped(n, means, np.zeros(4), n - 1.0).table
+    for parameter in ("theta", "tau00", "tau_sd", "icc"):
+        made = interval(table, estimate(table, "ml"), parameter, method="profile")
+        assert "2 separate pieces" in made.note
 
 
 def test_what_is_refused() -> None:
@@ -125,6 +175,10 @@ def test_what_is_refused() -> None:
     assert at_zero.singular
     refusals = [
         (table, vc, "tau00", "exact", ArgumentError, "'profile'"),
+        (table, vc, "gamma00", "exact", ArgumentError, "groups of one size only"),
+        (table, vc, "gamma00", "at least", ArgumentError, "groups of one size only"),
+        (table, vc, "icc", "fiducial", ArgumentError, "'exact'"),
+        (table, vc, "tau00", "t", ArgumentError, "'fiducial'"),
         (table, vc, "iccc", None, ArgumentError, "'icc'"),
         (table, vc, "icc", "jackknife", ArgumentError, "'bootstrap'"),
         (singular, at_zero, "icc", "wald", ModelError, "use method='exact'"),
@@ -145,7 +199,7 @@ def test_what_is_refused() -> None:
         intervals(table, vc, method="all")
     # The table of all of them falls back instead, and says so.
     rows = dict(intervals(singular, at_zero, method="wald"))
-    assert rows["icc"].method == "exact"
+    assert rows["icc"].method == "profile"  # the exact set is empty
     assert rows["sigma2"].method == "wald"
 
 
@@ -154,7 +208,7 @@ def test_scaling_by_a_power_of_two_changes_no_digit() -> None:
     for power in (-498, 498, 31):
         for seed, theta in ((1, 0.3), (4, 0.0), (5, 40.0)):
             one, other = simulated(seed, theta), simulated(seed, theta, y_unit=math.ldexp(1.0, power))
-            for method in ("exact", "profile", "profile-ml", "bootstrap", "bca"):
+            for method in ("exact", "fiducial", "profile", "profile-ml", "bootstrap", "bca"):
                 a = dict(intervals(one.table, estimate(one.table), method=method, seed=2, draws=draws))
                 b = dict(intervals(other.table, estimate(other.table), method=method, seed=2, draws=draws))
                 for parameter in ("theta", "icc", "deff", "reliability"):
@@ -170,7 +224,7 @@ def test_adding_a_constant(shift: float) -> None:
     # On a grid of 2^-20 a shift to 2^30 is exact.
     y = np.round((rng.normal(size=200) + 0.5 * rng.normal(size=14)[group]) * 2**20) / 2**20
     one, other = grouped(y, group).table, grouped(y + shift, group).table
-    for method in ("exact", "profile", "profile-ml"):
+    for method in ("exact", "fiducial", "profile", "profile-ml"):
         a = dict(intervals(one, estimate(one), method=method))
         b = dict(intervals(other, estimate(other), method=method))
         for parameter in ("icc", "tau00", "sigma2"):

@@ -23,7 +23,7 @@ def test_wald() -> None:
     assert interval(table, vc, "icc", method="wald").high == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-13)
     mean = interval(table, vc, "gamma00", method="wald")
     assert mean.high == pytest.approx(vc.gamma00 + z * vc.se_gamma00, rel=1e-13)
-    exact = interval(table, vc, "gamma00", df="normal")
+    exact = interval(table, vc, "gamma00", method="t", df="normal")
     assert (exact.low, exact.high) == pytest.approx((mean.low, mean.high), rel=1e-13)
     low = interval(table, vc, "tau00", 0.9999999, "wald")
     assert low.low == 0.0

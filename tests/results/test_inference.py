@@ -55,12 +55,13 @@ def test_intervals_have_a_row_per_parameter(fit: OneWayFit) -> None:
     assert set(fit.intervals(method="profile")["method"]) == {"profile"}
 
 
-def test_the_interval_of_the_mean_goes_with_the_df(lecture_file: Path) -> None:
+def test_the_t_interval_of_the_mean_goes_with_the_df(lecture_file: Path) -> None:
     widths = {}
     for df in ("satterthwaite", "kenward-roger", "hlm", "normal"):
         fit = fastml.fit(lecture_file, "bsmmatxx", "idschool", df=df)
-        ci = fit.ci("gamma00")
+        ci = fit.ci("gamma00", method="t")
         widths[df] = ci.high - ci.low
+        assert fit.ci("gamma00").method == "exact"
         assert fit.df_method == df
     assert widths["satterthwaite"] == pytest.approx(2 * 2.093024 * 16.421632, rel=1e-6)  # qt(.975, 19)
     assert widths["normal"] == pytest.approx(2 * 1.959964 * 16.421632, rel=1e-6)
@@ -72,6 +73,18 @@ def test_kenward_roger_brings_its_own_standard_error() -> None:
     plain, kr = fastml.fit(table, "y", "g"), fastml.fit(table, "y", "g", df="kenward-roger")
     assert kr.se_gamma00 > plain.se_gamma00
     assert kr.t == pytest.approx(kr.gamma00 / kr.se_gamma00)
+
+
+def test_kenward_roger_where_it_means_nothing() -> None:
+    table = {"y": [1.0, 9.0, 2.0, 8.0, 3.0, 7.0, 5.0], "g": [1, 1, 2, 2, 3, 3, 3]}
+    with pytest.warns(UserWarning, match="mean nothing where tau00 is estimated at 0"):
+        kr = fastml.fit(table, "y", "g", df="kenward-roger")
+    plain = fastml.fit(table, "y", "g")
+    assert (kr.singular, kr.df_method, kr.df, kr.se_gamma00) == (True, "satterthwaite", plain.df, plain.se_gamma00)
+    equal = fastml.fit({"y": table["y"][:6], "g": table["g"][:6]}, "y", "g", df="kenward-roger")  # there it does
+    assert (equal.singular, equal.df_method) == (True, "kenward-roger")
+    with pytest.raises(FastmlError, match="it is defined for method='reml'"):
+        fastml.fit(table, "y", "g", method="ml", df="kenward-roger")
 
 
 def test_bootstrap_is_seeded(fit: OneWayFit) -> None:
