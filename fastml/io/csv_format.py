@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from fastml.errors import WORD, ArgumentError, FastmlError, SourceError, first_line
 from fastml.io.arrays import as_numpy
-from fastml.io.file_formats import File, Job, Location
+from fastml.io.file_formats import File, Job
 from fastml.io.filters import Filter
+from fastml.io.locations import Location
 
 __all__ = ["CsvOptions", "csv_options", "open_csv"]
 

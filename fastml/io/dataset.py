@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from fastml.io.csv_format import CsvOptions, open_csv
 from fastml.io.discovery import DataFile, find_files
 from fastml.io.file_formats import File, Job, open_ipc, open_parquet, open_sav
 from fastml.io.filters import Filter, RowFilter
+from fastml.io.locations import hold, unchanged
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
 
@@ -67,6 +68,9 @@ def open_dataset(
         A file lacks a column.
     """
     name, entries = find_files(data)
+    locations = hold([entry.location for entry in entries])
+    before = [location.identity() for location in locations]
+    entries = [replace(entry, location=location) for entry, location in zip(entries, locations, strict=True)]
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
     files = [_open(entry, csv, wanted, condition) for entry in entries]
@@ -85,7 +89,8 @@ def open_dataset(
             for job in file.jobs(columns, None if twice else condition):
                 yield _conforming(job, file, entry, twice, schema, wanted, of_rows)
 
-    return Dataset(name, kept, sum(file.size for file in files), in_order(jobs(), threads))
+    batches = unchanged(in_order(jobs(), threads), locations, before)
+    return Dataset(name, kept, sum(file.size for file in files), batches)
 
 
 def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list[str]]:

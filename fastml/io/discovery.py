@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
-from fastml.io.file_formats import Location
+from fastml.io.locations import Location
 from fastml.io.partitions import folder_values
 
 __all__ = ["DataFile", "find_files", "is_path"]
@@ -132,9 +132,10 @@ def _from_uri(uri: str) -> list[DataFile]:
     plain = _GLOB.split(uri)[0].rpartition("/")[0] if _GLOB.search(uri) else uri
     try:
         filesystem, path = fs.FileSystem.from_uri(plain)
+        located = None if isinstance(filesystem, fs.LocalFileSystem) else filesystem
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.File:
-            return [_data_file(Location(path, filesystem, uri))]
+            return [_data_file(Location(path, located, uri))]
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=True)) if info.type else []
     except (pa.ArrowException, OSError) as error:
         known = "file, s3, gs, abfs and hdfs URIs can be read"
@@ -143,12 +144,12 @@ def _from_uri(uri: str) -> list[DataFile]:
     if plain == uri:
         if info.type == fs.FileType.NotFound:
             raise SourceError(f"{uri} does not exist")
-        return _files_in_folder(uri, [(p, PurePosixPath(p).relative_to(path)) for p in files], filesystem, scheme)
+        return _files_in_folder(uri, [(p, PurePosixPath(p).relative_to(path)) for p in files], located, scheme)
     pattern = f"{path.rstrip('/')}/{uri[len(plain) :].lstrip('/')}"
     files = [p for p in files if fnmatch.fnmatchcase(p, pattern) and p.count("/") == pattern.count("/")]
     if not files:
         raise SourceError(f"no file matches {uri}")
-    return [_data_file(Location(p, filesystem, f"{scheme}://{p}")) for p in files]
+    return [_data_file(Location(p, located, f"{scheme}://{p}")) for p in files]
 
 
 def _files_in_folder(

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
 from fastml.io.filters import Filter
+from fastml.io.locations import Location
 from fastml.io.plain_arrays import plain_type
 
-__all__ = ["File", "Job", "Location", "open_ipc", "open_parquet", "open_sav"]
+__all__ = ["File", "Job", "open_ipc", "open_parquet", "open_sav"]
 
 Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 
@@ -31,40 +31,6 @@ LOCAL_BUFFER, REMOTE_BUFFER = 1 << 18, 1 << 20
 LARGE = 64 << 20
 BATCH_ROWS = 1 << 17
 SAV_ROWS = 50_000
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a file is.
-
-    Attributes
-    ----------
-    path : str
-        As the file system takes it.
-    filesystem : pyarrow.fs.FileSystem or None
-        None: the local one.
-    shown : str
-        The path for messages.
-    """
-
-    path: str
-    filesystem: Any = None
-    shown: str = ""
-
-    @property
-    def name(self) -> str:
-        """The file, for messages."""
-        return f"file {self.shown or self.path}"
-
-    def size(self) -> int:
-        """Bytes."""
-        if self.filesystem is None:
-            return Path(self.path).stat().st_size
-        return int(self.filesystem.get_file_info(self.path).size or 0)
-
-    def open(self) -> Any:
-        """Random-access file; the caller closes it."""
-        return pa.OSFile(self.path) if self.filesystem is None else self.filesystem.open_input_file(self.path)
 
 
 @dataclass(frozen=True)
@@ -113,7 +79,7 @@ def _open_parquet_file(location: Location, **options: Any) -> Any:
 
     is_local = location.filesystem is None
     return pq.ParquetFile(
-        location.path if is_local else location.open(),
+        location.open_path if is_local else location.open(),
         buffer_size=LOCAL_BUFFER if is_local else REMOTE_BUFFER,
         page_checksum_verification=True,
         **options,
@@ -171,7 +137,7 @@ def _kept_row_groups(location: Location, condition: Filter, schema: pa.Schema) -
     from pyarrow import fs
 
     filesystem = location.filesystem or fs.LocalFileSystem()
-    fragment = ds.ParquetFileFormat().make_fragment(location.path, filesystem=filesystem)
+    fragment = ds.ParquetFileFormat().make_fragment(location.open_path, filesystem=filesystem)
     expression = condition.pruning(schema)
     plain = pa.schema([(field.name, plain_type(field.type)) for field in schema])
     try:
@@ -227,7 +193,7 @@ def open_sav(location: Location) -> File:
     import pyreadstat
 
     with _readable(location, "an SPSS file"), _pyreadstat_errors(location):
-        _, meta = pyreadstat.read_sav(location.path, metadataonly=True)
+        _, meta = pyreadstat.read_sav(location.open_path, metadataonly=True)
         schema = pa.schema(
             [(name, pa.string() if meta.readstat_variable_types[name] == "string" else pa.float64())
              for name in meta.column_names]
@@ -241,7 +207,7 @@ def open_sav(location: Location) -> File:
             while True:
                 with _readable(location), _pyreadstat_errors(location):
                     values, _ = pyreadstat.read_sav(
-                        location.path, usecols=columns, row_offset=start, row_limit=SAV_ROWS, output_format="dict",
+                        location.open_path, usecols=columns, row_offset=start, row_limit=SAV_ROWS, output_format="dict",
                         user_missing=False, disable_datetime_conversion=True,
                     )  # fmt: skip
                 arrays = [pa.array(values[field.name], field.type, from_pandas=True) for field in wanted]

@@ -12,9 +12,10 @@ import pyarrow as pa
 from fastml.io.csv_format import CsvOptions, csv_options
 from fastml.io.dataset import dataset_columns, open_dataset
 from fastml.io.discovery import is_path
-from fastml.io.file_formats import Location, open_parquet
+from fastml.io.file_formats import open_parquet
 from fastml.io.filters import as_filter
 from fastml.io.in_memory import Source, is_pandas, open_memory
+from fastml.io.locations import Location
 from fastml.io.progress import Watch, watcher
 from fastml.io.threads import thread_count
 
