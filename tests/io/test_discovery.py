@@ -38,7 +38,7 @@ def test_a_path_that_is_no_utf_8_is_not_told_as_a_bad_file(kind: str, tmp_path: 
     except OSError as error:  # macOS has no such names
         pytest.skip(f"the file system takes no such name: {error}")
     for data in (file, tmp_path, tmp_path / f"*.{kind}"):
-        with pytest.raises(FastmlError, match=r"bad\udcff\.\w+ has a path that isn't UTF-8, .* rename it"):
+        with pytest.raises(FastmlError, match=r"bad\\udcff\.\w+ has a path that isn't UTF-8, .* rename it"):
             fastml.fit(data, "y", "id")
 
 
