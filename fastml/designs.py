@@ -7,14 +7,15 @@ in upper or lower case, is taken. Users change one with `dataclasses.replace`, o
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from fastml.errors import ArgumentError, RangeError
 
-__all__ = ["ICCS", "NAEP", "PIRLS", "PISA", "PISA_BEFORE_2015", "TIMSS", "TIMSS_BEFORE_2015", "Columns", "Design",
-           "Jackknife", "find_design"]  # fmt: skip
+__all__ = ["ICCS", "ICILS", "LANA", "NAEP", "PIRLS", "PIRLS_BEFORE_2016", "PISA", "PISA_BEFORE_2015", "TALIS", "TIMSS",
+           "TIMSS_BEFORE_2015", "Columns", "Design", "Jackknife", "find_design"]  # fmt: skip
 
 Names = tuple[str, ...]
 
@@ -77,10 +78,12 @@ class Design:
     plausible : tuple of str
         Name of plausible value k of an outcome, with ``{outcome}`` and ``{k}``.
     n_plausible : int
+        How many the study has. A file that has another number of them is taken as it is, and its rows say so.
     weight : tuple of str
         Column of students' total weights.
     group_weight : tuple of tuple of str
-        The school's weight: the first of these sets of columns that the file has all of, multiplied.
+        The school's weight: the first of these sets of columns that the file, or else the school file, has all of,
+        multiplied. Weights of a questionnaire don't belong here: a school whose principal didn't answer has none.
     replicates : Jackknife or Columns
     factor : float
         The variance is this times the sum of squared deviations of the replicates from the full sample.
@@ -173,10 +176,16 @@ TIMSS_BEFORE_2015 = replace(
     factor=1.0,
     first_only=True,
 )
-"""TIMSS and PIRLS before 2015: one replicate per zone, sampling variance from plausible value 1."""
+"""TIMSS 1995 to 2011: one replicate per zone, sampling variance from plausible value 1."""
 
 PIRLS = replace(TIMSS, name="PIRLS", school_file="the school context file (ACG), column SCHWGT")
-"""PIRLS from 2016 on, as TIMSS; for earlier cycles use TIMSS_BEFORE_2015."""
+"""PIRLS from 2016 on, as TIMSS; 125 zones in 2021."""
+
+PIRLS_BEFORE_2016 = replace(TIMSS_BEFORE_2015, name="PIRLS before 2016", school_file=PIRLS.school_file)
+"""PIRLS 2001 to 2011, as TIMSS before 2015."""
+
+LANA = replace(TIMSS, name="LaNA", school_file="the school context file (ACG), column SCHWGT")
+"""LaNA, the IEA's assessment of literacy and numeracy, as TIMSS."""
 
 PISA = Design(
     name="PISA",
@@ -196,7 +205,7 @@ PISA = Design(
 PISA_BEFORE_2015 = replace(
     PISA,
     name="PISA before 2015",
-    group=("SCHOOLID",),
+    group=("SCHOOLID", "ID_SCHOOL", "SCHOOL_ID"),
     country=("CNT", "COUNTRY"),
     n_plausible=5,
     group_weight=(("W_FSCHWT",), ("WNRSCHBW",)),
@@ -208,17 +217,37 @@ PISA_BEFORE_2015 = replace(
 ICCS = Design(
     name="ICCS",
     group=("IDSCHOOL",),
-    country=("IDCNTRY", "COUNTRY"),
+    country=("IDCNTRY", "CNTRY", "COUNTRY"),
     plausible=("PV{k}{outcome}",),
     n_plausible=5,
     weight=("TOTWGTS", "TOTWGT"),
-    group_weight=(("TOTWGTC",), ("SCHWGT",), ("WGTFAC1", "WGTADJ1S"), ("WGTFAC1", "WGTADJ1")),
+    group_weight=(("WGTFAC1", "WGTADJ1S"), ("WGTFAC1", "WGTADJ1"), ("SCHWGT",)),
     replicates=Jackknife(("JKZONES", "JKZONE"), ("JKREPS", "JKREP"), both_halves=False),
     factor=1.0,
+    class_group=("IDCLASS",),
+    class_weight=("WGTFAC2S", "WGTADJ2S"),
     missing=_MISSING,
-    school_file="the school file (ICG), column TOTWGTC",
+    school_file="the students' file, columns WGTFAC1 and WGTADJ1S",
 )
-"""ICCS and ICILS: one replicate per zone, averaged over plausible values."""
+"""ICCS: one replicate per zone, averaged over plausible values. TOTWGTC of the school file weights questionnaires."""
+
+ICILS = replace(ICCS, name="ICILS")
+"""ICILS, as ICCS."""
+
+TALIS = Design(
+    name="TALIS",
+    group=("IDSCHOOL",),
+    country=("IDCNTRY", "CNTRY"),
+    plausible=("PV{k}{outcome}",),
+    n_plausible=1,
+    weight=("TCHWGT",),
+    group_weight=(("SCHWGT",), ("WGTFAC1", "WGTADJ1")),
+    replicates=Columns(("TRWGT{r}",), 100),
+    factor=0.04,
+    missing=_MISSING,
+    school_file="the principals' file (BCG), column SCHWGT, key IDSCHOOL",
+)
+"""TALIS: teachers in schools; 100 replicates with Fay's factor .5, 1/(100 (1 - .5)^2) = .04; no plausible values."""
 
 NAEP = Design(
     name="NAEP",
@@ -227,7 +256,7 @@ NAEP = Design(
     plausible=("{outcome}{k}", "{outcome}{k:02d}"),
     n_plausible=20,
     weight=("ORIGWT",),
-    group_weight=(("SCHWT",),),
+    group_weight=(("SCHWT",), ("SMSRSWT",)),
     replicates=Columns(("SRWT{r:02d}", "SRWT{r}"), 62),
     factor=1.0,
     first_only=True,
@@ -236,18 +265,32 @@ NAEP = Design(
 )
 """NAEP: 62 replicate columns, sampling variance from plausible value 1 (``replace(NAEP, first_only=False)`` for all).
 
-Files have 20 plausible values from 2013 on; ``replace(NAEP, n_plausible=5)`` before.
+Files have 20 plausible values from 2013 on and 5 before; SMSRSWT is the school weight of the public primer.
 """
 
 
 def _folded(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+    return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 
-BY_NAME = {
-    _folded(design.name): design for design in (TIMSS, TIMSS_BEFORE_2015, PIRLS, PISA, PISA_BEFORE_2015, ICCS, NAEP)
+# Studies, and from which cycle on each of their designs holds.
+_CYCLES = {
+    "timss": {1995: TIMSS_BEFORE_2015, 2015: TIMSS},
+    "pirls": {2001: PIRLS_BEFORE_2016, 2016: PIRLS},
+    "lana": {2023: LANA},
+    "pisa": {2000: PISA_BEFORE_2015, 2015: PISA},
+    "iccs": {2009: ICCS},
+    "icils": {2013: ICILS},
+    "talis": {2008: TALIS},
+    "naep": {1990: NAEP},
 }
-"""What `find_design` and ``fastml survey --design`` take; a new study is a `Design` above and a name here."""
+
+BY_NAME = {_folded(design.name): design for cycles in _CYCLES.values() for design in reversed(cycles.values())}
+"""What `find_design` and ``fastml survey --design`` take, besides a study and a year; a new study is a `Design` above
+and a line in `_CYCLES`."""
+
+_YEAR = re.compile(r"(?P<study>.*?)_?(?P<year>(?:19|20)\d\d)")
+_CYCLE_WORDS = re.compile(r"(?:(?:before|after|since|from|until|grade|g|cycle|\d+|[a-z]\d+)_?)*")
 
 
 def find_design(design: Design | str) -> Design:
@@ -256,7 +299,8 @@ def find_design(design: Design | str) -> Design:
     Parameters
     ----------
     design : Design or str
-        A name is read without case; blanks and hyphens stand for underscores.
+        A study, perhaps with the year of its cycle ("TIMSS 2011"); without, the design of its latest cycles. A name is
+        read without case; blanks and hyphens stand for underscores.
 
     Returns
     -------
@@ -269,8 +313,8 @@ def find_design(design: Design | str) -> Design:
 
     Examples
     --------
-    >>> find_design("TIMSS before 2015").factor
-    1.0
+    >>> find_design("TIMSS before 2015").factor, find_design("TIMSS 2011").factor, find_design("TIMSS 2023").factor
+    (1.0, 1.0, 0.5)
     """
     if isinstance(design, Design):
         return design
@@ -279,6 +323,25 @@ def find_design(design: Design | str) -> Design:
         name = _folded(design)
         if name in BY_NAME:
             return BY_NAME[name]
-        close = get_close_matches(name, BY_NAME, n=1, cutoff=0.5)
-        remedy = f"did you mean {close[0]!r}?" if close else remedy
+        dated = _YEAR.fullmatch(name)
+        if dated and dated["study"] in _CYCLES:
+            cycles, year = _CYCLES[dated["study"]], int(dated["year"])
+            if year >= min(cycles):
+                return cycles[max(first for first in cycles if first <= year)]
+            remedy = f"its first cycle is that of {min(cycles)}"
+        else:
+            remedy = _meant(name) or remedy
     raise ArgumentError("design", design, BY_NAME, remedy)
+
+
+def _meant(name: str) -> str:
+    """Ask for the study whose name is near, with all of its designs: which of them holds is for the user to say."""
+    study, _, rest = name.partition("_")
+    if not _CYCLE_WORDS.fullmatch(rest):
+        return ""  # TIMSS Advanced, TALIS Starting Strong: a relative, with rules of its own
+    close = get_close_matches(study.rstrip("0123456789"), _CYCLES, n=1, cutoff=0.7)
+    if not close:
+        return ""
+    *before, (first, latest) = _CYCLES[close[0]].items()
+    older = "".join(f", or for cycles before {first} {_folded(design.name)!r}" for _, design in before)
+    return f"did you mean {_folded(latest.name)!r}{older}?"

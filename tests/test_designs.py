@@ -13,9 +13,13 @@ EVERY = {
     "timss": designs.TIMSS,
     "timss_before_2015": designs.TIMSS_BEFORE_2015,
     "pirls": designs.PIRLS,
+    "pirls_before_2016": designs.PIRLS_BEFORE_2016,
+    "lana": designs.LANA,
     "pisa": designs.PISA,
     "pisa_before_2015": designs.PISA_BEFORE_2015,
     "iccs": designs.ICCS,
+    "icils": designs.ICILS,
+    "talis": designs.TALIS,
     "naep": designs.NAEP,
 }
 
@@ -34,15 +38,19 @@ def test_every_study_has_the_name_of_its_design() -> None:
 
 def test_variance_formulas() -> None:
     """The design page's table: factor, replicates, and which plausible values make the sampling variance."""
-    assert [(d.factor, d.first_only) for d in EVERY.values()] == [
-        (0.5, False), (1.0, True), (0.5, False), (0.05, False), (0.05, False), (1.0, False), (1.0, True),
-    ]  # fmt: skip
+    assert {name: (d.factor, d.first_only) for name, d in EVERY.items()} == {
+        "timss": (0.5, False), "timss_before_2015": (1.0, True), "pirls": (0.5, False), "pirls_before_2016": (1.0, True),
+        "lana": (0.5, False), "pisa": (0.05, False), "pisa_before_2015": (0.05, False), "iccs": (1.0, False),
+        "icils": (1.0, False), "talis": (0.04, False), "naep": (1.0, True),
+    }  # fmt: skip
     both = {name: d.replicates.both_halves for name, d in EVERY.items() if isinstance(d.replicates, designs.Jackknife)}
-    assert both == {"timss": True, "timss_before_2015": False, "pirls": True, "iccs": False}
+    assert both == {"timss": True, "timss_before_2015": False, "pirls": True, "pirls_before_2016": False, "lana": True,
+                    "iccs": False, "icils": False}  # fmt: skip
     counts = {name: d.replicates.count for name, d in EVERY.items() if isinstance(d.replicates, designs.Columns)}
-    assert counts == {"pisa": 80, "pisa_before_2015": 80, "naep": 62}
-    # Fay's factor .5: 1/(80 (1 - .5)^2).
+    assert counts == {"pisa": 80, "pisa_before_2015": 80, "talis": 100, "naep": 62}
+    # Fay's factor .5: 1/(R (1 - .5)^2).
     assert designs.PISA.factor == 1.0 / (80 * 0.25)
+    assert designs.TALIS.factor == 1.0 / (100 * 0.25)
 
 
 def test_names_of_plausible_values() -> None:
@@ -50,6 +58,46 @@ def test_names_of_plausible_values() -> None:
     assert designs.PISA.plausible[0].format(outcome="MATH", k=10) == "PV10MATH"
     assert designs.PISA.replicates.pattern[0].format(r=80) == "W_FSTURWT80"
     assert designs.NAEP.replicates.pattern[0].format(r=7) == "SRWT07"
+
+
+@pytest.mark.parametrize(
+    ("name", "design"),
+    [
+        ("TIMSS 1995", designs.TIMSS_BEFORE_2015),
+        ("timss 2011", designs.TIMSS_BEFORE_2015),
+        ("TIMSS 2015", designs.TIMSS),
+        ("TIMSS-2019", designs.TIMSS),
+        ("TIMSS_2023", designs.TIMSS),
+        ("PIRLS 2011", designs.PIRLS_BEFORE_2016),
+        ("PIRLS 2016", designs.PIRLS),
+        ("pirls  2021", designs.PIRLS),
+        ("PISA 2000", designs.PISA_BEFORE_2015),
+        ("PISA 2012", designs.PISA_BEFORE_2015),
+        ("PISA2018", designs.PISA),
+        ("Pisa 2025", designs.PISA),
+        ("ICCS 2009", designs.ICCS),
+        ("ICILS", designs.ICILS),
+        ("icils2023", designs.ICILS),
+        ("TALIS 2024", designs.TALIS),
+        ("LaNA 2023", designs.LANA),
+        ("NAEP 2005", designs.NAEP),
+    ],
+)
+def test_a_name_with_a_year_finds_the_rules_of_that_cycle(name: str, design: designs.Design) -> None:
+    assert designs.find_design(name) is design
+
+
+def test_relatives_have_the_rules_of_their_family() -> None:
+    def rules(d: designs.Design) -> tuple[object, ...]:
+        return d.plausible, d.n_plausible, d.replicates, d.factor, d.first_only, d.weight, d.group_weight, d.class_weight
+
+    assert rules(designs.PIRLS_BEFORE_2016) == rules(designs.TIMSS_BEFORE_2015)
+    assert rules(designs.LANA) == rules(designs.PIRLS) == rules(designs.TIMSS)
+    assert rules(designs.ICILS) == rules(designs.ICCS)
+
+
+def test_no_school_weight_is_one_of_a_questionnaire() -> None:
+    assert not any("TOTWGTC" in names for design in EVERY.values() for names in design.group_weight)
 
 
 def test_designs_are_values() -> None:
@@ -62,8 +110,16 @@ def test_designs_are_values() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("tims", "did you mean 'timss'"),
-        ("PISA2018", "did you mean 'pisa'"),
+        ("tims", "did you mean 'timss', or for cycles before 2015 'timss_before_2015'?"),
+        ("timms 2011", "did you mean 'timss', or for cycles before 2015 'timss_before_2015'?"),
+        ("timss after 2015", "did you mean 'timss', or for cycles before 2015 'timss_before_2015'?"),
+        ("PIZA-2009", "did you mean 'pisa', or for cycles before 2015 'pisa_before_2015'?"),
+        ("talos", "did you mean 'talis'[?]$"),
+        ("iclis 2018", "did you mean 'icils'[?]$"),
+        ("PISA 1997", "its first cycle is that of 2000"),
+        ("TIMSS Advanced 2015", "Design of your own"),
+        ("TALIS Starting Strong", "Design of your own"),
+        ("PIAAC", "Design of your own"),
         ("xyz", "Design of your own"),
         (3, "your own"),
     ],
