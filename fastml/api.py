@@ -156,8 +156,8 @@ def fit_by(
     Returns
     -------
     FitTable
-        A row per part and outcome, sorted by part. A part that can't be fitted has a row too: its ``status`` says why,
-        and its figures are null.
+        A row per part and outcome, sorted by part. A part that can't be fitted has a row too: its ``status`` says why
+        in a word, its ``message`` in a sentence; it keeps its counts, and its figures are null.
 
     Raises
     ------
@@ -173,9 +173,9 @@ def fit_by(
     ...     "score": [1.0, 2.0, 5.0, 7.0, 3.0, 4.0],
     ... }
     >>> for row in fastml.fit_by(scores, "score", "school", by="country").to_dict():
-    ...     print(row["country"], row["n_groups"], row["status"])
-    N 2 ok
-    S None there is one group only; the variance between groups needs at least two
+    ...     print(row["country"], row["n_groups"], row["status"], row["message"])
+    N 2 ok None
+    S 1 one_group there is one group only; the variance between groups needs at least two
     """
     if method is not None:
         method = _one_of("method", method, METHODS)

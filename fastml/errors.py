@@ -176,7 +176,17 @@ class WeightVariesError(ValueNotAllowedError):
 
 
 class ModelError(FastmlError):
-    """The model can't be fitted to these groups."""
+    """The model can't be fitted to these groups.
+
+    Attributes
+    ----------
+    status : str
+        The reason in a word, as tables of results have it in their column of that name.
+    """
+
+    def __init__(self, message: str, status: str = "no_result") -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class MergeError(FastmlError):

@@ -133,4 +133,5 @@ def survey(values, school, total, school_weight, replicates, scaling="size", fac
     M = len(estimates)
     sampling = np.mean(variances, axis=0)
     imputation = np.var(estimates, axis=0, ddof=1) if M > 1 else np.zeros(6)
-    return np.mean(estimates, axis=0), np.sqrt(sampling + (1 + 1 / M) * imputation), sampling, imputation
+    imputation = (1 + 1 / M) * imputation
+    return np.mean(estimates, axis=0), np.sqrt(sampling + imputation), sampling, imputation

@@ -47,6 +47,16 @@ def pisa(seed: int = 0, n_replicates: int = 8) -> tuple[dict[str, np.ndarray], d
     return students, {"CNTSCHID": np.arange(15) + 1.0, "W_SCHGRNRABWT": v}
 
 
+def iccs(n_schools: int = 8, n: int = 6) -> dict[str, np.ndarray]:
+    """Schools in pairs, the last two far above the others; all weigh 2, their students 4."""
+    school = np.repeat(np.arange(n_schools), n)
+    score = 500.0 + np.where(school >= n_schools - 2, 90.0, 0.0) + np.random.default_rng(0).normal(0, 20, len(school))
+    ones = np.ones(len(school))
+    return {"IDCNTRY": ones, "CNTRY": np.full(len(school), "AAA"), "IDSCHOOL": school, "JKZONES": school // 2 + 1,
+            "JKREPS": school % 2, "TOTWGTS": 4 * ones, "WGTFAC1": 2 * ones, "WGTADJ1S": ones,
+            **{f"PV{k}CIV": score + k for k in range(1, 6)}}  # fmt: skip
+
+
 # Files of shared/assessments: design, and school file.
 REAL = {
     "timss2019_g8_tur": ("timss", None),

@@ -89,7 +89,16 @@ def test_a_name_with_a_year_finds_the_rules_of_that_cycle(name: str, design: des
 
 def test_relatives_have_the_rules_of_their_family() -> None:
     def rules(d: designs.Design) -> tuple[object, ...]:
-        return d.plausible, d.n_plausible, d.replicates, d.factor, d.first_only, d.weight, d.group_weight, d.class_weight
+        return (
+            d.plausible,
+            d.n_plausible,
+            d.replicates,
+            d.factor,
+            d.first_only,
+            d.weight,
+            d.group_weight,
+            d.class_weight,
+        )
 
     assert rules(designs.PIRLS_BEFORE_2016) == rules(designs.TIMSS_BEFORE_2015)
     assert rules(designs.LANA) == rules(designs.PIRLS) == rules(designs.TIMSS)

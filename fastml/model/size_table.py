@@ -257,36 +257,43 @@ def check_groups(
     ModelError
     """
     if n_groups == 0:
-        raise ModelError("there are no observations to fit; check the filter and the missing values")
+        raise ModelError("there are no observations to fit; check the filter and the missing values", "no_rows")
     if n_groups == 1:
-        raise ModelError("there is one group only; the variance between groups needs at least two")
+        raise ModelError("there is one group only; the variance between groups needs at least two", "one_group")
     if n_obs == n_groups:
         raise ModelError(
             f"every one of the {n_groups:,} groups has a single observation, so the variance within groups can't be "
-            "told from the variance between them; is the group column an id of students?"
+            "told from the variance between them; is the group column an id of students?",
+            "singletons",
         )
     ssb = n_obs * (spread * unit) * (spread * unit)  # no less than the sum of squares between groups
     if math.isinf(ssb) or not (math.isfinite(ssw) and largest < LARGEST_MEAN):
-        raise ModelError("the sums of squares are too large for double precision; divide the outcome by a constant")
+        raise ModelError(
+            "the sums of squares are too large for double precision; divide the outcome by a constant", "too_large"
+        )
     if ssw < SMALLEST_SS and 0.0 < largest < SMALLEST_MEAN:
         raise ModelError(
             f"the outcome is too small to square in double precision (means up to {largest:g}); "
-            "multiply it by a constant"
+            "multiply it by a constant",
+            "too_small",
         )
     if ssw == 0.0:
         if same_mean:
-            raise ModelError("the outcome has the same value in every row; there is no variation to divide")
+            raise ModelError("the outcome has the same value in every row; there is no variation to divide", "constant")
         raise ModelError(
             "the outcome is constant inside every group, so sigma2 is 0 and the likelihood has no maximum; "
-            "is it a variable of the group?"
+            "is it a variable of the group?",
+            "constant_in_groups",
         )
     if not spread < LARGEST_SPREAD:
         raise ModelError(
             "the outcome differs so much more between groups than within them that double precision can't hold both; "
-            "is it a variable of the group?"
+            "is it a variable of the group?",
+            "almost_constant_in_groups",
         )
     if ssw < SMALLEST_SS:
         raise ModelError(
             f"the outcome is too small to square in double precision (sum of squares within groups {ssw:g}); "
-            "multiply it by a constant"
+            "multiply it by a constant",
+            "too_small",
         )

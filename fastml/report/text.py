@@ -8,7 +8,8 @@ from typing import Any
 from fastml.errors import visible
 from fastml.report.numbers import LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
 
-__all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text"]
+__all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text",
+           "table_notes"]  # fmt: skip
 
 _METHODS = {"reml": "REML", "ml": "maximum likelihood (ML)", "anova": "ANOVA moments"}
 
@@ -44,6 +45,51 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
         aligned = [f"{c:>{w}}" if n else f"{c:<{w}}" for c, w, n in zip(line, widths, numeric, strict=True)]
         lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)
+
+
+def dropped_text(dropped: Mapping[str, int]) -> str:
+    """Rows left out by cause, in words.
+
+    Examples
+    --------
+    >>> dropped_text({"group": 0, "outcome": 1}), dropped_text({"weights": 2, "outcome": 1000}), dropped_text({})
+    ('1 row dropped (1 no outcome)', '1,002 rows dropped (2 no weight, 1,000 no outcome)', '0 rows dropped')
+    """
+    causes = ", ".join(f"{count:,} {_CAUSES[cause]}" for cause, count in dropped.items() if count)
+    return f"{rows_of(sum(dropped.values()))} dropped" + (f" ({causes})" if causes else "")
+
+
+def rows_of(count: int) -> str:
+    """A number of rows, in words."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str], rows_without_by: int | None = None) -> list[str]:
+    """Lines under a table of results: the rows that are in no figure, and why parts have no result.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Rows of a `ResultTable`.
+    by : sequence of str
+    rows_without_by : int, optional
+        Rows of all the data that belong to no part; else a column of the rows.
+    """
+    notes = []
+    for outcome in dict.fromkeys(row["outcome"] for row in rows):
+        mine = [row for row in rows if row["outcome"] == outcome]
+        dropped = {cause: sum(row.get(f"dropped_{cause}") or 0 for row in mine) for cause in _CAUSES}
+        if any(dropped.values()):
+            used = sum(row["n_obs"] or 0 for row in mine)
+            notes.append(f"{outcome}: {rows_of(used)} used, {dropped_text(dropped)}")
+    without = rows[0]["rows_without_by"] if rows_without_by is None and rows else rows_without_by
+    if without:
+        notes.append(f"{rows_of(without)} without {', '.join(by)} left out")
+    for row in rows:
+        if row["message"]:
+            label = " ".join(str(row[name]) for name in (*by, "outcome") if row[name] is not None)
+            notes.append(f"{label}: {row['message']}")
+    return notes
 
 
 def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
@@ -154,9 +200,7 @@ def fit_rows(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
     """How many observations, groups, and rows left out."""
     low, high = sizes
     size = f"of {low:,}" if low == high else f"of {low:,} to {high:,}"
-    causes = ", ".join(f"{count:,} {_CAUSES[cause]}" for cause, count in fit["dropped"].items() if count)
-    dropped = f"{fit['n_dropped']:,} rows dropped" + (f" ({causes})" if causes else "")
-    return f"{fit['n_obs']:,} observations in {fit['n_groups']:,} groups {size}; {dropped}"
+    return f"{fit['n_obs']:,} observations in {fit['n_groups']:,} groups {size}; {dropped_text(fit['dropped'])}"
 
 
 def _naive(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> list[str]:

@@ -34,8 +34,8 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, 
     Returns
     -------
     dict of str to sequence, length K p
-        The columns of `fit_table`, ordered by the K parts, then by outcome. Without a result a double is NaN, and all
-        else None but ``n_dropped``; ``status`` says why.
+        The columns of `fit_table`, ordered by the K parts, then by outcome. Without a result a double is NaN and
+        ``singular`` and ``method`` None; ``status`` and ``message`` say why.
     """
     parts = stats.parts()
     rows = [stats.outcomes.index(name) for name in outcomes]
@@ -44,36 +44,42 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, 
     for k, (_, cells) in enumerate(parts):
         part[cells] = k
     records = stats.moments[rows]
-    used = (records[:, :, 0] > 0) & stats.labelled_cells()
+    labelled = stats.labelled_cells()
+    used = (records[:, :, 0] > 0) & labelled
     outcome, cell = np.nonzero(used & (part >= 0))
     n, *moments = np.ascontiguousarray(records[outcome, cell].T)
     table = group_by_size(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), *moments)
-    status = [_status(table, k) for k in range(n_parts * p)]
-    fitted = np.array([text == "ok" for text in status], bool)
-    all_rows = np.bincount(part[part >= 0], stats.counts[part >= 0, 0], n_parts)
-    n_dropped = np.repeat(all_rows, p).astype(np.int64) - table.n_obs
+    reasons = [_reason(table, k) for k in range(n_parts * p)]
+    fitted = np.array([status == "ok" for status, _ in reasons], bool)
+    all_rows, with_group = (
+        np.repeat(np.bincount(part[part >= 0], stats.counts[part >= 0, 0] * weight[part >= 0], n_parts), p)
+        for weight in (np.ones(len(labelled)), labelled)
+    )
+    dropped = {"group": all_rows - with_group, "outcome": with_group - table.n_obs}
     figures = _figures(table, fitted, method)
-    others = {"n_obs": table.n_obs, "n_groups": table.n_groups, "singular": figures.pop("singular")}
+    singular = figures.pop("singular")
     return {
         **{name: [labels[name] for labels, _ in parts for _ in outcomes] for name in stats.by},
         "outcome": outcomes * n_parts,
         **figures,
-        **{
-            name: [v if ok else None for v, ok in zip(values.tolist(), fitted, strict=True)]
-            for name, values in others.items()
-        },
-        "n_dropped": n_dropped.tolist(),
+        "n_obs": table.n_obs.tolist(),
+        "n_groups": table.n_groups.tolist(),
+        "n_dropped": (all_rows - table.n_obs).astype(np.int64).tolist(),
+        **{f"dropped_{cause}": count.astype(np.int64).tolist() for cause, count in dropped.items()},
+        "singular": [value if ok else None for value, ok in zip(singular.tolist(), fitted, strict=True)],
         "method": [method if ok else None for ok in fitted],
-        "status": status,
+        "status": [status for status, _ in reasons],
+        "message": [message for _, message in reasons],
     }
 
 
-def _status(table: SizeTables, k: int) -> str:
+def _reason(table: SizeTables, k: int) -> tuple[str, str | None]:
+    """Status of a part and, where it can't be fitted, why."""
     try:
         check_part(table, k)
     except ModelError as error:
-        return str(error)
-    return "ok"
+        return error.status, str(error)
+    return "ok", None
 
 
 def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> dict[str, npt.NDArray[Any]]:

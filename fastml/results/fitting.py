@@ -15,7 +15,7 @@ from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 from fastml.results.figures import estimates
 from fastml.results.fit import OneWayFit
-from fastml.results.table import FIGURES, FitTable, check_by, fit_table
+from fastml.results.table import DROPPED, FIGURES, FitTable, check_by, fit_table
 from fastml.results.weighting import Weighting
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def fit_each_part(
     Returns
     -------
     FitTable
-        A row per part and outcome; one that can't be fitted says why in its status.
+        A row per part and outcome; one that can't be fitted says why in its status and message.
 
     Raises
     ------
@@ -173,20 +173,24 @@ def fit_each_part(
         from fastml.results.batch_fitting import fit_parts
 
         columns = fit_parts(stats, outcomes, method or "reml")
+    without_by = stats.dropped(outcomes[0])["by"]
+    columns["rows_without_by"] = [without_by] * len(columns["status"])
     return fit_table({name: stats.keys[name].type for name in stats.by}, columns, stats)
 
 
 def _one_by_one(
     stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
 ) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, "outcome", *FIGURES, "status")}
+    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, "outcome", *FIGURES, "status", "message")}
     for labels, part in stats.split():
         for name in outcomes:
+            n, dropped = part.groups(name).n, part.dropped(name)
+            row = {"n_obs": int(n.sum()), "n_groups": len(n), "n_dropped": sum(dropped.values()), "status": "ok"}
+            row |= {f"dropped_{cause}": count for cause, count in dropped.items()} | labels | {"outcome": name}
             try:
-                row = {**fit_stats(part, name, method, df, weighting).to_dict(), "status": "ok"}
+                row |= fit_stats(part, name, method, df, weighting).to_dict()
             except ModelError as error:
-                row = {"n_dropped": sum(part.dropped(name).values()), "status": str(error)}
-            row |= {**labels, "outcome": name}
+                row |= {"status": error.status, "message": str(error)}
             for column, values in columns.items():
-                values.append(row.get(column))
+                values.append(row.get(column, 0 if column in DROPPED else None))
     return columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import textwrap
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table, html_with_sentences
 from fastml.report.numbers import whole_ids
 from fastml.report.sentences import table_sentences
+from fastml.report.text import table_notes
 from fastml.results.figures import COUNTS, DOUBLES
 from fastml.results.pages import table_report
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from fastml.groupstats.statistics import GroupStats
 
-__all__ = ["FitTable", "ResultTable", "check_by", "fit_table", "or_null"]
+__all__ = ["DROPPED", "FIGURES", "FitTable", "ResultTable", "check_by", "fit_table", "label_column", "or_null"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,11 +102,20 @@ class ResultTable(Exports):
         return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
 
     def _columns(self) -> list[str]:
-        """The columns of the grid."""
-        return [*self.by, *(name for name in _SHOWN if name in self.table.column_names and name not in self.by)]
+        """The columns that are printed: rows left out where there are any."""
+        hidden = {*self.by, *(() if self._lost() else ("n_dropped",))}
+        return [*self.by, *(name for name in _SHOWN if name in self.table.column_names and name not in hidden)]
+
+    def _lost(self) -> bool:
+        """Whether any part leaves out rows."""
+        return any(self.table["n_dropped"].to_pylist())
+
+    def _notes(self) -> list[str]:
+        """Lines under the printed table."""
+        return table_notes(self.shown(), self.by)
 
     def _grid(self, level: float = 0.95) -> Grid:
-        return rows_grid(self.shown(), self._columns())
+        return replace(rows_grid(self.shown(), self._columns()), notes=tuple(self._notes()))
 
     def _page_grid(self) -> Grid:
         """The grid of `report_html`."""
@@ -120,7 +130,8 @@ class ResultTable(Exports):
         if len(body.rows) <= _MAX_ROWS:
             return html_table(grid)
         note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
-        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=(note,)))
+        notes = (note, *grid.notes[:_MAX_ROWS])
+        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=notes))
 
     def summary(self) -> Summary:
         """Return the printed table, and in plain sentences what it says.
@@ -162,8 +173,9 @@ class FitTable(ResultTable):
     Attributes
     ----------
     table : pyarrow.Table
-        The by-columns, ``outcome``, every figure of a single fit by its name, and ``status``: "ok", or why there is
-        no result.
+        The by-columns, ``outcome``, every figure of a single fit by its name, rows left out by cause
+        (``dropped_CAUSE``) and those of all the data that belong to no part (``rows_without_by``); ``status``, "ok" or
+        in a word why there is no result, and ``message``, why in a sentence.
     by : tuple of str
         The by-columns.
     stats : GroupStats or None
@@ -242,24 +254,28 @@ class FitTable(ResultTable):
         return self.with_intervals()._grid()
 
     def __str__(self) -> str:
-        return text.rows_text(self.shown(), [name for name in self._columns() if name != "se_icc"])
+        table = text.rows_text(self.shown(), [name for name in self._columns() if name != "se_icc"])
+        return "\n".join([table, *(["", *self._notes()] if self._notes() else [])])
 
+
+# Rows left out by cause, and those of no part.
+DROPPED = ("dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome", "rows_without_by")
 
 # The scalars of a fit and their types.
 FIGURES: Mapping[str, pa.DataType] = {
-    **dict.fromkeys(COUNTS, pa.int64()),
+    **dict.fromkeys((*COUNTS, *DROPPED), pa.int64()),
     **dict.fromkeys(DOUBLES, pa.float64()),
     "singular": pa.bool_(),
     "method": pa.string(),
 }
 
 # The columns that a grid shows, where the table has them.
-_SHOWN = ("outcome", "n_obs", "n_groups", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2", "icc",
-          "se_icc", "ci_low_icc", "ci_high_icc", "deff", "reliability", "status")  # fmt: skip
+_SHOWN = ("outcome", "n_obs", "n_groups", "n_dropped", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2",
+          "icc", "se_icc", "ci_low_icc", "ci_high_icc", "deff", "reliability", "status")  # fmt: skip
 
 _MAX_ROWS = 100  # of a table in a notebook
 
-_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status"))
+_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status", "message"))
 
 
 def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
@@ -279,13 +295,25 @@ def fit_table(
     by_types : mapping
         By-column to type of its labels.
     columns : mapping of str to sequence
-        By-labels, "outcome", "status" and figures, as plain Python values or arrays of doubles; NaN becomes null.
+        By-labels, "outcome", "status", "message" and figures, as plain Python values or arrays of doubles; NaN becomes
+        null, and counts of rows left out that are absent are 0.
     stats : GroupStats, optional
         What was fitted.
     """
-    schema = pa.schema({**by_types, "outcome": pa.string(), **FIGURES, "status": pa.string()})
-    arrays = [_column(columns[name], schema.field(name).type) for name in schema.names]
-    return FitTable(pa.table(arrays, schema=schema), tuple(by_types), stats)
+    labels = {name: label_column(columns[name], dtype) for name, dtype in by_types.items()}
+    rest = {"outcome": pa.string(), **FIGURES, "status": pa.string(), "message": pa.string()}
+    none = [0] * len(columns["status"])
+    found = {name: _column(columns.get(name, none) if name in DROPPED else columns[name], dtype)
+             for name, dtype in rest.items()}  # fmt: skip
+    return FitTable(pa.table({**labels, **found}), tuple(by_types), stats)
+
+
+def label_column(labels: Sequence[Any], dtype: pa.DataType) -> pa.Array:
+    """Labels of parts as a column; countries that came as floats (792.0), as from SPSS, are integers (792)."""
+    given = [label for label in labels if label is not None]
+    if pa.types.is_floating(dtype) and all(abs(label) <= 2**53 and label == int(label) for label in given):
+        return pa.array([None if label is None else int(label) for label in labels], pa.int64())
+    return pa.array(labels, dtype.value_type if pa.types.is_dictionary(dtype) else dtype)
 
 
 def _column(values: Any, dtype: pa.DataType) -> pa.Array:

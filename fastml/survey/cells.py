@@ -14,11 +14,13 @@ from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import CellMoments
 from fastml.survey.school_file import SchoolWeights
 
-__all__ = ["Cells", "Part", "Sample", "Sampler"]
+__all__ = ["Cells", "Part", "Sample", "Sampler", "Unfit"]
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+NO_SCHOOL_IDS = "no_school_ids"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,19 @@ Sampler = Callable[[str], Sample | None]
 
 
 @dataclass(frozen=True)
+class Unfit:
+    """Why a part has no model, though its students have a mean.
+
+    Attributes
+    ----------
+    status, message : str
+    """
+
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Part:
     """One combination of by-labels.
 
@@ -57,12 +72,20 @@ class Part:
     sample : callable
         Makes the `Sample` of an outcome; None where no row is left.
     notes : list of str
+    unfit : Unfit or None
+        Where there is a mean only.
     """
 
     labels: Mapping[str, Any]
     dropped: Mapping[str, Mapping[str, int]]
     sample: Sampler
     notes: list[str] = field(default_factory=list)
+    unfit: Unfit | None = None
+
+    @property
+    def has_schools(self) -> bool:
+        """Whether its rows have school ids."""
+        return self.unfit is None or self.unfit.status != NO_SCHOOL_IDS
 
 
 class Cells:
@@ -83,9 +106,11 @@ class Cells:
     school : list of tuple, length C
         Labels that name the cell's school.
     v : ndarray, shape (C,)
-        NaN where the school has no weight, or another key of the cell is missing.
+        NaN where the school has no weight, or another key of the cell is missing; 1 where no weight is needed, as there
+        are no schools.
     used : ndarray of bool, shape (C,)
-        Whether the cell's school has all its labels and a weight, and any of its rows has one.
+        Whether the cell's school has all its labels and a weight, and any of its rows has one; of a part that has no
+        school ids at all, whether any of its rows has a weight.
     """
 
     def __init__(
@@ -93,10 +118,18 @@ class Cells:
     ) -> None:
         self.columns, self.labels, self.counts = columns, labels, counts
         self.school = list(zip(*(labels[name] for name in columns.keys), strict=True))
-        self._by = [label[: len(columns.by)] for label in self.school]
+        by = [label[: len(columns.by)] for label in self.school]
+        changes = [i for i in range(len(by)) if i == 0 or by[i] != by[i - 1]]
+        self._parts = [np.arange(*edges) for edges in pairwise([*changes, len(by)])]
+        self._without_schools = np.zeros(len(by), bool)
+        for cells in self._parts:
+            self._without_schools[cells] = all(self.school[c][-1] is None for c in cells.tolist())
         self._joined = isinstance(v, SchoolWeights)
-        self.v = v.of(labels, len(counts)) if isinstance(v, SchoolWeights) else v
-        self._labelled = np.array([None not in label for label in self.school], bool)
+        known = v.of(labels, len(counts)) if isinstance(v, SchoolWeights) else v
+        self.v = np.where(self._without_schools, 1.0, known)
+        complete = [None not in (label[:-1] if alone else label)
+                    for label, alone in zip(self.school, self._without_schools.tolist(), strict=True)]  # fmt: skip
+        self._labelled = np.array(complete, bool)
         self._weighted_rows = counts[:, 0] - counts[:, 1] - counts[:, 2]
         self.used: Bools = self._labelled & (self._weighted_rows > 0)
         if self._joined:
@@ -120,16 +153,22 @@ class Cells:
             Rows without a by-label, which belong to no part.
         """
         found, dropped_by = [], 0
-        change = [i for i in range(len(self._by)) if i == 0 or self._by[i] != self._by[i - 1]]
-        for first, end in pairwise([*change, len(self._by)]):
-            cells = np.arange(first, end)
-            if None in self._by[first]:
+        for cells in self._parts:
+            by = self.school[cells[0]][: len(self.columns.by)]
+            if None in by:
                 dropped_by += int(self.counts[cells, 0].sum())
                 continue
             dropped = {outcome: self._dropped(cells, n) for outcome, n in n_used.items()}
-            labels = dict(zip(self.columns.by, self._by[first], strict=True))
-            found.append(Part(labels, dropped, sampler(cells[self.used[cells]]), self._notes(cells)))
+            labels = dict(zip(self.columns.by, by, strict=True))
+            sample = sampler(cells[self.used[cells]])
+            found.append(Part(labels, dropped, sample, self._notes(cells), self._unfit(cells)))
         return found, dropped_by
+
+    def _unfit(self, cells: Int64s) -> Unfit | None:
+        if self._without_schools[cells[0]]:
+            group = self.columns.group
+            return Unfit(NO_SCHOOL_IDS, f"no row has a school id in {group!r}, so mean and sd are all there is")
+        return Unfit("no_school_weight", self.columns.lacks) if self.columns.lacks else None
 
     def _dropped(self, cells: Int64s, n_used: Int64s) -> dict[str, int]:
         labelled, rows = self._labelled[cells], self._weighted_rows[cells]

@@ -16,7 +16,9 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.in_memory import Source
+from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
+from fastml.keys.label_types import without_blanks
 from fastml.reduce.lazy_frames import is_lazy
 from fastml.survey.columns import SurveyColumns
 
@@ -132,11 +134,18 @@ def _clean(source: Source, columns: SurveyColumns, codes: Floats, rows: CleanRow
         for outcome, values in columns.outcomes.items():
             scores = _clean_outcome(outcome, [as_floats(batch.column(name)) for name in values], codes, rows)
             arrays |= zip(rows.columns.outcomes[outcome], map(as_arrow, scores), strict=True)
-        if len(columns.group_weight) > 1:
+        if columns.group_weight:
             factors = [as_floats(batch.column(name)) for name in columns.group_weight]
-            arrays[columns.group_weight_name] = as_arrow(np.prod(factors, axis=0))
+            arrays[columns.group_weight_name] = as_arrow(_school_weight(factors, batch.column(columns.group)))
         cast = [arrays[f.name].cast(f.type) if arrays[f.name].type != f.type else arrays[f.name] for f in rows.schema]
         yield pa.RecordBatch.from_arrays(cast, schema=rows.schema)
+
+
+def _school_weight(factors: list[Floats], ids: pa.Array) -> Floats:
+    """Their product; 1 where there is no school to have a weight, so that its students keep theirs."""
+    weight: Floats = np.prod(factors, axis=0)
+    nameless = np.asarray(without_blanks(plain_array(ids)).is_null(nan_is_null=True))
+    return np.where(nameless & np.isnan(weight), 1.0, weight)
 
 
 def _clean_outcome(outcome: str, scores: list[Floats], codes: Floats, rows: CleanRows) -> list[Floats]:

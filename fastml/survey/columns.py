@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastml.designs import Design, Jackknife
-from fastml.errors import ColumnNotFoundError, FastmlError
-from fastml.io.source import column_names, open_source
+from fastml.errors import FastmlError
 from fastml.survey.choices import Choices
+from fastml.survey.column_finder import ColumnFinder
+from fastml.survey.plausible_values import find_values, number_notes, part_notes
 
-__all__ = ["ColumnFinder", "SurveyColumns", "find_columns", "find_group_weight"]
+__all__ = ["SurveyColumns", "find_columns"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,13 @@ class SurveyColumns:
         School (or class) ids.
     weight : str
         Total weights.
-    group_weight : tuple of str
-        Columns whose product is the school's weight; empty where it is in the school file.
+    group_weight, school_file_weight : tuple of str
+        Columns whose product is the school's weight, of these data or of the school file; the other is empty, and both
+        are where there is none.
     outcomes : dict of str to list of str
         Outcome to the columns of its plausible values.
+    lacks : str
+        Why there is no school's weight: without it there are means of students only.
     zone, half : str
         Of a jackknife; empty without.
     replicates : tuple of str
@@ -46,6 +50,8 @@ class SurveyColumns:
     weight: str
     group_weight: tuple[str, ...]
     outcomes: Mapping[str, list[str]]
+    school_file_weight: tuple[str, ...] = ()
+    lacks: str = ""
     zone: str = ""
     half: str = ""
     replicates: tuple[str, ...] = ()
@@ -77,34 +83,8 @@ class SurveyColumns:
         return " x ".join(self.group_weight)
 
 
-class ColumnFinder:
-    """Finds columns of data by their usual names, in upper or lower case."""
-
-    def __init__(self, data: Any) -> None:
-        self.source, self.names = column_names(data)
-        if not self.names:
-            open_source(data, [])  # says what is wrong with data of no kind that can be read
-        self._folded = {name.casefold(): name for name in reversed(self.names)}
-
-    def find(self, alternatives: Iterable[str]) -> str | None:
-        """The first of the names that the data have, as they spell it; None where they have none."""
-        for name in alternatives:
-            if name in self.names:
-                return name
-            if name.casefold() in self._folded:
-                return self._folded[name.casefold()]
-        return None
-
-    def need(self, alternatives: Sequence[str], hint: str = "") -> str:
-        """The same; where there is none, an error that names the first and gives the hint."""
-        found = self.find(alternatives)
-        if found is None:
-            raise ColumnNotFoundError(alternatives[0], self.names, self.source, hint)
-        return found
-
-
 def find_columns(
-    data: Any, outcomes: Sequence[str], choices: Choices, by: Sequence[str], group: str | None, school_data: bool
+    data: Any, outcomes: Sequence[str], choices: Choices, by: Sequence[str], group: str | None, school_data: Any = None
 ) -> SurveyColumns:
     """Find the design's columns in the data.
 
@@ -117,8 +97,8 @@ def find_columns(
     by : sequence of str
     group : str or None
         Another column of groups than the design's.
-    school_data : bool
-        Whether the school's weight will come from a school file.
+    school_data : as `data`, optional
+        The school file.
 
     Returns
     -------
@@ -129,7 +109,7 @@ def find_columns(
     ColumnNotFoundError
         A column is missing; the message says what the design keeps there.
     FastmlError
-        A column is needed for two things, or there is no school weight.
+        A column is needed for two things, or there is a school file but no school weight.
     """
     finder, design = ColumnFinder(data), choices.design
     by = tuple(finder.need([name]) for name in by)
@@ -138,23 +118,36 @@ def find_columns(
         [group] if group else design.group, "" if group else f"{design.name} names its schools so"
     )
     classes = group_column.casefold() in (name.casefold() for name in design.class_group)
-    if classes and school_data:
+    if classes and school_data is not None:
         raise FastmlError(
             f"group={group!r} makes classes the groups, whose weight is the school's times "
             f"{' x '.join(design.class_weight)} of the student file: leave the school file out"
         )
+    schools = None if school_data is None else ColumnFinder(school_data)
+    values = {name: find_values(finder, design, name) for name in outcomes}
+    own, joined = _group_weight(finder, schools, design, classes)
+    notes = [_UNUSED.format(" x ".join(own))] if own and schools else []
     columns = SurveyColumns(
         by=by,
         country=None if country in by or country == group_column else country,
         group=group_column,
         weight=finder.need(design.weight, f"{design.name} keeps the students' total weight there"),
         **(_replicate_columns(finder, design) if choices.replicated else {}),
-        group_weight=() if school_data else find_group_weight(finder, design, classes),
-        outcomes={name: _plausible_values(finder, design, name) for name in outcomes},
-        notes={name: _one_of_several(finder, design, name) for name in outcomes},
+        group_weight=own,
+        school_file_weight=joined,
+        lacks="" if own or joined else _no_weight(finder, design),
+        outcomes=values,
+        notes={
+            name: [*notes, *number_notes(design, name, found), *part_notes(finder, design, name)]
+            for name, found in values.items()
+        },
     )
     _check_distinct(columns)
     return columns
+
+
+_OF_CLASS = "a class as group needs it in its weight"
+_UNUSED = "the students have their school's weight ({}), so the school data are not used"
 
 
 def _check_distinct(columns: SurveyColumns) -> None:
@@ -172,72 +165,52 @@ def _check_distinct(columns: SurveyColumns) -> None:
 
 def _replicate_columns(finder: ColumnFinder, design: Design) -> dict[str, Any]:
     """What makes the replicates, under its names in `SurveyColumns`."""
-    scheme = design.replicates
+    scheme, without = design.replicates, "; without replicates there is se='sandwich'"
     if isinstance(scheme, Jackknife):
         return {
-            "zone": finder.need(scheme.zone, f"{design.name} keeps the jackknife zone there"),
-            "half": finder.need(scheme.half, f"{design.name} keeps the half of the jackknife zone there"),
+            "zone": finder.need(scheme.zone, f"{design.name} keeps the jackknife zone there{without}"),
+            "half": finder.need(scheme.half, f"{design.name} keeps the half of the jackknife zone there{without}"),
         }
     columns = (
         finder.need(
             [pattern.format(r=r) for pattern in scheme.pattern],
-            f"it is replicate weight {r} of the {scheme.count} of {design.name}",
+            f"it is replicate weight {r} of the {scheme.count} of {design.name}{without}",
         )
         for r in range(1, scheme.count + 1)
     )
     return {"replicates": tuple(columns)}
 
 
-def find_group_weight(finder: ColumnFinder, design: Design, classes: bool = False) -> tuple[str, ...]:
-    """Columns whose product is the groups' weight, of schools or of classes; a FastmlError where the data have none."""
+def _group_weight(
+    finder: ColumnFinder, schools: ColumnFinder | None, design: Design, classes: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns whose product is the groups' weight, of schools or of classes: those of the data, or of the school file.
+
+    Both are empty where there is no school file and the data have none.
+    """
     for names in design.group_weight:
-        found = [finder.find([name]) for name in names]
-        if all(found):
-            break
-    else:
-        raise FastmlError(
-            f"{finder.source} has no school weight ({' or '.join(' x '.join(n) for n in design.group_weight)}), and "
-            f"student weights alone can't be divided between schools and students; give school_data=, "
-            f"{design.school_file}"
-        )
-    if classes:
-        found += [finder.need([name], "a class as group needs it in its weight") for name in design.class_weight]
-    return tuple(name for name in found if name)
-
-
-def _plausible_values(finder: ColumnFinder, design: Design, outcome: str) -> list[str]:
-    for pattern in design.plausible:
-        names = [pattern.format(outcome=outcome, k=k) for k in range(1, design.n_plausible + 1)]
-        found = [finder.find([name]) for name in names]
-        if any(found):
-            for k, (name, column) in enumerate(zip(names, found, strict=True), 1):
-                if column is None:
-                    hint = (
-                        f"it is plausible value {k} of the {design.n_plausible} of {outcome!r} in {design.name}; for "
-                        "another number of them give a design with another n_plausible"
-                    )
-                    raise ColumnNotFoundError(name, finder.names, finder.source, hint)
-            return [name for name in found if name]
-    alone = finder.find([outcome])
-    if alone is not None:
-        return [alone]  # a score measured once: no imputation variance
-    first = design.plausible[0].format(outcome=outcome, k=1)
-    raise ColumnNotFoundError(first, finder.names, finder.source)
-
-
-def _one_of_several(finder: ColumnFinder, design: Design, outcome: str) -> list[str]:
-    """What to say where the outcome is itself one plausible value, whose standard error would be too small."""
-    count = range(1, design.n_plausible + 1)
-    for pattern in design.plausible:
-        for k in count:
-            before, after = pattern.format(outcome="\0", k=k).casefold().split("\0")
-            name = outcome.casefold()
-            if not (name.startswith(before) and name.endswith(after)):
+        for source in (finder, schools):
+            found = [source.find([name]) for name in names] if source else [None]
+            columns = tuple(name for name in found if name)
+            if len(columns) < len(names):
                 continue
-            stem = outcome[len(before) : len(outcome) - len(after)]
-            if stem and all(finder.find([pattern.format(outcome=stem, k=i)]) for i in count):
-                return [
-                    f"{outcome} is one plausible value of {design.n_plausible}, so the errors lack their variance; "
-                    f"name {stem} for all"
-                ]
-    return []
+            if classes:
+                columns += tuple(finder.need([name], _OF_CLASS) for name in design.class_weight)
+            return (columns, ()) if source is finder else ((), columns)
+    if schools is not None:
+        raise FastmlError(
+            f"the school data have no school weight ({_in_words(design)}), and {finder.source} has none either"
+        )
+    return (), ()
+
+
+def _no_weight(finder: ColumnFinder, design: Design) -> str:
+    return (
+        f"{finder.source} has no school weight ({_in_words(design)}), and student weights alone can't be divided "
+        f"between schools and students, so mean and sd are all there is; give school_data=, {design.school_file}"
+    )
+
+
+def _in_words(design: Design) -> str:
+    """The columns of the design's school weight, for a message."""
+    return " or ".join(" x ".join(names) for names in design.group_weight)

@@ -15,15 +15,17 @@ import numpy.typing as npt
 from fastml.designs import Design
 from fastml.errors import ModelError
 from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
-from fastml.survey.cells import Part, Sample
+from fastml.survey.cells import Part, Sample, Unfit
 from fastml.survey.choices import Choices
-from fastml.survey.pooling import Pooled, average, limits, pool
+from fastml.survey.pooling import Pooled, average, limits, pool, without_error
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
 __all__ = ["FittedPart", "average_row", "fit_part", "fit_parts"]
 
 Floats = npt.NDArray[np.float64]
 _MEAN, _SD, _TAU00, _ICC = (FIGURES.index(name) for name in ("mean", "sd", "tau00", "icc"))
+_OF_MODEL = [i for i, name in enumerate(FIGURES) if name not in ("mean", "sd")]
+_OF_TAU00 = ("tau00", "icc", "deff")
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,16 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
     row |= {f"dropped_{cause}": count for cause, count in dropped.items()}
     sample = part.sample(outcome)
     if sample is None:
-        return FittedPart({**row, "status": "no row has a score and its weights"}, [], list(part.notes))
+        none = Unfit("no_rows", "no row has a score and its weights")
+        return FittedPart({**row, "n_obs": 0, "n_groups": 0, **vars(none)}, [], list(part.notes))
     first = sample.values[0]
-    row |= {"n_obs": int(first.rows[0].sum()), "n_groups": len(sample.v), "status": _status(sample, choices.scaling)}
+    unfit = part.unfit or _unfit(sample, choices.scaling)
+    row |= {"n_obs": int(first.rows[0].sum()), "n_groups": len(sample.v) if part.has_schools else 0}
+    row |= {"status": "ok"} if unfit is None else vars(unfit)
     tables = figures(sample.values, sample.v, choices.scaling, threads)
+    if part.unfit:
+        for table in tables:
+            table[:, _OF_MODEL] = math.nan
     notes = [*part.notes, *sample.notes]
     if choices.replicated:
         variances, complete = _replicate_variances(tables, choices.design, notes), sample.complete
@@ -102,17 +110,19 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
         if name in ("gamma00", "mean"):
             estimates = estimates + origins
         pooled.append(pool(estimates, variances[:, i], complete))
+        if name in _OF_TAU00 and not pooled[_TAU00].estimate:
+            pooled[-1] = without_error(pooled[-1])  # on the boundary
     return FittedPart(row | _columns(pooled, choices.level), pooled, notes)
 
 
-def _status(sample: Sample, scaling: str) -> str:
-    """Why the model can't be fitted to some plausible value, or "ok"."""
+def _unfit(sample: Sample, scaling: str) -> Unfit | None:
+    """Why the model can't be fitted to some plausible value; None where it can."""
     try:
         for moments in sample.values:
             reduce_weighted(full_groups(moments, sample.v, scaling))
     except ModelError as error:
-        return str(error)
-    return "ok"
+        return Unfit(error.status, str(error))
+    return None
 
 
 def _boundary_note(tables: list[Floats]) -> list[str]:
@@ -182,10 +192,12 @@ def average_row(outcome: str, fitted: list[FittedPart], choices: Choices) -> dic
     good = [fit for fit in mine if fit.row["status"] == "ok"]
     note = f"average of {len(good)} of {len(mine)} parts"
     countries = {name.casefold() for name in choices.design.country}
-    if mine and not any(name.casefold() in countries for name in mine[0].row):
+    if not any(name.casefold() in countries for name in mine[0].row):
         note += ", taken as independent, which parts of one country are not"
     row: dict[str, Any] = {"outcome": outcome, "notes": note}
+    counts = [name for name in mine[0].row if name in ("n_obs", "n_groups", "n_dropped") or name.startswith("dropped_")]
+    row |= {name: sum(fit.row[name] for fit in good) for name in counts}
     if not good:
-        return row | {"status": "no part has a result"}
-    row |= {"status": "ok"} | {name: sum(fit.row[name] for fit in good) for name in ("n_obs", "n_groups")}
+        return row | {"status": "no_result", "message": "no part has a result"}
+    row["status"] = "ok"
     return row | _columns([average([fit.pooled[i] for fit in good]) for i in range(len(FIGURES))], choices.level)

@@ -52,9 +52,9 @@ def fit_survey(
         Rows of students, as `fit` takes them; of lazy frames the rows (``.arrow()``, ``.collect()``).
     outcome : str or list of str
         Names of scores: "BSMMAT" means its plausible values (BSMMAT01 to BSMMAT05 in TIMSS, "MATH" PV1MATH to
-        PV10MATH in PISA). A column without plausible values is taken as it is.
+        PV10MATH in PISA), as many as there are. A column without plausible values is taken as it is.
     design : Design or str
-        One of `fastml.designs`, its name, or your own.
+        One of `fastml.designs`, its name, perhaps with the year ("TIMSS 2011"), or your own.
     by : str or list of str, optional
         Columns that split the data: countries. Without, several countries are fitted as one, their schools and zones
         kept apart, and a note says so.
@@ -85,14 +85,15 @@ def fit_survey(
         A row per part and outcome: gamma00, tau00, sigma2, icc, deff of the model and the official weighted mean and
         sd of the scores, each with its standard error, the error's parts from sampling and from imputation, degrees of
         freedom (Barnard and Rubin's) and interval; rows left out by cause, a status, notes; and what made it all, in
-        `SurveyTable.provenance`.
+        `SurveyTable.provenance`. Where there is no school weight, or a part has no school ids, mean and sd are all
+        there is, and the status says so.
 
     Raises
     ------
     FastmlError
-        In one line: an unknown design; a column of it missing; no school weight; weights that are negative, infinite
-        or vary within a school; a row without a zone; a half other than 0 or 1; a school file that has none of the
-        schools.
+        In one line: an unknown design; a column of it missing; weights that are negative, infinite or vary within a
+        school; a row without a zone; a half other than 0 or 1; a school file without the school weight, or with none
+        of the schools.
 
     Notes
     -----
@@ -114,7 +115,7 @@ def fit_survey(
     >>> table = fastml.fit_survey(data, "BSMMAT", "timss", by="IDCNTRY")
     >>> row = table.to_dict()[0]
     >>> row["n_groups"], round(row["mean"], 3), round(row["icc"], 4), row["imputation_variance_gamma00"]
-    (12, 504.034, 0.2164, 2.5)
+    (12, 504.034, 0.2164, 3.0)
     """
     choices = check_choices(design, weight_scaling, se, vcov, level, missing)
     outcomes, by = check_names("outcome", outcome), check_names("by", by)
@@ -125,10 +126,10 @@ def fit_survey(
     threads = thread_count(threads)
     students = Input(check_has_rows(data), filter, threads, csv_options, progress).checked()
     school_file = replace(students, data=school_data, filter=None, progress=False)
-    columns = find_columns(students, outcomes, choices, by, group, school_data is not None)
+    columns = find_columns(students, outcomes, choices, by, group, None if school_data is None else school_file)
     check_by(columns.by, COLUMNS)
     schools = None
-    if school_data is not None:
+    if columns.school_file_weight:
         schools = read_school_weights(school_file, students, columns, choices.design)
     rows = open_rows(students, columns, choices.design.missing)
     parts, dropped_by = _read_parts(rows, schools, choices, threads)

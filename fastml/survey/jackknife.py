@@ -46,8 +46,9 @@ def jackknife_parts(
         ),
         threads=threads,
     )
-    v = stats.group_weight if schools is None else schools
-    assert v is not None
+    v: Floats | SchoolWeights | None = stats.group_weight if schools is None else schools
+    if v is None:  # without any, for means of students
+        v = np.ones(len(stats.counts))
     labels = {name: stats.keys[name].to_pylist() for name in stats.keys.column_names}
     cells = Cells(columns, labels, stats.counts.astype(np.int64), v)
     _check_zones(cells)

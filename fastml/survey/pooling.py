@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastml.inference.delta import log_limits, logit_limits, margin
 
-__all__ = ["Pooled", "average", "barnard_rubin", "limits", "pool"]
+__all__ = ["Pooled", "average", "barnard_rubin", "limits", "pool", "without_error"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,11 +24,11 @@ class Pooled:
     estimate : float
         Mean over the plausible values.
     se : float
-        Root of sampling_variance + (1 + 1/M) imputation_variance; NaN without a sampling variance.
+        Root of sampling_variance + imputation_variance; NaN without a sampling variance.
     sampling_variance : float
         U, the mean of the variances within plausible values.
     imputation_variance : float
-        B, the variance between the estimates (divisor M - 1); 0 for one value.
+        (1 + 1/M) B, with B the variance between the estimates (divisor M - 1); 0 for one value.
     df : float
         Degrees of freedom.
     """
@@ -99,18 +99,24 @@ def pool(estimates: Floats, variances: Floats, complete: float) -> Pooled:
     >>> import numpy as np
     >>> pooled = pool(np.array([500.0, 502.0, 498.0]), np.array([9.0, 10.0, 11.0]), 75.0)
     >>> pooled.estimate, round(pooled.se, 6), pooled.imputation_variance
-    (500.0, 3.91578, 4.0)
+    (500.0, 3.91578, 5.333333333333333)
     """
     m = len(estimates)
     sampling = float(np.mean(variances))
-    imputation = float(np.var(estimates, ddof=1)) if m > 1 else 0.0
+    between = float(np.var(estimates, ddof=1)) if m > 1 else 0.0
+    imputation = (1.0 + 1.0 / m) * between
     return Pooled(
         estimate=float(np.mean(estimates)),
-        se=math.sqrt(sampling + (1.0 + 1.0 / m) * imputation),
+        se=math.sqrt(sampling + imputation),
         sampling_variance=sampling,
         imputation_variance=imputation,
-        df=barnard_rubin(sampling, imputation, m, complete),
+        df=barnard_rubin(sampling, between, m, complete),
     )
+
+
+def without_error(pooled: Pooled) -> Pooled:
+    """The estimate alone, where it is on the boundary and no standard error exists."""
+    return Pooled(pooled.estimate, *[math.nan] * 4)
 
 
 def average(pooled: list[Pooled]) -> Pooled:

@@ -12,9 +12,10 @@ import pyarrow as pa
 from fastml.errors import ValueNotAllowedError, WeightVariesError, row_text
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
-from fastml.io.plain_arrays import plain_type
+from fastml.io.plain_arrays import plain_array, plain_type
 from fastml.keys.encoder import encode_rows
 from fastml.keys.key_table import KeyTable
+from fastml.keys.label_types import without_blanks
 from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows
@@ -60,7 +61,8 @@ def column_parts(
             sums.add(batch.slice(start, _ROWS_AT_A_TIME))
     order, keys = sums.table.sorted()
     labels = {name: column.to_pylist() for name, column in zip(columns.keys, keys, strict=True)}
-    cells = Cells(columns, labels, sums.counts[order], sums.v[order] if schools is None else schools)
+    own = sums.v[order] if columns.group_weight else np.ones(len(order))  # without any, for means of students
+    cells = Cells(columns, labels, sums.counts[order], own if schools is None else schools)
     n_used = {outcome: sums.n_used(outcome)[order] for outcome in columns.outcomes}
     return cells.parts(n_used, lambda used: _sampler(sums, choices, order[used], cells.v[used]))
 
@@ -85,6 +87,7 @@ class _SchoolSums:
             for outcome, values in columns.outcomes.items()
             for plain in self.kinds
         }
+        self.grams: dict[int, Floats] = {}  # of the rows without a school id, by their code
         self._rows = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -104,6 +107,9 @@ class _SchoolSums:
         for i, chosen in enumerate((slice(None), missing, zero)):
             self.counts[:, i] += np.bincount(codes[chosen], minlength=len(self.counts))
         totals[0] = np.where(missing, 0.0, weight)
+        if columns.replicates:
+            nameless = np.asarray(without_blanks(plain_array(keys.labels[-1])).is_null(nan_is_null=True))
+            self._note_directions(codes, np.flatnonzero(nameless[rows]), totals)
         for outcome, names in columns.outcomes.items():
             values = np.stack([as_floats(batch.column(name)) for name in names])
             for name, column, infinite in zip(names, values, np.isinf(values), strict=True):
@@ -118,6 +124,13 @@ class _SchoolSums:
         code = np.zeros(len(labels[0]), np.int32)
         code[seen] = self.table.codes_for([column.take(as_arrow(seen)) for column in labels])
         return code[rows]
+
+    def _note_directions(self, codes: npt.NDArray[np.int32], rows: Int64s, totals: Floats) -> None:
+        """Note the directions of the replicates of rows without a school, whose sums lose them."""
+        for code in np.unique(codes[rows]).tolist():
+            some = rows[codes[rows] == code]
+            gram = replicate_gram(totals[1:, some], totals[0, some])
+            self.grams[code] = gram + self.grams.get(code, 0.0)
 
     def _accumulate(
         self, codes: npt.NDArray[np.int32], values: Floats, totals: Floats, outcome: str, plain: bool
@@ -197,7 +210,8 @@ def _sampler(sums: _SchoolSums, choices: Choices, schools: Int64s, weights: Floa
             last = None if choices.replicates_value(k) else 1
             values.append(_column_moments(sums, outcome, rows, k, [part[:last] for part in shared]))
         total = shared[1]
-        freedom = max(0, replicate_rank(replicate_gram(total[1:], total[0])) - 1)
+        gram = sums.grams[rows[0]] if rows[0] in sums.grams else replicate_gram(total[1:], total[0])
+        freedom = max(0, replicate_rank(gram) - 1)
         return Sample(weights[chosen], values, float(freedom), [])
 
     return sample

@@ -15,7 +15,8 @@ from fastml.io.columns import as_floats, check_numeric
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
 from fastml.keys.label_types import without_blanks
-from fastml.survey.columns import ColumnFinder, SurveyColumns, find_group_weight
+from fastml.survey.column_finder import ColumnFinder
+from fastml.survey.columns import SurveyColumns
 
 __all__ = ["SchoolWeights", "read_school_weights"]
 
@@ -50,10 +51,11 @@ class SchoolWeights:
         """
         asked = list(zip(*(labels[name] for name in self.keys), strict=True))
         found = np.fromiter((self.weight.get(key, np.nan) for key in asked), np.float64, length)
-        if length and np.isnan(found).all():
+        named = [key for key in asked if None not in key]
+        if named and np.isnan(found).all():
             there = _words(self.keys, next(iter(self.weight)), repr) if self.weight else "no school with a weight"
             raise ValueNotAllowedError(
-                f"none of the students' schools ({_words(self.keys, asked[0], repr)}, ...) is in the school data "
+                f"none of the students' schools ({_words(self.keys, named[0], repr)}, ...) is in the school data "
                 f"({there}, ...); give the file of the same study and cycle, with ids of the same type"
             )
         return found
@@ -83,7 +85,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
     # A country column may have several names; one that both files have, and that the students' keys hold.
     countries = {students.find([name]) for name in design.country}
     country = next((c for c in (columns.country, *columns.by) if c and c in countries and schools.find([c])), None)
-    weights = find_group_weight(schools, design)
+    weights = columns.school_file_weight
     keys = [*([schools.need([country])] if country else []), group]
     source = open_source(school_data, [*keys, *weights])
     for column in weights:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from fastml.inference.distributions import check_level
 from fastml.report import text
 from fastml.report.exports import csv_text, json_text
 from fastml.report.sentences import table_sentences
-from fastml.results.table import ResultTable, or_nan, or_null
+from fastml.results.table import ResultTable, label_column, or_nan, or_null
 from fastml.survey.choices import Choices
 from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import FIGURES
@@ -25,8 +24,6 @@ from fastml.survey.school_file import SchoolWeights
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from fastml.report.grids import Grid
 
 __all__ = ["COLUMNS", "SurveyTable", "provenance", "survey_table"]
 
@@ -40,8 +37,8 @@ class SurveyTable(ResultTable):
         The by-columns, ``outcome``, ``n_obs``, ``n_groups``; then gamma00, tau00, sigma2, icc, deff, mean (official,
         weighted) and sd, each followed by the same with ``se_``, ``sampling_variance_``, ``imputation_variance_``,
         ``df_``, ``ci_low_`` and ``ci_high_`` before its name; rows left out, ``n_dropped`` and ``dropped_CAUSE``;
-        ``status``, "ok" or why there is no result; ``notes``. Its schema's metadata hold the provenance, under
-        ``fastml``, as JSON; so does the Parquet file of `write`.
+        ``status``, "ok" or in a word why there is no model, and ``message``, why in a sentence; ``notes``. Its
+        schema's metadata hold the provenance, under ``fastml``, as JSON; so does the Parquet file of `write`.
     by : tuple of str
         The by-columns.
     """
@@ -103,7 +100,8 @@ class SurveyTable(ResultTable):
 
     def __str__(self) -> str:
         figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
-        columns = [*self.by, "outcome", "n_obs", "n_groups", *figures, "deff", "status"]
+        counts = ["n_obs", "n_groups", *(["n_dropped"] if self._lost() else [])]
+        columns = [*self.by, "outcome", *counts, *figures, "deff", "status"]
         model, *lines = self._lines()
         return "\n".join([visible(model), "", text.rows_text(self.shown(), columns), "", *map(visible, lines)])
 
@@ -122,21 +120,22 @@ class SurveyTable(ResultTable):
             origin.append(f"files {', '.join(p['files'])}")
         if p["filter"]:
             origin.append(f"filter {p['filter']}")
-        if p["rows_without_by"]:
-            origin.append(f"{p['rows_without_by']:,} rows without {', '.join(p['by'])} left out")
-        notes = []
+        notes = text.table_notes(self._parts(), self.by, p["rows_without_by"])
         for row in self.shown():
             if row["notes"]:
                 label = " ".join(str(row[name]) for name in (*self.by, "outcome") if row[name] is not None)
                 notes.append(f"{label}: {row['notes']}")
         return [model, "; ".join(columns), "; ".join(origin), *notes]
 
-    def _grid(self, level: float = 0.95) -> Grid:
-        return replace(super()._grid(level), notes=tuple(self._lines()))
+    def _notes(self) -> list[str]:
+        return self._lines()
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """The rows as they are printed, without the average."""
+        return [shown for row, shown in zip(self.to_dict(), self.shown(), strict=True) if not self._is_average(row)]
 
     def _sentences(self) -> list[str]:
-        rows = [shown for row, shown in zip(self.to_dict(), self.shown(), strict=True) if not self._is_average(row)]
-        return table_sentences(rows, self.by)
+        return table_sentences(self._parts(), self.by)
 
 
 # What is printed with its standard error.
@@ -150,6 +149,7 @@ _TYPES: Mapping[str, pa.DataType] = {
     **{f"{prefix}{name}": pa.float64() for name in FIGURES for prefix in _POOLED},
     **dict.fromkeys(_DROPPED, pa.int64()),
     "status": pa.string(),
+    "message": pa.string(),
     "notes": pa.string(),
 }
 COLUMNS = frozenset((*_TYPES, "provenance"))
@@ -210,8 +210,7 @@ def survey_table(
     -------
     SurveyTable
     """
-    types = {name: t.value_type if pa.types.is_dictionary(t) else t for name, t in by_types.items()}
     metadata = {b"fastml": json.dumps(provenance, ensure_ascii=False).encode()}
-    schema = pa.schema({**types, **_TYPES}, metadata)
-    columns = [pa.array((or_null(row.get(name)) for row in rows), schema.field(name).type) for name in schema.names]
-    return SurveyTable(pa.table(columns, schema=schema), tuple(by_types))
+    labels = {name: label_column([row.get(name) for row in rows], dtype) for name, dtype in by_types.items()}
+    columns = {name: pa.array((or_null(row.get(name)) for row in rows), dtype) for name, dtype in _TYPES.items()}
+    return SurveyTable(pa.table({**labels, **columns}, metadata=metadata), tuple(by_types))

@@ -314,7 +314,7 @@ def test_a_part_is_as_good_as_a_filter_and_as_itself(rows: Rows, part: list[int]
         alone = answer(arrow([row for row, b in zip(rows, by, strict=True) if b == k]))
         assert answer(table, filter=f"part = {k}") == alone
         if isinstance(alone, str):
-            assert fitted[k]["status"] == alone
+            assert fitted[k]["message"] == alone
         else:
             made = fastml.fit(table, "y", "id", filter=f"part = {k}")
             if unique_optimum(made):

@@ -54,7 +54,11 @@ def test_figures_are_those_of_each_part_alone(stats: GroupStats, method: str) ->
 
 def test_a_status_says_why_and_rows_are_counted_all_the_same(stats: GroupStats) -> None:
     fits = fit_parts(stats, ["a", "b"], "reml")
-    assert "one group only" in fits["status"][0]
-    assert "no observations" in fits["status"][10]
-    assert fits["n_obs"] == [None if row in (0, 1, 10) else 150 for row in range(24)]
-    assert fits["n_dropped"] == [150 if row == 10 else 0 for row in range(24)]
+    assert (fits["status"][0], fits["status"][10], fits["status"][2]) == ("one_group", "no_rows", "ok")
+    assert "one group only" in fits["message"][0]
+    assert "no observations" in fits["message"][10]
+    assert fits["message"][2] is None
+    assert fits["n_obs"] == [0 if row == 10 else 150 for row in range(24)]
+    assert fits["n_groups"] == [1 if row in (0, 1) else 0 if row == 10 else 9 for row in range(24)]
+    assert fits["n_dropped"] == fits["dropped_outcome"] == [150 if row == 10 else 0 for row in range(24)]
+    assert fits["dropped_group"] == [0] * 24

@@ -40,7 +40,10 @@ def test_same_figures_as_each_part_alone(frame: pd.DataFrame, method: str) -> No
         alone = fastml.fit(frame[frame["country"] == row["country"]], row["outcome"], "school", method=method)
         figures = alone.to_dict()
         assert row["status"] == "ok"
-        for name in set(row) - {"country", "outcome", "status"}:
+        assert (row["message"], row["rows_without_by"]) == (None, 0)
+        for name in figures["dropped"]:
+            assert row[f"dropped_{name}"] == figures["dropped"][name]
+        for name in set(row) & set(figures) - {"outcome"}:
             if isinstance(row[name], float):
                 assert math.isclose(row[name], figures[name], rel_tol=1e-12), name
             else:
@@ -54,26 +57,34 @@ def test_every_scalar_field_is_there(frame: pd.DataFrame) -> None:
     scalars = {name for name, value in figures.items() if isinstance(value, (int, float, str))}
     assert scalars - {"group", "df_method"} <= set(table.to_frame().columns)
     assert list(table.to_frame().columns)[:2] == ["country", "outcome"]
-    assert list(table.to_frame().columns)[-1] == "status"
+    assert list(table.to_frame().columns)[-2:] == ["status", "message"]
 
 
-def test_parts_without_a_result_have_a_row_and_a_reason() -> None:
+@pytest.mark.parametrize("method", ["reml", "anova"])
+def test_parts_without_a_result_have_a_row_and_a_reason(method: str) -> None:
     cases = {
-        "a one group": ([1, 1, 1], [1.0, 2.0, 3.0], "one group only"),
-        "b singletons": ([1, 2, 3], [1.0, 2.0, 3.0], "single observation"),
-        "c constant": ([1, 1, 2], [5.0, 5.0, 5.0], "same value in every row"),
-        "d constant inside": ([1, 1, 2], [5.0, 5.0, 6.0], "constant inside every group"),
-        "e nothing": ([1, 1, 2], [math.nan] * 3, "no observations"),
-        "f fine": ([1, 1, 2], [5.0, 4.0, 9.0], "ok"),
+        "a one group": ([1, 1, 1], [1.0, 2.0, 3.0], "one_group", "one group only"),
+        "b singletons": ([1, 2, 3], [1.0, 2.0, 3.0], "singletons", "single observation"),
+        "c constant": ([1, 1, 2], [5.0, 5.0, 5.0], "constant", "same value in every row"),
+        "d constant inside": ([1, 1, 2], [5.0, 5.0, 6.0], "constant_in_groups", "constant inside every group"),
+        "e nothing": ([1, 1, 2], [math.nan] * 3, "no_rows", "no observations"),
+        "f fine": ([1, 1, 2], [5.0, 4.0, 9.0], "ok", ""),
+        "g apart": ([1, 1, 2], [1.0, 1.0 + 1e-15, 1e150], "almost_constant_in_groups", "more between groups"),
     }
-    frame = pd.concat(pd.DataFrame({"c": c, "id": ids, "y": y}) for c, (ids, y, _) in cases.items())
-    table = fastml.fit_by(frame, "y", "id", by="c")
+    frame = pd.concat(pd.DataFrame({"c": c, "id": ids, "y": y}) for c, (ids, y, *_) in cases.items())
+    table = fastml.fit_by(frame, "y", "id", by="c", method=method)
     assert not table.complete
-    for row, (c, (_, y, status)) in zip(table.to_dict(), cases.items(), strict=True):
+    for row, (c, (ids, y, status, message)) in zip(table.to_dict(), cases.items(), strict=True):
+        used = [i for i, value in zip(ids, y, strict=True) if not math.isnan(value)]
         assert row["c"] == c
-        assert status in row["status"]
+        assert row["status"] == status
+        assert (row["message"] is None) == (status == "ok")
+        assert message in (row["message"] or "")
         assert (row["gamma00"] is None) == (status != "ok")
-        assert row["n_dropped"] == sum(map(math.isnan, y))
+        assert (row["n_obs"], row["n_groups"]) == (len(used), len(set(used)))
+        assert row["n_dropped"] == row["dropped_outcome"] == sum(map(math.isnan, y))
+        assert (f"{c} y: {row['message']}" in str(table)) == (status != "ok")
+    assert table.to_frame().n_obs.dtype == table.to_frame().n_groups.dtype == "int64"
     json.loads(table.to_json(), parse_constant=pytest.fail)
 
 
@@ -81,7 +92,8 @@ def test_rows_without_a_label_belong_to_no_part() -> None:
     frame = {"a": ["x", "x", "x", "x", "x", None], "b": [1, 1, 1, 2, None, 1], "id": [1, 1, 2, 1, 1, 1],
              "y": [1.0, 2.0, 5.0, 1.0, 2.0, 3.0]}  # fmt: skip
     rows = fastml.fit_by(frame, "y", "id", by=["a", "b"]).to_dict()
-    assert [(row["a"], row["b"], row["n_obs"]) for row in rows] == [("x", 1, 3), ("x", 2, None)]
+    assert [(row["a"], row["b"], row["n_obs"]) for row in rows] == [("x", 1, 3), ("x", 2, 1)]
+    assert [row["rows_without_by"] for row in rows] == [2, 2]
 
 
 def test_statistics_saved_and_added(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -38,8 +38,9 @@ def test_write_and_text(frame: pd.DataFrame, tmp_path: Path) -> None:
     with pq.ParquetFile(tmp_path / "t.parquet") as file:
         assert file.read().equals(table.to_arrow())
     lines = str(table).splitlines()
-    assert lines[0].split()[:2] == ["country", "outcome"]
-    assert len(lines) == 5
+    assert lines[0].split()[:5] == ["country", "outcome", "n_obs", "n_groups", "n_dropped"]
+    lost = int(frame["math"].isna().sum())
+    assert lines[5:] == ["", f"math: {4000 - lost:,} rows used, {lost} rows dropped ({lost} no outcome)"]
     assert table.to_csv().count("\n") == 5
 
 
@@ -71,7 +72,7 @@ def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, leve
             assert high == pytest.approx(alone.high, rel=1e-12)
         wide = table.with_intervals(used)
         assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
-        assert wide.table.column_names[-3:] == ["ci_low_icc", "ci_high_icc", "status"]
+        assert wide.table.column_names[-4:] == ["ci_low_icc", "ci_high_icc", "status", "message"]
         assert "ci_high_icc" in str(wide).splitlines()[0]
         again = table.with_intervals(0.5).with_intervals(used)
         assert again.to_arrow().equals(wide.to_arrow())

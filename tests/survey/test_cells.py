@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytest
 from surveys import FIGURES, SMALL_PISA, compare, naive_timss, only, pisa, timss, together
 
 import fastml
@@ -111,6 +112,57 @@ def test_countries_of_any_type_of_text() -> None:
 COLUMNS = SurveyColumns(
     by=("land",), country=None, group="school", weight="w", group_weight=("v",), outcomes={"y": ["y"]}
 )
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_an_economy_without_school_ids_has_its_means(joined: bool) -> None:
+    """PISA 2025: no school ids, so no model, but the mean and sd of all students with their replicate errors."""
+    (a, schools), (b, others) = pisa(1), pisa(2)
+    b["CNT"] = np.full(len(b["CNT"]), "BBB")
+    alone = only(fastml.fit_survey(b, "MATH", SMALL_PISA, school_data=others))
+    places = b["CNTSCHID"].astype(int) - 1
+    b["CNTSCHID"] = np.full(len(places), np.nan)
+    if joined:
+        data, options = together(a, b), {"school_data": schools}
+    else:
+        a["W_SCHGRNRABWT"] = schools["W_SCHGRNRABWT"][a["CNTSCHID"].astype(int) - 1]
+        b["W_SCHGRNRABWT"] = np.full(len(places), np.nan)
+        data, options = together(a, b), {}
+    table = fastml.fit_survey(data, "MATH", SMALL_PISA, by="CNT", **options)
+    row, good = table.to_dict()
+    assert good["status"] == "ok"
+    assert (row["CNT"], row["status"], row["n_groups"]) == ("BBB", "no_school_ids", 0)
+    assert "no row has a school id in 'CNTSCHID'" in row["message"]
+    assert row["n_obs"] == len(places)
+    assert row["n_dropped"] == 0
+    for name in ("mean", "sd", "se_mean", "se_sd", "sampling_variance_sd", "imputation_variance_mean"):
+        assert row[name] == pytest.approx(alone[name], rel=1e-12), name
+    # The rank over rows: factors of .5 and 1.5 that are drawn for each row have all eight directions, less the mean's.
+    assert row["df_sd"] == pytest.approx(alone["df_sd"], rel=1e-12)
+    assert row["gamma00"] is None
+    assert row["se_icc"] is None
+    assert not table.complete
+
+
+def test_text_ids_that_are_blank_are_none() -> None:
+    students, _ = pisa()
+    students["W_SCHGRNRABWT"] = np.full(len(students["CNT"]), 2.0)
+    truth = fastml.fit_survey({**students, "CNTSCHID": np.full(len(students["CNT"]), np.nan)}, "MATH", SMALL_PISA)
+    for blank in ("", "  "):
+        data = {**students, "CNTSCHID": np.full(len(students["CNT"]), blank)}
+        assert fastml.fit_survey(data, "MATH", SMALL_PISA).to_dict() == truth.to_dict()
+        data["W_SCHGRNRABWT"] = np.full(len(students["CNT"]), np.nan)
+        assert fastml.fit_survey(data, "MATH", SMALL_PISA).to_dict() == truth.to_dict()
+
+
+def test_a_jackknife_without_school_ids_has_its_means() -> None:
+    data = timss()
+    truth = only(fastml.fit_survey(data, "BSMMAT", "timss"))
+    data["IDSCHOOL"][:] = np.nan
+    (row,) = fastml.fit_survey(data, "BSMMAT", "timss").to_dict()
+    assert row["status"] == "no_school_ids"
+    for name in ("mean", "sd", "se_mean", "se_sd", "df_mean", "n_obs"):
+        assert row[name] == pytest.approx(truth[name], rel=1e-12), name
 
 
 def test_parts_of_cells_by_hand() -> None:

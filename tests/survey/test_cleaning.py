@@ -124,7 +124,7 @@ def test_what_holds_no_rows() -> None:
 
 def opened(data: object) -> tuple[pa.Table, CleanRows]:
     choices = check_choices("timss", "size", "replicate", "joint", 0.95, None)
-    columns = find_columns(data, ["BSMMAT", "BSMMAT02"], choices, [], None, False)
+    columns = find_columns(data, ["BSMMAT", "BSMMAT02"], choices, [], None)
     rows = open_rows(data, columns, choices.design.missing)
     return pa.Table.from_batches(rows.batches, rows.schema), rows
 

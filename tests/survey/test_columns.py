@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from surveys import PV, SMALL_PISA, compare, naive_timss, only, pisa, timss
+from surveys import PV, SMALL_PISA, compare, iccs, naive_timss, only, pisa, timss
 
 import fastml
 from fastml.survey.choices import Choices, check_choices
-from fastml.survey.columns import ColumnFinder, SurveyColumns, find_columns
+from fastml.survey.columns import SurveyColumns, find_columns
 
 
 def test_classes_as_groups_take_their_weight_too() -> None:
@@ -23,6 +23,17 @@ def test_classes_as_groups_take_their_weight_too() -> None:
     row = only(fastml.fit_survey(data, "BSMMAT", "timss", group="IDCLASS"))
     as_schools = {**data, "IDSCHOOL": data["IDCLASS"], "WGTADJ1": data["WGTADJ1"] * data["WGTFAC2"] * 1.5}
     compare(row, naive_timss(as_schools, "size"))
+
+
+def test_classes_of_iccs_take_their_own_factors() -> None:
+    data = iccs()
+    far = data["IDSCHOOL"] >= 6
+    ones = np.ones(len(far))
+    data |= {"IDCLASS": data["IDSCHOOL"], "WGTFAC2S": np.where(far, 5.0, 1.0), "WGTADJ2S": ones}
+    data["TOTWGTS"] = data["TOTWGTS"] * data["WGTFAC2S"]
+    found = find_columns(data, ["CIV"], choices("iccs"), [], "IDCLASS")
+    assert found.group_weight == ("WGTFAC1", "WGTADJ1S", "WGTFAC2S", "WGTADJ2S")
+    assert only(fastml.fit_survey(data, "CIV", "iccs", group="IDCLASS"))["gamma00"] == pytest.approx(566.0, rel=1e-3)
 
 
 def test_classes_need_no_school_file() -> None:
@@ -56,7 +67,7 @@ def choices(design: str, se: str = "replicate") -> Choices:
 
 
 def test_every_column_of_a_jackknife() -> None:
-    found = find_columns(timss(), ["BSMMAT"], choices("timss"), ["IDCNTRY"], None, False)
+    found = find_columns(timss(), ["BSMMAT"], choices("timss"), ["IDCNTRY"], None)
     assert found == SurveyColumns(
         by=("IDCNTRY",), country=None, group="IDSCHOOL", weight="TOTWGT", group_weight=("WGTFAC1", "WGTADJ1"),
         outcomes={"BSMMAT": PV}, zone="JKZONE", half="JKREP", notes={"BSMMAT": []},
@@ -64,24 +75,14 @@ def test_every_column_of_a_jackknife() -> None:
     assert found.keys == ["IDCNTRY", "IDSCHOOL"]
     assert found.labels == ["IDCNTRY", "IDSCHOOL", "JKZONE", "JKREP"]
     assert found.weights == ["TOTWGT"]
-    pooled = find_columns(timss(), ["BSMMAT"], choices("timss", "sandwich"), [], None, False)
+    pooled = find_columns(timss(), ["BSMMAT"], choices("timss", "sandwich"), [], None)
     assert (pooled.country, pooled.zone, pooled.half) == ("IDCNTRY", "", "")
     assert pooled.labels == ["IDCNTRY", "IDSCHOOL"]
 
 
 def test_replicate_weights_are_asked_for_only_where_they_are_needed() -> None:
     students, _ = pisa()  # eight of the eighty that PISA has
-    found = find_columns(students, ["MATH"], choices("pisa", "sandwich"), [], None, True)
+    found = find_columns(students, ["MATH"], choices("pisa", "sandwich"), [], None)
     assert (found.replicates, found.group_weight, found.group_weight_name) == ((), (), "")
     with pytest.raises(fastml.FastmlError, match=r"'W_FSTURWT9' is not in .*replicate weight 9 of the 80"):
-        find_columns(students, ["MATH"], choices("pisa"), [], None, True)
-
-
-def test_a_name_as_the_data_spell_it() -> None:
-    finder = ColumnFinder({"Weight": [1.0], "weight": [2.0], "IdSchool": [1]})
-    assert finder.find(["WEIGHT"]) == "Weight"  # the first of those that differ in case only
-    assert finder.find(["weight"]) == "weight"
-    assert finder.find(["none", "IDSCHOOL"]) == "IdSchool"
-    assert finder.find(["none"]) is None
-    with pytest.raises(fastml.FastmlError, match=r"'none' is not in .*; said so"):
-        finder.need(["none", "neither"], "said so")
+        find_columns(students, ["MATH"], choices("pisa"), [], None)

@@ -10,7 +10,7 @@ import naive_survey
 import numpy as np
 import pyarrow as pa
 import pytest
-from surveys import PV, REAL, compare, only, timss, together
+from surveys import PV, REAL, compare, iccs, only, timss, together
 
 import fastml
 from fastml.survey.cells import Part, Sample
@@ -37,7 +37,9 @@ def test_sandwich_errors_pooled(assessments_folder: Path) -> None:
         for name, theirs in (("gamma00", "beta0"), ("se_gamma00", "se"), ("sampling_variance_gamma00", "U"),
                              ("imputation_variance_gamma00", "B"), ("tau00", "tau2"), ("se_tau00", "se_tau2"),
                              ("sigma2", "sigma2"), ("se_sigma2", "se_sigma2"), ("icc", "mean_icc")):  # fmt: skip
-            assert math.isclose(row[name], true[theirs], rel_tol=1e-9), (record["dataset"], name)
+            more = 1 + 1 / (10 if record["dataset"] == "pisa2018_tur" else 5)
+            value = row[name] / more if theirs == "B" else row[name]
+            assert math.isclose(value, true[theirs], rel_tol=1e-9), (record["dataset"], name)
         checked += 1
     assert checked == 4
 
@@ -97,11 +99,38 @@ def test_a_part_without_a_result_says_why() -> None:
     table = fastml.fit_survey(together(a, lone), "BSMMAT", "timss", by="IDCNTRY", average=True)
     good, bad, mean = table.to_dict()
     assert good["status"] == "ok"
-    assert bad["status"].startswith("there is one group only")
+    assert (bad["status"], bad["n_groups"], bad["n_obs"]) == ("one_group", 1, len(lone["TOTWGT"]))
+    assert bad["message"].startswith("there is one group only")
+    assert f"792 BSMMAT: {bad['message']}" in str(table)
     assert bad["tau00"] is None
     assert math.isclose(bad["mean"], np.mean([np.average(lone[k], weights=lone["TOTWGT"]) for k in PV]))
     assert mean["notes"] == "average of 1 of 2 parts"
     assert not table.complete
+
+
+def test_an_average_over_countries_by_another_of_their_names() -> None:
+    """ICCS has countries as CNTRY too; where they are the parts, these are independent."""
+    data = iccs()
+    twice = {name: np.concatenate([column, column]) for name, column in data.items()}
+    twice["CNTRY"] = np.repeat(["ITA", "NLD"], len(data["IDSCHOOL"]))
+    *_, mean = fastml.fit_survey(twice, "CIV", "iccs", by="CNTRY", average=True).to_dict()
+    assert mean["notes"].startswith("average of 2 of 2 parts")
+    assert "one country" not in mean["notes"]
+
+
+def test_no_error_on_the_boundary() -> None:
+    """At tau00 = 0 there is no standard error of it, nor of what follows from it, as in `fit`."""
+    data = timss()
+    for name in PV:
+        data[name] = np.tile([1.0, 2.5, 4.0, 6.0], len(data[name]))[: len(data[name])]
+    for se in ("replicate", "sandwich"):
+        row = only(fastml.fit_survey(data, "BSMMAT", "timss", se=se))
+        assert row["tau00"] == row["icc"] == 0.0
+        assert row["deff"] == 1.0
+        for name in ("tau00", "icc", "deff"):
+            for prefix in ("se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_"):
+                assert row[prefix + name] is None, (prefix, name)
+        assert row["se_gamma00"] > 0.0
 
 
 def test_an_average_of_parts_that_are_no_countries_says_so() -> None:
@@ -131,7 +160,9 @@ def test_rows_of_parts_in_any_number_of_threads() -> None:
     a, b, c, mean = rows
     assert [row.get("land") for row in rows] == ["A", "B", "C", None]
     assert (a["n_dropped"], a["dropped_outcome"], a["notes"]) == (3, 2, "said of it; of all")
-    assert (c["status"], c["n_dropped"]) == ("no row has a score and its weights", 4)
+    assert (c["status"], c["n_obs"], c["n_groups"], c["n_dropped"]) == ("no_rows", 0, 0, 4)
+    assert c["message"] == "no row has a score and its weights"
+    assert (mean["n_dropped"], mean["dropped_outcome"]) == (6, 4)
     assert mean["notes"].startswith("average of 2 of 3 parts")
     assert mean["gamma00"] == pytest.approx((a["gamma00"] + b["gamma00"]) / 2, rel=1e-15)
     # The variance is the design's factor times the squares of the replicates' deviations.

@@ -15,7 +15,8 @@ def test_rubin_by_hand() -> None:
     pooled = pool(np.array([10.0, 12.0, 14.0, 11.0, 13.0]), np.array([4.0, 5.0, 6.0, 5.0, 5.0]), math.inf)
     assert pooled.estimate == 12.0
     assert pooled.sampling_variance == 5.0
-    assert pooled.imputation_variance == 2.5
+    assert pooled.imputation_variance == 3.0  # (1 + 1/5) x 2.5
+    assert pooled.se**2 == pytest.approx(pooled.sampling_variance + pooled.imputation_variance, rel=1e-15)
     assert math.isclose(pooled.se, math.sqrt(8.0))  # T = 5 + 1.2 x 2.5
     # lambda = 3/8, old df = 4/(9/64) = 256/9; with infinite complete df nothing else counts.
     assert math.isclose(pooled.df, 256.0 / 9.0)

@@ -109,7 +109,7 @@ def test_moments_are_sums_over_rows_under_each_weight(monkeypatch: pytest.Monkey
     students, schools = pisa(5)
     students["W_FSTURWT3"][students["CNTSCHID"] == 4.0] = 0.0  # a school that one replicate empties
     choices = check_choices(SMALL_PISA, "gk", "replicate", "joint", 0.95, None)
-    columns = find_columns(students, ["MATH"], choices, [], None, True)
+    columns = find_columns(students, ["MATH"], choices, [], None, schools)
     ids, v = schools["CNTSCHID"].tolist(), schools["W_SCHGRNRABWT"].tolist()
     weights = SchoolWeights(("CNTSCHID",), {(name,): weight for name, weight in zip(ids, v, strict=True)}, "v")
     samples = []

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from surveys import SMALL_PISA, only, pisa, timss, together
+from surveys import SMALL_PISA, iccs, only, pisa, timss, together
 
 import fastml
 from fastml.survey.school_file import SchoolWeights
@@ -72,10 +72,44 @@ def test_school_ids_that_repeat_across_countries_need_the_country() -> None:
         fastml.fit_survey(data, "BSMMAT", "timss", by="IDCNTRY", school_data=schools)
 
 
+@pytest.mark.parametrize("se", ["replicate", "sandwich"])
+def test_without_a_school_file_there_are_the_official_means(se: str) -> None:
+    students, schools = pisa()
+    (row,) = fastml.fit_survey(students, "MATH", SMALL_PISA, se=se).to_dict()
+    whole = only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools, se=se))
+    assert row["status"] == "no_school_weight"
+    assert "no school weight (W_SCHGRNRABWT)" in row["message"]
+    assert "give school_data=, the school questionnaire file, column W_SCHGRNRABWT, key CNTSCHID" in row["message"]
+    for name in whole:
+        if name.endswith(("_mean", "_sd")) or name in ("mean", "sd", "n_obs", "n_groups"):
+            assert row[name] == pytest.approx(whole[name], rel=1e-13), name
+        elif name.partition("_")[0] in ("gamma00", "tau00", "sigma2", "icc", "deff", "se", "ci", "df", "sampling"):
+            assert row[name] is None, name
+    data = {name: column for name, column in timss().items() if name != "WGTFAC1"}
+    (row,) = fastml.fit_survey(data, "BSMMAT", "timss", se=se).to_dict()
+    whole = only(fastml.fit_survey(timss(), "BSMMAT", "timss", se=se))
+    assert (row["status"], row["mean"]) == ("no_school_weight", pytest.approx(whole["mean"], rel=1e-13))
+    assert row["se_sd"] == pytest.approx(whole["se_sd"], rel=1e-12)
+    assert "(SCHWGT or WGTFAC1 x WGTADJ1)" in row["message"]
+
+
+def test_the_students_own_weight_goes_before_a_later_one_of_the_school_file() -> None:
+    """ICCS: TOTWGTC is of questionnaires, and missing where the principal did not answer."""
+    data = iccs()
+    truth = only(fastml.fit_survey(data, "CIV", "iccs"))
+    assert truth["mean"] == pytest.approx(526.8887853792568, rel=1e-12)
+    file = {"IDCNTRY": np.ones(6), "IDSCHOOL": np.arange(6), "TOTWGTC": np.full(6, 2.2)}
+    row = only(fastml.fit_survey(data, "CIV", "iccs", school_data=file))
+    note = "the students have their school's weight (WGTFAC1 x WGTADJ1S), so the school data are not used"
+    assert row == truth | {"notes": "; ".join(filter(None, [truth["notes"], note]))}
+    with_file = {**data, "TOTWGTC": np.where(data["IDSCHOOL"] < 6, 2.2, np.nan)}
+    assert only(fastml.fit_survey(with_file, "CIV", "iccs")) == truth
+
+
 def test_errors_of_the_school_file() -> None:
     students, schools = pisa()
-    with pytest.raises(fastml.FastmlError, match=r"no school weight .W_SCHGRNRABWT.*key CNTSCHID"):
-        fastml.fit_survey(students, "MATH", SMALL_PISA)
+    with pytest.raises(fastml.FastmlError, match=r"school data have no school weight .W_SCHGRNRABWT.*has none either"):
+        fastml.fit_survey(students, "MATH", SMALL_PISA, school_data={"CNTSCHID": schools["CNTSCHID"]})
     with pytest.raises(fastml.FastmlError, match=r"'CNTSCHID' is not in .*joined by it"):
         fastml.fit_survey(students, "MATH", SMALL_PISA, school_data={"W_SCHGRNRABWT": schools["W_SCHGRNRABWT"]})
     schools["W_SCHGRNRABWT"][2] = 0.0
