@@ -31,7 +31,7 @@ def fit(
     group_weights: str | None = None,
     weights_are: str = "total",
     weight_scaling: str = "size",
-    vcov: str = "joint",
+    vcov: str = "cr2",
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -55,8 +55,9 @@ def fit(
     method : {"reml", "ml", "anova"}, optional
         Restricted maximum likelihood, maximum likelihood, or the method of moments. REML without weights and (pseudo)
         ML with, where there is no other.
-    df : {"satterthwaite", "kenward-roger", "hlm", "normal"}, optional
-        Degrees of freedom of gamma00. Satterthwaite by default; J - 1 for "anova" and with weights.
+    df : {"satterthwaite", "kenward-roger", "bell-mccaffrey", "hlm", "normal"}, optional
+        Degrees of freedom of gamma00. Satterthwaite by default; J - 1 ("hlm") for "anova"; with weights those of Bell
+        and McCaffrey, or J - 1 where `vcov` is not "cr2".
     weights : str, optional
         Column of student weights; needs `group_weights`. Rows of weight 0 are dropped and counted.
     group_weights : str, optional
@@ -67,9 +68,11 @@ def fit(
         How the conditional weights a are scaled: a n/sum a; a sum a/sum a^2; not (WeMix, SAS); a = 1 with the school
         weight times the mean a; a = 1. Under "none" with total weights the unit of the school weight matters, since
         it decides what the conditional weights are; under the others it doesn't.
-    vcov : {"joint", "block"}
-        Sandwich over schools, times J/(J - 1), joint in all three parameters or in blocks (WeMix). Without weights this
-        and the two before it are refused, but for their defaults: nothing is weighted then.
+    vcov : {"cr2", "joint", "block"}
+        Robust standard errors over schools. "cr2": CR2 for gamma00 with the degrees of freedom of Bell and McCaffrey,
+        and for the variances and the icc the jackknife that leaves out one school at a time; they hold with few
+        schools and unequal weights. "joint", "block": the sandwich times J/(J - 1), joint in all three parameters, or
+        in blocks (WeMix). Without weights this and the two before it are refused, but for their defaults.
     filter : str or pyarrow.compute.Expression, optional
         Which rows: ``"cycle = 2019 and country in ('TUR', 'USA')"``. Row groups of Parquet without such are skipped.
     threads : int, optional
@@ -132,7 +135,7 @@ def fit_by(
     group_weights: str | None = None,
     weights_are: str = "total",
     weight_scaling: str = "size",
-    vcov: str = "joint",
+    vcov: str = "cr2",
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,

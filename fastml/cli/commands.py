@@ -29,7 +29,7 @@ def fit(
     group_weights: options.GroupWeights = None,
     weights_are: options.WeightsAre = "total",
     weight_scaling: options.Scaling = "size",
-    vcov: options.Vcov = "joint",
+    vcov: options.Vcov = "cr2",
     format: Form = Format.text,
     output: Output = None,
     filter: options.Filter = None,
@@ -102,7 +102,7 @@ def survey(
     school_file: Annotated[str | None, typer.Option(help="The school file, where it has the school weight.")] = None,
     weight_scaling: options.Scaling = "size",
     se: Annotated[str, typer.Option(help="Standard errors: replicate or sandwich.")] = "replicate",
-    vcov: Annotated[str, typer.Option(help="The sandwich: joint or block.")] = "joint",
+    vcov: options.Vcov = "cr2",
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
     missing: Annotated[list[float] | None, typer.Option(

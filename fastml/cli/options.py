@@ -37,7 +37,7 @@ Weights = Annotated[str | None, typer.Option("--weights", help="Column of studen
 GroupWeights = Annotated[str | None, typer.Option("--group-weights", help="Column of school weights.")]
 WeightsAre = Annotated[str, typer.Option(help="What student weights are: total or conditional.")]
 Scaling = Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")]
-Vcov = Annotated[str, typer.Option(help="Robust standard errors: joint or block.")]
+Vcov = Annotated[str, typer.Option(help="Robust standard errors: cr2, joint or block.")]
 Filter = Annotated[str | None, typer.Option("--filter", help='Which rows: "cycle = 2019 and score is not null".')]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)]
 

@@ -37,7 +37,7 @@ class Interval:
     level : float
         Confidence level.
     method : str
-        How it was made: one of `fastml.inference.intervals.METHODS`.
+        How it was made: one of `fastml.inference.intervals.METHODS`; of weighted fits see `robust_interval`.
     note : str
         What a reader must know about this one; empty for most.
     """

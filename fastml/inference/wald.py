@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 
-from fastml.errors import ArgumentError, ModelError
-from fastml.inference.distributions import check_level, normal_quantile, t_quantile
+from fastml.errors import ModelError
+from fastml.inference.distributions import normal_quantile, t_quantile
 from fastml.inference.information import StandardErrors, standard_errors
-from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["at_zero", "robust_interval", "wald_limits", "without_likelihood"]
+__all__ = ["NEXT_TO_ZERO", "at_zero", "wald_limits", "without_likelihood"]
 
 CUT_BELOW = "the lower end is cut at 0"
-NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing; method='exact' does"
+NEXT_TO_ZERO = "tau00 is so near 0 that this interval says nothing"
 
 
 def wald_limits(
@@ -73,42 +72,6 @@ def wald_limits(
     else:
         centre, reach = vc.theta * sigma2, z * se.se_tau00 / vc.sigma2 * sigma2
     return max(0.0, centre - reach), centre + reach, CUT_BELOW if centre < reach else ""
-
-
-def robust_interval(
-    table: SizeTable,
-    vc: VarianceComponents,
-    errors: tuple[float, float, float],
-    parameter: str,
-    level: float,
-    df: float,
-) -> Interval:
-    """Wald interval from robust standard errors, for weighted fits.
-
-    Parameters
-    ----------
-    table : SizeTable
-    vc : VarianceComponents
-        With the robust standard error of gamma00.
-    errors : tuple of float
-        Standard errors of tau00, sigma2 (score points squared) and the icc; NaN at tau00 = 0.
-    parameter : str
-        Any of `PARAMETERS` but "reliability".
-    level : float
-    df : float
-        Degrees of freedom of gamma00's t interval.
-
-    Returns
-    -------
-    Interval
-        The icc, and what follows from it, by its logit; variances cut at 0.
-    """
-    known = [name for name in PARAMETERS if name != "reliability"]
-    if parameter not in known:
-        raise ArgumentError("parm", parameter, known)
-    check_level(level)
-    low, high, note = wald_limits(table, vc, BASES[parameter], float(level), StandardErrors(*errors), df)
-    return carry(table, parameter, (low, high), float(level), "wald", note)
 
 
 def without_likelihood(base: str) -> str:

@@ -1,4 +1,4 @@
-"""Weighted fits: two-level pseudo maximum likelihood from four numbers per school, and its sandwich errors.
+"""Weighted fits: two-level pseudo maximum likelihood from four numbers per school.
 
 With v the group's weight, a the conditional weights of its rows, A = sum a, m and S the a-weighted mean and sum of
 squares, V = sigma2 + A tau00 and e = m - gamma00, the pseudo log likelihood is the sum over groups of v l,
@@ -19,15 +19,15 @@ import numpy.typing as npt
 
 from fastml.model.groups import WeightedGroups
 from fastml.model.size_table import SizeTable, check_groups
-from fastml.model.variance_components import VarianceComponents, estimate, scaled_inverse
+from fastml.model.variance_components import VarianceComponents, estimate
 
 __all__ = [
     "SCALINGS",
     "UNWEIGHTED_WITHIN",
-    "Sandwich",
+    "ResidualVariances",
     "pseudo_ml",
     "reduce_weighted",
-    "sandwich",
+    "residual_variances",
     "scale_weights",
     "scaled_size",
 ]
@@ -35,22 +35,52 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Sandwich:
-    """Robust standard errors over groups, times J/(J-1).
+@dataclass(frozen=True, eq=False)
+class ResidualVariances:
+    """What the residuals of the groups' means vary by if the model holds; all of shape (..., J), in units of sigma2.
 
     Attributes
     ----------
-    se_gamma00, se_tau00, se_sigma2 : float
-        Score points and score points squared. `se_tau00` is NaN at tau00 = 0, which is held fixed then.
-    se_icc : float
-        By the delta method; NaN at tau00 = 0.
+    share, apart : ndarray
+        The group's share c in gamma00, and 1 - c.
+    rest : ndarray
+        Variance of gamma00 that comes from the other groups, sum of c^2 phi over them.
+    variance : ndarray
+        Of the residual, phi (1 - c)^2 + rest; phi (1 - 2 c) + sum c^2 phi in other words.
     """
 
-    se_gamma00: float
-    se_tau00: float
-    se_sigma2: float
-    se_icc: float
+    share: Floats
+    apart: Floats
+    rest: Floats
+    variance: Floats
+
+
+def residual_variances(count: Floats, phi: Floats) -> ResidualVariances:
+    """Variances of mean - gamma00 from the groups' weights v and the variances phi of their means, tau00 + sigma2/A.
+
+    Parameters
+    ----------
+    count, phi : ndarray, shape (..., J)
+        phi in units of sigma2. A group of weight 0 has the variance of one that is left out.
+
+    Returns
+    -------
+    ResidualVariances
+    """
+    weight = count / phi
+    total = weight.sum(axis=-1, keepdims=True)
+    share = weight / total
+    rest = _others(share * share * phi)
+    apart = _others(weight) / total
+    return ResidualVariances(share, apart, rest, phi * apart * apart + rest)
+
+
+def _others(x: Floats) -> Floats:
+    """Sum of all elements but each, along the last axis, without the cancellation of subtracting it."""
+    before, after = np.zeros(x.shape), np.zeros(x.shape)
+    np.cumsum(x[..., :-1], axis=-1, out=before[..., 1:])
+    np.cumsum(x[..., :0:-1], axis=-1, out=after[..., -2::-1])
+    return before + after
 
 
 def _unit(groups: WeightedGroups) -> tuple[float, float, float]:
@@ -116,54 +146,9 @@ def pseudo_ml(table: SizeTable) -> VarianceComponents:
     Returns
     -------
     VarianceComponents
-        `dof` is sum(v A); `se_gamma00` is the model's, which no weighted result should print: see `sandwich`.
+        `dof` is sum(v A); `se_gamma00` is the model's, which no weighted result should print.
     """
     return estimate(table, "ml", dof=float(table.count @ table.size))
-
-
-def sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "joint") -> Sandwich:
-    """Robust standard errors: groups are the sampling units.
-
-    Parameters
-    ----------
-    groups : WeightedGroups
-    vc : VarianceComponents
-        Of `pseudo_ml`.
-    vcov : {"joint", "block"}
-        H^-1 (sum v^2 g g') H^-1 J/(J-1) with g the score of a group's l in (gamma00, tau00, sigma2) and H the second
-        derivatives of the pseudo likelihood, all three parameters together (GLLAMM; SAS and Mplus without J/(J-1)), or
-        gamma00 and the variances each on its own (WeMix; Stata's mixed for gamma00).
-
-    Returns
-    -------
-    Sandwich
-    """
-    _, unit, _ = _unit(groups)
-    # Units where sigma2 is 1: no power of the scores' unit over- or underflows.
-    scale = unit * math.sqrt(vc.sigma2 / unit**2)
-    e = ((groups.mean - vc.gamma00) + (groups.residual - vc.gamma00_residual)) / scale
-    s = groups.ss / vc.sigma2
-    a, v, tau = groups.size, groups.count, vc.theta
-    w = a / (1.0 + a * tau)  # A/V
-    r = 1.0 / (1.0 + a * tau)  # 1/V, which is 1 - tau w
-    q = w * e
-    scores = np.stack([q, 0.5 * (q * q - w), 0.5 * (s + r * q * e - (a - tau * w))])
-    second = np.empty((3, 3))
-    second[0] = -(v @ w), -(v @ (w * q)), -(v @ (r * q))
-    second[1, 1:] = v @ (0.5 * w * w - w * q * q), v @ (0.5 * w * r - r * q * q)
-    second[2, 2] = v @ (0.5 * (a - tau * w * (1.0 + r)) - s - r * r * q * e)
-    second[1:, 0] = second[0, 1:]
-    second[2, 1] = second[1, 2]
-    free = [0, 2] if vc.singular else [0, 1, 2]
-    # What each group moves the estimates by. The covariance is its product with itself, so that no variance, nor one
-    # of a function of the estimates, comes out below 0 by rounding where the groups' scores don't vary.
-    moved = np.full((3, len(v)), math.nan)
-    for rows in [free] if vcov == "joint" else [[0], free[1:]]:
-        moved[rows] = scaled_inverse(second[np.ix_(rows, rows)]) @ (scores[rows] * v)
-    by_icc = (moved[1] - tau * moved[2]) / (1.0 + tau) ** 2
-    factor = math.sqrt(len(v) / (len(v) - 1))
-    gamma00, tau00, sigma2, icc = (factor * math.sqrt(x @ x) for x in (*moved, by_icc))
-    return Sandwich(scale * gamma00, vc.sigma2 * tau00, vc.sigma2 * sigma2, icc)
 
 
 SCALINGS = ("size", "effective", "none", "gk", "group-only")

@@ -123,7 +123,7 @@ class FitFigures(Record):
 
     @property
     def vcov(self) -> str | None:
-        """Kind of sandwich, "joint" or "block"; None without weights."""
+        """Kind of robust standard errors, "cr2", "joint" or "block"; None without weights."""
         return self.weighting.vcov if self.weighting else None
 
     @property

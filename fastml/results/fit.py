@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,8 @@ class OneWayFit(FitInference):
     tau00, sigma2 : float
         Variance between and within groups, score points squared; `tau_sd` and `sigma` are their roots.
     se_tau00, se_sigma2, se_icc : float
-        Standard errors from the observed information; NaN where there is none (tau00 at 0).
+        Standard errors from the observed information, with weights by the jackknife over groups (`vcov` "cr2") or a
+        sandwich; NaN where there is none (tau00 at 0; no jackknife without one of the groups).
     icc : float
         Intraclass correlation, tau00/(tau00 + sigma2).
     deff, deft, n_eff : float
@@ -189,7 +190,7 @@ class OneWayFit(FitInference):
             raise FastmlError("the fit has no weights, so there is nothing to scale; give weights= and group_weights=")
         rows = []
         for scaling in SCALINGS:
-            fitted = fit_weighted(self.stats, self.outcome, self.weighting.weights_are, scaling, self.weighting.vcov)
+            fitted = fit_weighted(self.stats, self.outcome, replace(self.weighting, scaling=scaling))
             size = fitted.groups.size
             row = estimates(fitted.components, fitted.sizes, size, np.ones(len(size)))
             rows.append({"weight_scaling": scaling, **row, **vars(fitted.errors)})

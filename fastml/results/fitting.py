@@ -20,7 +20,7 @@ from fastml.results.weighting import Weighting
 
 if TYPE_CHECKING:
     from fastml.inference.information import MeanTest, StandardErrors
-    from fastml.model.weighted import Sandwich
+    from fastml.inference.robust import RobustErrors
 
 __all__ = ["fit_each_part", "fit_stats"]
 
@@ -43,7 +43,7 @@ def fit_stats(
         None for the only one.
     method : {"reml", "ml", "anova"} or None
         None: "reml", and "ml" with weights.
-    df : {"satterthwaite", "kenward-roger", "hlm", "normal"} or None
+    df : {"satterthwaite", "kenward-roger", "bell-mccaffrey", "hlm", "normal"} or None
         Where Kenward and Roger's have no meaning (tau00 at 0, unequal sizes), Satterthwaite's, with a warning.
     weighting : Weighting
         Read where the statistics are weighted.
@@ -88,11 +88,13 @@ def _fit_weighted(
             f"method={method!r} can't be weighted: a pseudo likelihood has no restricted form; "
             "leave method out or use method='ml'"
         )
-    if df not in (None, "hlm", "normal"):
-        raise ArgumentError("df", df, ["hlm", "normal"], "weighted fits have J - 1 degrees of freedom ('hlm')")
-    fitted = fit_weighted(stats, outcome, weighting.weights_are, weighting.scaling, weighting.vcov)
-    sizes, vc = fitted.sizes, fitted.components
-    freedom = math.inf if df == "normal" else float(sizes.n_groups - 1)
+    usual = "bell-mccaffrey" if weighting.vcov == "cr2" else "hlm"
+    allowed = list(dict.fromkeys((usual, "hlm", "normal")))
+    if df not in (None, *allowed):
+        raise ArgumentError("df", df, allowed, f"weighted fits with vcov={weighting.vcov!r} have {usual!r} by default")
+    fitted = fit_weighted(stats, outcome, weighting)
+    sizes, vc, df = fitted.sizes, fitted.components, df or usual
+    freedom = {"normal": math.inf, "hlm": float(sizes.n_groups - 1)}.get(df, fitted.errors.df)
     test = MeanTest(vc.gamma00, vc.se_gamma00, freedom, *t_test(vc.gamma00, vc.se_gamma00, freedom))
     return _result(
         stats,
@@ -103,7 +105,7 @@ def _fit_weighted(
         test,
         fitted.errors,
         method="ml",
-        df_method=df or "hlm",
+        df_method=df,
         weighting=weighting,
     )
 
@@ -115,7 +117,7 @@ def _result(
     sizes: SizeTable,
     reliable: tuple[npt.NDArray[Any], npt.NDArray[Any]],
     mean: MeanTest,
-    errors: StandardErrors | Sandwich,
+    errors: StandardErrors | RobustErrors,
     **options: Any,
 ) -> OneWayFit:
     """Result of a fit; for `reliable` see `estimates`."""
@@ -175,7 +177,8 @@ def fit_each_part(
         columns = fit_parts(stats, outcomes, method or "reml")
     without_by = stats.dropped(outcomes[0])["by"]
     columns["rows_without_by"] = [without_by] * len(columns["status"])
-    return fit_table({name: stats.keys[name].type for name in stats.by}, columns, stats)
+    types = {name: stats.keys[name].type for name in stats.by}
+    return fit_table(types, columns, stats, weighting.vcov if weighted else None)
 
 
 def _one_by_one(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fastml.errors import ArgumentError, FastmlError, ModelError
+from fastml.errors import FastmlError, ModelError
 from fastml.results.figures import FitFigures
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from fastml.planning import Plan
 
 __all__ = ["FitInference"]
-
-_NO_ROBUST_ERROR = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
 
 
 class FitInference(FitFigures):
@@ -83,24 +81,25 @@ class FitInference(FitFigures):
         return interval(self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed)
 
     def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
-        from fastml.inference.wald import robust_interval
+        from fastml.inference.robust import RobustErrors, robust_interval
+        from fastml.results.weighting import table_of_groups
 
-        if method not in (None, "wald"):
-            raise ArgumentError("method", method, ["wald"], "a weighted fit has robust standard errors, no likelihood")
-        errors = (self.se_tau00, self.se_sigma2, self.se_icc)
-        try:
-            return robust_interval(self.sizes, self.components, errors, parameter, level, self.df)
-        except ModelError:
-            raise ModelError(f"{parameter} has no interval: {_NO_ROBUST_ERROR}") from None
+        assert self.weighting is not None
+        table = table_of_groups(self.stats, self.outcome, self.weighting, self.sizes)
+        errors = RobustErrors(self.weighting.vcov, self.se_gamma00, self.df, self.se_tau00, self.se_sigma2, self.se_icc)
+        return robust_interval(table, self.components, errors, parameter, level, method)
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
         """As `_robust`, but without limits instead of an error, so that the other rows of `intervals` are shown."""
         from fastml.inference.parameters import Interval
+        from fastml.inference.robust import default_method
 
+        assert self.weighting is not None
+        usual = default_method(parameter, self.weighting.vcov)
         try:
-            return self._robust(parameter, level, method)
-        except ModelError:
-            return Interval(math.nan, math.nan, level, "wald", _NO_ROBUST_ERROR)
+            return self._robust(parameter, level, usual if method in ("t", "jackknife") else method)
+        except ModelError as error:
+            return Interval(math.nan, math.nan, level, usual, str(error).partition(": ")[2])
 
     def intervals(
         self,
@@ -129,7 +128,7 @@ class FitInference(FitFigures):
                 self.sizes, self.components, level, method, df=self.df_method, draws=draws, seed=seed
             )
         else:
-            found = [(name, self._robust_or_none(name, level, method)) for name in PARAMETERS if name != "reliability"]
+            found = [(name, self._robust_or_none(name, level, method)) for name in PARAMETERS]
         rows = []
         for name, ci in found:
             estimate = self.components.theta if name == "theta" else getattr(self, name)
@@ -253,8 +252,6 @@ class FitInference(FitFigures):
 
         made = {}
         for name in PARAMETERS:
-            if name == "reliability" and self.weighting is not None:
-                continue
             # There is none of a variance without a likelihood nor, from standard errors, of one at 0.
             with suppress(ModelError):
                 low, high = self.ci(name, level)

@@ -180,12 +180,15 @@ class FitTable(ResultTable):
         The by-columns.
     stats : GroupStats or None
         The statistics that the models were fitted to.
+    vcov : str or None
+        Kind of robust standard errors, "cr2", "joint" or "block"; None without weights.
     """
 
     stats: GroupStats | None = field(default=None, repr=False)
+    vcov: str | None = field(default=None, repr=False)
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the confidence limits of every row's icc: exact, and of weighted fits by the robust standard error.
+        """Return the confidence limits of every row's icc: exact, and of weighted fits as `OneWayFit.ci` has them.
 
         Parameters
         ----------
@@ -215,8 +218,15 @@ class FitTable(ResultTable):
 
         rows = self.to_dict()
         if self.stats is None or self.stats.weights or self.stats.group_weights:
-            pairs = ((or_nan(row["icc"]), or_nan(row["se_icc"])) for row in rows)
-            return [logit_limits(icc, se, math.inf, level) for icc, se in pairs]
+            return [
+                logit_limits(
+                    or_nan(row["icc"]),
+                    or_nan(row["se_icc"]),
+                    or_nan(row["n_groups"]) - 1.0 if self.vcov == "cr2" else math.inf,
+                    level,
+                )
+                for row in rows
+            ]
         made = []
         outcomes = len(rows) // max(1, len(self.stats.parts()))
         for k, (_, part) in enumerate(self.stats.split()):
@@ -248,7 +258,7 @@ class FitTable(ResultTable):
             if name in table.column_names:  # those of another level
                 table = table.drop_columns(name)
             table = table.add_column(table.schema.get_field_index("status"), name, values)
-        return FitTable(table, self.by, self.stats)
+        return FitTable(table, self.by, self.stats, self.vcov)
 
     def _page_grid(self) -> Grid:
         return self.with_intervals()._grid()
@@ -286,7 +296,10 @@ def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
 
 
 def fit_table(
-    by_types: Mapping[str, pa.DataType], columns: Mapping[str, Any], stats: GroupStats | None = None
+    by_types: Mapping[str, pa.DataType],
+    columns: Mapping[str, Any],
+    stats: GroupStats | None = None,
+    vcov: str | None = None,
 ) -> FitTable:
     """Make a table of columns of figures.
 
@@ -299,13 +312,15 @@ def fit_table(
         null, and counts of rows left out that are absent are 0.
     stats : GroupStats, optional
         What was fitted.
+    vcov : str, optional
+        Of weighted fits.
     """
     labels = {name: label_column(columns[name], dtype) for name, dtype in by_types.items()}
     rest = {"outcome": pa.string(), **FIGURES, "status": pa.string(), "message": pa.string()}
     none = [0] * len(columns["status"])
     found = {name: _column(columns.get(name, none) if name in DROPPED else columns[name], dtype)
              for name, dtype in rest.items()}  # fmt: skip
-    return FitTable(pa.table({**labels, **found}), tuple(by_types), stats)
+    return FitTable(pa.table({**labels, **found}), tuple(by_types), stats, vcov)
 
 
 def label_column(labels: Sequence[Any], dtype: pa.DataType) -> pa.Array:

@@ -10,19 +10,20 @@ import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError
 from fastml.groupstats.statistics import GroupStats
+from fastml.inference.robust import VCOVS, RobustErrors, robust_errors
 from fastml.model.groups import WeightedGroups
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
-from fastml.model.weighted import SCALINGS, Sandwich, pseudo_ml, reduce_weighted, sandwich, scale_weights
+from fastml.model.weighted import SCALINGS, pseudo_ml, reduce_weighted, scale_weights
 
 __all__ = [
-    "VCOVS",
     "WEIGHTS_ARE",
     "WeightedFit",
     "Weighting",
     "check_options",
     "check_weights",
     "fit_weighted",
+    "table_of_groups",
     "total_weights",
     "weighted_groups",
 ]
@@ -41,57 +42,25 @@ class WeightedFit:
         The groups by size: `size` is A, `count` the sum of v.
     components : VarianceComponents
         With the robust standard error of gamma00; `deviance` is -2 times the pseudo log likelihood.
-    errors : Sandwich
+    errors : RobustErrors
     """
 
     groups: WeightedGroups
     sizes: SizeTable
     components: VarianceComponents
-    errors: Sandwich
-
-
-def fit_weighted(
-    stats: GroupStats, outcome: str | None, weights_are: str = "total", scaling: str = "size", vcov: str = "joint"
-) -> WeightedFit:
-    """Fit one outcome of weighted statistics.
-
-    Parameters
-    ----------
-    stats : GroupStats
-    outcome : str or None
-    weights_are, scaling, vcov : str
-        See `scale_weights` and `sandwich`.
-
-    Returns
-    -------
-    WeightedFit
-
-    Raises
-    ------
-    FastmlError
-        Student weights without a school weight.
-    ModelError
-        The groups have no maximum of the likelihood.
-    """
-    check_weights(stats.weights, stats.group_weights)
-    groups = weighted_groups(stats, outcome, weights_are, scaling)
-    sizes = reduce_weighted(groups)
-    vc = pseudo_ml(sizes)
-    errors = sandwich(groups, vc, vcov)
-    return WeightedFit(groups, sizes, replace(vc, se_gamma00=errors.se_gamma00), errors)
+    errors: RobustErrors
 
 
 WEIGHTS_ARE = ("total", "conditional")
-VCOVS = ("joint", "block")
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """How a fit was weighted: `weights_are`, the `scaling`, and the kind of sandwich `vcov`."""
+    """How a fit was weighted: `weights_are`, the `scaling`, and the kind of robust standard errors `vcov`."""
 
     weights_are: str = "total"
     scaling: str = "size"
-    vcov: str = "joint"
+    vcov: str = "cr2"
 
     def check_used(self, weights: str | None, group_weights: str | None) -> None:
         """Refuse a choice about weights where there are none: the user believes that the fit is weighted.
@@ -115,6 +84,34 @@ class Weighting:
                 )
 
 
+def fit_weighted(stats: GroupStats, outcome: str | None, weighting: Weighting) -> WeightedFit:
+    """Fit one outcome of weighted statistics.
+
+    Parameters
+    ----------
+    stats : GroupStats
+    outcome : str or None
+    weighting : Weighting
+
+    Returns
+    -------
+    WeightedFit
+
+    Raises
+    ------
+    FastmlError
+        Student weights without a school weight.
+    ModelError
+        The groups have no maximum of the likelihood.
+    """
+    check_weights(stats.weights, stats.group_weights)
+    groups = weighted_groups(stats, outcome, weighting.weights_are, weighting.scaling)
+    sizes = reduce_weighted(groups)
+    vc = pseudo_ml(sizes)
+    errors = robust_errors(groups, vc, weighting.vcov)
+    return WeightedFit(groups, sizes, replace(vc, se_gamma00=errors.se_gamma00), errors)
+
+
 def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, scaling: str) -> WeightedGroups:
     """The groups of one outcome, in the order of ``stats.groups(outcome)``; see `scale_weights`."""
     index, used = _used(stats, outcome)
@@ -125,6 +122,15 @@ def weighted_groups(stats: GroupStats, outcome: str | None, weights_are: str, sc
         _weights_are(stats, weights_are),
         scaling,
     )
+
+
+def table_of_groups(stats: GroupStats, outcome: str | None, weighting: Weighting, sizes: SizeTable) -> SizeTable:
+    """The unit, origin and counts of a weighted fit's `sizes`, with a column of size A and count 1 for every group.
+
+    So the reliability, a mean over groups whatever their weights, has one at every theta. The means are left out.
+    """
+    size = weighted_groups(stats, outcome, weighting.weights_are, weighting.scaling).size
+    return replace(sizes, columns=np.stack([size, np.ones(len(size)), *np.zeros((2, len(size)))]))
 
 
 def _used(stats: GroupStats, outcome: str | None) -> tuple[int, npt.NDArray[np.bool_]]:

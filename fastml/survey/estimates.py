@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from fastml.designs import Design
 from fastml.errors import ModelError
-from fastml.model.weighted import pseudo_ml, reduce_weighted, sandwich
+from fastml.inference.robust import robust_errors
+from fastml.model.weighted import pseudo_ml, reduce_weighted
 from fastml.survey.cells import Part, Sample, Unfit
 from fastml.survey.choices import Choices
 from fastml.survey.pooling import Pooled, average, limits, pool, without_error
@@ -23,7 +24,7 @@ from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 __all__ = ["FittedPart", "average_row", "fit_part", "fit_parts"]
 
 Floats = npt.NDArray[np.float64]
-_MEAN, _SD, _TAU00, _ICC = (FIGURES.index(name) for name in ("mean", "sd", "tau00", "icc"))
+_GAMMA00, _MEAN, _SD, _TAU00, _ICC = map(FIGURES.index, ("gamma00", "mean", "sd", "tau00", "icc"))
 _OF_MODEL = [i for i, name in enumerate(FIGURES) if name not in ("mean", "sd")]
 _OF_TAU00 = ("tau00", "icc", "deff")
 
@@ -99,9 +100,10 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
             table[:, _OF_MODEL] = math.nan
     notes = [*part.notes, *sample.notes]
     if choices.replicated:
-        variances, complete = _replicate_variances(tables, choices.design, notes), sample.complete
+        variances = _replicate_variances(tables, choices.design, notes)
+        complete = np.full(len(FIGURES), sample.complete)
     else:
-        variances, complete = _sandwich_variances(sample, tables, choices), float(len(sample.v) - 1)
+        variances, complete = _sandwich_variances(sample, tables, choices)
     notes += _boundary_note(tables)
     origins = np.array([moments.origin for moments in sample.values])
     pooled = []
@@ -109,7 +111,7 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
         estimates = np.array([table[0, i] for table in tables])
         if name in ("gamma00", "mean"):
             estimates = estimates + origins
-        pooled.append(pool(estimates, variances[:, i], complete))
+        pooled.append(pool(estimates, variances[:, i], float(complete[i])))
         if name in _OF_TAU00 and not pooled[_TAU00].estimate:
             pooled[-1] = without_error(pooled[-1])  # on the boundary
     return FittedPart(row | _columns(pooled, choices.level), pooled, notes)
@@ -142,19 +144,21 @@ def _replicate_variances(tables: list[Floats], design: Design, notes: list[str])
     return np.array([design.factor * np.sum((table[1:] - table[0]) ** 2, axis=0) for table in used])
 
 
-def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) -> Floats:
-    """Sampling variances (M, 7) over schools."""
+def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) -> tuple[Floats, Floats]:
+    """Sampling variances (M, 7) over schools, and their degrees of freedom (7,): the mean over plausible values."""
     found = np.full((len(tables), len(FIGURES)), math.nan)
+    df = np.full(found.shape, len(sample.v) - 1.0)
     for k, (moments, table) in enumerate(zip(sample.values, tables, strict=True)):
         found[k, [_MEAN, _SD]] = _linearised(moments, table[0, _MEAN], table[0, _SD])
         if np.isnan(table[0, _TAU00]):
             continue
         groups = full_groups(moments, sample.v, choices.scaling)
-        errors = sandwich(groups, pseudo_ml(reduce_weighted(groups)), choices.vcov)
+        errors = robust_errors(groups, pseudo_ml(reduce_weighted(groups)), choices.vcov)
         size = moments.rows[0].sum() / len(sample.v)
         ses = (errors.se_gamma00, errors.se_tau00, errors.se_sigma2, errors.se_icc, errors.se_icc * (size - 1.0))
         found[k, :5] = np.square(ses)
-    return found
+        df[k, _GAMMA00] = errors.df
+    return found, df.mean(axis=0)
 
 
 def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, float]:

@@ -35,7 +35,7 @@ def fit_survey(
     school_data: Any = None,
     weight_scaling: str = "size",
     se: str = "replicate",
-    vcov: str = "joint",
+    vcov: str = "cr2",
     average: bool = False,
     level: float = 0.95,
     missing: float | Sequence[float] | None = None,
@@ -66,8 +66,8 @@ def fit_survey(
         As in `fit`.
     se : {"replicate", "sandwich"}
         Replicate standard errors by the design, or robust ones over schools.
-    vcov : {"joint", "block"}
-        Kind of sandwich.
+    vcov : {"cr2", "joint", "block"}
+        Kind of robust standard errors over schools; see `fit`.
     average : bool
         Add a row per outcome with the mean over the parts that have a result, taken as independent, each with the
         same weight; its by-labels are null.

@@ -19,7 +19,7 @@ import pytest
 
 import fastml
 from fastml.model.weighted import SCALINGS, scale_weights
-from fastml.results.weighting import fit_weighted, total_weights
+from fastml.results.weighting import Weighting, fit_weighted, total_weights
 
 # data set -> (group, student weight, school weight, outcome of plausible value k)
 FILES = {
@@ -136,7 +136,7 @@ def test_the_twin_row_by_row(rows: dict[str, np.ndarray], scaling: str) -> None:
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_the_sandwich_is_the_textbooks(rows: dict[str, np.ndarray], scaling: str) -> None:
     """Derivatives by differences of the log likelihood: H^-1 meat H^-1 J/(J-1)."""
-    fit = weighted(rows, weight_scaling=scaling)
+    fit = weighted(rows, weight_scaling=scaling, vcov="joint")
     schools = naive_survey.schools(rows["score"], rows["school"], rows["t"], rows["v"], scaling)
     at = np.array([fit.gamma00, fit.tau00, fit.sigma2])
 
@@ -251,7 +251,9 @@ def test_total_weights_by_hand(weights_are: str) -> None:
 def test_the_result(rows: dict[str, np.ndarray]) -> None:
     fit = weighted(rows)
     assert fit.method == "ml"
-    assert fit.df == fit.n_groups - 1
+    assert fit.df_method == "bell-mccaffrey"
+    assert 1.0 < fit.df < fit.n_groups - 1
+    assert weighted(rows, vcov="joint").df == fit.n_groups - 1
     assert fit.aic is None
     assert fit.bic is None
     assert fit.to_dict()["weight_scaling"] == "size"
@@ -313,7 +315,7 @@ def test_no_variance_between_schools(rows: dict[str, np.ndarray]) -> None:
         ({"group_weights": None}, "weights='t' needs group_weights"),
         ({"method": "reml"}, "method='reml' can't be weighted.*leave method out"),
         ({"method": "anova"}, "method='anova' can't be weighted"),
-        ({"df": "satterthwaite"}, "weighted fits have J - 1"),
+        ({"df": "satterthwaite"}, "weighted fits with vcov='cr2' have 'bell-mccaffrey' by default"),
         ({"weight_scaling": "cluster"}, "weight_scaling='cluster' is not one of 'size'"),
         ({"weights_are": "raw"}, "weights_are='raw' is not one of"),
         ({"vcov": "hc1"}, "vcov='hc1' is not one of"),
@@ -404,7 +406,7 @@ def test_a_huge_unit_of_the_scores_changes_no_digit(rows: dict[str, np.ndarray])
     far = fastml.group_stats(
         {**rows, "score": rows["score"] * 2.0**300}, "score", "school", weights="t", group_weights="v"
     )
-    a, b = fit_weighted(stats, None), fit_weighted(far, None)
+    a, b = fit_weighted(stats, None, Weighting()), fit_weighted(far, None, Weighting())
     assert b.components.theta == a.components.theta
     assert b.errors.se_gamma00 == a.errors.se_gamma00 * 2.0**300
 

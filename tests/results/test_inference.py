@@ -10,6 +10,7 @@ import pytest
 
 import fastml
 from fastml import FastmlError, OneWayFit
+from fastml.inference.distributions import t_quantile
 from fastml.inference.intervals import PARAMETERS
 
 
@@ -152,20 +153,26 @@ def test_refusals(fit: OneWayFit) -> None:
 
 def test_weighted_fits_have_robust_intervals_only(weighted: OneWayFit) -> None:
     mean = weighted.ci("gamma00")
-    assert mean.method == "wald"
-    # qt(.975, 29) = 2.04523
-    assert mean.high - weighted.gamma00 == pytest.approx(2.04523 * weighted.se_gamma00, rel=1e-5)
+    assert mean.method == "t"
+    assert weighted.df_method == "bell-mccaffrey"
+    assert mean.high - weighted.gamma00 == pytest.approx(
+        t_quantile(0.975, weighted.df) * weighted.se_gamma00, rel=1e-12
+    )
+    # By t with J - 1 degrees of freedom, qt(.975, 29) = 2.04523, on the logarithm and on the logit.
     tau00 = weighted.ci("tau00")
-    assert tau00.high - weighted.tau00 == pytest.approx(1.959964 * weighted.se_tau00, rel=1e-6)
+    assert math.log(tau00.high / weighted.tau00) == pytest.approx(
+        2.04523 * weighted.se_tau00 / weighted.tau00, rel=1e-5
+    )
     icc = weighted.ci("icc")
     logit = math.log(weighted.icc / (1 - weighted.icc))
-    reach = 1.959964 * weighted.se_icc / (weighted.icc * (1 - weighted.icc))
-    assert icc.low == pytest.approx(1 / (1 + math.exp(reach - logit)), rel=1e-6)
+    reach = 2.04523 * weighted.se_icc / (weighted.icc * (1 - weighted.icc))
+    assert icc.low == pytest.approx(1 / (1 + math.exp(reach - logit)), rel=1e-5)
     assert weighted.ci("deff").low == pytest.approx(1 + icc.low * (weighted.n_obs / 30 - 1))
-    assert "reliability" not in set(weighted.intervals()["parameter"])
+    wald = weighted.ci("tau00", method="wald")
+    assert wald.high - weighted.tau00 == pytest.approx(1.959964 * weighted.se_tau00, rel=1e-6)
+    assert "reliability" in set(weighted.intervals()["parameter"])
     for call, message in (
-        (lambda: weighted.ci("icc", method="exact"), "method='exact' is not one of 'wald'"),
-        (lambda: weighted.ci("reliability"), "'reliability' is not one of"),
+        (lambda: weighted.ci("icc", method="exact"), "method='exact' is not one of 'jackknife', 'wald'"),
         (weighted.test_between, "are of unweighted fits"),
         (weighted.test_homogeneity, "are of unweighted fits"),
         (weighted.anova, "are of unweighted fits"),

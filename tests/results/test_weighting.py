@@ -50,7 +50,7 @@ def test_school_weights_alone_are_conditional_weights_of_one() -> None:
 def test_the_scaling_by_size_makes_weights_add_to_the_size() -> None:
     stats = fastml.group_stats(DATA, "y", "g", weights="w", group_weights="v")
     np.testing.assert_allclose(weighted_groups(stats, "y", "total", "size").size, np.bincount(SCHOOL), rtol=1e-13)
-    fitted = fit_weighted(stats, "y", scaling="size")
+    fitted = fit_weighted(stats, "y", Weighting(scaling="size"))
     fit = fastml.fit(stats)
     assert (fitted.components.gamma00, fitted.components.tau00) == (fit.gamma00, fit.tau00)
     assert (fitted.errors.se_tau00, fitted.components.se_gamma00) == (fit.se_tau00, fit.se_gamma00)
@@ -65,7 +65,7 @@ def test_choices_are_refused_without_weights_and_checked_with_them() -> None:
     with pytest.raises(FastmlError, match="vcov='block' is of weighted fits, and this one has no weights"):
         Weighting(vcov="block").check_used(None, None)
     assert check_options("Total", "SIZE", "Joint") == ("total", "size", "joint")
-    for options, message in ((("total", "size", "cr9"), "vcov='cr9' is not one of 'joint', 'block'"),
+    for options, message in ((("total", "size", "cr9"), "vcov='cr9' is not one of 'cr2', 'joint', 'block'"),
                              ((None, "size", "joint"), "weights_are=None is not one of")):  # fmt: skip
         with pytest.raises(ArgumentError, match=message):
             check_options(*options)

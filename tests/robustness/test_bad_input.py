@@ -606,7 +606,7 @@ WEIGHTS = [
     ("an unknown scaling", lambda: weighted(weight_scaling="sz"), (ArgumentError, "weight_scaling='sz' is not one of 'size', 'effective'")),
     ("no scaling", lambda: weighted(weight_scaling=None), (ArgumentError, "weight_scaling=None is not one of")),
     ("unknown kind of weights", lambda: weighted(weights_are="x"), (ArgumentError, "weights_are='x' is not one of 'total', 'conditional'")),
-    ("unknown sandwich", lambda: weighted(vcov="x"), (ArgumentError, "vcov='x' is not one of 'joint', 'block'")),
+    ("unknown sandwich", lambda: weighted(vcov="x"), (ArgumentError, "vcov='x' is not one of 'cr2', 'joint', 'block'")),
 ]  # fmt: skip
 
 

@@ -54,7 +54,10 @@ def test_a_sandwich_needs_no_zones() -> None:
     for name in ("gamma00", "tau00", "sigma2", "icc", "deff"):
         assert math.isclose(row[name], getattr(fit, name), rel_tol=1e-12)
         assert math.isclose(row[f"se_{name}"], getattr(fit, f"se_{name}"), rel_tol=1e-11)
-    assert row["df_gamma00"] == fit.n_groups - 1
+    assert math.isclose(row["df_gamma00"], fit.df, rel_tol=1e-11)
+    assert row["df_tau00"] == row["df_mean"] == fit.n_groups - 1
+    older = only(fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", "timss", se="sandwich", vcov="joint"))
+    assert older["df_gamma00"] == fit.n_groups - 1
     t, y, J = data["TOTWGT"], data["BSMMAT01"], fit.n_groups
     mean = np.average(y, weights=t)
     sd = math.sqrt(np.sum(t * (y - mean) ** 2) / (t.sum() - 1))

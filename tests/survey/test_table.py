@@ -67,7 +67,7 @@ def test_provenance(table: fastml.SurveyTable, file: Path) -> None:
     assert (made["factor"], made["sampling_variance"]) == (0.5, "all plausible values")
     students, schools = pisa()
     made = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools, se="sandwich").provenance
-    assert (made["replicates"], made["vcov"], made["school_data"], made["files"]) == (None, "joint", True, [])
+    assert (made["replicates"], made["vcov"], made["school_data"], made["files"]) == (None, "cr2", True, [])
     made = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools).provenance
     assert made["replicates"] == "8 columns W_FSTURWT1 to W_FSTURWT8"
 

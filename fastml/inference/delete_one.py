@@ -1,0 +1,155 @@
+"""The jackknife that leaves out one group at a time: standard errors of the variances and the icc of weighted fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.inference.sandwich import derivatives, deviations
+from fastml.io.threads import thread_count
+from fastml.model.batch import BatchTables, fit_batch
+from fastml.model.groups import WeightedGroups
+from fastml.model.icc import icc_of
+from fastml.model.variance_components import VarianceComponents
+
+__all__ = ["EXACT_TO", "Deletions", "JackknifeErrors", "delete_exactly", "delete_one", "one_step"]
+
+Floats = npt.NDArray[np.float64]
+
+EXACT_TO = 500
+"""Up to this number of groups every fit without one of them is made to the end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Deletions:
+    """Estimates without one group, for each group, in units where sigma2 of all groups is 1; NaN where there is no fit.
+
+    Attributes
+    ----------
+    tau00, sigma2 : ndarray, shape (J,)
+    """
+
+    tau00: Floats
+    sigma2: Floats
+
+
+@dataclass(frozen=True)
+class JackknifeErrors:
+    """Standard errors: score points squared, and of the icc. NaN where a group can't be left out.
+
+    Those of tau00 and the icc are NaN at tau00 = 0 too.
+    """
+
+    se_tau00: float
+    se_sigma2: float
+    se_icc: float
+
+
+def delete_one(groups: WeightedGroups, vc: VarianceComponents) -> JackknifeErrors:
+    """Standard errors by the delete-one-group jackknife, the root of (J-1)/J sum (without the group - of all)^2.
+
+    About the estimate, not about the mean of those without a group: that one would be 0 where tau00 is 0 without any.
+
+    Parameters
+    ----------
+    groups : WeightedGroups
+    vc : VarianceComponents
+        Of all groups.
+
+    Returns
+    -------
+    JackknifeErrors
+        From fits without each group up to `EXACT_TO` groups; beyond, of one Newton step from the fit to all.
+    """
+    n_groups = len(groups.n)
+    found = (delete_exactly if n_groups <= EXACT_TO else one_step)(groups, vc)
+    factor = math.sqrt((n_groups - 1) / n_groups)
+
+    def error(values: Floats, estimate: float) -> float:
+        apart = values - estimate
+        return factor * math.sqrt(apart @ apart)
+
+    inside = math.nan if vc.singular else 1.0
+    return JackknifeErrors(
+        se_tau00=inside * vc.sigma2 * error(found.tau00, vc.theta),
+        se_sigma2=vc.sigma2 * error(found.sigma2, 1.0),
+        se_icc=inside * error(icc_of(found.tau00 / found.sigma2), icc_of(vc.theta)),
+    )
+
+
+def delete_exactly(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
+    """Fit the model without each group, to its own global optimum.
+
+    Parameters
+    ----------
+    groups : WeightedGroups
+    vc : VarianceComponents
+        Of all groups; its estimates are the origin and unit only.
+
+    Returns
+    -------
+    Deletions
+    """
+    n_groups = len(groups.n)
+    others = ~np.eye(n_groups, dtype=bool)
+    count = np.where(others, groups.count, 0.0)
+    ssw = count @ (groups.ss / vc.sigma2)
+    rows = groups.n.sum() - groups.n
+    fittable = (n_groups > 2) & (rows > n_groups - 1) & (ssw > 0.0)
+    mean = deviations(groups, vc) / math.sqrt(vc.sigma2)
+    one = np.stack([groups.size, np.zeros(n_groups), mean, np.zeros(n_groups)])
+    columns = np.tile(one, n_groups)
+    columns[1] = count.ravel()
+    tables = BatchTables(
+        offsets=n_groups * np.arange(n_groups + 1, dtype=np.int64),
+        columns=columns,
+        ssw=np.where(fittable, ssw, math.nan),
+        dof=count @ groups.size,
+    )
+    fits = fit_batch(tables, threads=thread_count())
+    return Deletions(fits.tau00, fits.sigma2)
+
+
+def one_step(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
+    """Take one Newton step from the fit to all groups towards that without each.
+
+    The second derivatives are the expected ones (Fisher's scoring): in equal groups the step then all but ends at the
+    fit, where that by the observed ones is off by the square of what a group matters.
+
+    Parameters
+    ----------
+    groups : WeightedGroups
+    vc : VarianceComponents
+
+    Returns
+    -------
+    Deletions
+        tau00 is 0 at least.
+    """
+    at, v = derivatives(groups, vc), groups.count
+    second = _expected(groups.size, vc.theta)
+    if v @ (groups.size - 1.0) <= 0.0:  # no number of students: nothing can be expected of such weights
+        second = at.second
+    free = at.free
+    scores, second = (at.scores * v)[free], (second * v)[np.ix_(free, free)]
+    total = second.sum(axis=2)
+    unit = np.sqrt(-np.diag(total))  # diagonals may span many powers of ten
+    left = np.moveaxis((total[:, :, None] - second) / np.multiply.outer(unit, unit)[:, :, None], 2, 0)
+    gradient = (scores.sum(axis=1, keepdims=True) - scores) / unit[:, None]
+    moved = np.zeros((len(v), 3))
+    moved[:, free] = -np.linalg.solve(left, gradient.T[:, :, None])[:, :, 0] / unit
+    return Deletions(np.maximum(vc.theta + moved[:, 1], 0.0), 1.0 + moved[:, 2])
+
+
+def _expected(size: Floats, theta: float) -> Floats:
+    """What the second derivatives (3, 3, J) are on average, in units where sigma2 is 1."""
+    r = 1.0 / (1.0 + size * theta)
+    w = size * r
+    second = np.zeros((3, 3, len(size)))
+    second[0, 0] = -w
+    second[1, 1], second[2, 2] = -0.5 * w * w, -0.5 * (r * r + size - 1.0)
+    second[1, 2] = second[2, 1] = -0.5 * w * r
+    return second

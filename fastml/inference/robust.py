@@ -1,0 +1,147 @@
+"""Standard errors of weighted fits by every kind of `vcov`, and the intervals that go with them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fastml.errors import ArgumentError, ModelError
+from fastml.inference.delete_one import delete_one
+from fastml.inference.delta import log_limits, margin
+from fastml.inference.distributions import check_level
+from fastml.inference.information import StandardErrors
+from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
+from fastml.inference.sandwich import cr2, sandwich
+from fastml.inference.wald import NEXT_TO_ZERO, wald_limits
+from fastml.model.groups import WeightedGroups
+from fastml.model.size_table import SizeTable
+from fastml.model.variance_components import VarianceComponents
+
+__all__ = ["VCOVS", "RobustErrors", "default_method", "robust_errors", "robust_interval"]
+
+VCOVS = ("cr2", "joint", "block")
+
+AT_ZERO = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
+NOT_WITHOUT = "without one of its groups the model can't be fitted, so that there is no jackknife"
+
+
+@dataclass(frozen=True)
+class RobustErrors:
+    """Robust standard errors of a weighted fit.
+
+    Attributes
+    ----------
+    vcov : {"cr2", "joint", "block"}
+    se_gamma00 : float
+        Score points: by CR2, or by the sandwich times J/(J-1).
+    df : float
+        Degrees of freedom of gamma00: Bell and McCaffrey's with CR2, J - 1 with the others.
+    se_tau00, se_sigma2, se_icc : float
+        With CR2 by the delete-one-group jackknife, score points squared; NaN where there is none, and those of tau00
+        and the icc at tau00 = 0.
+    """
+
+    vcov: str
+    se_gamma00: float
+    df: float
+    se_tau00: float
+    se_sigma2: float
+    se_icc: float
+
+
+def robust_errors(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "cr2") -> RobustErrors:
+    """Robust standard errors: groups are the sampling units.
+
+    Parameters
+    ----------
+    groups : WeightedGroups
+    vc : VarianceComponents
+        Of all groups.
+    vcov : {"cr2", "joint", "block"}
+        CR2 for gamma00 and the jackknife for the variances and the icc; else see `fastml.inference.sandwich.sandwich`.
+
+    Returns
+    -------
+    RobustErrors
+    """
+    if vcov == "cr2":
+        mean, others = cr2(groups, vc), delete_one(groups, vc)
+        return RobustErrors(vcov, mean.se, mean.df, others.se_tau00, others.se_sigma2, others.se_icc)
+    made = sandwich(groups, vc, vcov)
+    return RobustErrors(
+        vcov, made.se_gamma00, float(len(groups.n) - 1), made.se_tau00, made.se_sigma2, made.se_icc
+    )  # fmt: skip
+
+
+def default_method(parameter: str, vcov: str) -> str:
+    """Method of a parameter's interval where none is asked for."""
+    if vcov != "cr2":
+        return "wald"
+    return "t" if parameter == "gamma00" else "jackknife"
+
+
+def robust_interval(
+    table: SizeTable, vc: VarianceComponents, errors: RobustErrors, parameter: str, level: float, method: str | None
+) -> Interval:
+    """Confidence interval of a weighted fit.
+
+    Parameters
+    ----------
+    table : SizeTable
+        `size` is A; `count`, which the reliability is averaged over, is the number of groups.
+    vc : VarianceComponents
+        With the robust standard error of gamma00.
+    errors : RobustErrors
+    parameter : str
+        One of `PARAMETERS`.
+    level : float
+    method : {"t", "jackknife", "wald"} or None
+        "t": gamma00 by t with its degrees of freedom. "jackknife": tau00 and sigma2 on the logarithm, the icc and what
+        follows from it on its logit, by t with J - 1. "wald": by the normal law, the variances as they are and cut at
+        0; gamma00 as under "t". None: the first two with CR2, else "wald", which there is no other than.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown name, or a method that has no interval for the parameter.
+    ModelError
+        There is no standard error.
+    """
+    if parameter not in PARAMETERS:
+        raise ArgumentError("parm", parameter, PARAMETERS)
+    check_level(level)
+    usual = default_method(parameter, errors.vcov)
+    allowed = list(dict.fromkeys((usual, "wald")))
+    if method not in (None, *allowed):
+        raise ArgumentError("method", method, allowed, "a weighted fit has robust standard errors, no likelihood")
+    base, method, level = BASES[parameter], method or usual, float(level)
+    if base != "gamma00" and math.isnan(_error(errors, base)):
+        raise ModelError(f"{parameter} has no interval: {AT_ZERO if vc.singular else NOT_WITHOUT}")
+    if method == "jackknife":
+        limits = _jackknife_limits(table, vc, errors, base, level)
+    else:
+        others = StandardErrors(errors.se_tau00, errors.se_sigma2, errors.se_icc)
+        limits = wald_limits(table, vc, base, level, others, errors.df)
+    return carry(table, parameter, limits[:2], level, method, limits[2])
+
+
+def _error(errors: RobustErrors, base: str) -> float:
+    return {"tau00": errors.se_tau00, "sigma2": errors.se_sigma2, "theta": errors.se_icc}[base]
+
+
+def _jackknife_limits(
+    table: SizeTable, vc: VarianceComponents, errors: RobustErrors, base: str, level: float
+) -> tuple[float, float, str]:
+    """Limits in the table's units, and a note."""
+    df = float(table.n_groups - 1)
+    if base == "theta":
+        # The logarithm of theta is the logit of the icc, whose standard error goes over by the delta method.
+        value, se = vc.theta, errors.se_icc * (1.0 + vc.theta) ** 2
+    else:
+        value, se = getattr(vc, base) / table.unit**2, _error(errors, base) / table.unit**2
+    low, high = log_limits(value, se, df, level)
+    return low, high, NEXT_TO_ZERO if margin(se, df, level) > 300.0 * value else ""
