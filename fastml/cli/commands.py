@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastml.cli import options
-from fastml.cli.output import Form, Format, Output, Quiet, check_output, deliver, show
+from fastml.cli.output import Form, Format, Output, Quiet, Verbose, check_output, deliver, show
 from fastml.designs import BY_NAME
 from fastml.errors import ColumnsMissingError, FastmlError
 
@@ -41,6 +41,7 @@ def fit(
                       help="Write the school means to a Parquet file too.")] = None,
     threads: options.Threads = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Fit the model and print its table.
 
@@ -115,6 +116,7 @@ def survey(
     decimal: options.CsvDecimal = ".",
     threads: options.Threads = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Fit an assessment: plausible values, replicate weights.
 
@@ -150,6 +152,7 @@ def report(
     decimal: options.CsvDecimal = ".",
     threads: options.Threads = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Fit the model and write a page of tables and pictures.
 
@@ -181,6 +184,7 @@ def stats(
     decimal: options.CsvDecimal = ".",
     threads: options.Threads = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:  # fmt: skip
     """Reduce rows to statistics that add and can be fitted; save them.
 
@@ -214,6 +218,7 @@ def merge(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files of statistics, folders, or globs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Add saved statistics.
 

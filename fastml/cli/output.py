@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -15,7 +16,7 @@ from fastml.errors import FastmlError, visible
 from fastml.io.writing import check_parquet_name, write_text
 from fastml.report.formats import FORMATS, Format
 
-__all__ = ["Form", "Format", "Output", "Quiet", "Result", "check_output", "deliver", "show"]
+__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "deliver", "show"]
 
 
 def _silence(wanted: bool) -> bool:
@@ -24,9 +25,36 @@ def _silence(wanted: bool) -> bool:
     return wanted  # what a callback returns is the option's value
 
 
+class _Told(logging.Handler):
+    """Lines on stderr, each once, however often a command looks at its files."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._lines: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = visible(" ".join(record.getMessage().split()))
+        if line not in self._lines and sys.stderr is not None:
+            sys.stderr.write(f"fastml: {line}\n")
+        self._lines.add(line)
+
+
+def _listen(wanted: bool) -> bool:
+    log = logging.getLogger("fastml")
+    for handler in [handler for handler in log.handlers if isinstance(handler, _Told)]:  # of a command before
+        log.removeHandler(handler)
+    if wanted:
+        log.setLevel(logging.INFO)
+        log.addHandler(_Told())
+    return wanted
+
+
 Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices, no progress on stderr.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", callback=_listen, help="Say on stderr what in folders was passed over.")
+]
 
 
 class Result(Protocol):

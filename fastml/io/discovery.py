@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-import glob
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
+from fastml.io.folders import GLOB, expand, files_below, is_hidden, pass_over
 from fastml.io.locations import Location
 from fastml.io.partitions import folder_values
 
@@ -25,7 +25,17 @@ _FORMATS = {
 
 _COMPRESSED = {"gz", "bz2", "zst"}
 _MAGIC = {b"PAR1": "parquet", b"ARRO": "ipc", b"\xff\xff\xff\xff": "ipc", b"$FL2": "sav", b"$FL3": "sav"}
-_GLOB = re.compile(r"[*?\[]")
+
+# Endings of data, or of what is packed, that would be missed if it were passed over.
+_UNREADABLE = frozenset(
+    "7z accdb avro br dat db3 dta duckdb gpg h5 hdf5 jsonl lz4 lzma mdb ndjson npy npz ods orc pickle pkl por rar rda "
+    "rdata rds sas7bdat snappy sqlite tar tgz xls xlsb xlsm xlsx xpt xz z zip".split()
+)
+
+# Endings of what stands beside data and is named by them: scores.csv.md5.
+_BESIDE = frozenset(
+    "asc bak crc doc docx html json log md md5 old orig pdf sas sha1 sha256 sha512 sig sps yaml yml".split()
+)
 
 
 @dataclass(frozen=True)
@@ -101,22 +111,11 @@ def _from_local(text: str) -> list[DataFile]:
     except (OSError, ValueError) as error:
         raise SourceError(f"file {_short(text)} can't be read: {getattr(error, 'strerror', None) or error}") from None
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-        relative = [PurePosixPath(p.relative_to(path).as_posix()) for p in files]
-        return _files_in_folder(text, [(str(p), rel) for p, rel in zip(files, relative, strict=True)], None)
-    if _GLOB.search(text) and not path.exists():
-        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # absolute too
-        found = [path for path in matches if Path(path).is_file()]
-        if found:
-            return [_data_file(Location(path)) for path in found]
-        if not matches:
-            raise SourceError(f"no file matches {text}")
-        return [file for folder in matches for file in _from_local(folder)]
+        return _files_in_folder(text, [Location(file) for file in files_below(text)]) or _without_data(text)
+    if GLOB.search(text) and not path.exists():
+        return _files_of_glob(text)
     if not path.exists():
         raise SourceError(f"file {text} does not exist")
-    if path.is_fifo() or path.is_socket():
-        # It can be read once only, and from its beginning; opening it would wait for a writer for ever.
-        raise SourceError(f"file {text} is a pipe; write its content to a file first")
     return [_data_file(Location(text))]
 
 
@@ -125,43 +124,61 @@ def _short(text: str) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
+def _files_of_glob(pattern: str) -> list[DataFile]:
+    """The files that match, and those in the folders that do."""
+    matches = expand(pattern)
+    files = [path for path in matches if not Path(path).is_dir()]
+    found = {path: _data_file(Location(path)) for path in files}
+    if not files or "**" not in pattern:  # which matches the files in folders too
+        for folder in (path for path in matches if Path(path).is_dir()):
+            inside = _files_in_folder(folder, [Location(file) for file in files_below(folder)])
+            if not inside:
+                pass_over(folder, "it holds no data")
+            found.update((file.location.path, file) for file in inside)
+    if not matches:
+        raise SourceError(f"no file matches {pattern}")
+    return [found[path] for path in sorted(found, key=PurePosixPath)] or _without_data(pattern)
+
+
 def _from_uri(uri: str) -> list[DataFile]:
     from pyarrow import fs
 
     scheme = uri.partition("://")[0]
-    plain = _GLOB.split(uri)[0].rpartition("/")[0] if _GLOB.search(uri) else uri
+    plain = GLOB.split(uri)[0].rpartition("/")[0] if GLOB.search(uri) else uri
+    rest = uri[len(plain) :].lstrip("/")
     try:
         filesystem, path = fs.FileSystem.from_uri(plain)
-        located = None if isinstance(filesystem, fs.LocalFileSystem) else filesystem
+        if isinstance(filesystem, fs.LocalFileSystem):
+            return _from_local(f"{path.rstrip('/')}/{unquote(rest)}" if rest else path)
         info = filesystem.get_file_info(path)
         if info.type == fs.FileType.File:
-            return [_data_file(Location(path, located, uri))]
+            return [_data_file(Location(path, filesystem, uri))]
         found = filesystem.get_file_info(fs.FileSelector(path, recursive=True)) if info.type else []
     except (pa.ArrowException, OSError) as error:
         known = "file, s3, gs, abfs and hdfs URIs can be read"
         raise SourceError(f"{uri} can't be opened ({first_line(error)}); {known}") from None
     files = sorted(item.path for item in found if item.type == fs.FileType.File)
-    if plain == uri:
+    if not rest:
         if info.type == fs.FileType.NotFound:
             raise SourceError(f"{uri} does not exist")
-        return _files_in_folder(uri, [(p, PurePosixPath(p).relative_to(path)) for p in files], located, scheme)
-    pattern = f"{path.rstrip('/')}/{uri[len(plain) :].lstrip('/')}"
+        shown = [p for p in files if not any(map(is_hidden, PurePosixPath(p).relative_to(path).parts))]
+        locations = [Location(p, filesystem, f"{scheme}://{p}") for p in shown]
+        return _files_in_folder(uri, locations) or _without_data(uri)
+    pattern = f"{path.rstrip('/')}/{rest}"
     files = [p for p in files if fnmatch.fnmatchcase(p, pattern) and p.count("/") == pattern.count("/")]
     if not files:
         raise SourceError(f"no file matches {uri}")
-    return [_data_file(Location(p, located, f"{scheme}://{p}")) for p in files]
+    return [_data_file(Location(p, filesystem, f"{scheme}://{p}")) for p in files]
 
 
-def _files_in_folder(
-    shown: str, files: list[tuple[str, PurePosixPath]], filesystem: Any, scheme: str = ""
-) -> list[DataFile]:
-    found = [
-        _data_file(Location(path, filesystem, f"{scheme}://{path}" if scheme else ""))
-        for path, relative in files
-        if not any(part.startswith((".", "_")) for part in relative.parts) and _ending(path) in _FORMATS
-    ]
-    if not found:
-        raise SourceError(f"folder {shown} holds no file ending in " + ", ".join(f".{end}" for end in _FORMATS))
+def _files_in_folder(shown: str, locations: list[Location]) -> list[DataFile]:
+    """The data among the files of a folder; an error where there is data that can't be read, or of several formats."""
+    found = []
+    for location in locations:
+        if _ending(location.path) in _FORMATS:
+            found.append(_data_file(location))
+        else:
+            _check_passed_over(location)
     formats = {file.format: file for file in reversed(found)}
     if len(formats) > 1:
         one, other = list(formats.values())[:2]
@@ -170,6 +187,38 @@ def _files_in_folder(
             "name those of one by a glob such as folder/*.parquet"
         )
     return found
+
+
+def _without_data(shown: str) -> NoReturn:
+    raise SourceError(f"folder {shown} holds no file ending in " + ", ".join(f".{end}" for end in _FORMATS))
+
+
+def _check_passed_over(location: Location) -> None:
+    """Refuse to pass over a file that looks like data."""
+    endings = location.path.lower().rpartition("/")[2].split(".")[1:]
+    known = [ending for ending in endings if ending in _UNREADABLE or ending in _FORMATS]
+    if known and endings[-1] not in _BESIDE:
+        what = f"in a form that can't be read, .{'.'.join(endings[endings.index(known[0]) :])}"
+    elif location.filesystem is None and (content := _content(location)):
+        what = f"({content}) without its ending"
+    else:
+        pass_over(location.shown or location.path, "its name is that of no data")
+        return
+    raise SourceError(
+        f"{location.name} looks like data {what}, and would be left out; convert or rename it, or name the files to "
+        "read by a glob such as folder/*.csv"
+    )
+
+
+def _content(location: Location) -> str | None:
+    """Format that the first bytes of a file tell."""
+    try:
+        if not Path(location.path).is_file():
+            return None
+        with location.open() as source:
+            return _MAGIC.get(bytes(source.read(4)))
+    except OSError as error:
+        raise SourceError(f"{location.name} can't be read: {first_line(error)}") from None
 
 
 def _ending(path: str) -> str:
@@ -183,13 +232,13 @@ def _data_file(location: Location) -> DataFile:
     """Return the file with its kind, and the columns of one value that its folders name: ``cycle=2019``."""
     if any("\ud800" <= character <= "\udfff" for character in location.path):  # bytes that Python couldn't decode
         raise SourceError(f"{location.name} has a path that isn't UTF-8, which Arrow doesn't open; rename it")
+    path = Path(location.path)
+    if location.filesystem is None and (path.is_fifo() or path.is_socket()):
+        # It can be read once only, and from its beginning; opening it would wait for a writer for ever.
+        raise SourceError(f"{location.name} is a pipe; write its content to a file first")
     kind = _FORMATS.get(_ending(location.path))
     if kind is None:
-        try:
-            with location.open() as source:
-                kind = _MAGIC.get(bytes(source.read(4)))
-        except OSError as error:
-            raise SourceError(f"{location.name} can't be read: {first_line(error)}") from None
+        kind = _content(location)
         if kind is None:
             raise SourceError(
                 f"{location.name} is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS .sav"

@@ -160,7 +160,7 @@ def open_ipc(location: Location) -> File:
             with _readable(location), location.open() as source:
                 reader, is_file = _ipc_reader(source, pa.ipc.IpcReadOptions(included_fields=wanted))
                 batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
-                before = 0
+                before = source.tell()
                 for batch in batches:
                     # pyarrow takes the file's word for where its strings begin and end; a wrong one leads anywhere.
                     batch.validate(full=True)
@@ -170,6 +170,8 @@ def open_ipc(location: Location) -> File:
                         part = batch.slice(start, BATCH_ROWS).select(columns)
                         yield part, max(at - before, 0) if start + BATCH_ROWS >= batch.num_rows else 0
                     before = at
+                if not is_file and source.tell() == before:
+                    raise pa.ArrowInvalid("it was cut: the mark of a stream's end is missing; write it anew")
 
         yield read
 

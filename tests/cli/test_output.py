@@ -139,3 +139,17 @@ def test_parquet_is_written_by_the_result(tmp_path: Path) -> None:
     show(fit, Format.parquet, tmp_path / "t.parquet")
     (row,) = pq.read_table(tmp_path / "t.parquet").to_pylist()
     assert row["icc"] == fit.icc
+
+
+def test_verbose_says_once_what_was_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("y,g\n1,1\n2,1\n4,2\n8,2\n")
+    for name in ("notes.md", "_SUCCESS"):
+        (tmp_path / name).write_text("x")
+    for command in (["fit", "-v"], ["report", "--verbose"], ["fit"]):
+        done = run(command[0], tmp_path, "-y", "y", "-g", "g", *command[1:])
+        told = sorted(line.removeprefix(f"fastml: {tmp_path}/") for line in done.stderr.splitlines())
+        assert done.returncode == 0
+        assert told == ([
+            "_SUCCESS is passed over: its name begins with a dot or an underscore",
+            "notes.md is passed over: its name is that of no data",
+        ] if command[1:] else [])  # fmt: skip

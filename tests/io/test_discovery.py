@@ -95,3 +95,73 @@ def test_formats_partitions_and_order(tmp_path: Path) -> None:
     for name, expected in (("t.csv.gz", "csv"), ("t.feather", "ipc"), ("t.tsv", "csv"), ("t.ZSAV", "sav")):
         (tmp_path / name).write_bytes(b"")
         assert find_files(tmp_path / name)[1][0].format == expected
+
+
+@pytest.mark.parametrize(("name", "what"), [
+    ("b.csv.zip", r"in a form that can't be read, \.csv\.zip"), ("b.xlsx", r"in a form that can't be read, \.xlsx"),
+    ("b.csv.part", r"in a form that can't be read, \.csv\.part"), ("b.TAR.gz", r"in a form that can't be read, \.tar\.gz"), ("b.csv.xz", r"in a form that can't be read, \.csv\.xz"), ("sub/b.rds", r"in a form that can't be read, \.rds"),
+    ("part-00000", r"\(parquet\) without its ending"), ("b.old", r"\(parquet\) without its ending"),
+])  # fmt: skip
+def test_what_looks_like_data_is_not_left_out(name: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("s,y\n1,2\n1,3\n2,5\n2,9\n")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"PAR1" if "parquet" in what else b"PK")
+    with pytest.raises(FastmlError, match=rf"{Path(name).name} looks like data {what}, and would be left out; convert"):
+        find_files(tmp_path)
+    assert len(find_files(f"{tmp_path}/*.csv")[1]) == 1
+
+
+def test_what_stands_beside_data_is_passed_over_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.csv").write_text("s,y\n1,2\n")
+    beside = ("a.csv.md5", "a.csv.bak", "codebook.pdf", "read.sps", "schema.json", "noending", "_SUCCESS", ".a.csv.crc")
+    for name in beside:
+        (tmp_path / name).write_text("x")
+    caplog.set_level("INFO", "fastml")
+    assert [file.location.path for file in find_files(tmp_path)[1]] == [str(tmp_path / "a.csv")]
+    for name in beside:
+        assert f"{name} is passed over: its name" in caplog.text
+
+
+def test_a_glob_of_files_and_folders_is_all_of_them(tmp_path: Path) -> None:
+    for name in ("a.csv", "2019/b.csv", "2019/deep/c.csv", "docs/readme.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("s,y\n1,2\n")
+
+    def found(pattern: str) -> list[str]:
+        return [file.location.path.removeprefix(f"{tmp_path}/") for file in find_files(f"{tmp_path}/{pattern}")[1]]
+
+    assert found("*") == ["2019/b.csv", "2019/deep/c.csv", "a.csv"]
+    assert found("**/*.csv") == ["2019/b.csv", "2019/deep/c.csv", "a.csv"]
+    assert found("20*") == ["2019/b.csv", "2019/deep/c.csv"]
+    with pytest.raises(FastmlError, match=r"folder .*doc\* holds no file ending in"):
+        find_files(f"{tmp_path}/doc*")
+    (tmp_path / "2019/b.xlsx").write_text("")
+    with pytest.raises(FastmlError, match=r"b\.xlsx looks like data"):
+        find_files(f"{tmp_path}/*")
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("s,y\n1,2\n")
+    os.mkfifo(tmp_path / "b.csv")
+    for data in (tmp_path, tmp_path / "b.csv", f"{tmp_path}/*.csv"):
+        with pytest.raises(FastmlError, match=r"b\.csv is a pipe; write its content to a file first"):
+            find_files(data)
+    (tmp_path / "b.csv").unlink()
+    os.mkfifo(tmp_path / "control")
+    assert len(find_files(tmp_path)[1]) == 1
+
+
+def test_linked_folders_are_part_of_the_data(tmp_path: Path) -> None:
+    """A partition may be a link: its column comes from the link's name."""
+    far = tmp_path / "far"
+    far.mkdir()
+    pq.write_table(pa.table({"y": [1.0, 2.0, 4.0, 8.0], "id": [1, 1, 2, 2]}), far / "b.parquet")
+    data = tmp_path / "data"
+    (data / "cycle=2019").mkdir(parents=True)
+    (data / "cycle=2023").symlink_to(far)
+    pq.write_table(pa.table({"y": [1.0, 2.0, 4.0, 9.0], "id": [1, 1, 2, 2]}), data / "cycle=2019/a.parquet")
+    stats = fastml.group_stats(data, "y", "id", by="cycle")
+    assert stats.keys["cycle"].to_pylist() == [2019, 2019, 2023, 2023]
+    (data / "again.parquet").symlink_to(far / "b.parquet")
+    with pytest.raises(FastmlError, match=r"b\.parquet is named twice"):
+        fastml.group_stats(data, "y", "id")

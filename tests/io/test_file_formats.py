@@ -15,6 +15,7 @@ from files import N, same
 
 import fastml
 from fastml import FastmlError
+from fastml.io.source import open_source
 
 table = pytest.fixture(files.table, scope="module")
 truth = pytest.fixture(files.truth, scope="module")
@@ -43,6 +44,36 @@ def test_arrow_and_feather(table: pa.Table, truth: fastml.GroupStats, tmp_path: 
         stream.write_table(table, max_chunksize=100)
     for name in ("t.feather", "t.arrow", "t.arrows"):
         same(fastml.group_stats(tmp_path / name, "y", "id"), truth)
+
+
+@pytest.mark.parametrize("columns", [["y", "id"], ["id"]])
+def test_a_stream_that_is_cut_between_batches_is_an_error(columns: list[str], tmp_path: Path) -> None:
+    """The bytes before the cut are a stream whose writer is at work still: only the mark at the end tells."""
+    table = pa.table({"y": [1.0, 2.0, 4.0, 8.0], "id": pa.array([1, 1, -1, -1], pa.int32()), "t": ["a", "b", "c", "d"]})
+    path, whole, cuts = tmp_path / "t.arrows", pa.BufferOutputStream(), []
+    with pa.ipc.new_stream(whole, table.schema) as stream:
+        cuts.append(whole.tell())
+        for batch in table.to_batches(max_chunksize=1):
+            stream.write_batch(batch)
+            cuts.append(whole.tell())
+    content = whole.getvalue().to_pybytes()
+    path.write_bytes(content)
+    assert sum(batch.num_rows for batch in open_source(path, columns).batches) == 4
+    for cut in cuts[1:]:
+        path.write_bytes(content[:cut])
+        with pytest.raises(
+            FastmlError, match=r"t\.arrows can't be read: it was cut: the mark of a stream's end is missing"
+        ):
+            list(open_source(path, columns).batches)
+    path.write_bytes(content[: cuts[2] + 5])
+    with pytest.raises(FastmlError, match=r"t\.arrows can't be read"):
+        list(open_source(path, columns).batches)
+
+
+def test_a_stream_without_batches_is_empty(tmp_path: Path) -> None:
+    with pa.ipc.new_stream(tmp_path / "t.arrows", pa.schema([("y", pa.float64())])):
+        pass
+    assert list(open_source(tmp_path / "t.arrows", ["y"]).batches) == []
 
 
 def test_sav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
