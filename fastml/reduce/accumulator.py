@@ -40,10 +40,11 @@ class Accumulator:
             self._look_up(part)
         if part.counts is not None:
             into = keys.global_codes()[: len(part.counts)]
-            some = part.counts.any(axis=1)
             if self._counts is None:
                 self._counts = np.zeros((len(self._moments), 3))
-            np.add.at(self._counts, into[some], part.counts[some])
+            for total, counts in zip(self._counts.T, part.counts.T, strict=True):
+                some = counts > 0.0  # others may have no code yet
+                total += np.bincount(into[some], counts[some], len(total))
         if part.group_weight is not None:
             self._note_weights(part.group_weight, keys)
         row = kernel.fold_raw(self._moments, keys.global_codes(), part.moments, 0)
