@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +24,7 @@ def read_only(*arrays: npt.NDArray[Any]) -> None:
 
 def add_rows(keys: npt.NDArray[np.int64], low: int, y: Floats, table: Floats, missing: Floats) -> bool:
     """Add rows in any order to records of nothing, each about the first value of its group."""
-    return bool(shuffled.add_rows(keys, low, y, False, table, missing))
+    return bool(shuffled.add_rows(keys, low, y, math.nan, table, missing))
 
 
 def finish(table: Floats) -> int:

@@ -6,6 +6,7 @@ groups, which are few, are sorted by group and summed anew, each run about its o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
@@ -98,12 +99,12 @@ class RowSums:
         from fastml.kernels.sums import record, runs, shuffled
 
         def add_part(part: slice) -> bool:
-            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], begun, table, missing))
+            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], shift, table, missing))
 
         table[:] = 0.0
-        begun = _are_groups_large(self._keys)
-        if begun:
-            table[:, 1] = _likely_shift(y)
+        shift = _likely_shift(y) if _are_groups_large(self._keys) else math.nan
+        if shift == shift:
+            table[:, 1] = shift
         self._add_parts(add_part, table, missing)
         outliers = self._space.array("outliers", len(table), np.bool_)
         if not record.find_outliers(table, outliers.view(np.uint8)):

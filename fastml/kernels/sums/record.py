@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from fastml.kernels.ahead import fetch
 from fastml.kernels.jit import TABLE_OUT, U1_OUT, inner, kernel
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "N_WEIGHTED",
     "ROWS",
     "all_within",
+    "fetch_records",
     "find_outliers",
     "flush",
     "is_good",
@@ -33,8 +35,13 @@ __all__ = [
 
 N_FIELDS, N_WEIGHTED, N_BOTH = 4, 5, 8
 
-# Rows in any order are looked at so many at a time: whether their keys are within the range, and whether one is NaN.
-ROWS = 64
+# Rows in any order are looked at so many at a time: whether their keys are within the range, and whether one is NaN. It
+# is a cache line of them, and few enough that the processor runs the next ones' checks beside these ones' additions.
+ROWS = 8
+
+# Doubles of a table that stays in the second-level cache, beside rows on their way; and how many rows a record of a
+# larger one is asked for before its turn, which is long enough to come from the third level.
+_NEAR, _ROWS_AHEAD = 24_000, 16
 
 # Rows of a run that are added up apart, as each addition of one of few different values to a long sum may round alike.
 BLOCK = 256
@@ -47,13 +54,22 @@ _LARGE = 64.0  # rows of a group whose sums are worth flushing
 
 
 @inner
-def all_within(keys, low, most, start, stop):
-    """Whether all keys lie from `low` to `low` + `most`: neither difference then has its sign bit set."""
+def all_within(keys, low, most, start, count):
+    """Whether keys lie from `low` to `low` + `most`: neither difference then has its sign bit set."""
     signs = np.int64(0)
-    for i in range(start, stop):
-        above = keys[i] - low
+    for k in range(count):
+        above = keys[start + k] - low
         signs |= above | (most - above)
     return signs >= 0
+
+
+@inner
+def fetch_records(records, width, keys, base, start):
+    """Ask for the records of rows that come a while after `start`, where the caches don't hold all records."""
+    if records.shape[0] > _NEAR:
+        ahead = min(start + np.uint64(_ROWS_AHEAD), np.uint64(keys.shape[0]) - np.uint64(ROWS))
+        for k in range(np.uint64(ROWS)):
+            fetch(records, (np.uint64(keys[ahead + k]) - base) * np.uint64(width))
 
 
 @inner

@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels.jit import F8_IN, F8_OUT, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, kernel
-from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within
+from fastml.kernels.ahead import AHEAD, fetch_once
+from fastml.kernels.jit import F8_IN, F8_OUT, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, inner, kernel
+from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within, fetch_records
 
 __all__ = ["add_rows", "select_rows"]
 
 
 @exact
-def _add_about(records, at, shift, value):
-    """Add a row to the record at a place, about a shift that is stored with it.
+def _put(records, at, n, shift, deviation):
+    """Store the record at a place with a row added, of which `n` and `shift` are known.
 
     All four fields are written, so that one instruction does for them; nothing is fused, so that a row gives the same
     bits wherever it stands.
     """
-    deviation = value - shift
-    n, shift = records[at] + 1.0, shift + 0.0
     total = records[at + np.uint64(2)] + deviation
     squares = records[at + np.uint64(3)] + deviation * deviation
     records[at], records[at + np.uint64(1)] = n, shift
@@ -27,50 +26,63 @@ def _add_about(records, at, shift, value):
 
 
 @exact
-def _add(records, at, value):
-    """Add a row to the record at a place, about the shift there."""
-    _add_about(records, at, records[at + np.uint64(1)], value)
+def _add(records, at, deviation):
+    """Add a row to the record at a place, by its deviation from the shift there."""
+    _put(records, at, records[at] + 1.0, records[at + np.uint64(1)] + 0.0, deviation)
 
 
 @exact
-def _add_or_begin(records, at, value):
-    """As `_add`; the first value of a record is its shift."""
+def _add_own(records, at, value):
+    """Add a row to the record at a place, whose shift is its first value."""
     n, shift = records[at], records[at + np.uint64(1)]
-    _add_about(records, at, value if n == 0.0 else shift, value)
+    shift = value if n == 0.0 else shift
+    _put(records, at, n + 1.0, shift + 0.0, value - shift)
 
 
-@kernel(I8_IN, types.int64, F8_IN, types.boolean, TABLE_OUT, F8_OUT, packed=True)
-def add_rows(keys, low, y, begun, table, missing):
+@inner
+def _add_each(keys, base, y, start, stop, shift, records, missing):
+    """Add rows of which some may be NaN."""
+    for i in range(start, stop):
+        group = np.uint64(keys[i]) - base
+        if y[i] != y[i]:
+            missing[group] += 1.0
+        elif shift == shift:
+            _add(records, group * np.uint64(N_FIELDS), y[i] - shift)
+        else:
+            _add_own(records, group * np.uint64(N_FIELDS), y[i])
+
+
+@kernel(I8_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, packed=True)
+def add_rows(keys, low, y, shift, table, missing):
     """Add rows to raw records `table` (K, 4), and count those that are NaN in `missing` (K,).
 
-    The records hold their shifts where they are `begun`; else the first value of each is its own. The record of a key
-    is at key - low. Returns False before rows of which one has none, so that the range of the keys need not be known
-    before they are read.
+    `shift` is that of all records, which hold it; where it is NaN, the first value of each is its own. The record of a
+    key is at key - low. Returns False before rows of which one has none, so that the range of the keys need not be
+    known before they are read.
     """
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
-    records = table.reshape(table.size)
-    for start in range(np.uint64(0), n, np.uint64(ROWS)):
-        stop = min(start + np.uint64(ROWS), n)
-        if not all_within(keys, low, most, start, stop):
+    records, shared, rows = table.reshape(table.size), shift == shift, np.uint64(ROWS)
+    whole = n - n % rows
+    for start in range(np.uint64(0), whole, rows):
+        fetch_once(keys, start + np.uint64(AHEAD))
+        fetch_once(y, start + np.uint64(AHEAD))
+        fetch_records(records, N_FIELDS, keys, base, start)
+        if not all_within(keys, low, most, start, rows):
             return False
         lacking = False
-        for i in range(start, stop):
-            lacking |= y[i] != y[i]
+        for k in range(rows):
+            lacking |= y[start + k] != y[start + k]
         if lacking:
-            for i in range(start, stop):
-                group = np.uint64(keys[i]) - base
-                if y[i] != y[i]:
-                    missing[group] += 1.0
-                elif begun:
-                    _add(records, group * np.uint64(N_FIELDS), y[i])
-                else:
-                    _add_or_begin(records, group * np.uint64(N_FIELDS), y[i])
-        elif begun:
-            for i in range(start, stop):
-                _add(records, (np.uint64(keys[i]) - base) * np.uint64(N_FIELDS), y[i])
+            _add_each(keys, base, y, start, start + rows, shift, records, missing)
+        elif shared:
+            for k in range(rows):
+                _add(records, (np.uint64(keys[start + k]) - base) * np.uint64(N_FIELDS), y[start + k] - shift)
         else:
-            for i in range(start, stop):
-                _add_or_begin(records, (np.uint64(keys[i]) - base) * np.uint64(N_FIELDS), y[i])
+            for k in range(rows):
+                _add_own(records, (np.uint64(keys[start + k]) - base) * np.uint64(N_FIELDS), y[start + k])
+    if not all_within(keys, low, most, whole, n - whole):
+        return False
+    _add_each(keys, base, y, whole, n, shift, records, missing)
     return True
 
 

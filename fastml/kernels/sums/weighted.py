@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba.core import types
 
+from fastml.kernels.ahead import AHEAD, fetch_once
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_OUT, exact, inner, kernel
 from fastml.kernels.sums.record import (
     BLOCK,
@@ -18,6 +19,7 @@ from fastml.kernels.sums.record import (
     N_BOTH,
     ROWS,
     all_within,
+    fetch_records,
     is_good,
     is_off,
     rows_of_weights,
@@ -102,11 +104,17 @@ def run_values(starts, values, run_value):
 
 
 @inner
+def _is_good(value, weight, smallest, largest):
+    """Whether a row has a value and a weight."""
+    return (smallest <= weight) & (weight <= largest) & (value == value)
+
+
+@inner
 def _sums(y, weights, smallest, largest, start, stop, shift):
     """Number, and sums of d, d^2, w, w d, w d^2 and w^2, of the rows that have a value and a weight."""
     n, total, squares, w_sum, w_total, w_squares, w_square = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(start, stop):
-        good = (smallest <= weights[i]) & (weights[i] <= largest) & (y[i] == y[i])
+        good = _is_good(y[i], weights[i], smallest, largest)
         deviation, weight = y[i] - shift if good else 0.0, weights[i] if good else 0.0
         weighted = weight * deviation
         n += 1.0 if good else 0.0
@@ -196,6 +204,18 @@ def _add_row(records, at, value, weight):
     records[at + np.uint64(6)], records[at + np.uint64(7)] = w_squares, w_square
 
 
+@inner
+def _add_each(keys, base, y, weights, smallest, largest, start, count, records, missing):
+    """Add rows of which some may lack a value or a weight."""
+    for k in range(count):
+        i = start + k
+        group = np.uint64(keys[i]) - base
+        if _is_good(y[i], weights[i], smallest, largest):
+            _add_row(records, group * np.uint64(N_BOTH), y[i], weights[i])
+        else:
+            missing[group] += 1.0
+
+
 @kernel(I8_IN, types.int64, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, F8_OUT, packed=True)
 def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
     """Add rows to raw records of both kinds, side by side in `table` (K, 8), about the first value of each.
@@ -203,17 +223,27 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
     The number of rows that lack a value or a weight is added to `missing` (K,). Keys as in `shuffled.add_rows`.
     """
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
-    records = table.reshape(table.size)
-    for start in range(np.uint64(0), n, np.uint64(ROWS)):
-        stop = min(start + np.uint64(ROWS), n)
-        if not all_within(keys, low, most, start, stop):
+    records, rows = table.reshape(table.size), np.uint64(ROWS)
+    whole = n - n % rows
+    for start in range(np.uint64(0), whole, rows):
+        fetch_once(keys, start + np.uint64(AHEAD))
+        fetch_once(y, start + np.uint64(AHEAD))
+        fetch_once(weights, start + np.uint64(AHEAD))
+        fetch_records(records, N_BOTH, keys, base, start)
+        if not all_within(keys, low, most, start, rows):
             return False
-        for i in range(start, stop):
-            group = np.uint64(keys[i]) - base
-            if (smallest <= weights[i]) & (weights[i] <= largest) & (y[i] == y[i]):
-                _add_row(records, group * np.uint64(N_BOTH), y[i], weights[i])
-            else:
-                missing[group] += 1.0
+        lacking = False
+        for k in range(rows):
+            lacking |= not _is_good(y[start + k], weights[start + k], smallest, largest)
+        if lacking:
+            _add_each(keys, base, y, weights, smallest, largest, start, rows, records, missing)
+        else:
+            for k in range(rows):
+                at = (np.uint64(keys[start + k]) - base) * np.uint64(N_BOTH)
+                _add_row(records, at, y[start + k], weights[start + k])
+    if not all_within(keys, low, most, whole, n - whole):
+        return False
+    _add_each(keys, base, y, weights, smallest, largest, whole, n - whole, records, missing)
     return True
 
 
