@@ -15,12 +15,13 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from fastml.inference.distributions import chi2_nodes, f_density, f_quantiles, f_tail, f_tails, root, t_quantile
+from fastml.inference.distributions import chi2_nodes, f_density, f_quantiles, f_tail, f_tails, root
 from fastml.inference.exact import CUT_AT_ZERO, between_ratio, solve_ratio
+from fastml.inference.mixtures import mixture_of_t
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import evaluate_many
 
-__all__ = ["Nodes", "fiducial_mean", "fiducial_nodes", "fiducial_tau00", "mixture_of_t"]
+__all__ = ["Nodes", "at_thetas", "fiducial_mean", "fiducial_nodes", "fiducial_tau00"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -108,44 +109,8 @@ def fiducial_mean(table: SizeTable, level: float) -> tuple[float, float]:
     """
     nodes, df = fiducial_nodes(table), float(table.n_obs - 1)
     scale = np.sqrt(nodes.r / (df * nodes.w1))
-    tail = 0.5 * (1.0 - level)
-    return mixture_of_t(nodes.weight, nodes.gamma, scale, df, tail)
-
-
-def mixture_of_t(weight: Floats, centre: Floats, scale: Floats, df: float, tail: float) -> tuple[float, float]:
-    """Quantiles of a mixture of shifted and scaled t laws, as far out on both sides as `tail`.
-
-    Parameters
-    ----------
-    weight, centre, scale : ndarray, shape (K,)
-    df, tail : float
-
-    Returns
-    -------
-    low, high : float
-    """
-    from scipy.special import gammaln, stdtr
-
-    height = math.exp(gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df)) / math.sqrt(df * math.pi)
-    held = weight > 0.0
-    weight, centre, scale = weight[held], centre[held], scale[held]
-    reach = -t_quantile(tail, df) * scale
-
-    def quantile(sign: float) -> float:
-        # The tail on its own side, mirrored to the left: no digit of a small tail is lost in one less it.
-        middle = sign * centre
-
-        def excess(x: float) -> tuple[float, float]:
-            z = (x - middle) / scale
-            mass = float(np.sum(weight * stdtr(df, z)))
-            density = float(np.sum(weight * height / scale * np.exp(-0.5 * (df + 1.0) * np.log1p(z * z / df))))
-            return mass - tail, density
-
-        # Each law has its own quantile, and that of the mixture lies among them.
-        low, high = float(np.min(middle - reach)), float(np.max(middle - reach))
-        return root(excess, low, high, float(np.sum(weight * (middle - reach)) / np.sum(weight)))
-
-    return quantile(1.0), -quantile(-1.0)
+    low, high = mixture_of_t(nodes.weight, nodes.gamma[None], scale[None], df, 0.5 * (1.0 - level))
+    return float(low[0]), float(high[0])
 
 
 def fiducial_tau00(table: SizeTable, level: float) -> tuple[float, float, str]:

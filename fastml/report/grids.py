@@ -150,6 +150,7 @@ def schools_grid(
     names: Sequence[str],
     points: int = 1,
     level: float = 0.95,
+    note: str = "",
 ) -> Grid:
     """School means, raw and shrunken, with intervals at this level.
 
@@ -162,6 +163,8 @@ def schools_grid(
     points : int
         Decimals of score points.
     level : float
+    note : str
+        What the intervals are.
     """
     sections = tuple(
         Section(title, tuple(
@@ -178,6 +181,7 @@ def schools_grid(
         header,
         sections,
         (*[False] * len(labels), *[True] * 6),
+        (note,) if note else (),
     )
 
 

@@ -17,8 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ArgumentError, FastmlError, visible
-from fastml.inference.distributions import check_level, half_width
-from fastml.io.arrays import as_arrow
+from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet, write_text
 from fastml.model.groups import Groups
 from fastml.model.shrinkage import school_means
@@ -31,6 +30,7 @@ from fastml.report.sentences import fit_sentences
 from fastml.results.figures import estimates
 from fastml.results.inference import FitInference
 from fastml.results.pages import fit_report
+from fastml.results.schools import check_interval, schools_table
 from fastml.results.weighting import weighted_groups
 
 if TYPE_CHECKING:
@@ -111,62 +111,69 @@ class OneWayFit(FitInference):
         labels = self.stats.groups(self.outcome).labels
         return Groups(labels, made.n, made.mean, made.residual, made.ss), made.size, made.count
 
-    def groups_arrow(self, level: float = 0.95, sort: str | None = None) -> pa.Table:
+    def groups_arrow(self, level: float = 0.95, sort: str | None = None, *, interval: str | None = None) -> pa.Table:
         """School means, observed and shrunken.
 
         Parameters
         ----------
         level : float
-            Of the interval around `eb_mean`, between 0 and 1.
+            Of the intervals of the true means, between 0 and 1.
         sort : str, optional
             Column to sort by, in ascending order; by default the labels.
+        interval : {"posterior", "plug-in"}, optional
+            What ci_low and ci_high are. "posterior", the default without weights, under a prior that is flat in tau00:
+            it counts that tau00 is estimated (Morris and Lysy 2012). "plug-in", all there is with weights: eb_mean give
+            or take z eb_se, which takes tau00 as known and covers less where schools are few or alike.
 
         Returns
         -------
         pyarrow.Table
             A row per group, J in all: ``group`` (or the group columns by their names, where there are several), n,
-            mean, se_mean, reliability, eb_mean, eb_se, ci_low, ci_high, cond_se, u. Means and errors in score
-            points. ``eb_se`` is the prediction error, which counts that gamma00 is estimated; ``cond_se`` is lme4's
-            condVar under the root, which does not; ``u`` is lme4's ranef, how far eb_mean is from gamma00.
+            mean, se_mean, reliability, eb_mean, eb_se, post_mean, post_sd, ci_low, ci_high, cond_se, u. Means and
+            errors in score points. ``eb_se`` is the prediction error, which counts that gamma00 is estimated;
+            ``cond_se`` is lme4's condVar under the root, which does not; ``u`` is lme4's ranef, eb_mean less gamma00.
+            ``post_mean`` and ``post_sd`` are of the posterior; null with weights, and the latter with five scores or
+            less. The schema's metadata name the interval.
+
+        References
+        ----------
+        Morris and Lysy (2012), Shrinkage estimation in multilevel normal models, Statistical Science 27(1).
         """
         check_level(level)
-        z = half_width(level)
-        groups, size = self.stats.groups(self.outcome), None
+        interval = check_interval(interval, self.weighting is not None)
+        groups = self.stats.groups(self.outcome)
         if self.weighting is not None:
             groups, size, _ = self._weighted(self.weighting.scaling)
-        means = school_means(groups, self.components, size)
-        names = groups.labels.column_names
-        labels = {"group": groups.labels[names[0]]} if len(names) == 1 else dict(zip(names, groups.labels, strict=True))
-        half = z * means.eb_se
-        figures = {name: getattr(means, name) for name in ("n", "mean", "se_mean", "reliability", "eb_mean", "eb_se")}
-        figures |= {"ci_low": means.eb_mean - half, "ci_high": means.eb_mean + half}
-        figures |= {"cond_se": means.cond_se, "u": means.u}
-        for name in labels:
-            if name in figures:
-                raise ArgumentError(
-                    "group", name, ["another name"], "the table of school means has a column of that name"
-                )
-        # as_arrow, since pa.table imports pandas for NumPy arrays
-        table = pa.table({**labels, **{name: as_arrow(values) for name, values in figures.items()}})
+            table = schools_table(groups.labels, school_means(groups, self.components, size), None, interval, level)
+        else:
+            from fastml.inference.posterior import school_posterior
+
+            posterior = school_posterior(self.sizes, groups, level)
+            table = schools_table(groups.labels, school_means(groups, self.components), posterior, interval, level)
         if sort is None:
             return table
         if sort not in table.column_names:
             raise ArgumentError("sort", sort, table.column_names)
         return table.sort_by(sort)
 
-    def groups(self, level: float = 0.95, sort: str | None = None) -> pd.DataFrame:
+    def groups(self, level: float = 0.95, sort: str | None = None, *, interval: str | None = None) -> pd.DataFrame:
         """School means as a data frame; see `groups_arrow`.
 
         Parameters
         ----------
         level : float
         sort : str, optional
+        interval : {"posterior", "plug-in"}, optional
 
         Returns
         -------
         pandas.DataFrame
+            With the interval in its ``attrs``.
         """
-        return self.groups_arrow(level, sort).to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
+        table = self.groups_arrow(level, sort, interval=interval)
+        frame: pd.DataFrame = table.to_pandas()
+        frame.attrs["interval"] = table.schema.metadata[b"interval"].decode()
+        return frame
 
     def scalings(self) -> pd.DataFrame:
         """The five scalings of the conditional weights side by side, all from the same statistics.
@@ -197,7 +204,7 @@ class OneWayFit(FitInference):
         return pd.DataFrame(rows, columns=["weight_scaling", "gamma00", "se_gamma00", "tau00", "se_tau00", "sigma2",
                                            "se_sigma2", "icc", "se_icc", "deff", "reliability", "loglik"])  # fmt: skip
 
-    def write_groups(self, path: str | os.PathLike[str], level: float = 0.95) -> None:
+    def write_groups(self, path: str | os.PathLike[str], level: float = 0.95, *, interval: str | None = None) -> None:
         """Write the school means, `groups_arrow`, to a Parquet file, whole or not at all.
 
         Parameters
@@ -205,8 +212,9 @@ class OneWayFit(FitInference):
         path : str or path
         level : float
             Of their intervals, between 0 and 1.
+        interval : {"posterior", "plug-in"}, optional
         """
-        write_parquet(self.groups_arrow(level), path)
+        write_parquet(self.groups_arrow(level, interval=interval), path)
 
     def __repr__(self) -> str:
         return str(self)

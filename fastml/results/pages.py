@@ -10,6 +10,7 @@ from fastml.report.markup import html_text
 from fastml.report.numbers import decimals
 from fastml.report.page import Picture, fit_page, table_page
 from fastml.report.text import fit_rows
+from fastml.results.schools import INTERVALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +46,7 @@ def fit_report(fit: OneWayFit, title: str | None, source: str) -> str:
         fit._sentences(),
         fit._grid(),
         naive_grid(figures, fit.naive.to_dict()),
-        schools_grid(_ends(schools), labels, fit.group, decimals(figures)),
+        schools_grid(_ends(schools), labels, fit.group, decimals(figures), note=_interval_note(schools)),
         {name: picture for name, picture in drawn.items() if picture is not None},
         "" if _can_draw() else _NO_PICTURES,
     )
@@ -64,6 +65,10 @@ def table_report(table: ResultTable, title: str | None, source: str) -> str:
         [] if picture is None else [picture],
         "" if _can_draw() else _NO_PICTURES,
     )
+
+
+def _interval_note(schools: pa.Table) -> str:
+    return INTERVALS[schools.schema.metadata[b"interval"].decode()]
 
 
 def _ends(schools: pa.Table) -> dict[str, list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, optimize, stats
 from tables import Grouped, close, grouped, simulated, two_by_two
 
-from fastml.inference.fiducial import fiducial_mean, fiducial_nodes, fiducial_tau00, mixture_of_t
+from fastml.inference.fiducial import fiducial_mean, fiducial_nodes, fiducial_tau00
 from fastml.model.size_table import SizeTable
 
 
@@ -137,13 +137,3 @@ def test_wider_with_the_level_to_its_very_end(seed: int) -> None:
         assert np.all(np.isfinite(made))
         assert all(a[0] >= b[0] and a[1] <= b[1] for a, b in pairwise(made))
         assert made[-2][1] < made[-1][1]
-
-
-def test_mixtures_of_t() -> None:
-    one = mixture_of_t(np.array([1.0]), np.array([3.0]), np.array([2.0]), 7.0, 0.025)
-    assert one == pytest.approx((3 - 2 * 2.364624251592785, 3 + 2 * 2.364624251592785), rel=1e-13)  # R: qt(.975, 7)
-    weight, centre, scale = np.array([0.7, 0.3]), np.array([0.0, 4.0]), np.array([1.0, 0.1])
-    for tail in (0.3, 1e-12):
-        low, high = mixture_of_t(weight, centre, scale, 3.0, tail)
-        assert float(weight @ stats.t.cdf((low - centre) / scale, 3.0)) == pytest.approx(tail, rel=1e-12)
-        assert float(weight @ stats.t.sf((high - centre) / scale, 3.0)) == pytest.approx(tail, rel=1e-12)

@@ -25,8 +25,8 @@ def fit(lecture_file: Path) -> OneWayFit:
 
 def test_groups(fit: OneWayFit) -> None:
     table = fit.groups()
-    assert list(table.columns) == ["group", "n", "mean", "se_mean", "reliability", "eb_mean", "eb_se", "ci_low",
-                                   "ci_high", "cond_se", "u"]  # fmt: skip
+    assert list(table.columns) == ["group", "n", "mean", "se_mean", "reliability", "eb_mean", "eb_se", "post_mean",
+                                   "post_sd", "ci_low", "ci_high", "cond_se", "u"]  # fmt: skip
     assert len(table) == 20
     share = fit.tau00 / (fit.tau00 + fit.sigma2 / 30)
     np.testing.assert_allclose(table["reliability"], share, rtol=1e-12)
@@ -37,10 +37,47 @@ def test_groups(fit: OneWayFit) -> None:
     np.testing.assert_allclose(table["cond_se"], math.sqrt(cond), rtol=1e-10)
     np.testing.assert_allclose(table["eb_se"], math.sqrt(cond + ((1 - share) * fit.se_gamma00) ** 2), rtol=1e-10)
     half = (table["ci_high"] - table["ci_low"]) / 2
-    np.testing.assert_allclose(half, 1.959963984540054 * table["eb_se"], rtol=1e-10)
     narrow = fit.groups(level=0.5)
     assert ((narrow["ci_high"] - narrow["ci_low"]) < 2 * half).all()
+    # In twenty reliable schools the posterior is next to what takes tau00 as known.
+    plug_in = fit.groups(interval="plug-in")
+    np.testing.assert_allclose(
+        (plug_in["ci_high"] - plug_in["ci_low"]) / 2, 1.959963984540054 * table["eb_se"], rtol=1e-10
+    )
+    np.testing.assert_allclose(half, 1.959963984540054 * table["eb_se"], rtol=0.02)
+    np.testing.assert_allclose(table["post_mean"], table["eb_mean"], atol=0.1 * table["eb_se"].iloc[0])
+    np.testing.assert_allclose(table["post_sd"], table["eb_se"], rtol=0.02)
+    assert (table.attrs["interval"], plug_in.attrs["interval"]) == ("posterior", "plug-in")
+    assert list(plug_in.columns) == list(table.columns)
     assert fit.groups_arrow().equals(pa.Table.from_pandas(table, preserve_index=False).cast(fit.groups_arrow().schema))
+
+
+def test_the_posterior_counts_that_tau00_is_estimated() -> None:
+    rng = np.random.default_rng(7)
+    group = np.repeat(np.arange(6), 5)
+    fit = fastml.fit({"y": rng.normal(size=30), "g": group}, "y", "g")
+    assert fit.singular
+    known, plug_in = fit.groups(), fit.groups(interval="plug-in")
+    assert np.ptp(plug_in["ci_low"]) == 0.0  # tau00 = 0 for sure: all schools alike
+    assert ((known["ci_high"] - known["ci_low"]) > 1.2 * (plug_in["ci_high"] - plug_in["ci_low"])).all()
+    assert np.corrcoef(known["post_mean"], known["mean"])[0, 1] > 0.999
+    few = fastml.fit({"y": [1.0, 3.0, 9.0], "g": [1, 1, 2]}, "y", "g").groups_arrow()
+    assert few["post_sd"].null_count == 2
+
+
+def test_weighted_fits_have_the_plug_in_interval(tmp_path: Path) -> None:
+    data = {"y": [1.0, 3.0, 9.0, 8.0, 4.0, 5.0], "g": [1, 1, 2, 2, 3, 3], "v": [1.0, 1.0, 2.0, 2.0, 1.0, 1.0]}
+    fit = fastml.fit(data, "y", "g", group_weights="v")
+    table = fit.groups_arrow()
+    assert table["post_mean"].null_count == table["post_sd"].null_count == 3
+    assert table.schema.metadata[b"interval"] == b"plug-in"
+    fit.write_groups(tmp_path / "groups.parquet")
+    assert pq.read_schema(tmp_path / "groups.parquet").metadata[b"interval"] == b"plug-in"
+    assert "take the estimated tau00 as known" in fit.report_html()
+    with pytest.raises(FastmlError, match="interval='posterior' is not one of 'plug-in'; a weighted fit has no"):
+        fit.groups(interval="posterior")
+    with pytest.raises(FastmlError, match="interval='wald' is not one of 'posterior', 'plug-in'"):
+        fastml.fit(data, "y", "g").groups(interval="wald")
 
 
 def test_groups_sorted(fit: OneWayFit) -> None:
