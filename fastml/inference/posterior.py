@@ -158,9 +158,8 @@ def school_posterior(table: SizeTable, groups: Groups, level: float) -> SchoolPo
     mean, sd = _moments(law, origin, table.size, place, deviation)
     tail = 0.5 * (1.0 - level)
     if table.n_groups <= MOST_INVERTED:
-        low, high = mixture_of_t(
-            law.nodes.weight, *_given_theta(law, origin, table.size[place], deviation), law.df, tail
-        )
+        laws = _given_theta(law, origin, table.size[place], deviation)
+        low, high = mixture_of_t(law.nodes.weight, *laws, law.df, tail)
     else:
         low, high = (mean + sd * z for z in _interpolate(law, origin, table.size, place, deviation, tail))
     mean, low, high = (table.origin + table.unit * (origin + x) for x in (mean, low, high))
@@ -244,6 +243,6 @@ def _scaled(values: Floats, count: int) -> tuple[Floats, Floats, Floats]:
 
     low, high = float(values.min()), float(values.max())
     middle, half = 0.5 * (low + high), 0.5 * (high - low) or 1.0
-    points: Floats = chebyshev.chebpts1(count)
-    basis: Floats = chebyshev.chebvander(points, count - 1)
+    points = chebyshev.chebpts1(count).astype(np.float64)
+    basis = chebyshev.chebvander(points, count - 1).astype(np.float64)
     return (values - middle) / half, middle + half * points, basis
