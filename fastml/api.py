@@ -13,7 +13,7 @@ from fastml.reduce.columns import CallColumns, Names, list_names
 from fastml.results.fit import OneWayFit
 from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.table import FitTable, check_by
-from fastml.results.weighting import Weighting, check_options, check_weights
+from fastml.results.weighting import check_options, check_weights
 
 __all__ = ["fit", "fit_by", "group_stats"]
 
@@ -32,6 +32,7 @@ def fit(
     weights_are: str = "total",
     weight_scaling: str = "size",
     vcov: str = "cr2",
+    bias: str | None = None,
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -73,6 +74,9 @@ def fit(
         and for the variances and the icc the jackknife that leaves out one school at a time; they hold with few
         schools and unequal weights. "joint", "block": the sandwich times J/(J - 1), joint in all three parameters, or
         in blocks (WeMix). Without weights this and the two before it are refused, but for their defaults.
+    bias : {"corrected"}, optional
+        Of weighted fits: correct tau00 for the few schools that gamma00 is estimated from. Pseudo ML has it too low;
+        with equal weights and sizes the corrected estimates are those of REML.
     filter : str or pyarrow.compute.Expression, optional
         Which rows: ``"cycle = 2019 and country in ('TUR', 'USA')"``. Row groups of Parquet without such are skipped.
     threads : int, optional
@@ -102,7 +106,7 @@ def fit(
     """
     if method is not None:
         method = _one_of("method", method, METHODS)
-    weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
+    weighting = check_options(weights_are, weight_scaling, vcov, bias)
     check_weights(weights, group_weights)
     given = Input(data, filter, threads, csv_options, progress)
     columns = CallColumns(list_names(outcome), list_names(group), (), weights, group_weights)
@@ -136,6 +140,7 @@ def fit_by(
     weights_are: str = "total",
     weight_scaling: str = "size",
     vcov: str = "cr2",
+    bias: str | None = None,
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -153,7 +158,8 @@ def fit_by(
         Columns of school ids. They need be unique inside a part only.
     by : str or list of str
         Columns that split the data (countries). A row without such a label belongs to no part.
-    method, df, weights, group_weights, weights_are, weight_scaling, vcov, filter, threads, csv_options, progress
+    method, df, weights, group_weights, weights_are, weight_scaling, vcov, bias, filter, threads, csv_options,
+    progress
         As in `fit`.
 
     Returns
@@ -182,7 +188,7 @@ def fit_by(
     """
     if method is not None:
         method = _one_of("method", method, METHODS)
-    weighting = Weighting(*check_options(weights_are, weight_scaling, vcov))
+    weighting = check_options(weights_are, weight_scaling, vcov, bias)
     check_weights(weights, group_weights)
     given = Input(data, filter, threads, csv_options, progress)
     columns = CallColumns(list_names(outcome), list_names(group), list_names(by), weights, group_weights)

@@ -30,6 +30,7 @@ def fit(
     weights_are: options.WeightsAre = "total",
     weight_scaling: options.Scaling = "size",
     vcov: options.Vcov = "cr2",
+    bias: options.Bias = None,
     format: Form = Format.text,
     output: Output = None,
     filter: options.Filter = None,
@@ -56,7 +57,7 @@ def fit(
             raise FastmlError(f"-o and --groups both name {output}; give each a file of its own")
     result = _fitted(
         files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
-        weight_scaling=weight_scaling, vcov=vcov,
+        weight_scaling=weight_scaling, vcov=vcov, bias=bias,
         **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
     )  # fmt: skip
     if groups:

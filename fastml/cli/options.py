@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["By", "CsvDecimal", "CsvDelimiter", "CsvEncoding", "Files", "Filter", "Group", "GroupWeights",
+__all__ = ["Bias", "By", "CsvDecimal", "CsvDelimiter", "CsvEncoding", "Files", "Filter", "Group", "GroupWeights",
            "Method", "Outcomes", "Scaling", "Threads", "Vcov", "Weights", "WeightsAre", "one_or_all",
            "reading"]  # fmt: skip
 
@@ -38,6 +38,7 @@ GroupWeights = Annotated[str | None, typer.Option("--group-weights", help="Colum
 WeightsAre = Annotated[str, typer.Option(help="What student weights are: total or conditional.")]
 Scaling = Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")]
 Vcov = Annotated[str, typer.Option(help="Robust standard errors: cr2, joint or block.")]
+Bias = Annotated[str | None, typer.Option(help="corrected: tau00 of a weighted fit, for few schools.")]
 Filter = Annotated[str | None, typer.Option("--filter", help='Which rows: "cycle = 2019 and score is not null".')]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)]
 

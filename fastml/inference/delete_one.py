@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastml.inference.sandwich import derivatives, deviations
 from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, fit_batch
+from fastml.model.corrected import solve
 from fastml.model.groups import WeightedGroups
 from fastml.model.icc import icc_of
 from fastml.model.variance_components import VarianceComponents
@@ -48,7 +49,7 @@ class JackknifeErrors:
     se_icc: float
 
 
-def delete_one(groups: WeightedGroups, vc: VarianceComponents) -> JackknifeErrors:
+def delete_one(groups: WeightedGroups, vc: VarianceComponents, corrected: bool = False) -> JackknifeErrors:
     """Standard errors by the delete-one-group jackknife, the root of (J-1)/J sum (without the group - of all)^2.
 
     About the estimate, not about the mean of those without a group: that one would be 0 where tau00 is 0 without any.
@@ -58,6 +59,8 @@ def delete_one(groups: WeightedGroups, vc: VarianceComponents) -> JackknifeError
     groups : WeightedGroups
     vc : VarianceComponents
         Of all groups.
+    corrected : bool
+        Whether they are those of `corrected_ml`, which the fits without a group are then corrected as.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def delete_one(groups: WeightedGroups, vc: VarianceComponents) -> JackknifeError
         From fits without each group up to `EXACT_TO` groups; beyond, of one Newton step from the fit to all.
     """
     n_groups = len(groups.n)
-    found = (delete_exactly if n_groups <= EXACT_TO else one_step)(groups, vc)
+    found = delete_exactly(groups, vc, corrected) if n_groups <= EXACT_TO else one_step(groups, vc)
     factor = math.sqrt((n_groups - 1) / n_groups)
 
     def error(values: Floats, estimate: float) -> float:
@@ -80,7 +83,7 @@ def delete_one(groups: WeightedGroups, vc: VarianceComponents) -> JackknifeError
     )
 
 
-def delete_exactly(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
+def delete_exactly(groups: WeightedGroups, vc: VarianceComponents, corrected: bool = False) -> Deletions:
     """Fit the model without each group, to its own global optimum.
 
     Parameters
@@ -88,6 +91,8 @@ def delete_exactly(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
     groups : WeightedGroups
     vc : VarianceComponents
         Of all groups; its estimates are the origin and unit only.
+    corrected : bool
+        As in `delete_one`.
 
     Returns
     -------
@@ -110,7 +115,10 @@ def delete_exactly(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
         dof=count @ groups.size,
     )
     fits = fit_batch(tables, threads=thread_count())
-    return Deletions(fits.tau00, fits.sigma2)
+    if not corrected:
+        return Deletions(fits.tau00, fits.sigma2)
+    theta, sigma2 = solve(groups.size, count, mean, groups.ss / vc.sigma2, fits.theta)
+    return Deletions(theta * sigma2, sigma2)
 
 
 def one_step(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
@@ -138,7 +146,8 @@ def one_step(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
     total = second.sum(axis=2)
     unit = np.sqrt(-np.diag(total))  # diagonals may span many powers of ten
     left = np.moveaxis((total[:, :, None] - second) / np.multiply.outer(unit, unit)[:, :, None], 2, 0)
-    gradient = (scores.sum(axis=1, keepdims=True) - scores) / unit[:, None]
+    # The scores of all add up to 0, or, where they are corrected, to what is left out of each step alike.
+    gradient = -scores / unit[:, None]
     moved = np.zeros((len(v), 3))
     moved[:, free] = -np.linalg.solve(left, gradient.T[:, :, None])[:, :, 0] / unit
     return Deletions(np.maximum(vc.theta + moved[:, 1], 0.0), 1.0 + moved[:, 2])

@@ -49,7 +49,9 @@ class RobustErrors:
     se_icc: float
 
 
-def robust_errors(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "cr2") -> RobustErrors:
+def robust_errors(
+    groups: WeightedGroups, vc: VarianceComponents, vcov: str = "cr2", corrected: bool = False
+) -> RobustErrors:
     """Robust standard errors: groups are the sampling units.
 
     Parameters
@@ -59,13 +61,15 @@ def robust_errors(groups: WeightedGroups, vc: VarianceComponents, vcov: str = "c
         Of all groups.
     vcov : {"cr2", "joint", "block"}
         CR2 for gamma00 and the jackknife for the variances and the icc; else see `fastml.inference.sandwich.sandwich`.
+    corrected : bool
+        As in `fastml.inference.delete_one.delete_one`.
 
     Returns
     -------
     RobustErrors
     """
     if vcov == "cr2":
-        mean, others = cr2(groups, vc), delete_one(groups, vc)
+        mean, others = cr2(groups, vc), delete_one(groups, vc, corrected)
         return RobustErrors(vcov, mean.se, mean.df, others.se_tau00, others.se_sigma2, others.se_icc)
     made = sandwich(groups, vc, vcov)
     return RobustErrors(

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from fastml.model.size_table import SizeTable
 
-__all__ = ["Minimum", "Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "evaluate", "evaluate_many",
-           "find_minimum", "scaled_inverse"]  # fmt: skip
+__all__ = ["Minimum", "Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "estimates_at", "evaluate",
+           "evaluate_many", "find_minimum", "scaled_inverse"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -251,7 +251,7 @@ def estimate(table: SizeTable, method: str = "reml", dof: float | None = None) -
         thetas=tuple(found.thetas.tolist()),
         deviances=tuple((value + found.relative).tolist()),
     )
-    return _components(table, terms, found.theta, method, dof, value, optimum)
+    return estimates_at(table, terms, found.theta, method, dof, value, optimum)
 
 
 def _anova(table: SizeTable) -> VarianceComponents:
@@ -263,12 +263,31 @@ def _anova(table: SizeTable) -> VarianceComponents:
     theta = max(0.0, (msb / msw - 1.0) / n0)
     # At the boundary sigma2 stays MSW: the moments are not pooled, as in SAS TYPE1 and lme4's users' textbooks.
     terms = evaluate(table, theta)
-    return _components(table, terms, theta, "anova", terms.r / msw, math.nan, None)
+    return estimates_at(table, terms, theta, "anova", terms.r / msw, math.nan, None)
 
 
-def _components(
+def estimates_at(
     table: SizeTable, terms: Terms, theta: float, method: str, dof: float, value: float, optimum: Optimum | None
 ) -> VarianceComponents:
+    """Estimates at one theta, in score points; see `VarianceComponents`.
+
+    Parameters
+    ----------
+    table : SizeTable
+    terms : Terms
+        Of `evaluate` at `theta`.
+    theta : float
+    method : str
+    dof : float
+        What R is divided by for sigma2.
+    value : float
+        The deviance.
+    optimum : Optimum or None
+
+    Returns
+    -------
+    VarianceComponents
+    """
     sigma2 = terms.r / dof
     shift = table.unit * terms.gamma
     gamma00 = table.origin + shift

@@ -186,7 +186,9 @@ def fit_weights(fit: Mapping[str, Any]) -> list[str]:
         return []
     students = f"{fit['weights_are']} weights {fit['weights']}, " if fit["weights"] else ""
     schools = f"school weights {fit['group_weights']}, " if fit["group_weights"] else ""
-    return [visible(f"{students}{schools}scaling {fit['weight_scaling']}, robust standard errors ({fit['vcov']})")]
+    errors = f"robust standard errors ({fit['vcov']})"
+    corrected = ", tau00 corrected for few schools" if fit.get("bias") else ""
+    return [visible(f"{students}{schools}scaling {fit['weight_scaling']}, {errors}{corrected}")]
 
 
 def _line(name: str, *cells: str) -> str:

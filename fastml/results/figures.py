@@ -27,7 +27,7 @@ DOUBLES = (
 )  # fmt: skip
 COUNTS = ("n_obs", "n_groups", "n_dropped")
 
-_WEIGHTING = ("weights", "group_weights", "weights_are", "weight_scaling", "vcov")
+_WEIGHTING = ("weights", "group_weights", "weights_are", "weight_scaling", "vcov", "bias")
 _NAMES = (*DOUBLES, *COUNTS, "dropped", "singular", "method", "df_method", "outcome", "group", *_WEIGHTING)
 
 
@@ -125,6 +125,11 @@ class FitFigures(Record):
     def vcov(self) -> str | None:
         """Kind of robust standard errors, "cr2", "joint" or "block"; None without weights."""
         return self.weighting.vcov if self.weighting else None
+
+    @property
+    def bias(self) -> str | None:
+        """Whether tau00 of a weighted fit is "corrected"; else None."""
+        return self.weighting.bias if self.weighting else None
 
     @property
     def n_dropped(self) -> int:

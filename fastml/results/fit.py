@@ -82,7 +82,7 @@ class OneWayFit(FitInference):
         Outcome column.
     group : tuple of str
         Group column or columns.
-    weights, group_weights, weights_are, weight_scaling, vcov : str or None
+    weights, group_weights, weights_are, weight_scaling, vcov, bias : str or None
         How the fit was weighted; None without weights. Weighted fits are pseudo maximum likelihood with robust
         standard errors; their `loglik` is a pseudo one, so `aic` and `bic` are None.
     stats : GroupStats

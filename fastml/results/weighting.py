@@ -11,12 +11,14 @@ import numpy.typing as npt
 from fastml.errors import ArgumentError, FastmlError
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.robust import VCOVS, RobustErrors, robust_errors
+from fastml.model.corrected import corrected_ml
 from fastml.model.groups import WeightedGroups
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 from fastml.model.weighted import SCALINGS, pseudo_ml, reduce_weighted, scale_weights
 
 __all__ = [
+    "BIASES",
     "WEIGHTS_ARE",
     "WeightedFit",
     "Weighting",
@@ -52,15 +54,17 @@ class WeightedFit:
 
 
 WEIGHTS_ARE = ("total", "conditional")
+BIASES = ("corrected",)
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """How a fit was weighted: `weights_are`, the `scaling`, and the kind of robust standard errors `vcov`."""
+    """How a fit was weighted: `weights_are`, the `scaling`, the kind `vcov` of robust standard errors, the `bias`."""
 
     weights_are: str = "total"
     scaling: str = "size"
     vcov: str = "cr2"
+    bias: str | None = None
 
     def check_used(self, weights: str | None, group_weights: str | None) -> None:
         """Refuse a choice about weights where there are none: the user believes that the fit is weighted.
@@ -76,6 +80,7 @@ class Weighting:
             ("weights_are", self.weights_are, Weighting.weights_are),
             ("weight_scaling", self.scaling, Weighting.scaling),
             ("vcov", self.vcov, Weighting.vcov),
+            ("bias", self.bias, Weighting.bias),
         ):
             if chosen != default:
                 raise FastmlError(
@@ -108,7 +113,9 @@ def fit_weighted(stats: GroupStats, outcome: str | None, weighting: Weighting) -
     groups = weighted_groups(stats, outcome, weighting.weights_are, weighting.scaling)
     sizes = reduce_weighted(groups)
     vc = pseudo_ml(sizes)
-    errors = robust_errors(groups, vc, weighting.vcov)
+    if weighting.bias:
+        vc = corrected_ml(sizes, groups, vc)
+    errors = robust_errors(groups, vc, weighting.vcov, bool(weighting.bias))
     return WeightedFit(groups, sizes, replace(vc, se_gamma00=errors.se_gamma00), errors)
 
 
@@ -170,16 +177,17 @@ def check_weights(weights: str | None, group_weights: str | None) -> None:
         )
 
 
-def check_options(weights_are: Any, scaling: Any, vcov: Any) -> tuple[str, str, str]:
-    """Check the three options, and return them in lower case."""
+def check_options(weights_are: Any, scaling: Any, vcov: Any, bias: Any = None) -> Weighting:
+    """Check the options of a weighted fit, which are returned in lower case."""
     chosen = []
     for name, value, allowed in (
         ("weights_are", weights_are, WEIGHTS_ARE),
         ("weight_scaling", scaling, SCALINGS),
         ("vcov", vcov, VCOVS),
+        ("bias", "corrected" if bias is None else bias, BIASES),
     ):
         folded = value.lower() if isinstance(value, str) else value
         if folded not in allowed:
             raise ArgumentError(name, value, allowed)
         chosen.append(folded)
-    return chosen[0], chosen[1], chosen[2]
+    return Weighting(chosen[0], chosen[1], chosen[2], None if bias is None else chosen[3])

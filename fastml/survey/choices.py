@@ -62,7 +62,7 @@ def check_choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, mis
         One can't be, by its name.
     """
     chosen = find_design(design)
-    _, scaling, vcov = check_options("total", scaling, vcov)
+    weighting = check_options("total", scaling, vcov)
     folded = se.lower() if isinstance(se, str) else se
     if folded not in SES:
         raise ArgumentError("se", se, SES)
@@ -73,7 +73,7 @@ def check_choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, mis
     if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
         raise RangeError("missing", missing, "a number or a list of numbers")
     chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
-    return Choices(chosen, scaling, str(folded), vcov, float(level))
+    return Choices(chosen, scaling, str(folded), weighting.vcov, float(level))
 
 
 def check_names(argument: str, names: str | Sequence[str] | None) -> list[str]:

@@ -64,7 +64,7 @@ def test_choices_are_refused_without_weights_and_checked_with_them() -> None:
     Weighting(vcov="block").check_used("w", "v")
     with pytest.raises(FastmlError, match="vcov='block' is of weighted fits, and this one has no weights"):
         Weighting(vcov="block").check_used(None, None)
-    assert check_options("Total", "SIZE", "Joint") == ("total", "size", "joint")
+    assert check_options("Total", "SIZE", "Joint") == Weighting("total", "size", "joint")
     for options, message in ((("total", "size", "cr9"), "vcov='cr9' is not one of 'cr2', 'joint', 'block'"),
                              ((None, "size", "joint"), "weights_are=None is not one of")):  # fmt: skip
         with pytest.raises(ArgumentError, match=message):
