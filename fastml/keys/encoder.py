@@ -8,6 +8,7 @@ is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -92,6 +93,23 @@ def are_clustered(columns: Sequence[pa.Array]) -> bool:
         return False
     bits = bits_of(first)
     return bool(np.count_nonzero(bits[1:] != bits[:-1]) * _FIRST_ROWS_PER_RUN <= len(bits))
+
+
+@dataclass(frozen=True, eq=False)
+class _ColumnCodes:
+    """The codes of one column of several.
+
+    Attributes
+    ----------
+    numbers : ndarray of int32 or int64, shape (n,)
+        Code of each row, plus `low`.
+    low : int
+    labels : pyarrow.Array, length K
+    """
+
+    numbers: Codes | Int64s
+    low: int
+    labels: pa.Array
 
 
 class Encoder:
@@ -217,48 +235,53 @@ class Encoder:
 
     def _combination(self, columns: Sequence[pa.Array]) -> RowCodes:
         """Encode several columns: the codes of two make the key of their combination."""
-        codes, labels = self._column(columns[0])
-        combined: Labels = (labels,)
+        keys = self._column(columns[0])
+        combined: Labels = (keys.labels,)
         starts = None
         for column in columns[1:]:
             # The pairs are made before the next column's codes take the place of these.
-            pairs = self._space.array("pairs", len(codes), np.int64)
-            pairs[:] = codes
-            other_codes, other_labels = self._column(column)
-            width = max(len(other_labels), 1)
+            pairs = self._space.array("pairs", len(keys.numbers), np.int64)
+            np.subtract(keys.numbers, keys.low, out=pairs)
+            other = self._column(column)
+            width = max(len(other.labels), 1)
             pairs *= width
-            pairs += other_codes
+            pairs += other.numbers
+            pairs -= other.low
             if column is columns[-1]:
                 starts, pairs = self._runs(pairs)
-            codes, found = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
-            first, second = np.divmod(as_numpy(found), width)
-            combined = (*(take(label, first) for label in combined), take(other_labels, second))
-        return RowCodes(TileDictionary(combined), codes, starts)
+            keys = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
+            first, second = np.divmod(as_numpy(keys.labels), width)
+            combined = (*(take(label, first) for label in combined), take(other.labels, second))
+        codes = keys.numbers
+        if codes.dtype == np.int64:
+            if starts is None:
+                return RowCodes(TileDictionary(combined), None, None, codes.view(np.int64), keys.low)
+            codes = (codes - keys.low).astype(np.int32)
+        return RowCodes(TileDictionary(combined), codes.view(np.int32), starts)
 
-    def _column(self, column: pa.Array) -> tuple[Codes, pa.Array]:
-        """Codes (n,) and labels (K) of one column, which aren't kept."""
+    def _column(self, column: pa.Array) -> _ColumnCodes:
+        """Codes of one column, which aren't kept."""
         if not pa.types.is_dictionary(column.type):
             column = plain_array(column)
             if has_bits(column.type) and not column.null_count:
                 return self._fresh(bits_of(column), column.type, _most_values(len(column)))
         table = LabelDictionary(plain_type(column.type))
-        return self._any(column, table), table.take()[0]
+        return _ColumnCodes(self._any(column, table), 0, table.take()[0])
 
-    def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> tuple[Codes, pa.Array]:
-        """Codes (n,) and labels (K) of 64-bit labels: integers of a range up to `most` are their own codes."""
+    def _fresh(self, bits: Int64s, dtype: pa.DataType, most: int) -> _ColumnCodes:
+        """Codes of 64-bit labels: integers of a range up to `most` are their own."""
         keys = _whole(bits) if pa.types.is_floating(dtype) else bits
-        codes = self._codes(len(bits))
         if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
             low, high = int(keys.min()), int(keys.max())
             if high - low < most:
-                np.subtract(keys, low, out=codes, casting="unsafe")
-                return codes, RangeDictionary(low, high - low + 1, dtype).take()[0]
+                return _ColumnCodes(keys, low, RangeDictionary(low, high - low + 1, dtype).take()[0])
         if pa.types.is_floating(dtype):
             table = LabelTable(dtype)
-            return table.codes_for(from_bits(bits, dtype)), table.labels()
+            return _ColumnCodes(table.codes_for(from_bits(bits, dtype)), 0, table.labels())
         numbers = self._space.thing("numbers", lambda: NumberTable(hashed=True))
         numbers.clear()
-        return numbers.codes_for(bits, codes), from_bits(numbers.bits().copy(), dtype)
+        codes = numbers.codes_for(bits, self._codes(len(bits)))
+        return _ColumnCodes(codes, 0, from_bits(numbers.bits().copy(), dtype))
 
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)

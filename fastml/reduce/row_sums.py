@@ -32,6 +32,10 @@ _ROWS_ADDED = 1 << 12
 _ROWS_PER_GROUP = 10
 _FIRST_ROWS = 1024
 
+# One shift doesn't do where so many groups lie far from it: to sort their rows takes longer than to add all anew, each
+# group about its own.
+_GROUPS_PER_OUTLIER = 8
+
 # Values from everywhere that tell a shift, as files may be sorted by anything.
 _SHIFT_SAMPLE = 64
 
@@ -96,24 +100,37 @@ class RowSums:
         ------
         KeysMovedError
         """
-        from fastml.kernels.sums import record, runs, shuffled
+        from fastml.kernels.sums import runs
 
-        def add_part(part: slice) -> bool:
-            return bool(shuffled.add_rows(self._numbers[part], self._keys.low, y[part], shift, table, missing))
-
-        table[:] = 0.0
-        shift = _likely_shift(y) if _are_groups_large(self._keys) else math.nan
-        if shift == shift:
-            table[:, 1] = shift
-        self._add_parts(add_part, table, missing)
         outliers = self._space.array("outliers", len(table), np.bool_)
-        if not record.find_outliers(table, outliers.view(np.uint8)):
+        shift = _likely_shift(y) if _are_groups_large(self._keys) else math.nan
+        count = self._add_about(shift, table, y, missing, outliers)
+        if not math.isnan(shift) and count * _GROUPS_PER_OUTLIER > np.count_nonzero(table[:, 0]):
+            count = self._add_about(math.nan, table, y, missing, outliers)
+        if not count:
             return True
         rows, starts = self._rows_of(outliers)
         again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
         bad = runs.sum_runs(starts, y[rows], again, lacking)
         table[outliers] = again
         return bool(bad < 0)
+
+    def _add_about(
+        self, shift: float, table: Floats, y: Floats, missing: Floats, outliers: npt.NDArray[np.bool_]
+    ) -> int:
+        """Make records about one shift, or each about its own where it is NaN; return how many are `outliers`."""
+        from fastml.kernels.sums import record, shuffled
+
+        def add_part(part: slice) -> bool:
+            return bool(add_rows(rows[part], self._keys.low, y[part], shift, table, missing))
+
+        rows = self._keys.rows
+        add_rows = shuffled.add_rows if rows.dtype == np.int64 else shuffled.add_rows_of_codes
+        table[:] = 0.0
+        if not math.isnan(shift):
+            table[:, 1] = shift
+        self._add_parts(add_part, table, missing)
+        return int(record.find_outliers(table, outliers.view(np.uint8)))
 
     def add_weighted(
         self, tables: tuple[Floats, Floats], y: Floats, weights: Floats, limits: tuple[float, float], missing: Floats

@@ -144,3 +144,20 @@ def test_sums_of_many_rows_are_about_a_shift_of_their_own() -> None:
         ss = float(sum((value - mean) ** 2 * count for value, count in values.items()))
         assert table[code, 3] == pytest.approx(ss, rel=2e-11)
         assert float(Fraction(table[code, 1]) + Fraction(table[code, 2]) - mean) == pytest.approx(0.0, abs=3e-13)
+
+
+def test_groups_far_apart_have_shifts_of_their_own_whatever_labels_there_are() -> None:
+    """Where one shift doesn't do for an eighth of the groups that have rows; labels of other tiles don't count."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 40, 4000).astype(np.int32)
+    for n_far, own in ((4, False), (6, True)):
+        y = np.where(codes < n_far, 1e6 * codes, 0.0) + rng.normal(500.0, 1.0, 4000)
+        table, missing = sums_of(codes, 40, y)
+        assert table is not None
+        firsts = np.array([y[np.argmax(codes == g)] for g in range(40)])
+        assert (table[:, 1] == firsts)[8:].all() == own
+        more, _ = sums_of(codes, 4000, y)
+        assert more is not None
+        assert more[:40].tobytes() == table.tobytes()
+        finish(table)
+        check(table, missing, codes.tolist(), y.tolist())

@@ -6,10 +6,10 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.ahead import AHEAD, fetch_once
-from fastml.kernels.jit import F8_IN, F8_OUT, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, inner, kernel
+from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, inner, kernel
 from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within, fetch_records
 
-__all__ = ["add_rows", "select_rows"]
+__all__ = ["add_rows", "add_rows_of_codes", "select_rows"]
 
 
 @exact
@@ -52,14 +52,8 @@ def _add_each(keys, base, y, start, stop, shift, records, missing):
             _add_own(records, group * np.uint64(N_FIELDS), y[i])
 
 
-@kernel(I8_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, packed=True)
-def add_rows(keys, low, y, shift, table, missing):
-    """Add rows to raw records `table` (K, 4), and count those that are NaN in `missing` (K,).
-
-    `shift` is that of all records, which hold it; where it is NaN, the first value of each is its own. The record of a
-    key is at key - low. Returns False before rows of which one has none, so that the range of the keys need not be
-    known before they are read.
-    """
+@inner
+def _add_all(keys, low, y, shift, table, missing):
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     records, shared, rows = table.reshape(table.size), shift == shift, np.uint64(ROWS)
     whole = n - n % rows
@@ -84,6 +78,23 @@ def add_rows(keys, low, y, shift, table, missing):
         return False
     _add_each(keys, base, y, whole, n, shift, records, missing)
     return True
+
+
+@kernel(I8_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, packed=True)
+def add_rows(keys, low, y, shift, table, missing):
+    """Add rows to raw records `table` (K, 4), and count those that are NaN in `missing` (K,).
+
+    `shift` is that of all records, which hold it; where it is NaN, the first value of each is its own. The record of a
+    key is at key - low. Returns False before rows of which one has none, so that the range of the keys need not be
+    known before they are read.
+    """
+    return _add_all(keys, low, y, shift, table, missing)
+
+
+@kernel(I4_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, packed=True)
+def add_rows_of_codes(codes, low, y, shift, table, missing):
+    """As `add_rows`, of codes; `low` is 0."""
+    return _add_all(codes, low, y, shift, table, missing)
 
 
 @kernel(I8_IN, types.int64, U1_IN, I4_OUT)
