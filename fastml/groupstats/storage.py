@@ -141,6 +141,8 @@ def find_problem(stats: GroupFields) -> str:
     whole = np.concatenate([stats.counts.ravel(), stats.moments[:, :, 0].ravel()])
     if not np.all((whole >= 0.0) & (whole == np.floor(whole)) & (whole < 2.0**63)):
         return "a number of rows is no whole number"
+    if (stats.moments[:, :, 0] + stats.counts[:, 1:].sum(axis=1) > stats.counts[:, 0]).any():
+        return "a group counts more observations than it has rows"
     for what, tensor in (("", stats.moments), ("weighted ", stats.weighted)):
         if tensor is not None and not (np.isfinite(tensor).all() and (tensor[:, :, [0, 3]] >= 0.0).all()):
             return f"a {what}mean or sum of squares is no number"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, SourceError, first_line
 from fastml.io.arrays import as_arrow
+from fastml.io.python_values import check_objects
 
 __all__ = ["Source", "is_pandas", "open_memory"]
 
@@ -146,14 +147,26 @@ def _mapping_array(values: Any, column: str) -> Any:
             return _arrow_array(values.filled(0), column, mask=np.ma.getmaskarray(values))
         if values.dtype.kind in "fiu" and values.dtype.itemsize <= 8:
             return as_arrow(values)
+    if type(values).__module__.partition(".")[0] == "pandas":  # whose export makes one kind of several
+        return _pandas_array(values, column)
+    if str(getattr(values, "dtype", "")) == "Object":
+        raise SourceError(f"column {column!r} holds Python objects; give all its values one type")
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)
+    if isinstance(values, (Mapping, Set)):
+        raise SourceError(
+            f"column {column!r} is a {type(values).__name__}, whose values have no rows; a column is an array or a list"
+        )
     if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
         raise SourceError(f"column {column!r} is a single {type(values).__name__}; a column is an array or a list")
     return _arrow_array(values, column)
 
 
 def _arrow_array(values: Any, column: str, **options: Any) -> Any:
+    dtype = getattr(values, "dtype", None)
+    objects = getattr(dtype, "categories", values)  # of pandas
+    if getattr(objects, "dtype", None) in (None, np.dtype(object)):
+        check_objects(objects if "mask" not in options else objects[~options["mask"]], column)
     try:
         return pa.array(values, from_pandas=True, **options)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
@@ -180,8 +193,22 @@ def _from_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     def batches() -> Generator[pa.RecordBatch, None, None]:
         try:
             for batch in reader:
+                batch.validate()
+                for field in schema:
+                    _check_promise(field, batch, name)
                 yield batch.select(wanted)
         except pa.ArrowException as error:
             raise SourceError(f"{name} can't be read: {first_line(error)}") from None
 
     return Source(name, schema, batches())
+
+
+def _check_promise(field: pa.Field, batch: pa.RecordBatch, name: str) -> None:
+    """Refuse a batch that has a column otherwise than its stream's schema says."""
+    count = batch.schema.names.count(field.name)
+    found = f"type {batch.schema.field(field.name).type}" if count == 1 else f"{count} of them"
+    if count != 1 or batch.schema.field(field.name).type != field.type:
+        raise SourceError(
+            f"{name} says that column {field.name!r} has type {field.type}, but a batch has {found}; "
+            "make its batches by its schema"
+        )

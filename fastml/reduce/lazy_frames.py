@@ -118,7 +118,7 @@ def _checked(data: Any, columns: CallColumns) -> tuple[Any, CallColumns]:
     for name in dict.fromkeys(columns.to_read):
         dtype, column = schema[name], nw.col(name)
         if name in columns.keys:
-            if dtype.is_nested():
+            if dtype.is_nested() or dtype == nw.Object:
                 raise ColumnTypeError("group", name, dtype, "use a column of numbers, strings or dates")
             if dtype.is_float():
                 # -0.0 and 0.0 are one label, NaN is none.

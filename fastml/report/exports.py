@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -208,6 +209,8 @@ class _Lines(list[str]):
 def json_text(value: Any, indent: int | None = None) -> str:
     """Plain values as JSON that any terminal and any encoding can take, letters of all languages as they are.
 
+    An infinity, which only labels can be, is its name: JSON has no such number.
+
     Parameters
     ----------
     value : object
@@ -217,9 +220,17 @@ def json_text(value: Any, indent: int | None = None) -> str:
     -------
     str
     """
-    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+    text = json.dumps(_named(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
     # Outside of strings JSON has no such characters but the ends of its lines.
     return re.sub(r"[^ -~\n]", lambda at: at[0] if visible(at[0]) == at[0] else f"\\u{ord(at[0]):04x}", text)
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_named(name): _named(inside) for name, inside in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_named(inside) for inside in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 # What a spreadsheet runs, at the start of a cell; full-width forms where the language has them. A text that is a number

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +115,17 @@ def test_a_part_may_be_named_as_a_column_that_other_tables_have() -> None:
     assert header[:3] == ["mean", "outcome", "n_obs"]
     assert header.count("mean") == 1
     assert table.to_markdown().splitlines()[0].count("| mean |") == 1
+
+
+def test_a_part_called_infinity_keeps_its_name_in_every_form() -> None:
+    """JSON has no such number; its name is there, as in a CSV."""
+    rng = np.random.default_rng(1)
+    by, group = np.repeat([np.inf, -np.inf, 2.5], 40), np.tile(np.repeat(np.arange(8), 5), 3)
+    table = fastml.fit_by({"c": by, "s": group, "y": rng.normal(group, 1.0)}, "y", "s", by="c")
+    assert [row["c"] for row in json.loads(table.to_json())] == ["-inf", 2.5, "inf"]
+    assert [row["c"] for row in table.to_dict()] == table.to_frame()["c"].tolist() == [-np.inf, 2.5, np.inf]
+    assert table.to_arrow()["c"].to_pylist() == [-np.inf, 2.5, np.inf]
+    assert [line.partition(",")[0] for line in table.to_csv().splitlines()[1:]] == ["-inf", "2.5", "inf"]
+    for text in (str(table), table.to_markdown(), table.to_latex(), table.to_html()):
+        assert re.search(r"(?<![-\w])inf\b", text)
+        assert re.search(r"[-\u2212]\$?inf\b", text)
