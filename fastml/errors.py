@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 __all__ = [
     "WORD",
@@ -12,16 +15,19 @@ __all__ = [
     "ColumnNotFoundError",
     "ColumnTypeError",
     "ColumnsMissingError",
+    "FastmlBugError",
     "FastmlError",
     "FilterError",
     "FormulaError",
     "MergeError",
     "ModelError",
+    "PartsMissingError",
     "RangeError",
     "SourceError",
     "ValueNotAllowedError",
     "WeightVariesError",
     "first_line",
+    "plain_errors",
     "row_text",
     "visible",
 ]
@@ -189,6 +195,22 @@ class ModelError(FastmlError):
         self.status = status
 
 
+class PartsMissingError(FastmlError):
+    """Some rows of a table have no result."""
+
+    def __init__(self, rows: Sequence[Mapping[str, object]], by: Sequence[str]) -> None:
+        failed = [row for row in rows if row["status"] != "ok"]
+        several = len({row["outcome"] for row in rows}) > 1
+        said = []
+        for row in failed[:5]:
+            names = [f"{name} {row[name]}" for name in by] + ([f"{row['outcome']}"] if several else [])
+            said.append(f"{' '.join(names) or row['outcome']} ({row.get('message') or row['status']})")
+        if len(failed) > len(said):
+            said.append(f"and {len(failed) - len(said):,} more")
+        have = ("part has" if len(rows) == 1 else "parts has") if len(failed) == 1 else "parts have"
+        super().__init__(f"{len(failed):,} of {len(rows):,} {have} no result: {', '.join(said)}")
+
+
 class MergeError(FastmlError):
     """Two sets of group statistics can't be added."""
 
@@ -222,3 +244,65 @@ def row_text(row: int, label: str = "") -> str:
     str
     """
     return f"in row {row:,} (the first is 0{'; ' if label else ''}{label})"
+
+
+class FastmlBugError(FastmlError):
+    """A fault of fastml's own, which nobody foresaw."""
+
+    def __init__(self, what: str, error: Exception, file: str, line: int | None) -> None:
+        said = f"{type(error).__name__}: {first_line(error)}; {Path(file).name}, line {line}"
+        super().__init__(
+            f"{what}: this is a fault of fastml, not of the call ({said}); "
+            "please report this line, with the call and what is special about the data"
+        )
+
+
+@contextmanager
+def plain_errors(what: str) -> Iterator[None]:
+    """Turn whatever a library raises inside into a `FastmlError`, and a fault of fastml's own into a plea to report it.
+
+    What the caller's own code raises inside, such as a stream of batches, comes through as it is; so do warnings made
+    errors, and want of memory.
+
+    Parameters
+    ----------
+    what : str
+        What is at hand, for the message: a file, a column, an option.
+
+    Raises
+    ------
+    FastmlError
+    """
+    try:
+        yield
+    except (FastmlError, MemoryError, Warning):
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is of the yield above
+        speaks = isinstance(error, OSError | UnicodeError) or type(error).__module__.startswith("pyarrow")
+        if not frames or not (_is_own(frames[-1].filename) or _is_library(frames[-1].filename)):
+            raise
+        if _is_own(frames[-1].filename) and not speaks:
+            raise FastmlBugError(what, error, frames[-1].filename, frames[-1].lineno) from error
+        raise SourceError(f"{what}: {_said(error)}") from None
+
+
+def _is_own(file: str) -> bool:
+    return Path(file).is_relative_to(Path(__file__).parent)
+
+
+def _is_library(file: str) -> bool:
+    """Whether code is Python's or a package's; compiled packages name their sources without a folder."""
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return file.endswith((".pyx", ".pxi", ".pxd")) or any(Path(file).is_relative_to(folder) for folder in folders)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return f"it holds text that is not UTF-8 ({first_line(error)})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return first_line(error)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fastml._version import __version__
 from fastml.cli import commands
-from fastml.errors import FastmlError, visible
+from fastml.cli.output import printing
+from fastml.errors import FastmlBugError, FastmlError, PartsMissingError, plain_errors, visible
+from fastml.io.progress import is_terminal
 
 __all__ = ["main"]
 
@@ -46,18 +52,45 @@ def _options(
     pass
 
 
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with whatever a library raises in it as a `FastmlError`."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        with plain_errors(f"fastml {command.__name__}"):
+            try:
+                Path.cwd()
+            except FileNotFoundError:
+                raise FastmlError("the working folder doesn't exist any more; cd to one that does") from None
+            command(*args, **options)
+
+    return run
+
+
 for command in (
     commands.fit, commands.survey, commands.report, commands.stats, commands.merge, commands.simulate, commands.plan,
     commands.warmup,
 ):  # fmt: skip
-    app.command()(command)
+    app.command()(_guarded(command))
 
 
 def main() -> None:
-    """Run the command; exit status 0, 2 with one line on stderr for a user's error, 3 when a part has no result."""
+    """Run the command.
+
+    Exit status 0; 2 with one line on stderr for an error of the call or the data; 3 with one when a part has no result;
+    1 with one for a fault of fastml's own.
+    """
+    _hold_closed_streams()
     warnings.showwarning = _notice
     try:
-        code = app(standalone_mode=False)
+        with printing():  # the help and the version; results see to themselves
+            code = app(standalone_mode=False)
+    except PartsMissingError as error:
+        _fail(str(error), 3)
+    except FastmlBugError as error:
+        if os.environ.get("FASTML_TRACEBACK"):
+            raise
+        _fail(f"{error} (FASTML_TRACEBACK=1 shows where it comes from)", 1)
     except FastmlError as error:
         _fail(str(error))
     except _CLICK_ERROR as error:
@@ -65,6 +98,8 @@ def main() -> None:
             sys.stderr.write(error.format_message() + "\n")  # no arguments: the whole help
             raise SystemExit(2) from None
         _fail(error.format_message())
+    except Warning as warning:  # Python was told to make errors of them
+        _fail(str(warning))
     except MemoryError as error:
         _fail(f"there is not enough memory: {error}" if str(error) else "there is not enough memory")
     except typer.Abort:
@@ -76,18 +111,32 @@ def main() -> None:
     raise SystemExit(code or 0)
 
 
-def _fail(message: str) -> None:
+def _hold_closed_streams() -> None:
+    """Put something in the places of streams that are closed, which the next files opened would take.
+
+    What is written to stdout then fails, as it should; stderr swallows what is said to nobody.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the first free place, which is this
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process runs
+
+
+def _fail(message: str, status: int = 2) -> None:
     _say(message, "1;31")
-    raise SystemExit(2)
+    raise SystemExit(status)
 
 
 def _say(message: str, colour: str) -> None:
     """A line on stderr, its first word in colour on a terminal (unless NO_COLOR is set)."""
-    if sys.stderr is None:
-        return  # closed: the status has to do
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not is_terminal(sys.stderr)
     name = "fastml:" if plain else f"\033[{colour}mfastml:\033[0m"
-    sys.stderr.write(f"{name} {visible(' '.join(message.split()))}\n")
+    with contextlib.suppress(OSError, ValueError):  # full or closed: the status has to do
+        sys.stderr.write(f"{name} {visible(' '.join(message.split()))}\n")
+        sys.stderr.flush()
 
 
 def _notice(message: Warning | str, *_: Any, **__: Any) -> None:

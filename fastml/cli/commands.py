@@ -11,7 +11,7 @@ import typer
 from fastml.cli import options
 from fastml.cli.output import Form, Format, Output, Quiet, Verbose, check_output, deliver, show
 from fastml.designs import BY_NAME
-from fastml.errors import ColumnsMissingError, FastmlError
+from fastml.errors import ColumnsMissingError, FastmlError, PartsMissingError
 
 __all__ = ["fit", "merge", "plan", "report", "simulate", "stats", "survey", "warmup"]
 
@@ -91,7 +91,7 @@ def _fitted(
 def _tell_gaps(result: Any) -> None:
     """End with status 3 where a part of a table has no result."""
     if not getattr(result, "complete", True):
-        raise typer.Exit(3)
+        raise PartsMissingError(result.to_dict(), result.by)
 
 
 def survey(

@@ -6,17 +6,20 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
 
 from fastml.errors import FastmlError, visible
+from fastml.io.progress import is_terminal
 from fastml.io.writing import check_parquet_name, write_text
 from fastml.report.formats import FORMATS, Format
 
-__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "deliver", "show"]
+__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "deliver", "printing",
+           "show"]  # fmt: skip
 
 
 def _silence(wanted: bool) -> bool:
@@ -99,15 +102,22 @@ def deliver(text: str, output: Path | None) -> None:
         return
     if sys.stdout is None:
         raise FastmlError("stdout is closed; name a file with -o")
-    try:
+    with printing():
         if hasattr(sys.stdout, "reconfigure"):
             # A terminal that can't show a letter of a school's name gets its number, rather than nothing.
             sys.stdout.reconfigure(errors="backslashreplace")
         # What names of schools would do to a terminal; into files and pipes the text goes as it is.
-        sys.stdout.write(visible(text, but="\n") if sys.stdout.isatty() else text)
+        sys.stdout.write(visible(text, but="\n") if is_terminal(sys.stdout) else text)
         sys.stdout.flush()
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Say in a line that stdout can't be written to; a reader that is gone, as of `fastml ... | head`, is no error."""
+    try:
+        yield
     except OSError as error:
         # Nothing more can be printed, at the end of the process neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # that is `fastml ... | head`, and no error
+        if not isinstance(error, BrokenPipeError):
             raise FastmlError(f"can't write to stdout: {error.strerror or error}") from None

@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
 from fastml.groupstats.fields import GroupFields
+from fastml.io.plain_arrays import plain_array
 from fastml.io.source import schema_metadata
 from fastml.keys.encoder import encode_tile
+from fastml.keys.key_table import check_labels
 from fastml.keys.order import sort_order
 
 __all__ = ["find_problem", "is_stats_file", "read_fields", "to_table"]
@@ -93,7 +95,7 @@ def read_fields(table: pa.Table, source: str) -> GroupFields:
         description = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         if description["content"] != "group statistics":
             raise KeyError
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise SourceError(f"{source} holds no fastml statistics") from None
     if description.get("version") != VERSION:
         raise SourceError(
@@ -110,8 +112,9 @@ def read_fields(table: pa.Table, source: str) -> GroupFields:
         def tensor(fields: Iterable[str]) -> Floats:
             return np.array([np.column_stack([column(f"{field}:{y}") for field in fields]) for y in outcomes])
 
+        check_labels(keys := pa.table({name: plain_array(table[f"key:{name}"].combine_chunks()) for name in names}))
         return GroupFields(
-            keys=pa.table({name: table[f"key:{name}"].combine_chunks() for name in names}),
+            keys=keys,
             by=by,
             group=group,
             outcomes=outcomes,

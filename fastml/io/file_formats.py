@@ -189,7 +189,7 @@ def _ipc_reader(source: Any, options: Any) -> tuple[Any, bool]:
 def open_sav(location: Location) -> File:
     """Open an SPSS file; one job, which reads SAV_ROWS rows at a time. User-missing values are missing."""
     if find_spec("pyreadstat") is None:
-        raise SourceError(f"{location.name} is an SPSS file, which pyreadstat reads: pip install 'fastml-icc[spss]'")
+        raise SourceError(f"{location.name} is an SPSS file, which pyreadstat reads: pip install pyreadstat")
     if location.filesystem is not None:
         raise SourceError(f"{location.name} is an SPSS file, which can only be read from a local disk: copy it")
     import pyreadstat

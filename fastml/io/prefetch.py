@@ -7,7 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, TypeVar
+
+from fastml.kernels.threads import can_not_start
 
 __all__ = ["in_order"]
 
@@ -33,10 +36,23 @@ def in_order(jobs: Iterable[Callable[[], Iterable[_T]]], threads: int) -> Genera
     stop = threading.Event()
     running: deque[queue.Queue[Any]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="fastml")
+    jobs, started = iter(jobs), False
     try:
         for job in jobs:
             running.append(queue.Queue(_HELD))
-            pool.submit(_run, job, running[-1], stop)
+            try:
+                pool.submit(_run, job, running[-1], stop)
+            except RuntimeError as error:
+                if not can_not_start(error):
+                    raise
+                if not started:  # on this thread, then
+                    running.pop()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for own in chain([job], jobs):
+                        yield from own()
+                    return
+                # The threads there are will come to it: it stands in their queue already.
+            started = True
             if len(running) > threads:
                 yield from _items(running.popleft())
         while running:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-__all__ = ["Watch", "watcher"]
+__all__ = ["Watch", "is_terminal", "watcher"]
 
 _T = TypeVar("_T")
 Watch = Callable[[Iterator[tuple[_T, int]], int], Iterator[tuple[_T, int]]]
@@ -30,7 +30,7 @@ def watcher(wanted: bool | None = None) -> Watch[Any] | None:
     callable or None
         ``watch(batches, size)``: the same (batch, bytes), seen as they pass; ``size`` is the bytes of all, or 0.
     """
-    if not (sys.stderr.isatty() if wanted is None else wanted):
+    if sys.stderr is None or not (is_terminal(sys.stderr) if wanted is None else wanted):
         return None
 
     def watch(batches: Iterator[tuple[Any, int]], size: int) -> Iterator[tuple[Any, int]]:
@@ -53,6 +53,23 @@ def watcher(wanted: bool | None = None) -> Watch[Any] | None:
                 line.stop()
 
     return watch
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; None is none, nor what lacks the question or is closed, as in services.
+
+    Parameters
+    ----------
+    stream : file or None
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
 
 
 class _Line:

@@ -44,6 +44,13 @@ class Input:
     csv_options: Mapping[str, Any] | CsvOptions | None = None
     progress: bool | None = None
 
+    def named(self) -> str:
+        """Return what the data are, in a few words, for messages."""
+        if not is_path(self.data):
+            return f"a {type(self.data).__name__}"
+        names = self.data if isinstance(self.data, (list, tuple)) else [self.data]
+        return str(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
     def checked(self) -> Input:
         """Return the same, the filter and the options parsed.
 

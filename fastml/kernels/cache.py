@@ -185,9 +185,17 @@ class _Locator:
         return _Locator(self._folder, py_func.__code__.co_firstlineno)
 
 
+class _Impl(CompileResultCacheImpl):
+    def check_cachable(self, cres: Any) -> bool:
+        """Whether the code can be kept: not where places in memory are written into it, as Numba does unoptimised."""
+        if cres.library.has_dynamic_globals:
+            raise OSError("Numba can't keep code that it compiles without optimising, as NUMBA_OPT=0 has it")
+        return True
+
+
 def _files(function: Callable[..., Any], folder: Path) -> FunctionCache:
     """Numba's cache of a function, in this folder."""
-    impl = type("_Impl", (CompileResultCacheImpl,), {"_locator_classes": [_Locator(folder)]})
+    impl = type("_Impl", (_Impl,), {"_locator_classes": [_Locator(folder)]})
     made: FunctionCache = type("_Cache", (FunctionCache,), {"_impl_class": impl})(function)
     return made
 

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ColumnTypeError
+from fastml.errors import ColumnTypeError, plain_errors
 from fastml.io.plain_arrays import plain_type
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.label_types import take, without_blanks
 from fastml.keys.order import sort_order
 
-__all__ = ["KeyTable", "check_key_type"]
+__all__ = ["KeyTable", "check_key_type", "check_labels"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -30,6 +30,28 @@ def check_key_type(argument: str, field: pa.Field) -> None:
     dtype = plain_type(field.type)
     if pa.types.is_nested(dtype) or pa.types.is_interval(dtype):
         raise ColumnTypeError(argument, field.name, field.type, "use a column of numbers, strings or dates")
+
+
+def check_labels(keys: pa.Table) -> None:
+    """Refuse labels that nobody could show: text that is not UTF-8, dates beyond the years of Python.
+
+    Parameters
+    ----------
+    keys : pyarrow.Table
+        A column of labels of each key.
+
+    Raises
+    ------
+    SourceError
+        In one line, with the column.
+    """
+    for field in keys.schema:
+        check_key_type("key", field)
+        column = keys[field.name]
+        with plain_errors(f"column {field.name!r} holds labels that can't be shown"):
+            column.validate(full=True)
+            if pa.types.is_temporal(field.type):
+                column.to_pylist()
 
 
 class KeyTable:

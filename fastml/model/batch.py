@@ -7,12 +7,12 @@ fit gets its global optimum, whatever the number of threads.
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from fastml.kernels.threads import map_on_threads
 from fastml.model.variance_components import find_minimum
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
@@ -135,13 +135,7 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int = 1) -
         for k in first + np.flatnonzero(fits[first:last, 11] == 0.0):
             _search(tables, int(k), restricted, fits[k])
 
-    starts = range(0, n_tables, _PER_TASK)
-    if threads == 1 or len(starts) < 2:
-        for first in starts:
-            work(first)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, starts))
+    map_on_threads(work, range(0, n_tables, _PER_TASK), threads)
     theta, r = fits[:, 0], fits[:, 5]
     sigma2 = r / tables.dof
     return BatchFits(

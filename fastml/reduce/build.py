@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError
+from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError, plain_errors
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.discovery import DataFile, find_files, is_path
 from fastml.io.source import Input
+from fastml.keys.key_table import check_labels
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.lazy_frames import from_engine, is_lazy
 from fastml.reduce.workers import from_source
@@ -186,12 +187,15 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
     -------
     GroupStats
     """
-    if is_lazy(given.data):
-        if given.filter is not None:
-            raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(given.data).__name__} itself")
-        found = from_engine(given.data, columns)
-    else:
-        found = from_source(given.checked(), columns, threads=given.threads)
+    lazy = is_lazy(given.data)
+    if lazy and given.filter is not None:
+        raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(given.data).__name__} itself")
+    with plain_errors(given.named()):
+        if lazy:
+            found = from_engine(given.data, columns)
+        else:
+            found = from_source(given.checked(), columns, threads=given.threads)
+        check_labels(found.keys)
     return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 
 

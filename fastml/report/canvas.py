@@ -7,21 +7,23 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastml.errors import FastmlError
+from fastml.errors import FastmlError, first_line
 from fastml.io.arrays import as_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["BAND", "BLUE", "ESTIMATE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "axis_end",
-           "bins", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines", "inline_svg", "legend_above",
-           "plain", "school_names"]  # fmt: skip
+           "bins", "can_draw", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines", "inline_svg",
+           "legend_above", "plain", "school_names"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,13 +38,30 @@ def axes_for(ax: Axes | None, height: float) -> Axes:
     """The Axes given, or those of a new figure outside pyplot."""
     if ax is not None:
         return ax
+    made = _figure_class()(figsize=(WIDTH, height), layout="constrained").subplots()
+    made.spines[["top", "right"]].set_visible(False)
+    return made
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is there; one that is, but can't be loaded, is an error."""
+    if find_spec("matplotlib") is None:
+        return False
+    _figure_class()
+    return True
+
+
+def _figure_class() -> type[Figure]:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise FastmlError("pictures need matplotlib: pip install 'fastml-icc[plot]'") from None
-    made = Figure(figsize=(WIDTH, height), layout="constrained").subplots()
-    made.spines[["top", "right"]].set_visible(False)
-    return made
+        raise FastmlError("pictures need matplotlib: pip install matplotlib") from None
+    except ValueError as error:  # a backend that isn't there, named by MPLBACKEND or a matplotlibrc
+        said = first_line(error).split(";")[0]
+        raise FastmlError(
+            f"pictures need matplotlib, which can't be loaded: {said}; see MPLBACKEND and matplotlibrc"
+        ) from None
+    return Figure
 
 
 def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, FastmlError, visible
+from fastml.errors import ArgumentError, FastmlError, plain_errors, visible
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet, write_text
 from fastml.model.groups import Groups
@@ -171,7 +171,8 @@ class OneWayFit(FitInference):
             With the interval in its ``attrs``.
         """
         table = self.groups_arrow(level, sort, interval=interval)
-        frame: pd.DataFrame = table.to_pandas()
+        with plain_errors("pandas can't hold these labels; groups_arrow() does"):
+            frame: pd.DataFrame = table.to_pandas()
         frame.attrs["interval"] = table.schema.metadata[b"interval"].decode()
         return frame
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastml.errors import FastmlError
+from fastml.report.canvas import can_draw, inline_svg
 from fastml.report.grids import naive_grid, schools_grid
 from fastml.report.markup import html_text
 from fastml.report.numbers import decimals
@@ -22,7 +23,7 @@ __all__ = ["fit_report", "table_report"]
 
 MAX_ROWS = 100  # of schools; of more, both ends are shown
 
-_NO_PICTURES = "The pictures are missing, as matplotlib is not installed: pip install 'fastml-icc[plot]'."
+_NO_PICTURES = "The pictures are missing, as matplotlib is not installed: pip install matplotlib."
 
 _CAPTIONS = {
     "variance_shares": "Shares of the variance of students' scores, and of the observed school means.",
@@ -48,7 +49,7 @@ def fit_report(fit: OneWayFit, title: str | None, source: str) -> str:
         naive_grid(figures, fit.naive.to_dict()),
         schools_grid(_ends(schools), labels, fit.group, decimals(figures), note=_interval_note(schools)),
         {name: picture for name, picture in drawn.items() if picture is not None},
-        "" if _can_draw() else _NO_PICTURES,
+        "" if can_draw() else _NO_PICTURES,
     )
 
 
@@ -63,7 +64,7 @@ def table_report(table: ResultTable, title: str | None, source: str) -> str:
         table._sentences(),
         table._page_grid(),
         [] if picture is None else [picture],
-        "" if _can_draw() else _NO_PICTURES,
+        "" if can_draw() else _NO_PICTURES,
     )
 
 
@@ -81,19 +82,12 @@ def _ends(schools: pa.Table) -> dict[str, list[dict[str, Any]]]:
 
 def _draw(name: str, result: OneWayFit | ResultTable, caption: str) -> Picture | None:
     """A picture by that function of `plots`; None without matplotlib, or where this result has no such picture."""
-    if not _can_draw():
+    if not can_draw():
         return None
     from fastml import plots
-    from fastml.report.canvas import inline_svg
 
     try:
         ax = getattr(plots, name)(result)
     except FastmlError:
         return None
     return inline_svg(ax, f"{name.replace('_', '')}-", html_text(caption)), caption
-
-
-def _can_draw() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("matplotlib") is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from fastml.designs import Design
 from fastml.errors import ModelError
 from fastml.inference.robust import robust_errors
+from fastml.kernels.threads import map_on_threads
 from fastml.model.weighted import pseudo_ml, reduce_weighted
 from fastml.survey.cells import Part, Sample, Unfit
 from fastml.survey.choices import Choices
@@ -74,8 +74,7 @@ def fit_parts(
         # One thread per part where there are several; else the fits of the one part share them.
         return fit_part(*task, choices, 1 if workers > 1 else threads)
 
-    with ThreadPoolExecutor(workers) as executor:
-        fitted = list(executor.map(work, tasks))
+    fitted = map_on_threads(work, tasks, workers)
     rows = [{**fit.row, "notes": "; ".join([*fit.notes, *notes[fit.row["outcome"]]])} for fit in fitted]
     return rows + ([average_row(outcome, fitted, choices) for outcome in notes] if average else [])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from fastml.errors import ValueNotAllowedError, WeightVariesError, row_text
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
 from fastml.io.plain_arrays import plain_array, plain_type
+from fastml.kernels.threads import map_on_threads
 from fastml.keys.encoder import encode_rows
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import without_blanks
@@ -139,11 +140,10 @@ class _SchoolSums:
 
         sums, shift = self.sums[outcome, plain], self.shift[outcome]
 
-        def work(first: int, last: int) -> int:
-            return int(kernel.accumulate(codes, values, totals, plain, first, last, shift, sums))
+        def work(edges: tuple[int, int]) -> int:
+            return int(kernel.accumulate(codes, values, totals, plain, *edges, shift, sums))
 
-        with ThreadPoolExecutor(len(self._edges) - 1) as pool:
-            found = list(pool.map(work, self._edges[:-1], self._edges[1:]))
+        found = map_on_threads(work, list(pairwise(self._edges)), len(self._edges) - 1)
         bad = min((x for x in found if x >= 0), default=-1)
         if bad >= 0:
             row, r = divmod(bad, len(totals))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,18 @@ def test_nothing_read_is_run(path: Path) -> None:
             assert name.split(".")[0] not in MODULES, f"line {node.lineno}: {name}"
             if path.is_relative_to(ROOT / "fastml"):
                 assert not {name, name.split(".")[0]} & HOME, f"line {node.lineno}: {name}"
+
+
+TOLD = [*FILES, *ROOT.rglob("*.md"), ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
+
+
+def test_nobody_is_told_to_install_a_name_that_is_not_ours() -> None:
+    """The index has no fastml-icc, and its fastml is another project: whoever takes the name could run code here."""
+    for path in TOLD:
+        if not path.exists() or path == Path(__file__) or ".venv" in str(path):
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.search(
+                r"(pip|pipx|uv|conda|poetry)\b[^|;]*\b(install|add|run)\b[^&|;]*\bfastml(-icc)?(?![\w./-])", line
+            ), f"{path}: {line}"
+            assert not re.search(r"fastml-icc\[", line), f"{path}: {line}"
