@@ -44,6 +44,6 @@ def test_nobody_is_told_to_install_a_name_that_is_not_ours() -> None:
             continue
         for line in path.read_text(encoding="utf-8").splitlines():
             assert not re.search(
-                r"(pip|pipx|uv|conda|poetry)\b[^|;]*\b(install|add|run)\b[^&|;]*\bfastml(-icc)?(?![\w./-])", line
+                r"(pip|pipx|uv|conda|poetry)\b[^|;]*\b(install|add|run)\b[^&|;`]*[\s'\"]fastml(-icc)?(?![\w./-])", line
             ), f"{path}: {line}"
             assert not re.search(r"fastml-icc\[", line), f"{path}: {line}"
