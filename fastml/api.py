@@ -82,7 +82,9 @@ def fit(
     threads : int, optional
         Threads to read with, as many as there are processors, up to 8. The result is the same to the bit.
     csv_options : mapping, optional
-        Of CSV: ``delimiter`` (found out), ``encoding`` ("utf-8"), ``decimal`` ("."), ``types`` (of columns, in Arrow).
+        Of text files: ``delimiter`` (found out), ``encoding`` ("utf-8"), ``decimal`` ("."), ``thousands``, ``missing``
+        (texts, besides NA and its like), ``skip_rows``, ``comment``, ``quote``, ``types`` (of columns, in Arrow). Ids
+        are texts there, integers only where all of them are the shortest texts of such.
     progress : bool, optional
         Show progress on stderr where it takes over a second. By default on a terminal only.
 

@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 __all__ = [
-    "WORD",
     "ArgumentError",
     "ColumnNotFoundError",
     "ColumnTypeError",
@@ -21,6 +20,7 @@ __all__ = [
     "FormulaError",
     "MergeError",
     "ModelError",
+    "NotANumberError",
     "PartsMissingError",
     "RangeError",
     "SourceError",
@@ -31,9 +31,6 @@ __all__ = [
     "row_text",
     "visible",
 ]
-
-# Key of a field's metadata: a text of the column that is no number, for a message that refuses the column.
-WORD = b"fastml.word"
 
 
 # What a terminal obeys or nobody sees: controls and escapes, ends of lines and paragraphs, direction marks and other
@@ -169,6 +166,15 @@ class ColumnTypeError(FastmlError):
 
 class ValueNotAllowedError(FastmlError):
     """A column holds a value that can't be used (an infinity, a negative weight)."""
+
+
+class NotANumberError(ValueNotAllowedError):
+    """A text of a file stands where a number should."""
+
+    def __init__(self, column: str, file: str, row: int, text: str, remedy: str) -> None:
+        super().__init__(
+            f"column {column!r} of {file} has {_shown(text)} {row_text(row)}, which is no number; {remedy}"
+        )
 
 
 class WeightVariesError(ValueNotAllowedError):

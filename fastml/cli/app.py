@@ -16,6 +16,7 @@ import typer
 from fastml._version import __version__
 from fastml.cli import commands
 from fastml.cli.output import printing
+from fastml.cli.reading import as_options
 from fastml.errors import FastmlBugError, FastmlError, PartsMissingError, plain_errors, visible
 from fastml.io.progress import is_terminal
 
@@ -92,7 +93,7 @@ def main() -> None:
             raise
         _fail(f"{error} (FASTML_TRACEBACK=1 shows where it comes from)", 1)
     except FastmlError as error:
-        _fail(str(error))
+        _fail(as_options(str(error)))
     except _CLICK_ERROR as error:
         if len(sys.argv) == 1:
             sys.stderr.write(error.format_message() + "\n")  # no arguments: the whole help

@@ -10,6 +10,7 @@ import typer
 
 from fastml.cli import options
 from fastml.cli.output import Form, Format, Output, Quiet, Verbose, check_output, deliver, show
+from fastml.cli.reading import Reading, reads
 from fastml.designs import BY_NAME
 from fastml.errors import ColumnsMissingError, FastmlError, PartsMissingError
 
@@ -19,6 +20,7 @@ _STUDIES = list(BY_NAME)
 Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
 
 
+@reads
 def fit(
     files: options.Files,
     outcome: options.Outcomes = None,
@@ -33,16 +35,11 @@ def fit(
     bias: options.Bias = None,
     format: Form = Format.text,
     output: Output = None,
-    filter: options.Filter = None,
-    delimiter: options.CsvDelimiter = None,
-    encoding: options.CsvEncoding = "utf-8",
-    decimal: options.CsvDecimal = ".",
     level: Level = None,
     groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
                       help="Write the school means to a Parquet file too.")] = None,
-    threads: options.Threads = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    reading: Reading,
 ) -> None:  # fmt: skip
     """Fit the model and print its table.
 
@@ -57,8 +54,7 @@ def fit(
             raise FastmlError(f"-o and --groups both name {output}; give each a file of its own")
     result = _fitted(
         files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
-        weight_scaling=weight_scaling, vcov=vcov, bias=bias,
-        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+        weight_scaling=weight_scaling, vcov=vcov, bias=bias, reading=reading,
     )  # fmt: skip
     if groups:
         result.write_groups(groups, 0.95 if level is None else level)
@@ -72,12 +68,15 @@ def _fitted(
     group: list[str] | None,
     by: list[str] | None,
     method: options.Method,
+    *,
+    reading: Reading,
     **others: Any,
 ) -> Any:
     """The fit of the call, or with --by the table of fits."""
     from fastml import api
 
-    data, others = options.one_or_all(files), {"method": None if method is None else method.value, **others}
+    data, others = options.one_or_all(files), {**others, **_arguments(reading)}
+    others["method"] = None if method is None else method.value
     if not by and outcomes and len(outcomes) > 1:
         raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
     try:
@@ -88,12 +87,20 @@ def _fitted(
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
 
 
+def _arguments(reading: Reading) -> dict[str, Any]:
+    """Arguments of reading where codes of missing values are texts like others."""
+    csv = reading.arguments["csv_options"]
+    missing = [*csv["missing"], *(f"{code:g}" for code in reading.codes)]
+    return {**reading.arguments, "csv_options": {**csv, "missing": missing}}
+
+
 def _tell_gaps(result: Any) -> None:
     """End with status 3 where a part of a table has no result."""
     if not getattr(result, "complete", True):
         raise PartsMissingError(result.to_dict(), result.by)
 
 
+@reads
 def survey(
     files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
     design: Annotated[str, typer.Option(help=f"{', '.join(_STUDIES[:-1])} or {_STUDIES[-1]}.")],
@@ -107,17 +114,10 @@ def survey(
     vcov: options.Vcov = "cr2",
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
     level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    missing: Annotated[list[float] | None, typer.Option(
-                       help="Code of a missing answer, as 9; again for each further one.")] = None,
     format: Form = Format.text,
     output: Output = None,
-    filter: options.Filter = None,
-    delimiter: options.CsvDelimiter = None,
-    encoding: options.CsvEncoding = "utf-8",
-    decimal: options.CsvDecimal = ".",
-    threads: options.Threads = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    reading: Reading,
 ) -> None:  # fmt: skip
     """Fit an assessment: plausible values, replicate weights.
 
@@ -128,13 +128,14 @@ def survey(
     check_output(format, output, [*files, school_file] if school_file else files)
     table = fit_survey(
         options.one_or_all(files), outcome, design, by=by, group=group, school_data=school_file,
-        weight_scaling=weight_scaling, se=se, vcov=vcov, average=average, level=level, missing=missing or None,
-        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+        weight_scaling=weight_scaling, se=se, vcov=vcov, average=average, level=level, missing=reading.codes or None,
+        **reading.arguments,
     )  # fmt: skip
     show(table, format, output)
     _tell_gaps(table)
 
 
+@reads
 def report(
     files: options.Files,
     outcome: options.Outcomes = None,
@@ -147,13 +148,8 @@ def report(
     weight_scaling: options.Scaling = "size",
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
     output: Output = None,
-    filter: options.Filter = None,
-    delimiter: options.CsvDelimiter = None,
-    encoding: options.CsvEncoding = "utf-8",
-    decimal: options.CsvDecimal = ".",
-    threads: options.Threads = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    reading: Reading,
 ) -> None:
     """Fit the model and write a page of tables and pictures.
 
@@ -162,12 +158,13 @@ def report(
     check_output(Format.html, output, files)
     result = _fitted(
         files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
-        weight_scaling=weight_scaling, **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+        weight_scaling=weight_scaling, reading=reading,
     )  # fmt: skip
     deliver(result.report_html(title, ", ".join(Path(file).name for file in files)), output)
     _tell_gaps(result)
 
 
+@reads
 def stats(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files or folders of students, or globs.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y", help="Column of scores; again for further ones.")],
@@ -179,13 +176,8 @@ def stats(
     weights: options.Weights = None,
     group_weights: options.GroupWeights = None,
     min_group_size: Annotated[int | None, typer.Option(help="Leave out groups of fewer rows.", min=1)] = None,
-    filter: options.Filter = None,
-    delimiter: options.CsvDelimiter = None,
-    encoding: options.CsvEncoding = "utf-8",
-    decimal: options.CsvDecimal = ".",
-    threads: options.Threads = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    reading: Reading,
 ) -> None:  # fmt: skip
     """Reduce rows to statistics that add and can be fitted; save them.
 
@@ -196,8 +188,7 @@ def stats(
     check_output(Format.parquet, output, files)
     made = api.group_stats(
         options.one_or_all(files), outcome, group, by=by, weights=weights, group_weights=group_weights,
-        tags=_tags(tag or []), min_group_size=min_group_size,
-        **options.reading(filter, delimiter, encoding, decimal, threads, quiet),
+        tags=_tags(tag or []), min_group_size=min_group_size, **_arguments(reading),
     )  # fmt: skip
     made.write(output)
 

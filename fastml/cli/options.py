@@ -1,15 +1,14 @@
-"""What the commands that read files share: their options, declared once, and how the api takes them. No logic."""
+"""What the commands that fit share: their options, declared once. No logic."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-__all__ = ["Bias", "By", "CsvDecimal", "CsvDelimiter", "CsvEncoding", "Files", "Filter", "Group", "GroupWeights",
-           "Method", "Outcomes", "Scaling", "Threads", "Vcov", "Weights", "WeightsAre", "one_or_all",
-           "reading"]  # fmt: skip
+__all__ = ["Bias", "By", "Files", "Group", "GroupWeights", "Method", "Outcomes", "Scaling", "Vcov", "Weights",
+           "WeightsAre", "one_or_all"]  # fmt: skip
 
 
 class Methods(StrEnum):
@@ -39,30 +38,8 @@ WeightsAre = Annotated[str, typer.Option(help="What student weights are: total o
 Scaling = Annotated[str, typer.Option(help="size, effective, none, gk or group-only.")]
 Vcov = Annotated[str, typer.Option(help="Robust standard errors: cr2, joint or block.")]
 Bias = Annotated[str | None, typer.Option(help="corrected: tau00 of a weighted fit, for few schools.")]
-Filter = Annotated[str | None, typer.Option("--filter", help='Which rows: "cycle = 2019 and score is not null".')]
-Threads = Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)]
-
-CsvDelimiter = Annotated[
-    str | None, typer.Option("--delimiter", help=r"Of CSV files, \t for a tab; found out by default.")
-]
-
-CsvEncoding = Annotated[str, typer.Option("--encoding", help="Of CSV files, such as latin-1.")]
-CsvDecimal = Annotated[str, typer.Option("--decimal", help="Decimal point of CSV files.")]
 
 
 def one_or_all(names: list[str]) -> str | list[str]:
     """Return the one name alone, as the api takes it, or all of several."""
     return names[0] if len(names) == 1 else names
-
-
-def reading(
-    filter: str | None, delimiter: str | None, encoding: str, decimal: str, threads: int | None, quiet: bool
-) -> dict[str, Any]:
-    """Return the options of reading as the api takes them."""
-    tab = delimiter == r"\t"  # what a shell makes of it is two characters
-    return {
-        "filter": filter,
-        "csv_options": {"delimiter": "\t" if tab else delimiter, "encoding": encoding, "decimal": decimal},
-        "threads": threads,
-        "progress": False if quiet else None,
-    }

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fastml.errors import MergeError, first_line
 from fastml.groupstats.fields import GroupFields
+from fastml.io.arrays import are_shortest_integers
 from fastml.keys.key_table import KeyTable
 
 __all__ = ["add"]
@@ -44,7 +45,7 @@ def add(a: Stats, b: GroupFields) -> Stats:
             raise MergeError(f"statistics of different {what} can't be added: {left!r} and {right!r}")
     if not (a.labelled and b.labelled):
         raise MergeError("statistics without labels can't be added: nobody can tell which groups are the same")
-    types = [_common_type(name, a.keys[name].type, b.keys[name].type) for name in a.keys.column_names]
+    types = [_common_type(name, a.keys[name], b.keys[name]) for name in a.keys.column_names]
     table = KeyTable(types)
     parts: list[tuple[GroupFields, npt.NDArray[np.int32]]] = []
     for stats in (a, b):
@@ -92,16 +93,29 @@ def _as_type(name: str, labels: pa.Array, dtype: pa.DataType) -> pa.Array:
         ) from None
 
 
-def _common_type(name: str, a: pa.DataType, b: pa.DataType) -> pa.DataType:
-    """Type that holds the labels of both; a file may have a school's id as integer, another as float or int32."""
+def _common_type(name: str, one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.DataType:
+    """Type that holds the labels of both; a file may have a school's id as integer, another as float, int32 or text."""
+    a, b = one.type, other.type
     if a == b:
         return a
-    text = (pa.types.is_string, pa.types.is_large_string)
-    if any(is_kind(a) for is_kind in text) and any(is_kind(b) for is_kind in text):
+    if _is_text(a) and _is_text(b):
         return pa.large_string()
     number = (pa.types.is_integer, pa.types.is_floating)
     if any(is_kind(a) for is_kind in number) and any(is_kind(b) for is_kind in number):
         return pa.int64() if pa.types.is_integer(a) and pa.types.is_integer(b) else pa.float64()
     if pa.types.is_null(a) or pa.types.is_null(b):
         return b if pa.types.is_null(a) else a
+    if (_is_text(a) and pa.types.is_integer(b)) or (_is_text(b) and pa.types.is_integer(a)):
+        texts = (one if _is_text(a) else other).combine_chunks()
+        if are_shortest_integers(texts):
+            return pa.int64()
+        text = next(x for x in texts.to_pylist() if x is not None and not are_shortest_integers(pa.array([x])))
+        raise MergeError(
+            f"key {name!r} is of integers in one of the statistics, and holds the text {text!r} in the other; gather "
+            f"the former from texts: of a text file by csv_options={{'types': {{{name!r}: 'string'}}}}"
+        )
     raise MergeError(f"key {name!r} has type {a} in one of the statistics and {b} in the other; cast one of them")
+
+
+def _is_text(dtype: pa.DataType) -> bool:
+    return bool(pa.types.is_string(dtype) or pa.types.is_large_string(dtype))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["as_arrow", "as_numpy", "numpy_type"]
+__all__ = ["are_shortest_integers", "as_arrow", "as_numpy", "numpy_type", "without_blanks"]
 
 # pyarrow's `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
 _NUMBERS = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split()
@@ -62,3 +62,46 @@ def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
     """
     values = np.frombuffer(numbers.buffers()[1] or b"", numpy_type(numbers.type))
     return values[numbers.offset : numbers.offset + len(numbers)]
+
+
+def without_blanks(labels: pa.Array) -> pa.Array:
+    """Labels with null for texts that are empty or all spaces, which name nothing.
+
+    Parameters
+    ----------
+    labels : pyarrow.Array of `plain_type`
+
+    Returns
+    -------
+    pyarrow.Array
+    """
+    short = pa.types.is_string(labels.type)
+    if not (short or pa.types.is_large_string(labels.type)) or not len(labels):
+        return labels
+    _, offsets, data = labels.buffers()
+    ends = np.frombuffer(offsets, np.int32 if short else np.int64)[labels.offset : labels.offset + len(labels) + 1]
+    # An empty text begins where the next one does, so what stands there is asked only of texts that aren't empty.
+    firsts = np.append(np.frombuffer(data or b"", np.uint8), np.uint8(0))[ends[:-1]]
+    doubtful = np.flatnonzero((ends[1:] == ends[:-1]) | (firsts == ord(" ")))
+    blank = [i for i in doubtful.tolist() if not (labels[i].as_py() or "").strip(" ")]
+    if not blank:
+        return labels
+    kept = np.arange(len(labels), dtype=np.int64)
+    return labels.take(pa.array(kept, mask=np.isin(kept, blank)))
+
+
+def are_shortest_integers(texts: pa.Array) -> bool:
+    """Whether all texts, but for nulls, are what 64-bit integers are written as: 7, not 007, +7, 7.0 or 0x7.
+
+    Parameters
+    ----------
+    texts : pyarrow.Array of string or large_string
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        return bool(texts.cast(pa.int64()).cast(texts.type).equals(texts))
+    except pa.ArrowException:
+        return False

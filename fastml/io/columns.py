@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import WORD, ColumnTypeError
+from fastml.errors import ColumnTypeError
 from fastml.io.arrays import as_numpy
 
 __all__ = ["as_doubles", "as_floats", "check_numeric"]
@@ -16,7 +14,6 @@ __all__ = ["as_doubles", "as_floats", "check_numeric"]
 Floats = npt.NDArray[np.float64]
 _MOST_DIGITS = 38  # of a decimal of 128 bits
 _LARGEST_POWER = 22  # of ten that is a double
-_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+")
 
 
 def check_numeric(argument: str, field: pa.Field) -> None:
@@ -36,12 +33,7 @@ def check_numeric(argument: str, field: pa.Field) -> None:
     text = pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype)
     remedy = "it must be numeric"
     if text:
-        word = (field.metadata or {}).get(WORD, b"").decode()
-        if word and not _DECIMAL_COMMA.fullmatch(word):
-            remedy += f", and holds the text {word!r}: recode such texts to empty or NA, which are missing"
-        else:
-            remedy += ", and digits in strings are not taken for numbers: convert the column first"
-            remedy += " (numbers of a CSV file with decimal commas: csv_options={'decimal': ','}, or --decimal ,)"
+        remedy += ", and digits in strings are not taken for numbers: convert the column first"
     elif pa.types.is_dictionary(dtype):
         remedy += ": decode the categories to numbers first"
     raise ColumnTypeError(argument, field.name, dtype, remedy)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastml.errors import WORD, ColumnNotFoundError, SourceError, first_line
-from fastml.io.csv_format import CsvOptions, open_csv
+from fastml.errors import ColumnNotFoundError, SourceError, first_line
+from fastml.io.csv_format import open_csv
+from fastml.io.csv_options import CsvOptions
+from fastml.io.csv_values import as_type
 from fastml.io.discovery import DataFile, find_files
 from fastml.io.file_formats import File, Job, open_ipc, open_parquet, open_sav
 from fastml.io.filters import Filter, RowFilter
@@ -42,7 +44,12 @@ class Dataset:
 
 
 def open_dataset(
-    data: Any, wanted: list[str], condition: Filter | None = None, threads: int = 1, csv: CsvOptions | None = None
+    data: Any,
+    wanted: list[str],
+    condition: Filter | None = None,
+    threads: int = 1,
+    csv: CsvOptions | None = None,
+    ids: Sequence[str] = (),
 ) -> Dataset:
     """Open files as one stream of the wanted columns, read on threads ahead of use.
 
@@ -55,6 +62,8 @@ def open_dataset(
     threads : int
         Files or row groups to decode at a time.
     csv : CsvOptions, optional
+    ids : sequence of str
+        Which of the columns hold ids: in text files they are texts.
 
     Returns
     -------
@@ -73,7 +82,7 @@ def open_dataset(
     entries = [replace(entry, location=location) for entry, location in zip(entries, locations, strict=True)]
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
-    files = [_open(entry, csv, wanted, condition) for entry in entries]
+    files = [_open(entry, csv, wanted, ids, condition) for entry in entries]
     first = files[0]
     names = list(dict.fromkeys([*first.schema.names, *partition_types]))
     used = wanted if condition is None else list(dict.fromkeys([*wanted, *condition.columns(names)]))
@@ -87,7 +96,7 @@ def open_dataset(
             twice = entry.partition.keys() & set(columns)
             # A filter on what the rows say would hide that the folder says otherwise.
             for job in file.jobs(columns, None if twice else condition):
-                yield _conforming(job, file, entry, twice, schema, wanted, of_rows)
+                yield _conforming(job, file, entry, twice, schema, wanted, of_rows, csv)
 
     batches = unchanged(in_order(jobs(), threads), locations, before)
     return Dataset(name, kept, sum(file.size for file in files), batches)
@@ -107,13 +116,13 @@ def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list
     columns : list of str
     """
     entry = find_files(data)[1][0]
-    file = _open(entry, csv or CsvOptions(), [], None)
+    file = _open(entry, csv or CsvOptions(), [], [], None)
     return entry.location.name, list(dict.fromkeys([*file.schema.names, *entry.partition]))
 
 
-def _open(entry: DataFile, csv: CsvOptions, wanted: list[str], condition: Filter | None) -> File:
+def _open(entry: DataFile, csv: CsvOptions, wanted: list[str], ids: Sequence[str], condition: Filter | None) -> File:
     if entry.format == "csv":
-        return open_csv(entry.location, csv, wanted, condition)
+        return open_csv(entry.location, csv, [name for name in wanted if name not in entry.partition], ids, condition)
     return {"parquet": open_parquet, "ipc": open_ipc, "sav": open_sav}[entry.format](entry.location)
 
 
@@ -123,26 +132,29 @@ def _unify(
     fields = []
     for name in columns:
         common: pa.DataType | None = None
-        before, word = "", b""
+        before, of_words = "", False
+        of_texts = [name in file.texts for file in files if name in file.schema.names]
         for file, entry in zip(files, entries, strict=True):
             count = file.schema.names.count(name)
             if count > 1:
                 raise SourceError(f"column {name!r} stands {count} times in {file.location.name}; rename all but one")
             if count:
-                found = file.schema.field(name)
-                dtype, word = found.type, word or (found.metadata or {}).get(WORD, b"")
+                dtype = file.schema.field(name).type
+                of_words |= name in file.only_words
             elif name in entry.partition:
                 dtype = partition_types[name]
             else:
                 raise ColumnNotFoundError(name, [*file.schema.names, *entry.partition], file.location.name)
             unified = dtype if common is None else common_type(common, dtype)
+            if unified is None and (all(of_texts) or (any(of_texts) and _are_ids(common, dtype))):
+                unified = pa.string()
             if unified is None:
                 raise SourceError(
                     f"column {name!r} has type {dtype} in {file.location.name} and {common} in {before}; "
                     "write one of them anew"
                 )
             common, before = unified, before or file.location.name
-        fields.append(pa.field(name, common, metadata={WORD: word} if word else None))
+        fields.append(pa.field(name, pa.string() if of_words and pa.types.is_null(common) else common))
     return pa.schema(fields)
 
 
@@ -177,6 +189,12 @@ def common_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     return None
 
 
+def _are_ids(a: pa.DataType | None, b: pa.DataType) -> bool:
+    """Whether one is of integers, the other of texts, so that integers as they are written are texts too."""
+    kinds = [pa.types.is_integer(dtype) or (dtype is not None and _is_text(dtype)) for dtype in (a, b)]
+    return all(kinds)
+
+
 def _is_text(dtype: pa.DataType) -> bool:
     if pa.types.is_dictionary(dtype):
         return _is_text(dtype.value_type)
@@ -185,20 +203,22 @@ def _is_text(dtype: pa.DataType) -> bool:
 
 def _conforming(
     job: Job, file: File, entry: DataFile, twice: set[str], schema: pa.Schema, wanted: list[str],
-    of_rows: RowFilter | None,
+    of_rows: RowFilter | None, csv: CsvOptions,
 ) -> Job:  # fmt: skip
     """Job whose batches have the common schema, the folders' columns, and only the rows of the filter.
 
     What stands `twice`, in the file and in its folder's name, has to be the same.
     """
 
-    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+    def read_conforming() -> Iterator[tuple[pa.RecordBatch, int]]:
         for batch, share in job():
+            read = {name: batch.column(name) for name in batch.schema.names}
+            read |= {name: _from_texts(read[name], schema.field(name), file, csv) for name in file.texts & read.keys()}
             for name in twice:
-                check_folder(name, entry.partition[name], batch.column(name), file.location.name)
+                check_folder(name, entry.partition[name], read[name], file.location.name)
             arrays = [
-                _cast(batch.column(field.name), field, file)
-                if field.name in batch.schema.names
+                _cast(read[field.name], field, file)
+                if field.name in read
                 else folder_column(entry.partition[field.name], field.type, batch.num_rows)
                 for field in schema
             ]
@@ -207,7 +227,17 @@ def _conforming(
             rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
             yield rows if of_rows is None else of_rows.rows(rows, wanted), share
 
-    return read
+    return read_conforming
+
+
+def _from_texts(column: pa.Array, field: pa.Field, file: File, csv: CsvOptions) -> pa.Array:
+    try:
+        return as_type(column, field.type, csv)
+    except pa.ArrowException as error:
+        raise SourceError(
+            f"column {field.name!r} of {file.location.name} can't be read as {field.type}: {first_line(error)}; "
+            f"csv_options={{'types': {{{field.name!r}: 'string'}}}} takes it for text"
+        ) from None
 
 
 def _cast(column: pa.Array, field: pa.Field, file: File) -> pa.Array:

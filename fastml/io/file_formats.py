@@ -46,12 +46,18 @@ class File:
     jobs : callable
         ``jobs(columns, condition)``: the jobs that read these columns of all rows, or of all but those of which the
         file's statistics say that the condition isn't true.
+    texts : frozenset of str
+        Columns whose batches hold the texts that stand in the file, to be made what `schema` and other files ask for.
+    only_words : frozenset of str
+        Columns of ids of which all are words, such as NA, that mean a missing one among integers.
     """
 
     location: Location
     schema: pa.Schema
     size: int
     jobs: Callable[[list[str], Filter | None], Iterator[Job]]
+    texts: frozenset[str] = frozenset()
+    only_words: frozenset[str] = frozenset()
 
 
 @contextmanager

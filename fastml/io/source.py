@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from fastml.io.csv_format import CsvOptions, csv_options
+from fastml.io.csv_options import CsvOptions, csv_options
 from fastml.io.dataset import dataset_columns, open_dataset
 from fastml.io.discovery import is_path
 from fastml.io.file_formats import open_parquet
@@ -67,7 +67,7 @@ class Input:
         )
 
 
-def open_source(data: Any, columns: Sequence[str]) -> Source:
+def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = ()) -> Source:
     """Open data of any supported kind for reading some of its columns.
 
     Parameters
@@ -77,6 +77,8 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
         or SPSS file, a folder (perhaps partitioned: ``cycle=2019/x.parquet``), or is a glob, a URI, or a list of such.
     columns : sequence of str
         The columns to read; each is read once, however often it is named.
+    ids : sequence of str
+        Which of them hold ids, which in text files are texts; the others hold numbers there.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def open_source(data: Any, columns: Sequence[str]) -> Source:
     condition = None if given.filter is None else as_filter(given.filter)
     if is_path(given.data):
         csv, threads = csv_options(given.csv_options), thread_count(given.threads)
-        found = open_dataset(given.data, wanted, condition, threads, csv)
+        found = open_dataset(given.data, wanted, condition, threads, csv, ids)
         return Source(found.name, found.schema, _watched(found.batches, found.size, watch))
     if condition is None:
         source = open_memory(given.data, wanted)

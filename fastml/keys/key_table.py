@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ColumnTypeError, plain_errors
+from fastml.io.arrays import without_blanks
 from fastml.io.plain_arrays import plain_type
 from fastml.keys.hash_tables import LabelTable, NumberTable
-from fastml.keys.label_types import take, without_blanks
+from fastml.keys.label_types import take
 from fastml.keys.order import sort_order
 
 __all__ = ["KeyTable", "check_key_type", "check_labels"]

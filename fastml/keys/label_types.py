@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastml.errors import FastmlError
 from fastml.io.arrays import as_arrow, as_numpy, numpy_type
 
-__all__ = ["bits_of", "from_bits", "has_bits", "repeat_tag", "take", "without_blanks"]
+__all__ = ["bits_of", "from_bits", "has_bits", "repeat_tag", "take"]
 
 Int64s = npt.NDArray[np.int64]
 
@@ -89,29 +89,3 @@ def repeat_tag(tag: str, value: Any, length: int) -> pa.Array:
     if not good:
         raise FastmlError(f"tag {tag!r} is {value!r}; a tag is one string, number or date")
     return pa.repeat(label, length)
-
-
-def without_blanks(labels: pa.Array) -> pa.Array:
-    """Labels with null for texts that are empty or all spaces, which name nothing.
-
-    Parameters
-    ----------
-    labels : pyarrow.Array of `plain_type`
-
-    Returns
-    -------
-    pyarrow.Array
-    """
-    short = pa.types.is_string(labels.type)
-    if not (short or pa.types.is_large_string(labels.type)) or not len(labels):
-        return labels
-    _, offsets, data = labels.buffers()
-    ends = np.frombuffer(offsets, np.int32 if short else np.int64)[labels.offset : labels.offset + len(labels) + 1]
-    # An empty text begins where the next one does, so what stands there is asked only of texts that aren't empty.
-    firsts = np.append(np.frombuffer(data or b"", np.uint8), np.uint8(0))[ends[:-1]]
-    doubtful = np.flatnonzero((ends[1:] == ends[:-1]) | (firsts == ord(" ")))
-    blank = [i for i in doubtful.tolist() if not (labels[i].as_py() or "").strip(" ")]
-    if not blank:
-        return labels
-    kept = np.arange(len(labels), dtype=np.int64)
-    return labels.take(pa.array(kept, mask=np.isin(kept, blank)))

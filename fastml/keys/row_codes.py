@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.io.arrays import without_blanks
 from fastml.keys.dictionaries import LocalDictionary, TileDictionary
-from fastml.keys.label_types import without_blanks
 
 __all__ = ["Labels", "RowCodes"]
 

@@ -61,7 +61,7 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     """
     columns.check()
     threads = thread_count(threads)
-    source = open_source(data, columns.to_read)
+    source = open_source(data, columns.to_read, columns.keys)
     for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
     for argument, column in (("weights", columns.weights), ("group_weights", columns.group_weights)):

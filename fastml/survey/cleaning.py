@@ -13,12 +13,11 @@ import pyarrow as pa
 
 from fastml.errors import FastmlError, ValueNotAllowedError
 from fastml.groupstats.statistics import GroupStats
-from fastml.io.arrays import as_arrow
+from fastml.io.arrays import as_arrow, without_blanks
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.in_memory import Source
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
-from fastml.keys.label_types import without_blanks
 from fastml.reduce.lazy_frames import is_lazy
 from fastml.survey.columns import SurveyColumns
 
@@ -97,7 +96,8 @@ def open_rows(data: Any, columns: SurveyColumns, missing: tuple[float, ...]) -> 
     ColumnTypeError
         A score or a weight isn't numeric.
     """
-    source = open_source(data, [*columns.labels, *columns.weights, *columns.group_weight, *columns.values])
+    to_read = [*columns.labels, *columns.weights, *columns.group_weight, *columns.values]
+    source = open_source(data, to_read, columns.keys)
     for use, names in (
         ("outcome", columns.values), ("weights", columns.weights), ("group_weights", columns.group_weight)
     ):  # fmt: skip

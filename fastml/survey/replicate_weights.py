@@ -10,13 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError, WeightVariesError, row_text
-from fastml.io.arrays import as_arrow
+from fastml.io.arrays import as_arrow, without_blanks
 from fastml.io.columns import as_floats
 from fastml.io.plain_arrays import plain_array, plain_type
 from fastml.kernels.threads import map_on_threads
 from fastml.keys.encoder import encode_rows
 from fastml.keys.key_table import KeyTable
-from fastml.keys.label_types import without_blanks
 from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
+from fastml.io.arrays import without_blanks
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
-from fastml.keys.label_types import without_blanks
 from fastml.survey.column_finder import ColumnFinder
 from fastml.survey.columns import SurveyColumns
 
@@ -32,7 +32,7 @@ class SchoolWeights:
     keys : tuple of str
         Columns of the student data that name a school there: the group, with the country where both files have it.
     weight : dict of tuple to float
-        Labels of those columns to weight.
+        Labels of those columns, as `_as_written` has them, to weight.
     name : str
         The weight, in words.
     """
@@ -50,7 +50,7 @@ class SchoolWeights:
             It has none of them: the two files don't belong together, or write their ids differently.
         """
         asked = list(zip(*(labels[name] for name in self.keys), strict=True))
-        found = np.fromiter((self.weight.get(key, np.nan) for key in asked), np.float64, length)
+        found = np.fromiter((self.weight.get(_as_written(key), np.nan) for key in asked), np.float64, length)
         named = [key for key in asked if None not in key]
         if named and np.isnan(found).all():
             there = _words(self.keys, next(iter(self.weight)), repr) if self.weight else "no school with a weight"
@@ -87,7 +87,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
     country = next((c for c in (columns.country, *columns.by) if c and c in countries and schools.find([c])), None)
     weights = columns.school_file_weight
     keys = [*([schools.need([country])] if country else []), group]
-    source = open_source(school_data, [*keys, *weights])
+    source = open_source(school_data, [*keys, *weights], keys)
     for column in weights:
         check_numeric("group_weights", source.schema.field(column))
     found: dict[tuple[Any, ...], float] = {}
@@ -102,6 +102,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
                 raise ValueNotAllowedError(
                     f"school weight {name!r} is {value:g} for {_words(keys, label)}; it must be a finite number above 0"
                 )
+            label = _as_written(label)
             if found.setdefault(label, value) != value:
                 raise ValueNotAllowedError(
                     f"{_words(keys, label)} stands twice in the school data, with {name} {found[label]!r} and "
@@ -109,6 +110,14 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
                     "country column)"
                 )
     return SchoolWeights((*([country] if country else []), columns.group), found, name)
+
+
+def _as_written(label: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The label with its whole numbers as text files have them: one of the two files may be one, or have floats."""
+    return tuple(
+        str(int(part)) if isinstance(part, int) or (isinstance(part, float) and part.is_integer()) else part
+        for part in label
+    )
 
 
 def _words(keys: Sequence[str], label: tuple[Any, ...], form: Any = str) -> str:

@@ -51,16 +51,8 @@ def test_one_name_is_no_list() -> None:
     assert options.one_or_all(["a.csv", "b.csv"]) == ["a.csv", "b.csv"]
 
 
-def test_options_of_reading_as_the_api_takes_them() -> None:
-    asked = options.reading("x > 1", r"\t", "latin-1", ",", 3, quiet=True)
-    csv_options = {"delimiter": "\t", "encoding": "latin-1", "decimal": ","}
-    assert asked == {"filter": "x > 1", "csv_options": csv_options, "threads": 3, "progress": False}
-    assert options.reading(None, None, "utf-8", ".", None, quiet=False)["progress"] is None
-
-
 def test_an_option_that_commands_share_is_declared_once() -> None:
-    shared = {"weights", "group_weights", "weight_scaling", "filter", "delimiter", "encoding", "decimal", "threads",
-              "quiet"}  # fmt: skip
+    shared = {"weights", "group_weights", "weight_scaling"}
     declared: dict[str, set[object]] = {}
     for command in (commands.fit, commands.survey, commands.report, commands.stats):
         for name, parameter in inspect.signature(command, eval_str=True).parameters.items():

@@ -11,7 +11,7 @@ from key_columns import TYPES, column
 
 from fastml.errors import FastmlError
 from fastml.io.plain_arrays import plain_array, plain_type
-from fastml.keys.label_types import bits_of, from_bits, has_bits, repeat_tag, take, without_blanks
+from fastml.keys.label_types import bits_of, from_bits, has_bits, repeat_tag, take
 
 
 @pytest.mark.parametrize("name", [name for name, (dtype, _) in TYPES.items() if has_bits(plain_type(dtype))])
@@ -36,19 +36,6 @@ def test_types_that_hold_the_same_are_one() -> None:
 
 def test_a_tag_is_a_label_throughout() -> None:
     assert repeat_tag("cycle", 2019, 3).to_pylist() == [2019] * 3
-
-
-@pytest.mark.parametrize("dtype", [pa.string(), pa.large_string()])
-def test_a_blank_text_is_no_label(dtype: pa.DataType) -> None:
-    rng = np.random.default_rng(2)
-    texts = ["", " ", "   ", "a", " a", "a ", "\t", "\xa0", "é", None]
-    for _ in range(50):
-        rows = [texts[i] for i in rng.integers(0, len(texts), rng.integers(0, 12))]
-        expected = [None if row is None or not row.strip(" ") else row for row in rows]
-        found = without_blanks(pa.array(["x", *rows, "  "], dtype).slice(1, len(rows)))
-        assert (found.type, found.to_pylist()) == (dtype, expected)
-    numbers = pa.array([0, None])
-    assert without_blanks(numbers) is numbers
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), [1], {"a": 1}, object(), 2**70, "", "  "])

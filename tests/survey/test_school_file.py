@@ -68,7 +68,7 @@ def test_school_ids_that_repeat_across_countries_need_the_country() -> None:
     direct = {**data, "SCHWGT": data["IDCNTRY"] + data["IDSCHOOL"] / 1000.0}
     assert table.to_dict() == fastml.fit_survey(direct, "BSMMAT", "timss", by="IDCNTRY").to_dict()
     del schools["IDCNTRY"]
-    with pytest.raises(fastml.FastmlError, match=r"IDSCHOOL 5001\.0 stands twice in the school data"):
+    with pytest.raises(fastml.FastmlError, match=r"IDSCHOOL 5001 stands twice in the school data"):
         fastml.fit_survey(data, "BSMMAT", "timss", by="IDCNTRY", school_data=schools)
 
 
@@ -150,8 +150,16 @@ def test_school_files_with_ids_in_other_clothes() -> None:
         assert row == truth
 
 
+def test_ids_of_a_text_file_and_of_another_are_joined_as_written() -> None:
+    students, schools = pisa()
+    truth = only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools))
+    for dress in (lambda x: x.astype(int), lambda x: [str(int(i)) for i in x]):
+        other = {**schools, "CNTSCHID": dress(schools["CNTSCHID"])}
+        assert only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=other)) == truth
+
+
 def test_weights_by_the_labels_of_the_students() -> None:
-    weights = SchoolWeights(("land", "school"), {("A", 1): 2.0, ("B", 1): 3.0}, "v")
+    weights = SchoolWeights(("land", "school"), {("A", "1"): 2.0, ("B", "1"): 3.0}, "v")
     found = weights.of({"school": [1, 1, 2], "land": ["B", "A", "A"]}, 3)
     assert found[:2].tolist() == [3.0, 2.0]
     assert math.isnan(found[2])

@@ -1,0 +1,159 @@
+"""The options of reading, declared once for every command that reads files; and Python's words for them as options."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from fastml.cli.output import Quiet, Verbose
+from fastml.errors import FastmlError
+
+__all__ = ["Reading", "as_options", "reads"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_PYTHON = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes
+    ----------
+    arguments : dict
+        filter, csv_options, threads and progress, as the api takes them.
+    codes : list of float
+        Codes of missing values that are numbers.
+    """
+
+    arguments: dict[str, Any]
+    codes: list[float]
+
+
+def _reading(
+    filter: Annotated[str | None, typer.Option("--filter",
+                      help='Which rows: "cycle = 2019 and score is not null".')] = None,
+    missing: Annotated[list[str] | None, typer.Option("--missing",
+                       help="Text or code of a missing value, as k.A. or 99; again for each further one.")] = None,
+    delimiter: Annotated[str | None, typer.Option("--delimiter",
+                         help=r"Of text files, \t for a tab; found out by default.")] = None,
+    encoding: Annotated[str | None, typer.Option("--encoding",
+                        help="Of text, SPSS, Stata and SAS files, as latin-1.")] = None,
+    decimal: Annotated[str, typer.Option("--decimal", help="Decimal point of text files.")] = ".",
+    thousands: Annotated[str | None, typer.Option("--thousands",
+                         help="What stands between groups of three digits in text files.")] = None,
+    skip_rows: Annotated[int, typer.Option("--skip-rows", min=0,
+                         help="Lines of text files before the line of names.")] = 0,
+    comment: Annotated[str | None, typer.Option("--comment",
+                       help="What lines of text files that are no rows begin with.")] = None,
+    quote: Annotated[str, typer.Option("--quote", help="Quote of text files; '' where quotes are letters.")] = '"',
+    types: Annotated[list[str] | None, typer.Option("--types", metavar="COLUMN=TYPE",
+                     help="Type of a column of text files, as school=string; again for each further one.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads to read with.", min=1)] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> Reading:  # fmt: skip
+    given = missing or []
+    csv = {
+        "delimiter": "\t" if delimiter == r"\t" else delimiter,  # what a shell makes of it is two characters
+        "encoding": encoding, "decimal": decimal, "thousands": thousands, "skip_rows": skip_rows, "comment": comment,
+        "quote": quote, "types": _types(types or []),
+        "missing": [text for text in given if not _NUMBER.fullmatch(text)],
+    }  # fmt: skip
+    arguments = {"filter": filter, "csv_options": csv, "threads": threads, "progress": False if quiet else None}
+    return Reading(arguments, [float(text) for text in given if _NUMBER.fullmatch(text)])
+
+
+_PARAMETERS = [
+    one.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY)
+    for one, hint in zip(
+        inspect.signature(_reading).parameters.values(),
+        get_type_hints(_reading, include_extras=True).values(),  # the last is of what it returns
+        strict=False,
+    )
+]
+
+
+def _types(texts: list[str]) -> dict[str, str]:
+    types = {}
+    for text in texts:
+        name, sign, kind = text.rpartition("=")
+        if not (name and sign and kind):
+            raise FastmlError(f"--types {text!r} is not COLUMN=TYPE, such as school=string")
+        types[name] = kind
+    return types
+
+
+def reads(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reading; it takes them as one `Reading`, under the name of reading.
+
+    Parameters
+    ----------
+    command : callable
+        With a parameter ``reading``, in whose place the options come.
+
+    Returns
+    -------
+    callable
+    """
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        one.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, one in inspect.signature(command).parameters.items()
+        if name != "reading"
+    ]
+
+    def read(**given: Any) -> None:
+        """Call the command."""
+        reading = _reading(**{one.name: given.pop(one.name) for one in _PARAMETERS})
+        command(**given, reading=reading)
+
+    read.__name__, read.__doc__ = command.__name__, command.__doc__
+    read.__signature__ = inspect.Signature([*own, *_PARAMETERS])  # type: ignore[attr-defined]
+    read.__annotations__ = {one.name: one.annotation for one in [*own, *_PARAMETERS]}
+    return read
+
+
+def as_options(message: str) -> str:
+    """Return a message with the options of the command line where it has Python's.
+
+    Parameters
+    ----------
+    message : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> as_options("give csv_options={'thousands': ','}, or csv_options={'types': {'id': 'string'}}")
+    'give --thousands ,, or --types id=string'
+    """
+    found = _PYTHON.sub(lambda at: _option(at[1]) or at[0], message)
+    return re.sub(r"csv_options: (\w+)=", lambda at: f"--{at[1].replace('_', '-')}: ", found)
+
+
+def _option(text: str) -> str:
+    """The options that a mapping stands for."""
+    try:
+        given = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return ""
+    words = []
+    for name, value in given.items():
+        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, dict) else value
+        for one in several if isinstance(several, list) else [several]:
+            words += [f"--{name.replace('_', '-')}", _quoted(str(one))]
+    return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    return word if word in (",", ".", ";") else shlex.quote(word)
