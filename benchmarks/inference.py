@@ -22,10 +22,14 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from fastml.inference.bootstrap import bootstrap  # noqa: E402
+from fastml.inference.delete_one import EXACT_TO  # noqa: E402
 from fastml.inference.hypotheses import rlrt_test  # noqa: E402
 from fastml.inference.intervals import interval, intervals  # noqa: E402
+from fastml.inference.robust import robust_errors  # noqa: E402
+from fastml.model.groups import WeightedGroups  # noqa: E402
 from fastml.model.size_table import SizeTable, reduce_sizes  # noqa: E402
 from fastml.model.variance_components import estimate  # noqa: E402
+from fastml.model.weighted import pseudo_ml, reduce_weighted  # noqa: E402
 
 R_SCRIPT = """
 suppressMessages(library(lme4))
@@ -45,6 +49,15 @@ def groups(n: np.ndarray, icc: float, seed: int) -> SizeTable:
     means = rng.normal(size=n.size) * np.sqrt(theta + 1 / n)
     ss = np.where(n > 1, rng.chisquare(np.maximum(n - 1, 1)), 0.0)
     return reduce_sizes(n, means, np.zeros(n.size), ss)
+
+
+def weighted_groups(n_groups: int, icc: float, seed: int) -> WeightedGroups:
+    """Schools of 20 or so with lognormal weights of cv .8."""
+    rng = np.random.default_rng(seed)
+    n = np.maximum(2, rng.poisson(20, n_groups))
+    mean = rng.normal(size=n_groups) * np.sqrt(icc / (1 - icc) + 1 / n)
+    v = np.exp(rng.normal(size=n_groups) * np.sqrt(np.log1p(0.64)))
+    return WeightedGroups(n, n.astype(float), v, mean, np.zeros(n_groups), rng.chisquare(n - 1.0))
 
 
 def best(function: Callable[[], object], runs: int) -> float:
@@ -117,6 +130,13 @@ def main() -> None:
     fitted = estimate(null)
     assert not fitted.singular
     rows.append(("RLRT, 10,000 draws" + where, best(lambda: rlrt_test(null, fitted, seed=1), 3), "1 s"))
+
+    for n_groups in (20, 300, 100_000):
+        weighted = weighted_groups(n_groups, 0.2, 5)
+        errors = pseudo_ml(reduce_weighted(weighted))
+        made = best(lambda g=weighted, vc=errors: robust_errors(g, vc), 5)
+        kind = "each left out" if n_groups <= EXACT_TO else "one step each"
+        rows.append((f"weighted fit, CR2 and jackknife ({kind}), {n_groups:,} schools", made, ""))
 
     small = groups(unequal_small, 0.2, 4)
     small_fit = estimate(small)

@@ -140,25 +140,21 @@ def one_step(groups: WeightedGroups, vc: VarianceComponents) -> Deletions:
     at, v = derivatives(groups, vc), groups.count
     second = _expected(groups.size, vc.theta)
     if v @ (groups.size - 1.0) <= 0.0:  # no number of students: nothing can be expected of such weights
-        second = at.second
-    free = at.free
-    scores, second = (at.scores * v)[free], (second * v)[np.ix_(free, free)]
-    total = second.sum(axis=2)
-    unit = np.sqrt(-np.diag(total))  # diagonals may span many powers of ten
-    left = np.moveaxis((total[:, :, None] - second) / np.multiply.outer(unit, unit)[:, :, None], 2, 0)
+        second = at.second[1:, 1:]
+    own = second * v
+    left = own.sum(axis=2, keepdims=True) - own
     # The scores of all add up to 0, or, where they are corrected, to what is left out of each step alike.
-    gradient = -scores / unit[:, None]
-    moved = np.zeros((len(v), 3))
-    moved[:, free] = -np.linalg.solve(left, gradient.T[:, :, None])[:, :, 0] / unit
-    return Deletions(np.maximum(vc.theta + moved[:, 1], 0.0), 1.0 + moved[:, 2])
+    by_tau00, by_sigma2 = at.scores[1:] * v
+    if vc.singular:
+        return Deletions(np.zeros(len(v)), 1.0 + by_sigma2 / left[1, 1])
+    determinant = left[0, 0] * left[1, 1] - left[0, 1] ** 2
+    tau00 = vc.theta + (left[1, 1] * by_tau00 - left[0, 1] * by_sigma2) / determinant
+    sigma2 = 1.0 + (left[0, 0] * by_sigma2 - left[0, 1] * by_tau00) / determinant
+    return Deletions(np.maximum(tau00, 0.0), sigma2)
 
 
 def _expected(size: Floats, theta: float) -> Floats:
-    """What the second derivatives (3, 3, J) are on average, in units where sigma2 is 1."""
+    """What the second derivatives by tau00 and sigma2 (2, 2, J) are on average, in units where sigma2 is 1."""
     r = 1.0 / (1.0 + size * theta)
     w = size * r
-    second = np.zeros((3, 3, len(size)))
-    second[0, 0] = -w
-    second[1, 1], second[2, 2] = -0.5 * w * w, -0.5 * (r * r + size - 1.0)
-    second[1, 2] = second[2, 1] = -0.5 * w * r
-    return second
+    return -0.5 * np.stack([[w * w, w * r], [w * r, r * r + size - 1.0]])

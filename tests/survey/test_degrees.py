@@ -28,9 +28,23 @@ def fay(strata: int, n_replicates: int = 80) -> np.ndarray:
 
 @pytest.mark.parametrize("strata", [1, 2, 5, 10, 25, 60])
 def test_fay_has_a_degree_of_freedom_for_each_stratum(strata: int) -> None:
-    """20 schools in 10 strata with 80 replicates: R's survey 4.2 has degf 10."""
     full = np.random.default_rng(1).uniform(1.0, 50.0, 2 * strata)
     assert rank(fay(strata) * full, full) - 1 == strata
+
+
+def test_limits_are_those_of_r() -> None:
+    """20 schools in 10 strata with 80 replicates of Fay, rho = .5: survey 4.1-1 in R, by svrepdesign, svymean and degf."""
+    rng = np.random.default_rng(5)
+    school = np.repeat(np.arange(20), 15)
+    v = np.exp(rng.normal(2.0, 0.6, 20))
+    total = np.round(v[school] * rng.uniform(1.0, 2.0, 300), 5)
+    score = 500.0 + rng.normal(0.0, 40.0, 20)[school] + rng.normal(0.0, 60.0, 300)
+    columns = {f"W_FSTURWT{r + 1}": np.round(x[school] * total, 5) for r, x in enumerate(fay(10))}
+    row = only(fastml.fit_survey({"CNT": np.full(300, "A"), "CNTSCHID": school + 1, "W_FSTUWT": total,
+                                  "W_SCHGRNRABWT": v[school], "Y": score, **columns}, "Y", "pisa"))  # fmt: skip
+    assert row["df_mean"] == 10.0
+    found = [row[name] for name in ("mean", "se_mean", "ci_low_mean", "ci_high_mean")]
+    assert found == pytest.approx([502.6844, 8.119361, 484.5933, 520.7754], rel=1e-7)
 
 
 def test_no_more_directions_than_replicates() -> None:
