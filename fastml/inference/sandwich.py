@@ -12,7 +12,7 @@ from fastml.model.groups import WeightedGroups
 from fastml.model.variance_components import VarianceComponents, scaled_inverse
 from fastml.model.weighted import residual_variances
 
-__all__ = ["Derivatives", "MeanError", "Sandwich", "cr2", "derivatives", "sandwich"]
+__all__ = ["Derivatives", "MeanError", "Sandwich", "cr2", "cr2_mean", "derivatives", "sandwich"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,11 +101,7 @@ def deviations(groups: WeightedGroups, vc: VarianceComponents) -> Floats:
 
 
 def cr2(groups: WeightedGroups, vc: VarianceComponents) -> MeanError:
-    """Standard error of gamma00 by CR2, unbiased if the model holds, with Bell and McCaffrey's degrees of freedom.
-
-    With c the group's share in gamma00, phi = tau00 + sigma2/A its mean's variance and Var(e) that of its residual,
-    the variance is sum c^2 e^2 phi/Var(e), and df = tr(B Phi)^2/tr((B Phi)^2) with B its matrix as a quadratic form
-    in the means (Bell and McCaffrey 2002, Surv. Methodol. 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36).
+    """Standard error of gamma00 by CR2, with Bell and McCaffrey's degrees of freedom; see `cr2_mean`.
 
     Parameters
     ----------
@@ -118,16 +114,41 @@ def cr2(groups: WeightedGroups, vc: VarianceComponents) -> MeanError:
         Groups of equal sizes and weights have the root of sum e^2/(J (J - 1)), and J - 1 degrees of freedom.
     """
     phi = vc.theta + 1.0 / groups.size
-    found = residual_variances(groups.count, phi)
-    c, own, d = found.share, found.share**2 * phi, found.share**2 * phi / found.variance
-    variance = float(d @ (deviations(groups, vc) / math.sqrt(vc.sigma2)) ** 2)
+    return cr2_mean(groups.count / phi, phi, deviations(groups, vc), vc.sigma2)
+
+
+def cr2_mean(weight: Floats, phi: Floats, e: Floats, sigma2: float) -> MeanError:
+    """Standard error of a weighted mean of groups' means by CR2, unbiased if the model holds, and its df.
+
+    With c the group's share in the mean, phi = tau00 + sigma2/A the variance of its own, Var(e) that of its residual,
+    the variance is sum c^2 e^2 phi/Var(e), and df = tr(B Phi)^2/tr((B Phi)^2) with B its matrix as a quadratic form
+    in the means (Bell and McCaffrey 2002, Surv. Methodol. 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36).
+
+    Parameters
+    ----------
+    weight : ndarray, shape (J,)
+        What each mean counts, in any unit.
+    phi : ndarray, shape (J,)
+        In units of sigma2.
+    e : ndarray, shape (J,)
+        What each mean differs from the weighted one, score points.
+    sigma2 : float
+
+    Returns
+    -------
+    MeanError
+    """
+    found = residual_variances(weight, phi)
+    c, own = found.share, found.share**2 * phi
+    d = own / found.variance
+    variance = float(d @ (e / math.sqrt(sigma2)) ** 2)
     # tr((B Phi)^2) is the sum over pairs of d_j d_k G_jk^2, G the residuals' covariance: own_j^2 where j = k, and else
     # (rest - apart_j p_j - p_k)^2, for each group with those lighter, where nothing large cancels. So no J x J matrix.
     order = np.argsort(-c, kind="stable")
     d, p, g = d[order], (c * phi)[order], (found.rest - found.apart * c * phi)[order]
     pairs = d @ (g * g * _later(d) - 2.0 * g * _later(d * p) + _later(d * p * p))
     df = float(own.sum() ** 2 / (own @ own + 2.0 * pairs))
-    return MeanError(math.sqrt(vc.sigma2) * math.sqrt(variance), df)
+    return MeanError(math.sqrt(sigma2) * math.sqrt(variance), df)
 
 
 def _later(x: Floats) -> Floats:

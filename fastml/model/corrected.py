@@ -76,7 +76,7 @@ def solve(size: Floats, count: Floats, mean: Floats, ss: Floats, start: Floats) 
     def score(theta: Floats) -> tuple[Floats, Floats]:
         """The score by theta, over sum v, times (1 + theta): free of units; and sigma2. Shapes (K,)."""
         phi = theta[:, None] + 1.0 / size
-        found = residual_variances(count, phi)
+        found = residual_variances(count / phi, phi)
         e = mean - (found.share @ mean)[:, None]
         h = e * e * (phi / found.variance)
         sigma2 = (within + (count * h / phi).sum(axis=1)) / dof

@@ -55,19 +55,19 @@ class ResidualVariances:
     variance: Floats
 
 
-def residual_variances(count: Floats, phi: Floats) -> ResidualVariances:
-    """Variances of mean - gamma00 from the groups' weights v and the variances phi of their means, tau00 + sigma2/A.
+def residual_variances(weight: Floats, phi: Floats) -> ResidualVariances:
+    """Variances of mean - gamma00 where gamma00 is a weighted mean of the groups' means.
 
     Parameters
     ----------
-    count, phi : ndarray, shape (..., J)
-        phi in units of sigma2. A group of weight 0 has the variance of one that is left out.
+    weight, phi : ndarray, shape (..., J)
+        What each mean counts (v/phi for gamma00, in any unit), and its variance tau00 + sigma2/A in units of sigma2. A
+        group of weight 0 has the variance of one that is left out.
 
     Returns
     -------
     ResidualVariances
     """
-    weight = count / phi
     total = weight.sum(axis=-1, keepdims=True)
     share = weight / total
     rest = _others(share * share * phi)

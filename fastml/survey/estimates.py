@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fastml.designs import Design
 from fastml.errors import ModelError
 from fastml.inference.robust import robust_errors
+from fastml.inference.sandwich import cr2_mean
 from fastml.kernels.threads import map_on_threads
 from fastml.model.weighted import pseudo_ml, reduce_weighted
 from fastml.survey.cells import Part, Sample, Unfit
@@ -152,7 +153,13 @@ def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) 
         if np.isnan(table[0, _TAU00]):
             continue
         groups = full_groups(moments, sample.v, choices.scaling)
-        errors = robust_errors(groups, pseudo_ml(reduce_weighted(groups)), choices.vcov)
+        vc = pseudo_ml(reduce_weighted(groups))
+        errors = robust_errors(groups, vc, choices.vcov)
+        if choices.vcov == "cr2":
+            # The mean of students weights the schools' means too, only otherwise.
+            total, apart = moments.total[0], moments.mean[0] - table[0, _MEAN]
+            mean = cr2_mean(total, vc.theta + 1.0 / groups.size, apart, vc.sigma2)
+            found[k, _MEAN], df[k, _MEAN] = mean.se**2, mean.df
         size = moments.rows[0].sum() / len(sample.v)
         ses = (errors.se_gamma00, errors.se_tau00, errors.se_sigma2, errors.se_icc, errors.se_icc * (size - 1.0))
         found[k, :5] = np.square(ses)

@@ -67,7 +67,7 @@ def fit_survey(
     se : {"replicate", "sandwich"}
         Replicate standard errors by the design, or robust ones over schools.
     vcov : {"cr2", "joint", "block"}
-        Kind of robust standard errors over schools; see `fit`.
+        Kind of robust standard errors over schools; see `fit`. With "cr2" that of the official mean is by CR2 too.
     average : bool
         Add a row per outcome with the mean over the parts that have a result, taken as independent, each with the
         same weight; its by-labels are null.

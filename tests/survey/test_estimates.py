@@ -55,12 +55,22 @@ def test_a_sandwich_needs_no_zones() -> None:
         assert math.isclose(row[name], getattr(fit, name), rel_tol=1e-12)
         assert math.isclose(row[f"se_{name}"], getattr(fit, f"se_{name}"), rel_tol=1e-11)
     assert math.isclose(row["df_gamma00"], fit.df, rel_tol=1e-11)
-    assert row["df_tau00"] == row["df_mean"] == fit.n_groups - 1
+    assert row["df_tau00"] == row["df_sd"] == fit.n_groups - 1
     older = only(fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", "timss", se="sandwich", vcov="joint"))
     assert older["df_gamma00"] == fit.n_groups - 1
     t, y, J = data["TOTWGT"], data["BSMMAT01"], fit.n_groups
     mean = np.average(y, weights=t)
     sd = math.sqrt(np.sum(t * (y - mean) ** 2) / (t.sum() - 1))
+    # The mean by CR2, with matrices: schools' means, weighted by their totals, of the variances that the model has.
+    totals, n = (np.bincount((data["IDSCHOOL"] - 5001).astype(int), x) for x in (t, np.ones(len(t))))
+    phi, share = fit.tau00 + fit.sigma2 / n, totals / totals.sum()
+    e = np.bincount((data["IDSCHOOL"] - 5001).astype(int), t * y) / totals - mean
+    maker = np.eye(J) - np.outer(np.ones(J), share)
+    form = maker.T @ np.diag(share**2 * phi / np.diag(maker @ np.diag(phi) @ maker.T)) @ maker @ np.diag(phi)
+    assert math.isclose(row["df_mean"], np.trace(form) ** 2 / np.trace(form @ form), rel_tol=1e-10)
+    square = np.sum(share**2 * e**2 * phi / np.diag(maker @ np.diag(phi) @ maker.T))
+    assert math.isclose(row["se_mean"], math.sqrt(square), rel_tol=1e-10)
+    row = {**row, "se_mean": older["se_mean"]}
     for name, influence in (("mean", t * (y - mean)), ("sd", t * ((y - mean) ** 2 - sd**2) / (2 * sd))):
         per_school = np.array([influence[data["IDSCHOOL"] == s].sum() for s in np.unique(data["IDSCHOOL"])]) / t.sum()
         true = math.sqrt(J / (J - 1) * np.sum((per_school - per_school.mean()) ** 2))
@@ -69,7 +79,8 @@ def test_a_sandwich_needs_no_zones() -> None:
 
 def test_a_level_next_to_one_takes_its_quantile_from_the_tail() -> None:
     data = {name: column[np.isin(timss(9)["IDSCHOOL"], (5001, 5002))] for name, column in timss(9).items()}
-    table = fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", "timss", se="sandwich", level=1.0 - 2.0**-45)
+    table = fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", "timss", se="sandwich", vcov="joint",
+                              level=1.0 - 2.0**-45)  # fmt: skip
     row = only(table)
     assert row["df_mean"] == 1.0  # where t is Cauchy
     reach = row["se_mean"] / math.tan(math.pi * 2.0**-46)
