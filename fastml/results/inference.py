@@ -45,8 +45,9 @@ class FitInference(FitFigures):
             Without, "exact" where there is an exact interval that holds the estimate; of tau00, and where there is not,
             the profile's. gamma00 is "exact" in groups of one size ("at least" where their means differ less than by
             chance), else "fiducial"; "t" is by the fit's degrees of freedom. "profile" is on the deviance of the fit,
-            gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have "wald" only, from their
-            robust standard errors.
+            gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have others, from their robust
+            standard errors: gamma00's is "t", by its degrees of freedom, the others' "jackknife", on the logarithm or
+            the icc's logit by t with J - 1, and all have "wald"; with `vcov` "joint" and "block" that only.
         draws : int
             Of the parametric bootstrap.
         seed : int, Generator or None
