@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.linalg import hadamard
 from surveys import SMALL_PISA, only, pisa, together
@@ -45,6 +48,17 @@ def test_limits_are_those_of_r() -> None:
     assert row["df_mean"] == 10.0
     found = [row[name] for name in ("mean", "se_mean", "ci_low_mean", "ci_high_mean")]
     assert found == pytest.approx([502.6844, 8.119361, 484.5933, 520.7754], rel=1e-7)
+
+
+def test_limits_of_a_real_file_are_those_of_r(assessments_folder: Path) -> None:
+    """The first plausible value of PISA 2018, Türkiye, as if it were a score: survey 4.1-1, as above."""
+    file = assessments_folder / "pisa2018_tur.parquet"
+    table = pq.ParquetFile(file).read()
+    table = table.append_column("ONE", table["PV1MATH"])
+    row = only(fastml.fit_survey(table, "ONE", "pisa", school_data=assessments_folder / "pisa2018_tur_sch.parquet"))
+    assert row["df_mean"] == 79.0
+    found = [row[name] for name in ("mean", "se_mean", "ci_low_mean", "ci_high_mean")]
+    assert found == pytest.approx([453.6263, 2.100228, 449.4459, 457.8066], rel=2e-7)
 
 
 def test_no_more_directions_than_replicates() -> None:
