@@ -233,7 +233,7 @@ def variance_shares(fit: _Fit, ax: Axes | None = None) -> Axes:
 
 
 def icc_profile(fit: _Fit, ax: Axes | None = None, *, level: float = 0.95) -> Axes:
-    """Profile of the deviance over the icc, with the exact interval.
+    """Profile of the deviance over the icc, with its interval: the exact one, or where that says nothing the profile's.
 
     Parameters
     ----------
@@ -279,7 +279,8 @@ def icc_profile(fit: _Fit, ax: Axes | None = None, *, level: float = 0.95) -> Ax
     high = canvas.axis_end(deviance, fit.icc, 1.0 - 1e-12, 1.6 * cut, interval.high)
     grid = np.unique(np.append(np.linspace(low, high, 241), fit.icc))
     ax.axvspan(interval.low, interval.high, facecolor=canvas.PALE, alpha=0.6, linewidth=0.0,
-               label=f"Exact {100 * level:.10g} % interval, {share_range(interval.low, interval.high)}")  # fmt: skip
+               label=f"{interval.method.capitalize()} {100 * level:.10g} % interval, "
+                     f"{share_range(interval.low, interval.high)}")  # fmt: skip
     ax.plot(grid, [deviance(float(icc)) for icc in grid], color=canvas.INK, linewidth=1.6,
             label="Deviance above its minimum")  # fmt: skip
     ax.axhline(cut, color=canvas.GREY, linestyle=":", linewidth=1.4, label=f"Cut of the profile interval, {cut:.2f}")

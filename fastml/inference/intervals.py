@@ -23,10 +23,11 @@ from fastml.inference.information import mean_test
 from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
 from fastml.inference.profiles import ProfileLimits, ProfileSet, profile_set
 from fastml.inference.wald import at_zero, wald_limits, without_likelihood
+from fastml.model.icc import icc_of
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents, estimate
 
-__all__ = ["METHODS", "PARAMETERS", "Interval", "interval", "intervals"]
+__all__ = ["METHODS", "PARAMETERS", "Interval", "icc_interval", "interval", "intervals"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,6 +43,7 @@ _OF = {
 
 LEAVES_OUT = "the exact interval leaves the estimate out"
 INSTEAD = "; this is the {} interval"
+AT_LEAST = "the means differ less than by chance; it covers at least its level"
 COLLAPSES = "the means happen to agree, so that this interval is short; method='at least' is not"
 
 
@@ -147,6 +149,28 @@ def intervals(
     return tuple(rows)
 
 
+def icc_interval(table: SizeTable, icc: float, method: str, level: float) -> Interval:
+    """The default interval of the icc of a fit that is known by its estimate.
+
+    Parameters
+    ----------
+    table : SizeTable
+    icc : float
+        The estimate.
+    method : {"reml", "ml", "anova"}
+        Of the fit, which is repeated only where the exact interval won't do.
+    level : float
+
+    Returns
+    -------
+    Interval
+    """
+    low, high, note = exact_theta(table, level)
+    if note or not icc_of(low) <= icc <= icc_of(high):
+        return interval(table, estimate(table, method), "icc", level, seed=0)
+    return carry(table, "icc", (low, high), float(level), "exact")
+
+
 class _Intervals:
     """The intervals of one fit, sharing its profile sets and bootstrap draws."""
 
@@ -230,7 +254,7 @@ class _Intervals:
     def _at_least(self, base: str) -> tuple[float, float, str]:
         self._need_equal_sizes("at least")
         one, other = exact_mean(self.table, self.level), pooled_mean(self.table, self.level)
-        return min(one[0], other[0]), max(one[1], other[1]), ""
+        return min(one[0], other[0]), max(one[1], other[1]), "" if self._differ() else AT_LEAST
 
     def _need_equal_sizes(self, method: str) -> None:
         if self.table.size.size > 1:

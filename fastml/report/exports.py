@@ -149,7 +149,7 @@ class Exports(TableForms):
 
 
 # Figures that are text; all others that may be missing are doubles, so that all rows of a kind have one schema.
-_TEXTS = frozenset(("weights", "group_weights", "weights_are", "weight_scaling", "vcov", "bias"))
+_TEXTS = frozenset(("weights", "group_weights", "weights_are", "weight_scaling", "vcov", "ci_notes", "bias"))
 
 
 class Record(Exports):

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from fastml.report.numbers import cell, degrees, number, p_value, share, share_range
-from fastml.report.text import fit_heading, fit_rows, fit_weights, plan_heading, plan_rows
+from fastml.report.text import fit_heading, fit_rows, fit_weights, named_effects, plan_heading, plan_rows
 
 __all__ = ["Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
            "statistics_grid"]  # fmt: skip
@@ -61,7 +61,14 @@ class Grid:
 Limits = Mapping[str, tuple[float, float]]
 
 
-def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, level: float = 0.95) -> Grid:
+def fit_grid(
+    fit: Mapping[str, Any],
+    sizes: tuple[int, int],
+    limits: Limits,
+    level: float = 0.95,
+    effects: Mapping[str, float] | None = None,
+    said: Sequence[str] = (),
+) -> Grid:
     """The model's table, a row per figure.
 
     Parameters
@@ -72,6 +79,10 @@ def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, lev
         Parameter to its confidence limits; what has none is left empty.
     level : float
         Of the limits.
+    effects : mapping, optional
+        Design effects by name.
+    said : sequence of str
+        What there is to know of the limits.
     """
 
     def minus(value: float) -> str:
@@ -105,6 +116,10 @@ def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, lev
             row("Design effect (DEFF)", "", "deff", decimals=2),
             row("Its root (DEFT)", "", "deft", decimals=2),
             row("Effective sample size", "", "n_eff", decimals=1),
+            *(
+                (f"DEFF of {'the ' if what[0] != 'g' else ''}{what} ({name})", "", number(deff, 2), *[""] * 5)
+                for name, what, deff in named_effects(effects or {})
+            ),
         )),
     )  # fmt: skip
     header = ("", "", "Estimate", "Std. error", f"{100 * level:.10g} % interval", "df", "t", "p")
@@ -115,6 +130,7 @@ def fit_grid(fit: Mapping[str, Any], sizes: tuple[int, int], limits: Limits, lev
         notes.append(f"{kind} {minus(fit['loglik'])}; deviance {minus(fit['deviance'])}{criteria}")
     if fit["singular"]:
         notes.append("The variance between groups is 0, on the boundary.")
+    notes += said
     return Grid(fit_heading(fit), header, sections, (False, False, *[True] * 6), tuple(notes))
 
 

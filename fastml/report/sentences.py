@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastml.report.numbers import complement, number, percent, points, share
-from fastml.report.text import fit_weights
+from fastml.report.numbers import complement, degrees, number, percent, points, share
+from fastml.report.text import fit_weights, named_effects
 
 __all__ = ["fit_sentences", "table_sentences"]
 
@@ -20,6 +20,8 @@ def fit_sentences(
     limits: Limits,
     p_value: float | None = None,
     level: float = 0.95,
+    effects: Mapping[str, float] | None = None,
+    by_df: tuple[float, float] | None = None,
 ) -> dict[str, str]:
     """What the figures of a fit mean.
 
@@ -29,6 +31,10 @@ def fit_sentences(
         As in `text.fit_text` and `grids.fit_grid`.
     p_value : float, optional
         Of the test of no variance between groups.
+    effects : mapping, optional
+        Design effects by name; only the fit's own without.
+    by_df : (float, float), optional
+        The mean's t interval by the fit's degrees of freedom, where it is of another width than the usual one.
 
     Returns
     -------
@@ -36,11 +42,11 @@ def fit_sentences(
         Topic ("mean", "gap", "shares", "reliability", "deff", "rows", "weights") to its sentences, in order of reading.
     """
     said = {
-        "mean": _mean(fit, limits, level),
-        "gap": _no_gap(limits) if fit["singular"] else _gap(fit, naive),
+        "mean": _mean(fit, limits, level, by_df),
+        "gap": _no_gap(limits, p_value) if fit["singular"] else _gap(fit, naive),
         "shares": _shares(fit, limits, level, p_value),
         "reliability": _reliability(fit, sizes),
-        "deff": _deff(fit, naive),
+        "deff": _deff(fit, naive, effects or {}),
     }
     lost = fit["n_dropped"]
     if lost:
@@ -59,18 +65,34 @@ def _interval(limits: Limits, name: str, level: float, form: Callable[[float, fl
     return f" ({100 * level:.10g} % interval {form(low, high)} to {form(high, low)})"
 
 
-def _mean(fit: Mapping[str, Any], limits: Limits, level: float) -> str:
+def _mean(fit: Mapping[str, Any], limits: Limits, level: float, by_df: tuple[float, float] | None) -> str:
     def form(value: float | None, _other: float | None = None) -> str:
         return points(fit, value, fit["se_gamma00"])
 
-    return (
+    said = (
         f"The mean of {fit['outcome']} over all schools is estimated at {form(fit['gamma00'])}, with a standard error "
         f"of {form(fit['se_gamma00'])}{_interval(limits, 'gamma00', level, form)}."
     )
+    if by_df is not None:
+        low, high = limits["gamma00"]
+        ratio = (by_df[1] - by_df[0]) / (high - low)
+        other = f"{abs(ratio - 1.0):.0%} narrower" if ratio < 1.0 else f"{ratio:.2g} times as wide"
+        said += (
+            f" The {degrees(fit['df'])} degrees of freedom in the line of gamma00 would make it {form(by_df[0])} to "
+            f"{form(by_df[1])}, {other.replace('%', ' %')}: they take the estimated variances for the true ones, which "
+            "fails where schools are few, their sizes unequal or their means alike. The interval given does not."
+        )
+    return said
 
 
-def _no_gap(limits: Limits) -> str:
+def _no_gap(limits: Limits, p_value: float | None) -> str:
     highest = limits["icc"][1] if "icc" in limits else 0.0
+    if p_value is not None and p_value < 0.05:
+        return (
+            "The variance between schools is estimated at 0, since the large schools, which tell most of it, hardly "
+            "differ. The small ones do: a test that weighs all of them finds the means further apart than chance "
+            "alone would have them, so one variance for all schools may not describe these data."
+        )
     return (
         "The schools' means differ no more than chance alone would have them: the variance between schools is "
         "estimated at 0. That does not show that the schools are equal"
@@ -119,13 +141,26 @@ def _reliability(fit: Mapping[str, Any], sizes: tuple[int, int]) -> str:
     )
 
 
-def _deff(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> str:
-    return (
-        f"For estimating the mean, the {fit['n_obs']:,} students are worth {number(fit['n_eff'], 1)} drawn one by one "
-        f"(design effect {number(fit['deff'], 2)}). A standard error that ignores the schools has to be multiplied by "
-        f"about {number(fit['deft'], 2)}: ignoring them gives {number(naive['se_ignoring_groups'], 2)}, the model "
-        f"{number(fit['se_gamma00'], 2)}."
+def _deff(fit: Mapping[str, Any], naive: Mapping[str, Any], effects: Mapping[str, float]) -> str:
+    """The design effect of the estimator that is spoken of: gamma00, with weights the weighted mean of students."""
+    n_obs = fit["n_obs"]
+    deff = effects.get("gls", effects.get("gabler-kish", fit["deff"]))
+    what = "the weighted mean of all students" if "gabler-kish" in effects else "the mean"
+    said = (
+        f"For estimating {what}, the {n_obs:,} students are worth {number(n_obs / deff, 1)} drawn one by one "
+        f"(design effect {number(deff, 2)}). A standard error that ignores the schools has to be multiplied by "
+        f"about {number(deff**0.5, 2)}"
     )
+    if "gabler-kish" in effects:
+        return said + "."
+    said += f": ignoring them gives {number(naive['se_ignoring_groups'], 2)}, the model {number(fit['se_gamma00'], 2)}."
+    kish = [deff for name, _, deff in named_effects(effects) if name == "kish"]
+    if kish:
+        said += (
+            " For the plain mean of all students, in which large schools weigh more, they are worth "
+            f"{number(n_obs / kish[0], 1)} (design effect {number(kish[0], 2)})."
+        )
+    return said
 
 
 def table_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[str]:

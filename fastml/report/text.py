@@ -8,8 +8,8 @@ from typing import Any
 from fastml.errors import visible
 from fastml.report.numbers import LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
 
-__all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "plan_heading", "plan_rows", "plan_text", "rows_text",
-           "table_notes"]  # fmt: skip
+__all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "named_effects", "plan_heading", "plan_rows",
+           "plan_text", "rows_text", "table_notes"]  # fmt: skip
 
 _METHODS = {"reml": "REML", "ml": "maximum likelihood (ML)", "anova": "ANOVA moments"}
 
@@ -65,7 +65,7 @@ def rows_of(count: int) -> str:
 
 
 def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str], rows_without_by: int | None = None) -> list[str]:
-    """Lines under a table of results: the rows that are in no figure, and why parts have no result.
+    """Lines under a table of results: the rows that are in no figure, why parts have no result, notes of intervals.
 
     Parameters
     ----------
@@ -86,9 +86,11 @@ def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str], rows_witho
     if without:
         notes.append(f"{rows_of(without)} without {', '.join(by)} left out")
     for row in rows:
+        label = " ".join(str(row[name]) for name in (*by, "outcome") if row[name] is not None)
         if row["message"]:
-            label = " ".join(str(row[name]) for name in (*by, "outcome") if row[name] is not None)
             notes.append(f"{label}: {row['message']}")
+        if row.get("ci_note_icc"):
+            notes.append(f"{label}, interval of the ICC: {row['ci_note_icc']}")
     return notes
 
 
@@ -129,7 +131,12 @@ def plan_text(plan: Mapping[str, Any]) -> str:
     return "\n".join([*plan_heading(plan), "", *rows])
 
 
-def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+def fit_text(
+    fit: Mapping[str, Any],
+    naive: Mapping[str, Any],
+    sizes: tuple[int, int],
+    effects: Mapping[str, float] | None = None,
+) -> str:
     """The table that a fit prints.
 
     Parameters
@@ -140,6 +147,8 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
         `Naive.to_dict()`.
     sizes : (int, int)
         Smallest and largest group.
+    effects : mapping, optional
+        Design effects by name; only "lecture" without.
     """
     lines = [
         fit_heading(fit),
@@ -154,8 +163,7 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
         _line("tau00    between groups", number(fit["tau00"]), number(fit["se_tau00"]), number(fit["tau_sd"])),
         _line("sigma2   within groups", number(fit["sigma2"]), number(fit["se_sigma2"]), number(fit["sigma"])),
         "",
-        f"ICC {share(fit['icc'])}   reliability {share(fit['reliability'])}   DEFF {number(fit['deff'], 2)}   "
-        f"DEFT {number(fit['deft'], 2)}   effective n {number(fit['n_eff'], 1)}",
+        *_clustering(fit, effects or {}),
     ]  # fmt: skip
     if fit["loglik"] is not None:
         lines.append(
@@ -165,9 +173,38 @@ def fit_text(fit: Mapping[str, Any], naive: Mapping[str, Any], sizes: tuple[int,
             else f"pseudo log likelihood {fit['loglik']:.1f}   deviance {fit['deviance']:.1f}"
         )
     if fit["singular"]:
-        lines.append("tau00 is 0, on the boundary: the groups differ no more than chance would have them")
+        lines.append("tau00 is 0, on the boundary: no variance between groups has the highest likelihood")
     lines += ["", *_naive(fit, naive), "", LEGEND]
     return "\n".join(lines)
+
+
+# What each design effect is of.
+_EFFECT_OF = {"gls": "gamma00", "kish": "mean of all students", "gabler-kish": "weighted mean of all students"}
+
+
+def named_effects(effects: Mapping[str, float]) -> list[tuple[str, str, float]]:
+    """Name, estimator and design effect of those that differ from the lecture's, which is of no one estimator."""
+    usual = effects.get("lecture", 1.0)
+    known = [(name, what, effects[name]) for name, what in _EFFECT_OF.items() if name in effects]
+    return known if any(abs(x - usual) > 1e-9 * usual for _, _, x in known) else []
+
+
+def _clustering(fit: Mapping[str, Any], effects: Mapping[str, float]) -> list[str]:
+    """The ICC's line, and where sizes differ the design effects by name."""
+    first = f"ICC {share(fit['icc'])}   reliability {share(fit['reliability'])}   "
+    others = named_effects(effects)
+    deff = ", ".join(
+        [
+            f"DEFF {number(fit['deff'], 2)}" + (" (lecture)" if others else ""),
+            *(f"{number(x, 2)} ({name}: {what})" for name, what, x in others),
+        ]
+    )
+    every = [fit["deff"], *(x for _, _, x in others)]
+    rest = (
+        f"DEFT {', '.join(number(x**0.5, 2) for x in every)}   "
+        f"effective n {', '.join(number(fit['n_obs'] / x, 1) for x in every)}"
+    )
+    return [first + deff, rest] if others else [f"{first}{deff}   {rest}"]
 
 
 def fit_heading(fit: Mapping[str, Any]) -> str:

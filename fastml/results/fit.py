@@ -28,7 +28,7 @@ from fastml.report.grids import Grid, fit_grid
 from fastml.report.markup import html_with_sentences
 from fastml.report.sentences import fit_sentences
 from fastml.results.figures import estimates
-from fastml.results.inference import FitInference
+from fastml.results.inference import FitInference, interval_notes, limits_of
 from fastml.results.pages import fit_report
 from fastml.results.schools import check_interval, schools_table
 from fastml.results.weighting import weighted_groups
@@ -36,6 +36,7 @@ from fastml.results.weighting import weighted_groups
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fastml.inference.parameters import Interval
     from fastml.model.naive import Naive
 
 __all__ = ["FitWithIntervals", "OneWayFit"]
@@ -221,7 +222,10 @@ class OneWayFit(FitInference):
         return str(self)
 
     def __str__(self) -> str:
-        return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes())
+        return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes(), self._effects_by_name())
+
+    def _effects_by_name(self) -> dict[str, float]:
+        return {effect.name: effect.deff for effect in self._effects()}
 
     def _sizes(self) -> tuple[int, int]:
         """Smallest and largest group, by rows."""
@@ -229,11 +233,19 @@ class OneWayFit(FitInference):
         return int(np.min(sizes)), int(np.max(sizes))
 
     def _grid(self, level: float = 0.95) -> Grid:
-        return fit_grid(self.to_dict(), self._sizes(), self._limits(level), level)
+        return self._grid_of(self._usual_intervals(level), level)
+
+    def _grid_of(self, made: dict[str, Interval], level: float) -> Grid:
+        effects, notes = self._effects_by_name(), interval_notes(made)
+        return fit_grid(self.to_dict(), self._sizes(), limits_of(made), level, effects, notes)
 
     def _sentences(self, level: float = 0.95) -> dict[str, str]:
-        limits, p_value = self._limits(level), self._p_value_between()
-        return fit_sentences(self.to_dict(), self.naive.to_dict(), self._sizes(), limits, p_value, level)
+        return self._sentences_of(self._usual_intervals(level), level)
+
+    def _sentences_of(self, made: dict[str, Interval], level: float) -> dict[str, str]:
+        by_df = self._mean_by_df(level, made["gamma00"]) if "gamma00" in made else None
+        return fit_sentences(self.to_dict(), self.naive.to_dict(), self._sizes(), limits_of(made),
+                             self._p_value_between(), level, self._effects_by_name(), by_df)  # fmt: skip
 
     def summary(self, level: float = 0.95) -> Summary:
         """Return the printed table, the confidence intervals, and in plain sentences what they mean.
@@ -248,13 +260,15 @@ class OneWayFit(FitInference):
         Summary
             Print it, or let a notebook show it.
         """
-        said = list(self._sentences(level).values())
-        grid = self._grid(level)
+        made = self._usual_intervals(level)
+        said = list(self._sentences_of(made, level).values())
+        grid = self._grid_of(made, level)
         lines = [str(self), ""]
         intervals = [(row[0], row[4]) for section in grid.sections for row in section.rows if row[4]]
         if intervals:
             lines.append(f"{100 * level:.10g} % confidence intervals")
             lines += [f"  {label:<30}{limits}" for label, limits in intervals]
+            lines += [part for note in interval_notes(made) for part in textwrap.wrap(note, 100)]
             lines.append("")
         lines += [part for sentence in said for part in textwrap.wrap(visible(sentence), 100)]
         return Summary("\n".join(lines), html_with_sentences(grid, said))
@@ -318,15 +332,19 @@ class FitWithIntervals(Record):
         return self.fit._grid(self.level)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures, then level, and ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
+        """Return the figures, then level, ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
+
+        Last comes ``ci_notes``, what a reader must know of them.
 
         Returns
         -------
         dict
         """
+        made = self.fit._usual_intervals(self.level)
         limits = {
             f"ci_{end}_{name}": value if math.isfinite(value) else None
-            for name, pair in self.fit._limits(self.level).items()
+            for name, pair in made.items()
             for end, value in zip(("low", "high"), pair, strict=True)
         }
-        return {**self.fit.to_dict(), "level": self.level, **limits}
+        notes = " ".join(interval_notes(made)) or None
+        return {**self.fit.to_dict(), "level": self.level, **limits, "ci_notes": notes}

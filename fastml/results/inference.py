@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,32 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from fastml.inference.conventions import DesignEffect
     from fastml.inference.parameters import Interval
     from fastml.planning import Plan
 
-__all__ = ["FitInference"]
+__all__ = ["FitInference", "interval_notes", "limits_of"]
+
+# What the parameters of one interval are called together; by the one that they follow from.
+_CALLED = {
+    "gamma00": "the grand mean",
+    "tau00": "the variance between groups and its root",
+    "sigma2": "the variance within groups and its root",
+    "theta": "the ICC and what follows from it",
+}
+
+
+def limits_of(made: Mapping[str, Interval]) -> dict[str, tuple[float, float]]:
+    """Limits of intervals by parameter."""
+    return {name: (interval.low, interval.high) for name, interval in made.items()}
+
+
+def interval_notes(made: Mapping[str, Interval]) -> tuple[str, ...]:
+    """What a reader must know of intervals by parameter: a sentence each, once for those that go together."""
+    from fastml.inference.parameters import BASES
+
+    said = {(BASES[name], interval.note): None for name, interval in made.items() if interval.note}
+    return tuple(f"Interval of {_CALLED[base]}: {note}." for base, note in said)
 
 
 class FitInference(FitFigures):
@@ -205,14 +227,16 @@ class FitInference(FitFigures):
             exact for the mean of all students in unequal groups; "gls": N SE^2/(tau00 + sigma2) of the fit's mean.
             With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
         """
+        return _frame([asdict(row) for row in self._effects()])
+
+    def _effects(self) -> tuple[DesignEffect, ...]:
         from fastml.inference.conventions import design_effects, weighted_design_effects
         from fastml.results.weighting import total_weights
 
         if self.weighting is None:
-            return _frame([asdict(row) for row in design_effects(self.sizes, self.components)])
+            return design_effects(self.sizes, self.components)
         weights = total_weights(self.stats, self.outcome, self.weighting.weights_are)
-        rows = weighted_design_effects(self.n_obs, self.n_groups, self.icc, *weights)
-        return _frame([asdict(row) for row in rows])
+        return weighted_design_effects(self.n_obs, self.n_groups, self.icc, *weights)
 
     def conventions(self) -> pd.DataFrame:
         """How lme4, nlme, SAS, Stata and HLM would print this fit.
@@ -247,17 +271,23 @@ class FitInference(FitFigures):
         self._unweighted("plans")
         return plan_from_fit(self.sizes, self.components, n_groups, group_size, **options)
 
-    def _limits(self, level: float) -> dict[str, tuple[float, float]]:
-        """Confidence limits by parameter, of those that have an interval without simulation."""
+    def _usual_intervals(self, level: float) -> dict[str, Interval]:
+        """The usual interval of each parameter that has one."""
         from fastml.inference.parameters import PARAMETERS
 
         made = {}
         for name in PARAMETERS:
-            # There is none of a variance without a likelihood nor, from standard errors, of one at 0.
+            # Weighted fits have none of a variance at 0.
             with suppress(ModelError):
-                low, high = self.ci(name, level)
-                made[name] = (low, high)
+                made[name] = self.ci(name, level)
         return made
+
+    def _mean_by_df(self, level: float, usual: Interval) -> tuple[float, float] | None:
+        """The mean's interval by the fit's degrees of freedom, where its width is off the usual one's by a tenth."""
+        if self.weighting is not None:
+            return None
+        low, high = self.ci("gamma00", level, "t")
+        return (low, high) if abs((high - low) / (usual.high - usual.low) - 1.0) > 0.1 else None
 
     def _p_value_between(self) -> float | None:
         """p-value of the exact F test of no variance between groups; None with weights."""

@@ -27,7 +27,7 @@ _NO_PICTURES = "The pictures are missing, as matplotlib is not installed: pip in
 
 _CAPTIONS = {
     "variance_shares": "Shares of the variance of students' scores, and of the observed school means.",
-    "icc_profile": "How fast the deviance rises as the ICC leaves its estimate, and the exact interval.",
+    "icc_profile": "How fast the deviance rises as the ICC leaves its estimate, and its interval.",
     "school_distribution": "The distribution of the true school means by the model, one standard deviation either side "
     "hatched, over the histogram of the observed means.",
     "caterpillar": "School means in order, raw and shrunken, with 95 % intervals; the dashed line is the grand mean.",

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["DROPPED", "FIGURES", "FitTable", "ResultTable", "check_by", "fit_table", "label_column", "or_null"]
 
 
+_Limits = tuple[float, float, str]  # low, high, what there is to know of them
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ResultTable(Exports):
     """A table of results.
@@ -188,7 +191,7 @@ class FitTable(ResultTable):
     vcov: str | None = field(default=None, repr=False)
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the confidence limits of every row's icc: exact, and of weighted fits as `OneWayFit.ci` has them.
+        """Return the confidence limits of every row's icc, as `OneWayFit.ci` has them.
 
         Parameters
         ----------
@@ -201,46 +204,54 @@ class FitTable(ResultTable):
         limits : list of (float, float)
             A pair for each row; NaN where the row has no result or no standard error.
         """
+        level, made = self._icc_intervals(level)
+        return level, [(low, high) for low, high, _ in made]
+
+    def _icc_intervals(self, level: float | None) -> tuple[float, list[_Limits]]:
         if level is None or level == 0.95:
             return 0.95, self._usual_limits
         check_level(level)
         return level, self._limits(level)
 
     @cached_property
-    def _usual_limits(self) -> list[tuple[float, float]]:
+    def _usual_limits(self) -> list[_Limits]:
         """At 95 %, computed once for a page's picture and its table."""
         return self._limits(0.95)
 
-    def _limits(self, level: float) -> list[tuple[float, float]]:
+    def _limits(self, level: float) -> list[_Limits]:
         from fastml.inference.delta import logit_limits
-        from fastml.inference.exact import exact_theta
+        from fastml.inference.intervals import icc_interval
         from fastml.model.size_table import reduce_sizes
 
         rows = self.to_dict()
         if self.stats is None or self.stats.weights or self.stats.group_weights:
             return [
-                logit_limits(
-                    or_nan(row["icc"]),
-                    or_nan(row["se_icc"]),
-                    or_nan(row["n_groups"]) - 1.0 if self.vcov == "cr2" else math.inf,
-                    level,
+                (
+                    *logit_limits(
+                        or_nan(row["icc"]),
+                        or_nan(row["se_icc"]),
+                        or_nan(row["n_groups"]) - 1.0 if self.vcov == "cr2" else math.inf,
+                        level,
+                    ),
+                    "",
                 )
                 for row in rows
             ]
-        made = []
+        made: list[_Limits] = []
         outcomes = len(rows) // max(1, len(self.stats.parts()))
         for k, (_, part) in enumerate(self.stats.split()):
             for row in rows[k * outcomes : (k + 1) * outcomes]:
                 if row["icc"] is None:
-                    made.append((math.nan, math.nan))
+                    made.append((math.nan, math.nan, ""))
                     continue
                 groups = part.groups(row["outcome"])
-                low, high, _ = exact_theta(reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss), level)
-                made.append((low / (1.0 + low), high / (1.0 + high)))
+                sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
+                found = icc_interval(sizes, row["icc"], row["method"], level)
+                made.append((found.low, found.high, found.note))
         return made
 
     def with_intervals(self, level: float = 0.95) -> FitTable:
-        """Return the table with columns ci_low_icc and ci_high_icc; see `icc_limits`.
+        """Return the table with columns ci_low_icc, ci_high_icc and ci_note_icc, what there is to know of them.
 
         Parameters
         ----------
@@ -251,13 +262,17 @@ class FitTable(ResultTable):
         -------
         FitTable
         """
-        _, limits = self.icc_limits(level)
+        _, limits = self._icc_intervals(level)
         table = self.table
-        for k, name in enumerate(("ci_low_icc", "ci_high_icc")):
-            values = pa.array([or_null(pair[k]) for pair in limits], pa.float64())
+        low, high, notes = zip(*limits, strict=True) if limits else ((), (), ())
+        for name, column in (
+            ("ci_low_icc", pa.array(map(or_null, low), pa.float64())),
+            ("ci_high_icc", pa.array(map(or_null, high), pa.float64())),
+            ("ci_note_icc", pa.array((note or None for note in notes), pa.string())),
+        ):
             if name in table.column_names:  # those of another level
                 table = table.drop_columns(name)
-            table = table.add_column(table.schema.get_field_index("status"), name, values)
+            table = table.add_column(table.schema.get_field_index("status"), name, column)
         return FitTable(table, self.by, self.stats, self.vcov)
 
     def _page_grid(self) -> Grid:
@@ -285,7 +300,7 @@ _SHOWN = ("outcome", "n_obs", "n_groups", "n_dropped", "mean", "se_mean", "gamma
 
 _MAX_ROWS = 100  # of a table in a notebook
 
-_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "status", "message"))
+_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "ci_note_icc", "status", "message"))
 
 
 def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:

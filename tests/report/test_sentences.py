@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import fastml
 from fastml.report.sentences import fit_sentences, table_sentences
@@ -36,6 +37,85 @@ def test_sentences_tell_narrow_intervals_apart() -> None:
     mean, icc = fit.ci("gamma00"), fit.ci("icc")
     assert f"standard error of {fit.se_gamma00:.2f} (95 % interval {mean.low:.2f} to {mean.high:.2f})" in said
     assert f"(95 % interval {100 * icc.low:.2f} % to {100 * icc.high:.2f} %)" in said
+
+
+def summary(n: list[int], mean: list[float], sd: list[float | None]) -> tuple[fastml.OneWayFit, str]:
+    made = fastml.fit(fastml.GroupStats.from_summary(group=list(range(len(n))), n=n, mean=mean, sd=sd))
+    return made, " ".join(str(made.summary()).split())
+
+
+def test_it_is_said_where_the_degrees_of_freedom_give_another_interval() -> None:
+    fit, said = summary([5, 5, 5, 5, 300], [510.0, 480, 530, 495, 500], [70.0, 85, 77, 90, 80])
+    line = fit.ci("gamma00", method="t")
+    assert "(95 % interval 488.4 to 513.9)" in said
+    assert (
+        f"The 319 degrees of freedom in the line of gamma00 would make it {line.low:.1f} to {line.high:.1f}, 31 % narrower"
+        in said
+    )
+    given = fit.to_dict(), fit.naive.to_dict(), (5, 300), {"gamma00": (490.0, 510.0)}
+    wide = fit_sentences(*given, by_df=(450.0, 550.0))
+    assert "to 550.0, 5 times as wide" in wide["mean"]
+    _, equal = summary([8] * 6, [1.0, 2, 3, 4, 5, 6], [1.0] * 6)
+    assert "degrees of freedom in the line" not in equal
+
+
+def test_the_students_are_worth_what_the_estimator_makes_of_them() -> None:
+    fit, said = summary([5] * 8 + [300], [10.0, 12, 9, 15, 8, 11, 13, 10, 12], [4.0] * 9)
+    effects = fit.design_effects().set_index("name")
+    assert (
+        f"worth {effects.loc['gls', 'n_eff']:.1f} drawn one by one (design effect {effects.loc['gls', 'deff']:.2f})"
+        in said
+    )
+    assert (
+        f"mean of all students, in which large schools weigh more, they are worth {effects.loc['kish', 'n_eff']:.1f}"
+        in said
+    )
+    # A standard error that ignores the schools, times the root of that design effect, is the model's: but for the
+    # spread of the scores, which is estimated otherwise.
+    assert fit.se_gamma00 == pytest.approx(effects.loc["gls", "deft"] * fit.naive.se_ignoring_groups, rel=0.1)
+
+
+def test_no_sentence_contradicts_another() -> None:
+    rng = np.random.default_rng(1)  # three large schools that agree, twelve small ones that don't
+    means = [*rng.normal(0, 0.03, 3), *rng.normal(0, 2.2, 12)]
+    fit, said = summary([4000] * 3 + [2] * 12, means, [1.0] * 15)
+    assert fit.singular
+    assert fit.anova()["p_value"][0] < 1e-4
+    assert "no more than chance" not in said
+    assert "The small ones do" in said
+    low, high = fit.ci("icc", method="profile")
+    assert 0.0 == low < high
+    assert (
+        "Interval of the ICC and what follows from it: the exact interval leaves the estimate out; this is the profile"
+        in said
+    )
+
+
+def test_notes_reach_every_form() -> None:
+    data = {"y": [1.0, 9.0, 2.0, 8.0], "g": [1, 1, 2, 2]}
+    fit = fastml.fit(data, "y", "g")
+    words = "the group means differ less than chance alone would have them"
+    made = fit.with_intervals()
+    for form in (
+        str(made),
+        made.to_html(),
+        made.to_latex(),
+        made.to_markdown(),
+        made.to_json(),
+        made.to_csv(),
+        fit.report_html(),
+    ):
+        assert words in " ".join(form.split())
+        assert "0 % to 0 %" not in form
+    assert made.to_arrow().schema.field("ci_notes").type == "string"
+    plain = fastml.fit({"y": [1.0, 2, 5, 7, 9, 3], "g": [1, 1, 2, 2, 3, 3]}, "y", "g").with_intervals()
+    assert plain.to_dict()["ci_notes"] is None
+    assert plain.to_arrow().schema.field("ci_notes").type == "string"
+    table = fastml.fit_by({**data, "c": ["a"] * 4}, "y", "g", by="c")
+    assert table.icc_limits()[1] == [tuple(fit.ci("icc"))]
+    assert words in table.with_intervals().to_dict()[0]["ci_note_icc"]
+    for form in (str(table.with_intervals()), table.report_html(), table.with_intervals().to_csv()):
+        assert words in " ".join(form.split())
 
 
 def test_sentences_of_parts_without_a_result() -> None:

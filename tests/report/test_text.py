@@ -50,6 +50,24 @@ def test_printed_table_of_a_boundary_fit(boundary: OneWayFit) -> None:
     assert "nan" not in anova
 
 
+def test_design_effects_by_name_where_sizes_differ(fit: OneWayFit) -> None:
+    unequal = fastml.fit({"y": [1.0, 2.0, 5.0, 7.0, 9.0, 3.0], "id": [1, 1, 2, 2, 2, 3]}, "y", "id")
+    effects = unequal.design_effects().set_index("name")
+    named = {name: f"{effects.loc[name, 'deff']:.2f}" for name in ("lecture", "gls", "kish")}
+    line = f"DEFF {named['lecture']} (lecture), {named['gls']} (gls: gamma00), {named['kish']} (kish: mean of all students)"
+    text = str(unequal).splitlines()
+    at = next(k for k, row in enumerate(text) if row.endswith(line))
+    assert text[at + 1].endswith("effective n " + ", ".join(f"{effects.loc[name, 'n_eff']:.1f}" for name in named))
+    assert "gls" not in str(fit)  # they are one where sizes are equal
+    page = unequal.to_markdown()
+    assert f"| DEFF of gamma00 (gls) |  | {named['gls']} |" in page
+    assert f"| DEFF of the mean of all students (kish) |  | {named['kish']} |" in page
+    weighted = fastml.fit(
+        {"y": [1.0, 2, 5, 7, 9, 3], "g": [1, 1, 2, 2, 2, 3], "v": [1.0, 1, 3, 3, 3, 2]}, "y", "g", group_weights="v"
+    )
+    assert "(gabler-kish: weighted mean of all students)" in str(weighted)
+
+
 def test_printed_table_counts_dropped_rows() -> None:
     table = {"y": [1.0, 2.0, None, 7.0, 8.0], "id": [1, 1, 1, 2, None]}
     text = str(fastml.fit(table, "y", "id"))

@@ -74,7 +74,7 @@ def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, leve
             assert high == pytest.approx(alone.high, rel=1e-12)
         wide = table.with_intervals(used)
         assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
-        assert wide.table.column_names[-4:] == ["ci_low_icc", "ci_high_icc", "status", "message"]
+        assert wide.table.column_names[-5:] == ["ci_low_icc", "ci_high_icc", "ci_note_icc", "status", "message"]
         assert "ci_high_icc" in str(wide).splitlines()[0]
         again = table.with_intervals(0.5).with_intervals(used)
         assert again.to_arrow().equals(wide.to_arrow())
