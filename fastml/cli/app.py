@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import warnings
@@ -12,22 +13,30 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from fastml._version import __version__
 from fastml.cli import commands
 from fastml.cli.output import printing
 from fastml.cli.reading import as_options
+from fastml.cli.wording import in_own_words, without_types
 from fastml.errors import FastmlBugError, FastmlError, PartsMissingError, plain_errors, visible
 from fastml.io.progress import is_terminal
 
 __all__ = ["main"]
+
+
+class _Command(TyperCommand):
+    def get_help(self, ctx: Any) -> str:
+        return without_types(super().get_help(ctx))
+
 
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     help="Fit the one-way random-effects (null multilevel) model of students in schools.",
 )
 
@@ -72,7 +81,8 @@ for command in (
     commands.fit, commands.survey, commands.report, commands.stats, commands.merge, commands.simulate, commands.plan,
     commands.warmup,
 ):  # fmt: skip
-    app.command()(_guarded(command))
+    _doc, _, _examples = (inspect.getdoc(command) or "").partition("\n\n")
+    app.command(cls=_Command, help=_doc, epilog=f"\b\n{_examples}")(_guarded(command))  # \b: its lines stay as they are
 
 
 def main() -> None:
@@ -91,14 +101,14 @@ def main() -> None:
     except FastmlBugError as error:
         if os.environ.get("FASTML_TRACEBACK"):
             raise
-        _fail(f"{error} (FASTML_TRACEBACK=1 shows where it comes from)", 1)
+        _fail(f"{in_own_words(str(error))} (FASTML_TRACEBACK=1 shows where it comes from)", 1)
     except FastmlError as error:
-        _fail(as_options(str(error)))
+        _fail(in_own_words(as_options(str(error))))
     except _CLICK_ERROR as error:
         if len(sys.argv) == 1:
             sys.stderr.write(error.format_message() + "\n")  # no arguments: the whole help
             raise SystemExit(2) from None
-        _fail(error.format_message())
+        _fail(in_own_words(error.format_message()))
     except Warning as warning:  # Python was told to make errors of them
         _fail(str(warning))
     except MemoryError as error:
@@ -142,4 +152,4 @@ def _say(message: str, colour: str) -> None:
 
 def _notice(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning as a line, without the place in the code."""
-    _say(str(message), "1")
+    _say(in_own_words(str(message)), "1")

@@ -17,7 +17,6 @@ from fastml.errors import ColumnsMissingError, FastmlError, PartsMissingError
 __all__ = ["fit", "merge", "plan", "report", "simulate", "stats", "survey", "warmup"]
 
 _STUDIES = list(BY_NAME)
-Level = Annotated[float | None, typer.Option(help="Add confidence intervals of this level, such as 0.95.")]
 
 
 @reads
@@ -35,7 +34,7 @@ def fit(
     bias: options.Bias = None,
     format: Form = Format.text,
     output: Output = None,
-    level: Level = None,
+    level: options.Level = None,
     groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
                       help="Write the school means to a Parquet file too.")] = None,
     *,
@@ -43,7 +42,9 @@ def fit(
 ) -> None:  # fmt: skip
     """Fit the model and print its table.
 
-    Example: fastml fit scores.parquet -y score -g school
+    For example:
+      fastml fit scores.parquet -y score -g school
+      fastml fit bsg.sav -y BSMMAT01 -g IDSCHOOL --by IDCNTRY --level 95 --format csv -o fits.csv
     """
     check_output(format, output, files)
     if by and groups:
@@ -103,17 +104,19 @@ def _tell_gaps(result: Any) -> None:
 @reads
 def survey(
     files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
-    design: Annotated[str, typer.Option(help=f"{', '.join(_STUDIES[:-1])} or {_STUDIES[-1]}.")],
+    design: Annotated[str, typer.Option(metavar="STUDY", help=f"{', '.join(_STUDIES[:-1])} or {_STUDIES[-1]}.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y",
-                       help="A score: BSMMAT means its plausible values. Give it again for each further one.")],
+                       metavar="SCORE", help="BSMMAT means its plausible values; again for each further one.")],
     by: options.By = None,
-    group: Annotated[str | None, typer.Option("--group", "-g", help="Groups other than schools: IDCLASS.")] = None,
+    group: Annotated[str | None, typer.Option("--group", "-g", metavar="COLUMN",
+                     help="Groups other than schools: IDCLASS.")] = None,
     school_file: Annotated[str | None, typer.Option(help="The school file, where it has the school weight.")] = None,
     weight_scaling: options.Scaling = "size",
-    se: Annotated[str, typer.Option(help="Standard errors: replicate or sandwich.")] = "replicate",
+    se: Annotated[str, typer.Option(metavar="WORD", callback=options.word,
+                  help="Errors: replicate or sandwich.")] = "replicate",
     vcov: options.Vcov = "cr2",
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
-    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    level: options.LevelOfIntervals = 0.95,
     format: Form = Format.text,
     output: Output = None,
     *,
@@ -121,7 +124,9 @@ def survey(
 ) -> None:  # fmt: skip
     """Fit an assessment: plausible values, replicate weights.
 
-    Example: fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
+    For example:
+      fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
+      fastml survey stu.sav --school-file sch.sav --design pisa -y MATH --filter "CNT = 'TUR'"
     """
     from fastml.survey.fit import fit_survey
 
@@ -153,7 +158,9 @@ def report(
 ) -> None:
     """Fit the model and write a page of tables and pictures.
 
-    Example: fastml report scores.csv -y score -g school -o report.html
+    For example:
+      fastml report scores.csv -y score -g school -o report.html
+      fastml report scores.csv -y score -g school --by country --title "Grade 8" -o report.html
     """
     check_output(Format.html, output, files)
     result = _fitted(
@@ -181,7 +188,9 @@ def stats(
 ) -> None:  # fmt: skip
     """Reduce rows to statistics that add and can be fitted; save them.
 
-    Example: fastml stats a.parquet b.parquet -y score -g school -o ab.parquet
+    For example:
+      fastml stats a.parquet b.parquet -y score -g school -o ab.parquet
+      fastml stats 2019.csv -y score -g school --tag cycle=2019 --min-group-size 5 -o 2019.parquet
     """
     from fastml import api
 
@@ -214,7 +223,9 @@ def merge(
 ) -> None:
     """Add saved statistics.
 
-    Example: fastml merge monday.parquet tuesday.parquet -o week.parquet
+    For example:
+      fastml merge monday.parquet tuesday.parquet -o week.parquet
+      fastml merge 'days/*.parquet' -o year.parquet
     """
     from fastml.reduce.build import merge as merge_files
 
@@ -237,14 +248,16 @@ def simulate(
     sigma2: Annotated[float, typer.Option(help="Variance within schools.")] = 7000.0,
     outcomes: Annotated[int, typer.Option(help="Plausible values of each student.")] = 1,
     weights: Annotated[bool, typer.Option("--weights", help="Add student and school weights.")] = False,
-    order: Annotated[str, typer.Option(help="Of the rows: school or random.")] = "school",
+    order: Annotated[str, typer.Option(callback=options.word, help="Of the rows: school or random.")] = "school",
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     files: Annotated[int, typer.Option(help="Number of files.")] = 1,
     quiet: Quiet = False,
 ) -> None:
     """Draw students in schools from the model, to Parquet.
 
-    Example: fastml simulate --students 1e6 --schools 2e4 -o scores.parquet
+    For example:
+      fastml simulate --students 1e6 --schools 2e4 -o scores.parquet
+      fastml simulate --students 1e8 --schools 1e6 --files 16 --order random -o scores
     """
     from fastml.simulation import simulate_files
 
@@ -254,10 +267,6 @@ def simulate(
     )  # fmt: skip
 
 
-# Options whose names differ from the arguments that messages name.
-_OPTIONS = {"n_groups": "--schools", "group_size": "--cluster-size", "size_cv": "--size-cv", "icc_width": "--icc-width"}
-
-
 def plan(
     icc: Annotated[float, typer.Option(help="Intraclass correlation to expect.")],
     schools: Annotated[int | None, typer.Option(help="Number of schools; found for a target without.")] = None,
@@ -265,7 +274,7 @@ def plan(
     sd: Annotated[float, typer.Option(help="Standard deviation of the scores.")] = 1.0,
     arms: Annotated[int, typer.Option(help="2 to compare two halves of the schools, as in a trial.")] = 1,
     size_cv: Annotated[float, typer.Option(help="Coefficient of variation of the school sizes.")] = 0.0,
-    level: Annotated[float, typer.Option(help="Confidence level.")] = 0.95,
+    level: options.LevelOfIntervals = 0.95,
     power: Annotated[float, typer.Option(help="Power to aim at.")] = 0.8,
     difference: Annotated[float | None, typer.Option(help="Target or question: a true difference to find.")] = None,
     se: Annotated[float | None, typer.Option(help="Target: standard error of the mean.")] = None,
@@ -277,7 +286,9 @@ def plan(
 ) -> None:  # fmt: skip
     """Say what a sample of schools can tell, or how large one must be.
 
-    Example: fastml plan --icc 0.2 --cluster-size 25 --sd 100 --se 5
+    For example:
+      fastml plan --icc 0.2 --cluster-size 25 --sd 100 --se 5
+      fastml plan --icc 0.2 --schools 120 --cluster-size 25 --arms 2 --difference 0.25
     """
     from fastml.planning import plan as make_plan
 
@@ -285,16 +296,10 @@ def plan(
     if schools is None and cluster_size is None:
         raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
                           "or both of them")  # fmt: skip
-    try:
-        made = make_plan(
-            icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
-            difference=difference, se=se, margin=margin, icc_width=icc_width,
-        )  # fmt: skip
-    except FastmlError as error:
-        words = str(error)
-        for argument, option in _OPTIONS.items():
-            words = words.replace(argument, option)
-        raise FastmlError(words) from None
+    made = make_plan(
+        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
+        difference=difference, se=se, margin=margin, icc_width=icc_width,
+    )  # fmt: skip
     show(made, format, output)
 
 
@@ -306,7 +311,9 @@ def warmup(
 ) -> None:
     """Compile every kernel and keep it, as in a container image.
 
-    Example: fastml warmup --shared
+    For example:
+      fastml warmup
+      fastml warmup --shared
     """
     from fastml.kernels.load import load_all
 

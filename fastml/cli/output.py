@@ -52,8 +52,9 @@ def _listen(wanted: bool) -> bool:
     return wanted
 
 
-Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file, not to stdout.")]
+Form = Annotated[Format, typer.Option("--format", metavar="FORM", case_sensitive=False,
+                 help="text, json, csv, markdown, latex, html or parquet.")]  # fmt: skip
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file, not to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices, no progress on stderr.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_listen, help="Say on stderr what in folders was passed over.")

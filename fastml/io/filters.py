@@ -114,7 +114,7 @@ class Filter:
             return RowFilter(self.text, self.condition, columns)
         missing = columns_of(self.condition) - set(columns)
         if missing:
-            raise FilterError(self.text, None, f"there is no column {min(missing)!r}")
+            raise FilterError(self.text, None, _no_column(min(missing)))
         types = {name: plain_type(schema.field(name).type) for name in columns}
         return RowFilter(self.text, self.condition.expression(types), columns)
 
@@ -246,10 +246,14 @@ def _fields(expression: pc.Expression, names: list[str]) -> list[str]:
     return [name for name in candidates if is_used(name)]
 
 
+def _no_column(name: str) -> str:
+    return f"there is no column {name!r}; a text stands in single quotes, as in country = 'TUR'"
+
+
 def _in_our_words(reason: str) -> str:
     """What Arrow says of an expression that it can't compute, with a remedy where there is one."""
     if unknown := re.match(r"No match for FieldRef\.Name\((.*)\) in ", reason):
-        return f"there is no column {unknown[1]!r}"
+        return _no_column(unknown[1])
     if reason.startswith(("Precision is not great enough", "Integer value")):
         return f"{reason}; write it as text, such as 'n >= 2e7', which compares numbers of all types"
     if re.search(r"input types \((date|time).*string|string, (date|time)", reason):

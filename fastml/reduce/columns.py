@@ -74,9 +74,15 @@ class CallColumns:
         ------
         FormulaError
         """
-        if self.group or len(self.outcomes) != 1 or not isinstance(self.outcomes[0], str):
+        if len(self.outcomes) != 1 or not isinstance(self.outcomes[0], str):
             return self
         match = _FORMULA.fullmatch(self.outcomes[0])
+        if self.group:
+            if match:
+                raise FastmlError(
+                    f"the formula {self.outcomes[0]!r} names outcome and group both; leave out group={self.group[0]!r}"
+                )
+            return self
         if match:
             return replace(self, outcomes=(match[1] or match[2],), group=(match[3] or match[4],))
         if "~" in self.outcomes[0]:
@@ -125,6 +131,10 @@ def list_names(names: Any) -> tuple[Any, ...]:
     """
     if names is None:
         return ()
+    if hasattr(names, "__array__") and not isinstance(names, str):  # a Series, an array: the data, not their name
+        name = getattr(names, "name", None)
+        given = f"{name!r}, not the {type(names).__name__} itself" if isinstance(name, str) else "'score'"
+        raise FastmlError(f"columns are given by name: {given}, and the table that holds them as data")
     return tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else (names,)
 
 

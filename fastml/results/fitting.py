@@ -52,13 +52,19 @@ def fit_stats(
     -------
     OneWayFit
     """
+    groups = stats.groups(outcome)
+    if not groups.n.any():
+        raise ModelError(
+            f"there are no observations to fit: {outcome or stats.outcomes[0]!r} has no value in rows with a school; "
+            "check the filter and the missing values",
+            "no_rows",
+        )
     if stats.weights or stats.group_weights:
         return _fit_weighted(stats, outcome, method, df, weighting)
     from fastml.inference.information import mean_test, standard_errors
     from fastml.model.size_table import reduce_sizes
     from fastml.model.variance_components import estimate
 
-    groups = stats.groups(outcome)
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
     vc = estimate(sizes, method or "reml")
     if df == "kenward-roger" and vc.method == "reml" and vc.singular and len(sizes.size) > 1:

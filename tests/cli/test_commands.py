@@ -118,7 +118,7 @@ def test_the_commands_exit_status(file: Path, tmp_path: Path) -> None:
         done = run("survey", file, *wrong)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert message in done.stderr
-    assert "Example: fastml survey" in run("survey", "--help").stdout
+    assert "For example:\n    fastml survey " in run("survey", "--help").stdout
 
 
 def test_report_of_parts(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""What Python's arguments and the parser's types are called, in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["in_own_words", "without_types"]
+
+# Arguments whose options have another name than the argument with dashes.
+_OPTIONS = {"outcome": "-y", "group": "-g", "n_groups": "--schools", "group_size": "--cluster-size", "parm": "--parm",
+            "school_data": "--school-file", "tags": "--tag"}  # fmt: skip
+_ARGUMENTS = (
+    "outcome group_weights group_size group by method weights_are weight_scaling weights vcov bias filter "
+    "threads level missing design average se school_data min_group_size tags n_groups icc_width icc sd "
+    "size_cv arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
+    "delimiter encoding decimal df "
+).split()
+
+_QUOTED = r"""'[^']*'|"[^"]*\""""
+_PATTERN = re.compile(
+    rf"\b(?P<name>{'|'.join(_ARGUMENTS)})=(?P<value>{_QUOTED}|\[[^\]]*\]|[\w.+-]*)"
+    rf"|(?P<bare>\b(?:{'|'.join(name for name in _ARGUMENTS if '_' in name)})\b)(?!=)|(?<!\w)(?:{_QUOTED})(?!\w)"
+)
+
+# What typer, and the library it stands on, say of a value that isn't of an option's type.
+_REASONS = (
+    (r"Value error, (.*)", r"\1"),
+    (r"Input should be a valid number.*", "it takes a number"),
+    (r"Input should be a valid integer.*", "it takes a whole number"),
+    (r"Input should be greater than or equal to (\S+)", r"it takes \1 or more"),
+    (r"Input should be (.*)", r"it takes \1"),
+)
+
+
+def in_own_words(message: str) -> str:
+    """Return a message with options in the place of Python's arguments, and without the parser's types.
+
+    Parameters
+    ----------
+    message : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> in_own_words("vcov='zz' is not one of 'cr2', 'joint', 'block'")
+    "--vcov zz is not one of 'cr2', 'joint', 'block'"
+    >>> in_own_words("Invalid value for '--level': Input should be a valid number, unable to parse string as a number")
+    '--level: it takes a number'
+    """
+    invalid = re.fullmatch(r"Invalid value for (.*?): (.*)", message, re.DOTALL)
+    if invalid:
+        option, reason = invalid[1].replace("'", ""), invalid[2]
+        for pattern, words in _REASONS:
+            reason = re.sub(pattern, words, reason, flags=re.DOTALL)
+        return f"{option}: {reason}"
+    return _PATTERN.sub(_option, message.replace("; or give a fastml.designs.Design of your own", ""))
+
+
+def without_types(help: str) -> str:
+    """Return a command's help with words in the place of Python's types, in columns as before.
+
+    Examples
+    --------
+    >>> without_types("--missing <list[float]>  Code")
+    '--missing NUMBER         Code'
+    """
+    words = {"str": "TEXT", "int": "N", "float": "NUMBER", "path": "FILE"}
+
+    def word(found: re.Match[str]) -> str:
+        named = help[: found.start()].endswith("FILE ")  # the argument has its name before its type
+        return ("" if named else words[found[1]]).ljust(len(found[0]))
+
+    return re.sub(r"<(?:list\[)?(str|int|float|path)(?: range)?\]?>", word, help)
+
+
+def _option(found: re.Match[str]) -> str:
+    name = found["name"] or found["bare"]
+    if name is None:  # what stands in quotes is not ours
+        return found[0]
+    option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+    value = found["value"] or ""
+    if re.fullmatch(r"(['\"])[\w.-]+\1", value):
+        value = value[1:-1]
+    return f"{option} {value}".strip()

@@ -1,0 +1,86 @@
+"""Messages of the command line name its options, and no Python."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from commandline import bad, good, run
+
+from fastml.cli.wording import in_own_words, without_types
+
+SAID = {
+    "vcov='zz' is not one of 'cr2', 'joint'": "--vcov zz is not one of 'cr2', 'joint'",
+    "weights='' needs group_weights too": "--weights '' needs --group-weights too",
+    "method='reml' can't be weighted; leave method out or use method='ml'": "--method reml can't be weighted; leave method out or use --method ml",
+    "give weights= and group_weights=": "give --weights and --group-weights",
+    "filter= chooses rows": "--filter chooses rows",
+    "group='s', but the statistics": "-g s, but the statistics",
+    "group=['a', 'b'], but": "-g ['a', 'b'], but",
+    "filter 'level=3 and by=2' can't be read at 'by=2'": "filter 'level=3 and by=2' can't be read at 'by=2'",
+    "column 'group_weights' isn't there; schools' group_weights": "column 'group_weights' isn't there; schools' --group-weights",
+    "n_groups=3 can't be": "--schools 3 can't be",
+    "Invalid value for '--threads': 'x' is not a valid integer.": "--threads: 'x' is not a valid integer.",
+    "Invalid value for '--threads': Input should be greater than or equal to 1": "--threads: it takes 1 or more",
+    "Invalid value for '--outcome' / '-y': Value error, no": "--outcome / -y: no",
+    "the working folder is gone": "the working folder is gone",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", SAID)
+def test_arguments_become_options(message: str) -> None:
+    assert in_own_words(message) == SAID[message]
+
+
+def test_types_become_words_in_place() -> None:
+    assert without_types("FILE <list[str]>  Files") == "FILE              Files"
+    assert without_types("--a <int range>  x") == "--a N            x"
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> list[object]:
+    path = tmp_path / "t.csv"
+    path.write_text("s,y,c,v\n1,1,A,1\n1,2,A,1\n2,5,A,2\n2,4,A,2\n3,9,A,1\n3,8,A,1\n")
+    return ["fit", path, "-y", "y", "-g", "s"]
+
+
+WRONG = [
+    ["--method", "mle"], ["--vcov", "zz"], ["--weights", "y"], ["--weights-are", "x"], ["--weight-scaling", "x"],
+    ["--level", "2"], ["--level", "x"], ["--threads", "0"], ["--threads", "x"], ["--encoding", "zz"],
+    ["--delimiter", "ab"], ["--decimal", "ab"], ["--filter", "c = A"], ["--filter", "c ="], ["--by", ""],
+    ["--by", "y"], ["--group-weights", "z"], ["--weights", "", "--group-weights", "v"], ["--format", "xls"],
+    ["--bias", "x"], ["--method", "reml", "--group-weights", "v"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_no_error_speaks_python(words: list[str], scores: list[object]) -> None:
+    said = bad(*scores, *words)
+    unquoted = re.sub(r"(?<!\w)'[^']*'(?!\w)", "", said.replace(str(scores[1]), "FILE"))
+    assert not re.search(
+        r"\b[a-z_]+=|[a-z]_[a-z]|Input should|Value error|None|\bdict\b|csv_options|pydantic|\(\)", unquoted
+    ), said
+
+
+def test_levels_and_words_are_understood_as_they_are_written(scores: list[object]) -> None:
+    wanted = good(*scores, "--level", "0.9", "--method", "reml", "--format", "json")
+    for level, method, form in (("90", "REML", "JSON"), ("90.0", "Reml", "Json"), (".9", "rEML", "json")):
+        assert good(*scores, "--level", level, "--method", method, "--format", form) == wanted
+    assert "--level 2.0 can't be: it is a number between 0 and 1" in bad(*scores, "--level", "2")
+    assert "--level 100.0 can't be" in bad(*scores, "--level", "100")
+    plan = ["plan", "--icc", ".2", "--schools", "40", "--cluster-size", "25"]
+    assert good(*plan, "--level", "90") == good(*plan, "--level", ".9")
+    weighted = [*scores, "--group-weights", "v", "--format", "json"]
+    assert good(*weighted, "--vcov", "JOINT") == good(*weighted, "--vcov", "joint")
+
+
+@pytest.mark.parametrize("text", ["c = A", 'c = "A"', "c in (A, B)", "y > 2 and c <> A"])
+def test_unquoted_words_in_filters_are_hinted_at(text: str, scores: list[object]) -> None:
+    assert "there is no column 'A'; a text stands in single quotes, as in country = 'TUR'" in bad(
+        *scores, "--filter", text
+    )
+    assert run(*scores, "--filter", text.replace('"A"', "A").replace("A", "'A'").replace("B", "'B'")).returncode in (
+        0,
+        2,
+    )
