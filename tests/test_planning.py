@@ -108,11 +108,11 @@ def test_narrow_intervals_are_told_apart() -> None:
 
 
 def test_searches_keep_no_more_than_they_need() -> None:
-    from fastml.inference.power import _chi_nodes
+    from fastml.inference.distributions import chi2_nodes
 
     for k in range(20):
         plan(0.2, group_size=25, difference=0.05 + 0.01 * k)
-    assert _chi_nodes.cache_info().currsize <= 8
+    assert chi2_nodes.cache_info().currsize <= 8
 
 
 def test_a_level_next_to_one_takes_its_quantiles_from_the_tail() -> None:
