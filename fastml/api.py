@@ -43,10 +43,10 @@ def fit(
     Parameters
     ----------
     data : pandas, Polars or Arrow table, dict of arrays, RecordBatchReader, path, lazy frame, or GroupStats
-        Rows of students; also anything with ``__arrow_c_stream__``. A path names a Parquet, Arrow, Feather, CSV or SPSS
-        file, a folder of them (perhaps partitioned: ``cycle=2019/a.parquet``), a glob or an ``s3://`` URI; a list of
-        paths is one table too. So are the files of `GroupStats.write`, which are added. A PySpark or Dask DataFrame,
-        DuckDB relation, Polars LazyFrame or Ibis table is aggregated by its engine, and never collected. Rows whose
+        Rows of students; also anything with ``__arrow_c_stream__``. A path names a Parquet, Arrow, Feather, CSV, SPSS,
+        Stata or SAS file, a folder of them (perhaps partitioned: ``cycle=2019/a.parquet``), a glob or an ``s3://`` URI;
+        a list of paths is one table too. So are the files of `GroupStats.write`, which are added. A PySpark or Dask
+        DataFrame, DuckDB relation, Polars LazyFrame or Ibis table is aggregated by its engine, and never collected. Rows whose
         outcome or group is null or NaN are dropped and counted.
     outcome : str
         Column of scores, or the formula ``"y ~ 1 + (1 | g)"``, with or without its ``1 +``, in place of both names.
@@ -84,7 +84,8 @@ def fit(
     csv_options : mapping, optional
         Of text files: ``delimiter`` (found out), ``encoding`` ("utf-8"), ``decimal`` ("."), ``thousands``, ``missing``
         (texts, besides NA and its like), ``skip_rows``, ``comment``, ``quote``, ``types`` (of columns, in Arrow). Ids
-        are texts there, integers only where all of them are the shortest texts of such.
+        are texts there, integers only where all of them are the shortest texts of such. ``encoding`` is of SPSS, Stata
+        and SAS files too, where it isn't what they declare.
     progress : bool, optional
         Show progress on stderr where it takes over a second. By default on a terminal only.
 

@@ -13,11 +13,12 @@ from fastml.io.csv_format import open_csv
 from fastml.io.csv_options import CsvOptions
 from fastml.io.csv_values import as_type
 from fastml.io.discovery import DataFile, find_files
-from fastml.io.file_formats import File, Job, open_ipc, open_parquet, open_sav
+from fastml.io.file_formats import File, Job, open_ipc, open_parquet
 from fastml.io.filters import Filter, RowFilter
 from fastml.io.locations import hold, unchanged
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
+from fastml.io.statistical_files import ENDINGS, open_statistical
 
 __all__ = ["Dataset", "common_type", "dataset_columns", "open_dataset"]
 
@@ -123,7 +124,9 @@ def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list
 def _open(entry: DataFile, csv: CsvOptions, wanted: list[str], ids: Sequence[str], condition: Filter | None) -> File:
     if entry.format == "csv":
         return open_csv(entry.location, csv, [name for name in wanted if name not in entry.partition], ids, condition)
-    return {"parquet": open_parquet, "ipc": open_ipc, "sav": open_sav}[entry.format](entry.location)
+    if entry.format in ENDINGS:
+        return open_statistical(entry.location, entry.format, csv.encoding)
+    return {"parquet": open_parquet, "ipc": open_ipc}[entry.format](entry.location)
 
 
 def _unify(

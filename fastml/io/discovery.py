@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
 from fastml.io.folders import GLOB, expand, files_below, is_hidden, pass_over
+from fastml.io.foreign_kinds import line_that_reads, refuse_tables
 from fastml.io.locations import Location
 from fastml.io.partitions import folder_values
 
@@ -20,7 +21,8 @@ __all__ = ["DataFile", "find_files", "is_path"]
 
 _FORMATS = {
     "parquet": "parquet", "pq": "parquet", "arrow": "ipc", "arrows": "ipc", "feather": "ipc", "ipc": "ipc",
-    "csv": "csv", "tsv": "csv", "txt": "csv", "sav": "sav", "zsav": "sav",
+    "csv": "csv", "tsv": "csv", "txt": "csv", "sav": "sav", "zsav": "sav", "por": "por", "dta": "dta",
+    "sas7bdat": "sas7bdat", "xpt": "xpt",
 }  # fmt: skip
 
 _COMPRESSED = {"gz", "bz2", "zst"}
@@ -28,8 +30,8 @@ _MAGIC = {b"PAR1": "parquet", b"ARRO": "ipc", b"\xff\xff\xff\xff": "ipc", b"$FL2
 
 # Endings of data, or of what is packed, that would be missed if it were passed over.
 _UNREADABLE = frozenset(
-    "7z accdb avro br dat db3 dta duckdb gpg h5 hdf5 jsonl lz4 lzma mdb ndjson npy npz ods orc pickle pkl por rar rda "
-    "rdata rds sas7bdat snappy sqlite tar tgz xls xlsb xlsm xlsx xpt xz z zip".split()
+    "7z accdb avro br dat db3 duckdb gpg h5 hdf5 jsonl lz4 lzma mdb ndjson npy npz ods orc pickle pkl rar rda "
+    "rdata rds snappy sqlite tar tgz xls xlsb xlsm xlsx xz z zip".split()
 )
 
 # Endings of what stands beside data and is named by them: scores.csv.md5.
@@ -111,7 +113,9 @@ def _from_local(text: str) -> list[DataFile]:
     except (OSError, ValueError) as error:
         raise SourceError(f"file {_short(text)} can't be read: {getattr(error, 'strerror', None) or error}") from None
     if path.is_dir():
-        return _files_in_folder(text, [Location(file) for file in files_below(text)]) or _without_data(text)
+        files = files_below(text)
+        refuse_tables(files, text)
+        return _files_in_folder(text, [Location(file) for file in files]) or _without_data(text)
     if GLOB.search(text) and not path.exists():
         return _files_of_glob(text)
     if not path.exists():
@@ -128,10 +132,13 @@ def _files_of_glob(pattern: str) -> list[DataFile]:
     """The files that match, and those in the folders that do."""
     matches = expand(pattern)
     files = [path for path in matches if not Path(path).is_dir()]
+    refuse_tables(files)
     found = {path: _data_file(Location(path)) for path in files}
     if not files or "**" not in pattern:  # which matches the files in folders too
         for folder in (path for path in matches if Path(path).is_dir()):
-            inside = _files_in_folder(folder, [Location(file) for file in files_below(folder)])
+            below = files_below(folder)
+            refuse_tables(below, folder)
+            inside = _files_in_folder(folder, [Location(file) for file in below])
             if not inside:
                 pass_over(folder, "it holds no data")
             found.update((file.location.path, file) for file in inside)
@@ -158,6 +165,10 @@ def _from_uri(uri: str) -> list[DataFile]:
         known = "file, s3, gs, abfs and hdfs URIs can be read"
         raise SourceError(f"{uri} can't be opened ({first_line(error)}); {known}") from None
     files = sorted(item.path for item in found if item.type == fs.FileType.File)
+    if any(f"/{mark}/" in file for mark in ("_delta_log", ".hoodie") for file in files):
+        raise SourceError(
+            f"{uri} is a table of Delta Lake or Hudi, whose files hold old rows too: open it by DuckDB or Spark"
+        )
     if not rest:
         if info.type == fs.FileType.NotFound:
             raise SourceError(f"{uri} does not exist")
@@ -204,9 +215,10 @@ def _check_passed_over(location: Location) -> None:
     else:
         pass_over(location.shown or location.path, "its name is that of no data")
         return
+    line = line_that_reads(location.path)
     raise SourceError(
-        f"{location.name} looks like data {what}, and would be left out; convert or rename it, or name the files to "
-        "read by a glob such as folder/*.csv"
+        f"{location.name} looks like data {what}, and would be left out; convert or rename it"
+        f"{f' ({line})' if line else ''}, or name the files to read by a glob such as folder/*.csv"
     )
 
 
@@ -239,8 +251,10 @@ def _data_file(location: Location) -> DataFile:
     kind = _FORMATS.get(_ending(location.path))
     if kind is None:
         kind = _content(location)
+        if kind is None and (line := line_that_reads(location.path)):
+            raise SourceError(f"{location.name} is of a kind that fastml doesn't read; this does: {line}")
         if kind is None:
             raise SourceError(
-                f"{location.name} is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS .sav"
+                f"{location.name} is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS, Stata, SAS"
             )
     return DataFile(location, kind, folder_values(location.path))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +18,7 @@ from fastml.io.filters import Filter
 from fastml.io.locations import Location
 from fastml.io.plain_arrays import plain_type
 
-__all__ = ["File", "Job", "open_ipc", "open_parquet", "open_sav"]
+__all__ = ["File", "Job", "open_ipc", "open_parquet"]
 
 Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 
@@ -30,7 +29,6 @@ LOCAL_BUFFER, REMOTE_BUFFER = 1 << 18, 1 << 20
 # A row group that takes more than this (8 bytes a value) is decoded in batches, by one thread.
 LARGE = 64 << 20
 BATCH_ROWS = 1 << 17
-SAV_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -190,53 +188,3 @@ def _ipc_reader(source: Any, options: Any) -> tuple[Any, bool]:
     if magic == b"ARROW1":
         return pa.ipc.open_file(source, options=options), True
     return pa.ipc.open_stream(source, options=options), False
-
-
-def open_sav(location: Location) -> File:
-    """Open an SPSS file; one job, which reads SAV_ROWS rows at a time. User-missing values are missing."""
-    if find_spec("pyreadstat") is None:
-        raise SourceError(f"{location.name} is an SPSS file, which pyreadstat reads: pip install pyreadstat")
-    if location.filesystem is not None:
-        raise SourceError(f"{location.name} is an SPSS file, which can only be read from a local disk: copy it")
-    import pyreadstat
-
-    with _readable(location, "an SPSS file"), _pyreadstat_errors(location):
-        _, meta = pyreadstat.read_sav(location.open_path, metadataonly=True)
-        schema = pa.schema(
-            [(name, pa.string() if meta.readstat_variable_types[name] == "string" else pa.float64())
-             for name in meta.column_names]
-        )  # fmt: skip
-    size, n_rows = location.size(), int(meta.number_rows or 0)
-
-    def jobs(columns: list[str], condition: Filter | None) -> Iterator[Job]:
-        def read() -> Iterator[tuple[pa.RecordBatch, int]]:
-            wanted = pa.schema([schema.field(name) for name in columns])
-            start = 0
-            while True:
-                with _readable(location), _pyreadstat_errors(location):
-                    values, _ = pyreadstat.read_sav(
-                        location.open_path, usecols=columns, row_offset=start, row_limit=SAV_ROWS, output_format="dict",
-                        user_missing=False, disable_datetime_conversion=True,
-                    )  # fmt: skip
-                arrays = [pa.array(values[field.name], field.type, from_pandas=True) for field in wanted]
-                rows = len(arrays[0]) if arrays else 0
-                if rows:
-                    yield pa.RecordBatch.from_arrays(arrays, schema=wanted), size * rows // max(n_rows, 1)
-                start += rows
-                if rows < SAV_ROWS:
-                    return
-
-        yield read
-
-    return File(location, schema, size, jobs)
-
-
-@contextmanager
-def _pyreadstat_errors(location: Location) -> Iterator[None]:
-    import pyreadstat
-
-    try:
-        yield
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, LookupError, TypeError, OverflowError) as error:
-        # Of a damaged file it may hand over names that are None, or fail on its own.
-        raise SourceError(f"{location.name} is not an SPSS file that can be read: {first_line(error)}") from None

@@ -78,7 +78,7 @@ def open_memory(data: Any, wanted: list[str]) -> Source:
         return _from_reader(_stream(data, wanted, kind), wanted, kind)
     raise SourceError(
         f"data of type {type(data).__name__} can't be read; give a pandas, Polars or Arrow table, a dict of arrays, "
-        "the path of a Parquet, Arrow, CSV or SPSS file, or group statistics"
+        "the path of a Parquet, Arrow, CSV, SPSS, Stata or SAS file, or group statistics"
     )
 
 

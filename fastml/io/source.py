@@ -73,8 +73,9 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = ()) -> S
     Parameters
     ----------
     data : pandas, Polars or Arrow table, mapping of arrays, RecordBatchReader, or path
-        Also any other object with ``__arrow_c_stream__``, and `Input`. A path names a Parquet, Arrow IPC, Feather, CSV
-        or SPSS file, a folder (perhaps partitioned: ``cycle=2019/x.parquet``), or is a glob, a URI, or a list of such.
+        Also any other object with ``__arrow_c_stream__``, and `Input`. A path names a Parquet, Arrow IPC, Feather,
+        CSV, SPSS, Stata or SAS file, a folder (perhaps partitioned: ``cycle=2019/x.parquet``), or is a glob, a URI, or
+        a list of such.
     columns : sequence of str
         The columns to read; each is read once, however often it is named.
     ids : sequence of str

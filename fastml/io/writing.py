@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check_parquet_name", "replace_file", "write_parquet", "write_text"]
 
 _OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".htm", ".xls", ".xlsx", ".sav",
-           ".arrow", ".feather", ".gz"}  # fmt: skip
+           ".zsav", ".por", ".dta", ".sas7bdat", ".xpt", ".arrow", ".feather", ".gz"}  # fmt: skip
 
 
 def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], object]) -> None:

@@ -1,4 +1,4 @@
-"""Parquet, Arrow and SPSS files: the bits of the table in memory."""
+"""Parquet and Arrow files: the bits of the table in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import files
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
@@ -74,30 +73,6 @@ def test_a_stream_without_batches_is_empty(tmp_path: Path) -> None:
     with pa.ipc.new_stream(tmp_path / "t.arrows", pa.schema([("y", pa.float64())])):
         pass
     assert list(open_source(tmp_path / "t.arrows", ["y"]).batches) == []
-
-
-def test_sav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pyreadstat = pytest.importorskip("pyreadstat")
-
-    rng = np.random.default_rng(8)
-    frame = pd.DataFrame({"id": np.repeat(np.arange(20.0), 10), "y": np.round(rng.normal(5, 2, 200), 2)})
-    frame["name"] = "a"
-    frame.loc[[3, 50], "y"] = 99.0
-    frame.loc[[4], "y"] = np.nan
-    for name, options in (("t.sav", {}), ("t.zsav", {"compress": True})):
-        pyreadstat.write_sav(frame, tmp_path / name, missing_ranges={"y": [99.0]}, **options)
-        monkeypatch.setattr("fastml.io.file_formats.SAV_ROWS", 50)
-        stats = fastml.group_stats(tmp_path / name, "y", "id")
-        clean = frame.assign(y=frame["y"].where(frame["y"] != 99.0))
-        same(stats, fastml.group_stats(clean, "y", "id"))
-        assert stats.dropped() == {"group": 0, "outcome": 3}
-        assert fastml.group_stats(tmp_path / name, "y", "name").keys["name"].to_pylist() == ["a"]
-    (tmp_path / "bad.sav").write_bytes(b"$FL2" + bytes(400))
-    with pytest.raises(FastmlError, match=r"bad\.sav is not an SPSS file that can be read"):
-        fastml.fit(tmp_path / "bad.sav", "y", "id")
-    monkeypatch.setattr("fastml.io.file_formats.find_spec", lambda name: None)
-    with pytest.raises(FastmlError, match=r"pip install pyreadstat"):
-        fastml.fit(tmp_path / "t.sav", "y", "id")
 
 
 def test_a_damaged_page_is_an_error_not_a_number(tmp_path: Path) -> None:

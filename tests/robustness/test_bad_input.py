@@ -448,7 +448,10 @@ def feather_file(path: Path) -> Path:
 
 not_parquet = (SourceError, r"file \S+\.parquet is not a Parquet file that can be read: ")
 not_readable = (SourceError, r"file \S+\.parquet can't be read: ")
-no_kind = (SourceError, r"file \S+ is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS \.sav")
+no_kind = (
+    SourceError,
+    r"file \S+ is of no kind that can be read: Parquet, Arrow IPC or Feather, CSV, SPSS, Stata, SAS",
+)
 not_csv = (SourceError, r"file \S+\.csv is not a CSV file that can be read: ")
 
 FILES = [
