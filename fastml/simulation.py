@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, SourceError, ValueNotAllowedError
-from fastml.io.writing import check_parquet_name, replace_file
+from fastml.errors import ArgumentError, ValueNotAllowedError
+from fastml.io.writing import check_parquet_name, replace_file, replace_folder
 
 __all__ = ["simulate", "simulate_files"]
 
@@ -118,12 +118,12 @@ def simulate_files(
     Returns
     -------
     list of path
-        The files, each of them replaced whole or not at all.
+        The files. A single one is replaced whole or not at all, a folder as a whole.
 
     Raises
     ------
     SourceError
-        A file can't be written.
+        A file can't be written, or the folder holds others.
     """
     import pyarrow.parquet as pq
 
@@ -131,23 +131,7 @@ def simulate_files(
     _check_count("files", files, 1)
     if files > students:
         raise ValueNotAllowedError(f"files={files} is more than students={students}")
-    if files == 1:
-        check_parquet_name(path)
-        paths = [Path(path)]
-    else:
-        digits = len(str(files - 1))
-        paths = [Path(path) / f"part-{i:0{digits}d}.parquet" for i in range(files)]
-        try:
-            Path(path).mkdir(parents=True, exist_ok=True)
-            others = sorted(found.name for found in Path(path).glob("part-*.parquet") if found not in paths)
-        except OSError as error:
-            raise SourceError(f"can't write to {path}: {error.strerror or error}") from None
-        if others:
-            raise SourceError(
-                f"folder {path} holds {others[0]}, which would be read with the {files} new files; remove it first"
-            )
     rest = _Rows(_batches(settings))
-    ends = [settings.students * (i + 1) // files for i in range(files)]
     schema = next(_batches(_check(1, 1, 0.0, 1.0, 1.0, outcomes, weights, order, seed))).schema
     dictionaries = [name for name in schema.names if not name.startswith("score")]
 
@@ -156,11 +140,19 @@ def simulate_files(
             for batch in rest.take(n_rows):
                 writer.write_batch(batch, row_group_size=CHUNK)
 
-    start = 0
-    for target, end in zip(paths, ends, strict=True):
-        replace_file(target, partial(fill, n_rows=end - start))
-        start = end
-    return paths
+    if files == 1:
+        check_parquet_name(path)
+        replace_file(path, partial(fill, n_rows=settings.students))
+        return [Path(path)]
+    names = [f"part-{i:0{len(str(files - 1))}d}.parquet" for i in range(files)]
+    ends = [settings.students * (i + 1) // files for i in range(files)]
+
+    def fill_folder(folder: Path) -> None:
+        for name, start, end in zip(names, [0, *ends], ends, strict=False):
+            replace_file(folder / name, partial(fill, n_rows=end - start))
+
+    replace_folder(path, names, fill_folder)
+    return [Path(path) / name for name in names]
 
 
 class _Rows:

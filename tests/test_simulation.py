@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastml
-from fastml import FastmlError
+from fastml import FastmlError, simulation
 from fastml.simulation import CHUNK
 
 
@@ -108,8 +109,42 @@ def test_refusals_of_files(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
     fastml.simulate_files(tmp_path / "many", students=10, schools=2, files=3)
     fastml.simulate_files(tmp_path / "many", students=12, schools=2, files=3)
-    with pytest.raises(
-        FastmlError, match=r"many holds part-2\.parquet, which would be read with the 2 new files; remove"
-    ):
+    with pytest.raises(FastmlError, match=r"many holds part-2\.parquet; remove it first, or name a folder of its own"):
         fastml.simulate_files(tmp_path / "many", students=10, schools=2, files=2)
     assert fastml.fit(tmp_path / "many", "score", "school").n_obs == 12
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("full"), RuntimeError])
+@pytest.mark.parametrize("before", [False, True])
+def test_interrupted_files_leave_nothing_that_looks_whole(
+    error: Any, before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if before:
+        fastml.simulate_files(tmp_path / "many", students=12, schools=2, files=3)
+    write, written = simulation.replace_file, []
+
+    def interrupted(path: Path, fill: Any) -> None:
+        if len(written) == 2:
+            raise error
+        write(path, fill)
+        written.append(path)
+
+    monkeypatch.setattr(simulation, "replace_file", interrupted)
+    with pytest.raises((KeyboardInterrupt, FastmlError, RuntimeError)):
+        fastml.simulate_files(tmp_path / "many", students=15, schools=2, files=3)
+    assert [path.name for path in tmp_path.iterdir()] == (["many"] if before else [])
+    if before:
+        assert fastml.fit(tmp_path / "many", "score", "school").n_obs == 12
+
+
+def test_a_folder_that_is_replaced_keeps_its_rights_and_a_link_stays(tmp_path: Path) -> None:
+    fastml.simulate_files(tmp_path / "real" / "many", students=12, schools=2, files=3)
+    (tmp_path / "real" / "many").chmod(0o750)
+    (tmp_path / "link").symlink_to("real/many")
+    fastml.simulate_files(tmp_path / "link", students=15, schools=2, files=3)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "many").stat().st_mode & 0o777 == 0o750
+    assert fastml.fit(tmp_path / "link", "score", "school").n_obs == 15
+    (tmp_path / "real" / "many" / ".notes").write_text("mine")
+    with pytest.raises(FastmlError, match=r"link holds \.notes; remove it first"):
+        fastml.simulate_files(tmp_path / "link", students=15, schools=2, files=3)

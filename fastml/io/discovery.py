@@ -16,6 +16,7 @@ from fastml.io.folders import GLOB, expand, files_below, is_hidden, pass_over
 from fastml.io.foreign_kinds import line_that_reads, refuse_tables
 from fastml.io.locations import Location
 from fastml.io.partitions import folder_values
+from fastml.io.remote import answered
 
 __all__ = ["DataFile", "find_files", "is_path"]
 
@@ -154,13 +155,14 @@ def _from_uri(uri: str) -> list[DataFile]:
     plain = GLOB.split(uri)[0].rpartition("/")[0] if GLOB.search(uri) else uri
     rest = uri[len(plain) :].lstrip("/")
     try:
-        filesystem, path = fs.FileSystem.from_uri(plain)
+        filesystem, path = answered(uri, lambda: fs.FileSystem.from_uri(plain))
         if isinstance(filesystem, fs.LocalFileSystem):
             return _from_local(f"{path.rstrip('/')}/{unquote(rest)}" if rest else path)
-        info = filesystem.get_file_info(path)
+        info = answered(uri, lambda: filesystem.get_file_info(path))
         if info.type == fs.FileType.File:
             return [_data_file(Location(path, filesystem, uri))]
-        found = filesystem.get_file_info(fs.FileSelector(path, recursive=True)) if info.type else []
+        selected = fs.FileSelector(path, recursive=True)
+        found = answered(uri, lambda: filesystem.get_file_info(selected)) if info.type else []
     except (pa.ArrowException, OSError) as error:
         known = "file, s3, gs, abfs and hdfs URIs can be read"
         raise SourceError(f"{uri} can't be opened ({first_line(error)}); {known}") from None

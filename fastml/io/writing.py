@@ -8,7 +8,7 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,7 @@ from fastml.errors import SourceError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_parquet_name", "replace_file", "write_parquet", "write_text"]
+__all__ = ["check_parquet_name", "replace_file", "replace_folder", "write_parquet", "write_text"]
 
 _OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".htm", ".xls", ".xlsx", ".sav",
            ".zsav", ".por", ".dta", ".sas7bdat", ".xpt", ".arrow", ".feather", ".gz"}  # fmt: skip
@@ -129,6 +129,49 @@ class _Forwards(io.RawIOBase):
 
     def flush(self) -> None:
         self._stream.flush()
+
+
+def replace_folder(path: str | os.PathLike[str], names: Sequence[str], fill: Callable[[Path], object]) -> None:
+    """Write the files of a folder beside its place, then put it there: a part of them is never there.
+
+    Parameters
+    ----------
+    path : str or path
+        Made with what is missing above it; one that is there already may hold files of these names only.
+    names : sequence of str
+        All files of the new folder.
+    fill : callable
+        Writes the files to the folder it is given.
+
+    Raises
+    ------
+    SourceError
+        The folder holds others, or can't be written; nothing is left behind.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        others = sorted({found.name for found in target.iterdir()} - set(names)) if target.exists() else []
+        if others:
+            raise SourceError(
+                f"folder {os.fspath(path)} holds {others[0]}; remove it first, or name a folder of its own"
+            )
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as beside:
+            made = Path(beside) / "new"
+            made.mkdir()
+            fill(made)
+            if target.exists():
+                made.chmod(stat.S_IMODE(target.stat().st_mode))
+                old = target.replace(Path(beside) / "old")
+                try:
+                    made.replace(target)
+                except BaseException:
+                    old.replace(target)
+                    raise
+            else:
+                made.replace(target)
+    except OSError as error:
+        raise SourceError(f"can't write to {os.fspath(path)}: {error.strerror or error}") from None
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
