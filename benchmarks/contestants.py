@@ -349,19 +349,23 @@ def _in_numpy_memory(table: Any) -> Any:
     })  # fmt: skip
 
 
+def prepare(name: str, file: str, threads: int) -> tuple[Run, Callable[[Any], Any], str]:
+    """What a peer runs on the rows of a file, what makes an answer of it, and the version of its package."""
+    import pyarrow as pa
+
+    setup, package = CONTESTANTS[name]
+    with pa.OSFile(file) as source:
+        table = _in_numpy_memory(pa.ipc.open_file(source).read_all())
+    return *setup(table, threads), f"{package} {importlib.metadata.version(package)}"
+
+
 def main() -> None:
     name, file, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "FASTML_NUM_THREADS"):
         os.environ[variable] = str(threads)
-    setup, package = CONTESTANTS[name]
     warnings.simplefilter("ignore")
-    import pyarrow as pa
-
     try:
-        with pa.OSFile(file) as source:
-            table = _in_numpy_memory(pa.ipc.open_file(source).read_all())
-        run, answer = setup(table, threads)
-        version = f"{package} {importlib.metadata.version(package)}"
+        run, answer, version = prepare(name, file, threads)
     except ImportError as error:
         print(json.dumps({"ready": False, "why": f"{type(error).__name__}: {error}"}), flush=True)
         return

@@ -89,8 +89,10 @@ class Peer:
 
     def stop(self) -> None:
         assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
 
 
 def race(names: list[str], table: pa.Table, settings: Settings, tolerance: float) -> dict[str, float]:

@@ -26,29 +26,19 @@ settings.register_profile("long", max_examples=3000, deadline=None, database=Non
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(config.getoption("hypothesis_profile") or os.environ.get("FASTML_HYPOTHESIS_PROFILE", "ci"))
-    # Before several workers start, as each would compile what the others compile too.
-    if (
-        getattr(config.option, "numprocesses", None)
-        and not numba.config.DISABLE_JIT
-        and not hasattr(config, "workerinput")
-    ):
-        _compile_kernels()
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):  # workers are to start
+        # Bytecode is kept, whatever the environment says: workers and their processes import and rewrite the same files.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        if not numba.config.DISABLE_JIT:
+            _compile_kernels()
 
 
-_COMPILE = """
-import importlib, pkgutil, sys
-import fastml.kernels as room
-from fastml.kernels.jit import KERNELS
-for module in pkgutil.walk_packages(room.__path__, "fastml.kernels."):
-    importlib.import_module(module.name)
-for kernel in list(KERNELS.values())[:: int(sys.argv[1])]:
-    kernel.load()
-"""
+_COMPILE = "import sys; from fastml.kernels.load import load_all; load_all(backwards=sys.argv[1] == 'backwards')"
 
 
 def _compile_kernels() -> None:
     """Fill the cache from both ends in two processes: each loads what it finds there already."""
-    ends = [subprocess.Popen([sys.executable, "-c", _COMPILE, step], cwd=ROOT) for step in ("1", "-1")]
+    ends = [subprocess.Popen([sys.executable, "-c", _COMPILE, end], cwd=ROOT) for end in ("forwards", "backwards")]
     assert [process.wait() for process in ends] == [0, 0]
 
 

@@ -12,6 +12,7 @@ Numba half a dozen instructions each time, where LLVM can't tell that it never d
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,6 +83,18 @@ def exact(function: _F) -> _F:
     return compiled
 
 
+@contextmanager
+def _collector_held() -> Iterator[None]:
+    """Keep the garbage collector from looking, again and again, through all that Numba makes while it compiles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Kernel:
     """A compiled entry point with one signature, compiled or loaded at its first call.
 
@@ -116,7 +129,7 @@ class Kernel:
             return self._interpreted
         dispatcher = numba.njit(**OPTIONS)(self.function)
         dispatcher._cache = KernelCache(self.function, only)
-        with _packing(self.packed):
+        with _packing(self.packed), _collector_held():
             dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         self._compiled = dispatcher

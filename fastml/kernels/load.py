@@ -10,13 +10,15 @@ from fastml.kernels.cache import share_folder
 __all__ = ["load_all"]
 
 
-def load_all(shared: bool = False) -> tuple[list[Path], list[str]]:
+def load_all(shared: bool = False, backwards: bool = False) -> tuple[list[Path], list[str]]:
     """Compile every kernel, or load it from the cache.
 
     Parameters
     ----------
     shared : bool
         Keep all of them where every user can load them.
+    backwards : bool
+        The last ones first, so that two processes, one from each end, compile half of them each.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def load_all(shared: bool = False) -> tuple[list[Path], list[str]]:
     from fastml.kernels.jit import KERNELS
 
     only = share_folder() if shared else None
-    for kernel in KERNELS.values():
+    for kernel in list(KERNELS.values())[:: -1 if backwards else 1]:
         kernel.load(only)
     if only is not None:
         for path in only.iterdir():

@@ -7,12 +7,16 @@ import json
 import os
 import subprocess
 import sys
+import time
+import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numba
+import pyarrow as pa
 import pytest
-from conftest import ROOT, fewer
+from conftest import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -20,6 +24,12 @@ BENCHMARKS = ROOT / "benchmarks"
 @pytest.fixture(scope="module")
 def compare() -> ModuleType:
     return load("compare")
+
+
+@pytest.fixture
+def peers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr(sys, "path", [*sys.path])  # it adds its folder
+    return load("peers")
 
 
 def load(name: str) -> ModuleType:
@@ -50,20 +60,69 @@ def test_the_bounds_are_measured() -> None:
     assert "shuffled over 20,000 schools, the pass" in done.stdout
 
 
-def test_the_peers_answer_alike_and_the_table_is_made(tmp_path: Path) -> None:
-    figures = tmp_path / "figures.json"
-    cases = ["clustered", "composite", "fit-by", "batch", "five", "weighted"]
-    cases = cases[: fewer(len(cases), times=4, at_least=1)]  # each case starts several processes, each of which fits
-    command = [sys.executable, str(BENCHMARKS / "peers.py"), "--scale", "0.0005", "--rounds", "1", "--json",
-               str(figures), *(word for case in cases for word in ("--case", case))]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(figures.read_text())
+def peers_at_small(peers: ModuleType, cases: list[str], folder: Path) -> dict[str, Any]:
+    """The file of figures."""
+    figures = folder / "figures.json"
+    words = ["--scale", "0.0005", "--rounds", "1", "--json", str(figures)]
+    peers.main([*words, *(word for case in cases for word in ("--case", case))])
+    found: dict[str, Any] = json.loads(figures.read_text())
     assert list(found["cases"]) == cases
     for case in found["cases"].values():
         assert all(value > 0 for value in case["figures"].values())
-        assert all(what in done.stdout for what, _, _ in case["ratios"])
-    assert found["cases"]["clustered"]["figures"].keys() >= {"fastml", "read", "pandas", "pyarrow"}
+    return found
+
+
+def test_peers_in_processes_of_their_own_answer_alike_and_the_table_is_made(
+    peers: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = peers_at_small(peers, ["clustered"], tmp_path)["cases"]["clustered"]
+    assert case["figures"].keys() == {"fastml", "read", *peers.ENGINES}
+    shown = capsys.readouterr().out
+    assert len(case["ratios"]) == 2
+    assert all(what in shown for what, _, _ in case["ratios"])
+
+
+def test_peers_of_every_case_answer_alike(
+    peers: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, as a process for each of forty would take a minute."""
+    contestants = load("contestants")
+
+    class Here(peers.Peer):  # type: ignore[name-defined,misc]
+        def __init__(self, name: str, file: Path, n: int, settings: Any) -> None:
+            self.name, self.seconds, self.answer, self.ready = name, [], None, True
+            try:
+                self.run, self.digest, settings.versions[name] = contestants.prepare(name, str(file), settings.threads)
+            except ImportError as error:
+                self.ready = False
+                settings.absent[name] = str(error)
+
+        def go(self) -> None:
+            begin = time.perf_counter()
+            found = self.run()
+            self.seconds.append(time.perf_counter() - begin)
+            self.answer = self.digest(found)
+
+        def stop(self) -> None:
+            pass
+
+    monkeypatch.setattr(peers, "Peer", Here)
+    monkeypatch.setattr(peers.subprocess, "run", lambda *_, **__: None)  # kernels are compiled as they come
+    monkeypatch.setattr(peers.shutil, "which", lambda _: None)  # R starts anew each time
+    monkeypatch.setenv("POLARS_MAX_THREADS", "2")
+    before = pa.cpu_count()
+    cases = [name for name in peers.CASES if name != "cold"]  # that one is about starting processes
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are the peers'
+            found = peers_at_small(peers, cases, tmp_path)
+    finally:
+        pa.set_cpu_count(before)
+    shown = capsys.readouterr().out
+    for case in found["cases"].values():
+        assert case["ratios"]
+        assert all(what in shown for what, _, _ in case["ratios"])
+    assert not {*peers.ENGINES, "fastml", "read"} & found["absent"].keys()
 
 
 def test_slower_is_by_part_and_by_seconds(compare: ModuleType) -> None:
