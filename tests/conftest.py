@@ -42,11 +42,6 @@ def _compile_kernels() -> None:
     assert [process.wait() for process in ends] == [0, 0]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of engines first: so one worker has them all, as others steal from the end, and one Spark is started."""
-    items.sort(key=lambda item: "engines" not in getattr(item, "fixturenames", ()))
-
-
 @pytest.fixture(scope="session")
 def lecture_file() -> Path:
     return ROOT / "data" / "timss2019_usa_lecture.parquet"

@@ -23,6 +23,8 @@ from foreign import ignore_foreign_warnings
 import fastml
 from fastml import FastmlError, GroupStats
 
+pytestmark = pytest.mark.xdist_group("engines")  # one worker starts them
+
 N = 3000
 
 # Spark takes the longest, and no kernel: interpreted, the others have its turn.

@@ -1,7 +1,7 @@
 """Damaged files: bytes flipped, cut, inserted. Only a FastmlError may come out, or figures; nothing hangs or crashes.
 
-Each kind of file is damaged with a fixed seed and read in a process of its own, so that a crash of a reader would be
-seen as one. FASTML_FUZZ=20 tries twenty times as many.
+Each kind of file is damaged with a fixed seed and read in another process, so that a crash of a reader would be seen
+as one. FASTML_FUZZ=20 tries twenty times as many.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from conftest import fewer
 import fastml
 from fastml.errors import SourceError
 
+pytestmark = pytest.mark.xdist_group("fuzz")  # one worker makes what the tests of a file share
+
 TIMES = int(os.environ.get("FASTML_FUZZ", "1"))
 
 KINDS = {
@@ -40,13 +42,8 @@ import fastml
 from fastml.errors import SourceError
 from fastml.errors import FastmlError
 
-path, kind, tries, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-whole = path.read_bytes()
-rng = np.random.default_rng(seed)
-outcomes = Counter()
-warnings.simplefilter("error")
-for i in range(tries):
-    raw = bytearray(whole)
+
+def damaged(raw, i):
     # Where the description of a file is, at its beginning and end, damage does most.
     anywhere, edge = (int(rng.integers(len(raw))) for _ in range(2)), int(rng.integers(min(300, len(raw))))
     at = [next(anywhere), edge, len(raw) - 1 - edge][i % 3]
@@ -68,22 +65,31 @@ for i in range(tries):
     else:
         for place in rng.integers(len(raw), size=8):
             raw[place] = int(rng.integers(256))
-    damaged = path.with_name("damaged" + path.suffix)
-    damaged.write_bytes(raw)
-    print(f"{i} {what} at {at}", file=sys.stderr, flush=True)
-    try:
-        if "statistics" in kind:
-            stats = fastml.GroupStats.read(damaged)
-            fit = fastml.fit(stats)
-            fit.to_json(), str(fit), (stats + stats).to_arrow()
-        else:
-            fit = fastml.fit(damaged, "y", "id")
-        assert fit.n_obs >= 0 and fit.sigma2 > 0 and np.isfinite([fit.gamma00, fit.sigma2, fit.deviance]).all()
-        outcomes["figures"] += 1
-    except FastmlError as error:
-        assert "\\n" not in str(error), str(error)
-        outcomes[type(error).__name__] += 1
-print(json.dumps(outcomes))
+    print(f"{kind}: {i} {what} at {at}", file=sys.stderr, flush=True)
+    return raw
+
+warnings.simplefilter("error")
+for kind, path, tries in json.load(sys.stdin):
+    path = Path(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(7)
+    outcomes = Counter()
+    file = path.with_name("damaged" + path.suffix)
+    for i in range(tries):
+        file.write_bytes(damaged(bytearray(whole), i))
+        try:
+            if "statistics" in kind:
+                stats = fastml.GroupStats.read(file)
+                fit = fastml.fit(stats)
+                fit.to_json(), str(fit), (stats + stats).to_arrow()
+            else:
+                fit = fastml.fit(file, "y", "id")
+            assert fit.n_obs >= 0 and fit.sigma2 > 0 and np.isfinite([fit.gamma00, fit.sigma2, fit.deviance]).all()
+            outcomes["figures"] += 1
+        except FastmlError as error:
+            assert "\\n" not in str(error), str(error)
+            outcomes[type(error).__name__] += 1
+    print(json.dumps([kind, outcomes]), flush=True)
 """
 
 
@@ -120,27 +126,37 @@ def make(kind: str, folder: Path) -> Path:
         pacsv.write_csv(table, folder / "t.csv")
         return folder / "t.csv"
     else:
-        pyreadstat = pytest.importorskip("pyreadstat")
+        import pyreadstat
+
         pyreadstat.write_sav(table.to_pandas(), str(folder / "t.sav"))
         return folder / "t.sav"
     return folder / "t.parquet"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_only_fastml_errors_come_out(kind: str, tmp_path: Path) -> None:
-    tries = fewer(KINDS[kind] * TIMES, times=10, at_least=20)
-    path = make(kind, tmp_path)
+def tries(kind: str) -> int:
+    return fewer(KINDS[kind] * TIMES, times=10, at_least=20)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    """How often each kind of file ended how, in one process for all."""
+    files = [(kind, str(make(kind, tmp_path_factory.mktemp("whole"))), tries(kind)) for kind in KINDS]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path), kind, str(tries), "7"],
-        capture_output=True, text=True, timeout=60 * TIMES + 60, check=False,
+        [sys.executable, "-c", PROGRAM], input=json.dumps(files), capture_output=True, text=True,
+        timeout=300 * TIMES, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"status {done.returncode}\n{done.stderr[-3000:]}"
-    outcomes = Counter(json.loads(done.stdout.splitlines()[-1]))
-    assert sum(outcomes.values()) == tries
-    assert outcomes["SourceError"] > 0
+    return dict(map(json.loads, done.stdout.splitlines()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_fastml_errors_come_out(kind: str, outcomes: dict[str, dict[str, int]]) -> None:
+    found = Counter(outcomes[kind])
+    assert sum(found.values()) == tries(kind)
+    assert found["SourceError"] > 0
     if kind in ("statistics", "weighted statistics", "checked parquet"):
         # Pages have checksums: what a page holds is never changed unseen.
-        assert outcomes["ValueNotAllowedError"] == 0
+        assert found["ValueNotAllowedError"] == 0
 
 
 def altered(change: str) -> pa.Table:

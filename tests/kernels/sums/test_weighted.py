@@ -63,12 +63,12 @@ def check(found: tuple[Floats, Floats, Floats], codes: Codes, y: Floats, w: Floa
         if not mine.any():
             assert weighted[g].tolist() == [0.0] * 5
             continue
-        plain = naive.weighted(y[mine].tolist(), [1.0] * int(mine.sum()))
-        twin = naive.weighted(y[mine].tolist(), w[mine].tolist())
+        values = y[mine].tolist()
+        plain, twin = naive.weighted(values, [1.0] * len(values)), naive.weighted(values, w[mine].tolist())
         assert weighted[g, [0, 4]].tolist() == pytest.approx([float(twin.w), float(twin.w2)], rel=1e-15 * mine.sum())
         for row, exact in ((records[g], plain), (weighted[g], twin)):
             # Weights that are alike are rounded alike: the error of their sum grows with their number.
-            size = max(abs(Fraction(v) - exact.mean) for v in y[mine].tolist())
+            size = max(abs(Fraction(v) - exact.mean) for v in (min(values), max(values)))
             least = Fraction(2) ** -100 * abs(exact.mean)
             assert abs(Fraction(row[1]) + Fraction(row[2]) - exact.mean) <= (int(mine.sum()) + 15) * ULP * size + least
             assert row[3] == pytest.approx(float(exact.ss), rel=rel, abs=0.0)
