@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html.parser import HTMLParser
 
 import numpy as np
+from conftest import ROOT
 
 import fastml
 
@@ -58,9 +60,19 @@ def scores(schools: list[str]) -> dict[str, list[object]]:
     return {key: [row[k] for row in rows] for k, key in enumerate(keys)}
 
 
+@cache
 def evil_fit() -> fastml.OneWayFit:
     return fastml.fit(scores(EVIL), "y<script>", "<b>school</b>")
 
 
+@cache
 def evil_fits() -> fastml.FitTable:
     return fastml.fit_by(scores(EVIL), "y<script>", "<b>school</b>", by="<i>part</i>")
+
+
+@cache
+def page(of: str) -> str:
+    """The page of the lecture's fit, of the fit of evil names, or of their table, whose pictures take a second."""
+    if of == "lecture":
+        return fastml.fit(ROOT / "data" / "timss2019_usa_lecture.parquet", "bsmmatxx", "idschool").report_html()
+    return evil_fit().report_html(EVIL[1], EVIL[2]) if of == "evil" else evil_fits().report_html()

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from webpages import EVIL, Reader, evil_fit, evil_fits
+from webpages import Reader, evil_fit, evil_fits, page
 
 import fastml
 from fastml import OneWayFit
@@ -111,10 +111,10 @@ def test_html_has_no_error_that_a_strict_parser_sees(
 ) -> None:
     html5lib = pytest.importorskip("html5lib", reason="needs html5lib")
     plan = fastml.plan(0.2, 50, 20)
-    tables = [shown._repr_html_() for shown in (fit, evil, evil_table, evil.stats, plan, evil.summary())]
-    page = f'<!DOCTYPE html><html lang="en"><head><title>x</title></head><body>{"".join(tables)}</body></html>'
-    for text in (fit.report_html(), evil.report_html(EVIL[1], EVIL[2]), evil_table.report_html(), page):
+    tables = [made._repr_html_() for made in (fit, evil, evil_table, evil.stats, plan, evil.summary())]
+    shown = f'<!DOCTYPE html><html lang="en"><head><title>x</title></head><body>{"".join(tables)}</body></html>'
+    for text in (page("lecture"), page("evil"), page("evil table"), shown):
         parser = html5lib.HTMLParser(strict=True)  # raises at the first error
         parser.parse(text)
     with pytest.raises(html5lib.html5parser.ParseError):
-        html5lib.HTMLParser(strict=True).parse(page.replace("<td", "<p><td", 1))
+        html5lib.HTMLParser(strict=True).parse(shown.replace("<td", "<p><td", 1))
