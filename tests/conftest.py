@@ -42,6 +42,11 @@ def _compile_kernels() -> None:
     assert [process.wait() for process in ends] == [0, 0]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one worker shall have comes first: others steal from the end of its queue."""
+    items.sort(key=lambda item: item.get_closest_marker("together") is None)
+
+
 @pytest.fixture(scope="session")
 def lecture_file() -> Path:
     return ROOT / "data" / "timss2019_usa_lecture.parquet"

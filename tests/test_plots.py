@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import fastml
 from fastml import plots
 from fastml.inference.intervals import interval
-from fastml.report import canvas
+from fastml.results import pages
 
 ONE_FIT = ("caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq")
 
@@ -236,8 +236,8 @@ def test_pictures_and_pages_of_odd_scores(case: str, monkeypatch: pytest.MonkeyP
         drawn.append(ax)
         return inline(ax, *words)
 
-    inline = canvas.inline_svg
-    monkeypatch.setattr(canvas, "inline_svg", inline_svg)
+    inline = pages.inline_svg
+    monkeypatch.setattr(pages, "inline_svg", inline_svg)
     assert fit.report_html().count("<svg") == len(drawn) == pictures
     for ax in drawn:
         assert_whole(ax)

@@ -23,7 +23,7 @@ from foreign import ignore_foreign_warnings
 import fastml
 from fastml import FastmlError, GroupStats
 
-pytestmark = pytest.mark.xdist_group("engines")  # one worker starts them
+pytestmark = pytest.mark.together
 
 N = 3000
 

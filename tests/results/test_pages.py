@@ -114,6 +114,6 @@ def test_a_singular_and_a_weighted_fit_have_pages() -> None:
 def test_a_title_of_bytes_that_are_no_text_is_written(
     fit: fastml.OneWayFit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "_can_draw", lambda: False)  # pictures take a second, and have no title
+    monkeypatch.setattr(pages, "can_draw", lambda: False)  # pictures take a second, and have no title
     fit.write_report(tmp_path / "page.html", title="bad\udcff")
     assert r"bad\udcff" in (tmp_path / "page.html").read_text()

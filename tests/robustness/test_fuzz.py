@@ -24,7 +24,7 @@ from conftest import fewer
 import fastml
 from fastml.errors import SourceError
 
-pytestmark = pytest.mark.xdist_group("fuzz")  # one worker makes what the tests of a file share
+pytestmark = pytest.mark.together
 
 TIMES = int(os.environ.get("FASTML_FUZZ", "1"))
 

@@ -44,7 +44,7 @@ for name, words in commands.items():
 print(json.dumps(outputs))
 """
 
-pytestmark = pytest.mark.xdist_group("repetition")  # one worker makes what the tests of a file share
+pytestmark = pytest.mark.together
 
 TILE_ROWS = 4096  # so that a small file has many tiles for the threads
 
