@@ -200,14 +200,19 @@ def percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
-WEIGHTED_TEXT = """## Weighted fits
+WEIGHTED_TEXT = """# Coverage with weights and replicates
+
+How often 95 % intervals hold the truth. Made by `python benchmarks/robust_coverage.py -o docs/coverage_weights.md`;
+the seed is {seed}.
+
+## Weighted fits
 
 {samples:,} samples a cell, Monte-Carlo standard error {error:.2f} points at 95 %; schools of about {students}
 students (cv .5), icc {icc}, lognormal weights of the cv told; informative: half of the variance of their logarithm
 goes by the school's effect. "joint" is the sandwich with J - 1 degrees of freedom and Wald's intervals; "cr2" the
 default; "corrected" the same with bias="corrected". Where tau00 is estimated at 0 it has no interval: such samples,
 "none" percent, are left out of the columns of tau00 and icc. Last, tau00's mean estimate over the truth, plain and
-corrected. Made by `python benchmarks/robust_coverage.py`.
+corrected.
 
 """
 
@@ -247,7 +252,7 @@ def line(cells: list[str]) -> str:
 def report(
     weighted: list[Found], replicates: list[Found], steps: list[list[float]], args: argparse.Namespace
 ) -> str:  # fmt: skip
-    told = {"students": STUDENTS, "icc": ICC, "plausible": PLAUSIBLE}
+    told = {"seed": SEED, "students": STUDENTS, "icc": ICC, "plausible": PLAUSIBLE}
     text = WEIGHTED_TEXT.format(samples=args.weighted, error=100 * math.sqrt(0.0475 / args.weighted), **told)
     text += line(WEIGHTED_HEAD) + line(["---"] * len(WEIGHTED_HEAD))
     for (n_groups, cv, informative), got in zip(WEIGHTED, weighted, strict=True):
