@@ -257,7 +257,7 @@ def group_stats(
     [2, 3]
     """
     columns = CallColumns(list_names(outcome), list_names(group), list_names(by), weights, group_weights, tags)
-    stats = statistics(Input(data, filter, threads, csv_options, progress), columns)
+    stats = statistics(Input(data, filter, threads, csv_options, progress, remember=True), columns)
     return stats if min_group_size is None else stats.without_small(min_group_size)
 
 

@@ -218,6 +218,9 @@ def _tags(texts: list[str]) -> dict[str, int | str]:
 def merge(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files of statistics, folders, or globs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Of two made of data of one name take the newer file.")
+    ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -230,7 +233,7 @@ def merge(
     from fastml.reduce.build import merge as merge_files
 
     check_output(Format.parquet, output)
-    merge_files(files).write(output)
+    merge_files(files, replace).write(output)
 
 
 def _whole(number: float) -> int:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.io.origins import Origin
+
 __all__ = ["GroupFields"]
 
 Floats = npt.NDArray[np.float64]
@@ -30,6 +32,7 @@ class GroupFields:
     group_weights: str | None = None
     labelled: bool = True
     notes: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
     def _missing(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Whether any of these labels is null, shape (C,)."""

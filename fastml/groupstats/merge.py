@@ -34,7 +34,7 @@ def add(a: Stats, b: GroupFields) -> Stats:
     Raises
     ------
     MergeError
-        They are of different things, without labels, or a group's own weight differs.
+        They are of different things, without labels, made of the same rows, or a group's own weight differs.
     """
     from fastml.kernels.sums import moments as kernel
     from fastml.kernels.sums.weighted import same_in_group
@@ -45,6 +45,7 @@ def add(a: Stats, b: GroupFields) -> Stats:
             raise MergeError(f"statistics of different {what} can't be added: {left!r} and {right!r}")
     if not (a.labelled and b.labelled):
         raise MergeError("statistics without labels can't be added: nobody can tell which groups are the same")
+    _check_origins(a, b)
     types = [_common_type(name, a.keys[name], b.keys[name]) for name in a.keys.column_names]
     table = KeyTable(types)
     parts: list[tuple[GroupFields, npt.NDArray[np.int32]]] = []
@@ -81,7 +82,21 @@ def add(a: Stats, b: GroupFields) -> Stats:
         weighted=None if weighted is None else np.take(weighted, order, axis=1),
         group_weight=None if group_weight is None else group_weight[order],
         notes=(*a.notes, *b.notes),
+        origins=(*a.origins, *b.origins),
     )
+
+
+def _check_origins(a: GroupFields, b: GroupFields) -> None:
+    known = {origin.digest: origin for origin in a.origins if origin.rows}
+    for origin in b.origins:
+        if origin.digest in known:
+            other = known[origin.digest].name
+            copy = "" if other == origin.name else f", as {other}"
+            rows = f"{origin.rows:,} row{'' if origin.rows == 1 else 's'}"
+            raise MergeError(
+                f"{origin.name} ({rows}) is in both{copy}; its rows would count twice: leave one out, or gather "
+                "both in one call if they are other students"
+            )
 
 
 def _as_type(name: str, labels: pa.Array, dtype: pa.DataType) -> pa.Array:

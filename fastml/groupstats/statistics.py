@@ -52,6 +52,8 @@ class GroupStats(GroupFields, TableForms):
         Whether the groups have labels of their own. Without, the statistics can be fitted but not added.
     notes : tuple of str
         What was done to the statistics since the rows were read: groups left out.
+    origins : tuple of Origin
+        What they were made of: a name, the rows and a digest each. The same is not added twice.
     """
 
     def __len__(self) -> int:
@@ -200,6 +202,7 @@ class GroupStats(GroupFields, TableForms):
                 moments=self.moments[:, cells],
                 weighted=None if self.weighted is None else self.weighted[:, cells],
                 group_weight=None if self.group_weight is None else self.group_weight[cells],
+                origins=tuple(origin.marked(f"part {labels!r}") for origin in self.origins),
             )
             yield labels, part
 
@@ -228,7 +231,9 @@ class GroupStats(GroupFields, TableForms):
                 raise MergeError(f"tag {name!r} is a key of the statistics already")
             columns[name] = repeat_tag(name, value, self.keys.num_rows)
         group = (*tags, *self.group)
-        return replace(self, keys=pa.table({name: columns[name] for name in (*self.by, *group)}), group=group)
+        keys = pa.table({name: columns[name] for name in (*self.by, *group)})
+        origins = tuple(origin.marked(f"tags {sorted(tags.items())!r}") for origin in self.origins)
+        return replace(self, keys=keys, group=group, origins=origins)
 
     def without_small(self, min_group_size: int) -> GroupStats:
         """Leave out small groups, for statistics that leave a safe room; `notes` records how many.

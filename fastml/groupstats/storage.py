@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from fastml.errors import SourceError, first_line
 from fastml.groupstats.fields import GroupFields
+from fastml.io.origins import Origin
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import schema_metadata
 from fastml.keys.encoder import encode_tile
@@ -53,6 +54,7 @@ def to_table(stats: GroupFields) -> pa.Table:
         "group_weights": stats.group_weights,
         "labelled": stats.labelled,
         "notes": stats.notes,
+        "origins": [[origin.name, origin.rows, origin.digest] for origin in stats.origins],
     }
     return pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(description).encode()})
 
@@ -126,6 +128,7 @@ def read_fields(table: pa.Table, source: str) -> GroupFields:
             group_weights=description["group_weights"],
             labelled=description["labelled"],
             notes=tuple(description.get("notes", ())),
+            origins=tuple(Origin(*origin) for origin in description.get("origins", ())),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
         raise SourceError(f"{source} holds damaged fastml statistics ({first_line(error)})") from None
@@ -134,9 +137,12 @@ def read_fields(table: pa.Table, source: str) -> GroupFields:
 def find_problem(stats: GroupFields) -> str:
     """What can't be in statistics that `to_arrow` made, or an empty string."""
     texts = [*stats.by, *stats.group, *stats.outcomes, *stats.notes]
+    texts += [text for origin in stats.origins for text in (origin.name, origin.digest)]
     texts += [name for name in (stats.weights, stats.group_weights) if name is not None]
     if not all(isinstance(text, str) for text in texts) or not (stats.group and stats.outcomes):
         return "its names are no names"
+    if not all(isinstance(origin.rows, int) and origin.rows >= 0 for origin in stats.origins):
+        return "a number of rows is no whole number"
     if tuple(stats.keys.column_names) != (*stats.by, *stats.group):
         return "its keys are others than it says"
     if (stats.weighted is None) != (not (stats.weights or stats.group_weights)):

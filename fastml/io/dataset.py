@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from fastml.io.discovery import DataFile, find_files
 from fastml.io.file_formats import File, Job, open_ipc, open_parquet
 from fastml.io.filters import Filter, RowFilter
 from fastml.io.locations import hold, unchanged
+from fastml.io.origins import Origin, file_origin
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
 from fastml.io.statistical_files import ENDINGS, open_statistical
@@ -36,12 +37,15 @@ class Dataset:
         Bytes of all files.
     batches : iterator of (pyarrow.RecordBatch, int)
         With the bytes of the files that each accounts for.
+    origins : callable
+        ``origins(use)``: what was read, once it has been; with `use`, filter and tags.
     """
 
     name: str
     schema: pa.Schema
     size: int
     batches: Iterator[tuple[pa.RecordBatch, int]]
+    origins: Callable[[str], tuple[Origin, ...]]
 
 
 def open_dataset(
@@ -91,16 +95,30 @@ def open_dataset(
     kept = pa.schema([schema.field(column) for column in wanted])
     of_rows = None if condition is None else condition.on(schema)
 
+    rows: list[list[int]] = [[] for _ in files]  # of the batches of each, from all threads
+
     def jobs() -> Iterator[Job]:
-        for file, entry in zip(files, entries, strict=True):
+        for file, entry, seen in zip(files, entries, rows, strict=True):
             columns = [column for column in used if column in file.schema.names]
             twice = entry.partition.keys() & set(columns)
             # A filter on what the rows say would hide that the folder says otherwise.
             for job in file.jobs(columns, None if twice else condition):
-                yield _conforming(job, file, entry, twice, schema, wanted, of_rows, csv)
+                yield _counted(_conforming(job, file, entry, twice, schema, wanted, of_rows, csv), seen)
+
+    def origins(use: str) -> tuple[Origin, ...]:
+        return tuple(file_origin(place, sum(seen), use) for place, seen in zip(locations, rows, strict=True))
 
     batches = unchanged(in_order(jobs(), threads), locations, before)
-    return Dataset(name, kept, sum(file.size for file in files), batches)
+    return Dataset(name, kept, sum(file.size for file in files), batches, origins)
+
+
+def _counted(job: Job, rows: list[int]) -> Job:
+    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
+        for batch, share in job():
+            rows.append(batch.num_rows)
+            yield batch, share
+
+    return read
 
 
 def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list[str]]:

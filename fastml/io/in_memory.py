@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, SourceError, first_line
 from fastml.io.arrays import as_arrow
+from fastml.io.origins import Origin
 from fastml.io.python_values import check_objects
 
 __all__ = ["Source", "is_pandas", "open_memory"]
@@ -29,11 +30,14 @@ class Source:
         The needed columns, in the order they were asked for.
     batches : generator of pyarrow.RecordBatch
         Batches of that schema. Closing it stops the threads that read ahead; so does its end, or an error in it.
+    origins : callable, optional
+        Of files: what was read, as of `fastml.io.dataset.Dataset`.
     """
 
     name: str
     schema: pa.Schema
     batches: Generator[pa.RecordBatch, None, None]
+    origins: Callable[[str], tuple[Origin, ...]] | None = None
 
 
 def open_memory(data: Any, wanted: list[str]) -> Source:

@@ -36,6 +36,8 @@ class Input:
     csv_options : mapping or CsvOptions, optional
     progress : bool, optional
         Whether to show progress; None: on a terminal only.
+    remember : bool
+        Whether the statistics say what they were made of.
     """
 
     data: Any
@@ -43,6 +45,7 @@ class Input:
     threads: int | None = None
     csv_options: Mapping[str, Any] | CsvOptions | None = None
     progress: bool | None = None
+    remember: bool = False
 
     def named(self) -> str:
         """Return what the data are, in a few words, for messages."""
@@ -99,7 +102,7 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = ()) -> S
     if is_path(given.data):
         csv, threads = csv_options(given.csv_options), thread_count(given.threads)
         found = open_dataset(given.data, wanted, condition, threads, csv, ids)
-        return Source(found.name, found.schema, _watched(found.batches, found.size, watch))
+        return Source(found.name, found.schema, _watched(found.batches, found.size, watch), found.origins)
     if condition is None:
         source = open_memory(given.data, wanted)
         return replace(source, batches=_watched(((batch, 0) for batch in source.batches), 0, watch))

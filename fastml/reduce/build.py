@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError, plain_errors
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.discovery import DataFile, find_files, is_path
+from fastml.io.origins import origin_in_memory
 from fastml.io.source import Input
 from fastml.keys.key_table import check_labels
 from fastml.reduce.columns import CallColumns
@@ -113,7 +115,7 @@ def _shown(names: Sequence[str]) -> str:
     return repr(names[0] if len(names) == 1 else list(names))
 
 
-def _read_all(data: Any) -> GroupStats | None:
+def _read_all(data: Any, replacing: bool = False) -> GroupStats | None:
     if isinstance(data, (list, tuple)) and data and all(isinstance(part, GroupStats) for part in data):
         return _sum([(f"statistics {i + 1}", part) for i, part in enumerate(data)])
     if not is_path(data):
@@ -129,7 +131,24 @@ def _read_all(data: Any) -> GroupStats | None:
             raise SourceError(
                 f"{first.location.name} holds statistics, {file.location.name} doesn't; give files of one kind"
             )
-    return _sum([(file.location.name, GroupStats.read(file.location.path)) for file in files])
+    parts = [(file.location.name, GroupStats.read(file.location.path)) for file in files]
+    return _sum(_newest(parts, [Path(file.location.path).stat().st_mtime_ns for file in files]) if replacing else parts)
+
+
+def _newest(parts: list[tuple[str, GroupStats]], times: list[int]) -> list[tuple[str, GroupStats]]:
+    """The parts without those that newer ones hold already, or hold anew under the same names."""
+    kept: list[int] = []
+    for i in sorted(range(len(parts)), key=lambda i: -times[i]):
+        name, stats = parts[i]
+        held = {origin.name: origin.digest for k in kept for origin in parts[k][1].origins}
+        old = [origin for origin in stats.origins if origin.name in held or origin.digest in held.values()]
+        if not old:
+            kept.append(i)
+        elif len(old) < len(stats.origins):
+            raise MergeError(
+                f"{name} holds {old[0].name} beside others, and can't be without it: it is a sum; merge its parts anew"
+            )
+    return [parts[i] for i in sorted(kept)]
 
 
 def _holds_statistics(file: DataFile) -> bool:
@@ -148,13 +167,15 @@ def _sum(parts: list[tuple[str, GroupStats]]) -> GroupStats:
     return total
 
 
-def merge(files: Sequence[Any]) -> GroupStats:
+def merge(files: Sequence[Any], replace: bool = False) -> GroupStats:
     """Add the statistics of files.
 
     Parameters
     ----------
     files : sequence of str or path
         Files of `GroupStats.write`; globs and folders too.
+    replace : bool
+        Of two that were made of data of one name take that of the newer file, and leave out what another holds already.
 
     Returns
     -------
@@ -167,7 +188,7 @@ def merge(files: Sequence[Any]) -> GroupStats:
     MergeError
         They differ in keys, outcomes or weights, or a group's weight differs.
     """
-    found = saved_statistics(Input(list(files)))
+    found = _read_all(list(files), replace)
     if found is None:
         name = find_files(list(files))[1][0].location.name
         raise SourceError(f"{name} holds no fastml statistics; make them: fastml stats FILE -y SCORE -g SCHOOL -o OUT")
@@ -195,6 +216,9 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
             found = from_engine(given.data, columns)
         else:
             found = from_source(given.checked(), columns, threads=given.threads)
+    if given.remember and not found.origins:
+        rows = int(found.counts[:, 0].sum())
+        found = replace(found, origins=(origin_in_memory(f"the {type(given.data).__name__}", rows),))
         check_labels(found.keys)
     return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -13,9 +14,10 @@ import pyarrow as pa
 from fastml.errors import FastmlError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.columns import check_numeric
+from fastml.io.filters import as_filter
 from fastml.io.in_memory import Source
 from fastml.io.prefetch import in_order
-from fastml.io.source import open_source
+from fastml.io.source import Input, open_source
 from fastml.io.threads import thread_count
 from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import are_clustered
@@ -73,7 +75,11 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     with closing(source.batches), closing(_Pass(source, columns, threads).parts()) as parts:
         for part in parts:
             accumulator.add(part)
-    return accumulator.finish()
+    stats = accumulator.finish()
+    if source.origins is None or not (isinstance(data, Input) and data.remember):
+        return stats
+    condition = None if data.filter is None else as_filter(data.filter).text
+    return replace(stats, origins=source.origins(repr((condition, sorted(columns.constant.items())))))
 
 
 class _Pass:

@@ -149,6 +149,11 @@ class TestStatsAndMerge:
         good("stats", days / "1.parquet", "-y", "score", "-g", "school", "-o", tmp_path / "day.parquet")
         good("merge", total, tmp_path / "day.parquet", "-o", total)
         assert figures(total)["n_obs"] == 3000
+        # The job runs again.
+        message = bad("merge", total, tmp_path / "day.parquet", "-o", total)
+        assert "1.parquet (1,500 rows) is in both; its rows would count twice" in message
+        good("merge", total, tmp_path / "day.parquet", "-o", total, "--replace")
+        assert figures(total)["n_obs"] == 3000
 
     def test_tags_keep_cycles_apart(self, days: Path, tmp_path: Path) -> None:
         call = ["stats", days / "0.parquet", "-y", "score", "-g", "school"]

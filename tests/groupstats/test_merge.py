@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from group_statistics import assert_same, everything, gather, rows, students
 
 import fastml
 from fastml import FastmlError, GroupStats
+from fastml.errors import MergeError
 from fastml.groupstats.fields import GroupFields
 from fastml.groupstats.merge import add
 from fastml.reduce.build import merge
@@ -160,7 +163,98 @@ def test_rows_without_a_label_are_counted_through_addition() -> None:
 
 
 def test_a_sum_is_of_the_class_of_its_first_term() -> None:
-    stats = everything(rows())
-    assert isinstance(add(stats, stats), GroupStats)
+    stats, others = everything(rows()), everything(rows())
+    assert isinstance(add(stats, others), GroupStats)
     plain = GroupFields(**vars(stats))
-    assert type(add(plain, stats)) is GroupFields
+    assert type(add(plain, others)) is GroupFields
+
+
+TWICE = "in both.*; its rows would count twice: leave one out, or gather both in one call if they are other students"
+
+
+def csv_of(path: Path, shift: float) -> Path:
+    path.write_text("".join(["s,y\n", *(f"{s},{s + k * k + shift}\n" for s in range(3) for k in range(4))]))
+    return path
+
+
+@pytest.mark.parametrize("way", ["again", "copy of the rows", "copy", "hard link", "read again"])
+def test_the_same_is_not_added_twice(way: str, tmp_path: Path) -> None:
+    """By whatever path it comes; also where it is in a sum already."""
+    a, b = csv_of(tmp_path / "a.csv", 0.0), csv_of(tmp_path / "b.csv", 0.5)
+    stats, others = (fastml.group_stats(path, "y", "s") for path in (a, b))
+    stats.write(tmp_path / "a.stats")
+    if way == "copy of the rows":
+        shutil.copy(a, tmp_path / "c.csv")
+        again = fastml.group_stats(tmp_path / "c.csv", "y", "s")
+    elif way == "again":
+        again = fastml.group_stats(a, "y", "s", threads=1)
+    else:
+        path = tmp_path / ("a.stats" if way == "read again" else "c.stats")
+        if way == "copy":
+            shutil.copy(tmp_path / "a.stats", path)
+        elif way == "hard link":
+            os.link(tmp_path / "a.stats", path)
+        again = GroupStats.read(path)
+    for left, right in ((stats, again), (stats + others, again), (again, others + stats)):
+        with pytest.raises(MergeError, match=rf"a\.csv \(12 rows\) is {TWICE}" if way != "copy of the rows" else TWICE):
+            left + right
+    assert [(Path(o.name).name, o.rows) for o in (stats + others).origins] == [("a.csv", 12), ("b.csv", 12)]
+    if way in ("copy", "hard link"):
+        with pytest.raises(MergeError, match=rf"c\.stats can't be added to file .*a\.stats: .* is {TWICE}"):
+            merge([tmp_path / "a.stats", tmp_path / "c.stats"])
+
+
+def test_one_file_among_several_is_known(tmp_path: Path) -> None:
+    a, b = csv_of(tmp_path / "a.csv", 0.0), csv_of(tmp_path / "b.csv", 0.5)
+    both = fastml.group_stats([a, b], "y", "s")
+    assert [origin.rows for origin in both.origins] == [12, 12]
+    with pytest.raises(MergeError, match=TWICE):
+        both + fastml.group_stats(b, "y", "s")
+
+
+def test_other_rows_of_one_file_add(tmp_path: Path) -> None:
+    """By another filter, under other tags, as parts of it; and in memory other rows that look the same."""
+    a = csv_of(tmp_path / "a.csv", 0.0)
+    low, high = (fastml.group_stats(a, "y", "s", filter=text) for text in ("y < 4", "y >= 4"))
+    assert (low + high).groups().n.tolist() == [4, 4, 4]
+    with pytest.raises(MergeError, match=TWICE):
+        low + fastml.group_stats(a, "y", "s", filter="y < 4")
+    one, other = (fastml.group_stats(a, "y", "s", tags={"cycle": cycle}) for cycle in (2019, 2023))
+    assert len(one + other) == len(low.tagged({"c": 1}) + low.tagged({"c": 2})) == 6
+    rows = {"y": [1.0, 2.0, 4.0], "s": [1, 1, 2], "c": ["a", "b", "b"]}
+    parts = [part for _, part in fastml.group_stats(rows, "y", "s", by="c").split()]
+    assert (parts[0] + parts[1]).groups().n.tolist() == [2, 1]
+    first, second = (fastml.group_stats(rows, "y", "s") for _ in range(2))
+    assert (first + second).groups().n.tolist() == [4, 2]
+    with pytest.raises(MergeError, match=rf"the dict \(3 rows\) is {TWICE}"):
+        first + second + first
+    with pytest.raises(MergeError, match=TWICE):
+        parts[0] + parts[0]
+
+
+def test_days_without_rows_add_again() -> None:
+    empty = fastml.group_stats({"s": np.empty(0, int), "y": np.empty(0)}, "y", "s")
+    assert len(empty + empty) == 0
+
+
+def test_replace_takes_the_newer_of_one_name(tmp_path: Path) -> None:
+    monday, tuesday = tmp_path / "monday.csv", csv_of(tmp_path / "tuesday.csv", 0.5)
+    for i, shift in enumerate((0.0, 100.0)):
+        csv_of(monday, shift)
+        fastml.group_stats(monday, "y", "s").write(tmp_path / f"monday{i}")
+        os.utime(tmp_path / f"monday{i}", (10 + i, 10 + i))
+    fastml.group_stats(tuesday, "y", "s").write(tmp_path / "tuesday")
+    right = merge([tmp_path / "monday1", tmp_path / "tuesday"])
+    names = ["monday0", "monday1", "tuesday"]
+    for order in (names, names[::-1]):
+        found = merge([tmp_path / name for name in order], replace=True)
+        np.testing.assert_allclose(found.moments[..., [0, 1, 3]], right.moments[..., [0, 1, 3]], rtol=1e-14)
+    assert merge([tmp_path / name for name in names]).groups().n.tolist() == [12, 12, 12]  # different: they add
+    right.write(tmp_path / "week")
+    held = merge([tmp_path / "week", tmp_path / "tuesday"], replace=True)  # holds it already
+    assert np.array_equal(held.moments, right.moments)
+    os.utime(tmp_path / "week", (5, 5))
+    with pytest.raises(
+        MergeError, match=r"week holds .*monday\.csv beside others, and can't be without it: it is a sum"
+    ):
+        merge([tmp_path / "week", tmp_path / "monday0"], replace=True)
