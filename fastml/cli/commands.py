@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastml.cli import options
-from fastml.cli.output import Form, Format, Output, Quiet, Verbose, check_output, deliver, show
+from fastml.cli.output import Form, Format, Output, Quiet, Verbose, check_output, check_page, deliver, show
 from fastml.cli.reading import Reading, reads
 from fastml.designs import BY_NAME
 from fastml.errors import ColumnsMissingError, FastmlError, PartsMissingError
@@ -32,7 +32,7 @@ def fit(
     weight_scaling: options.Scaling = "size",
     vcov: options.Vcov = "cr2",
     bias: options.Bias = None,
-    format: Form = Format.text,
+    format: Form = None,
     output: Output = None,
     level: options.Level = None,
     groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
@@ -46,7 +46,7 @@ def fit(
       fastml fit scores.parquet -y score -g school
       fastml fit bsg.sav -y BSMMAT01 -g IDSCHOOL --by IDCNTRY --level 95 --format csv -o fits.csv
     """
-    check_output(format, output, files)
+    form = check_output(format, output, files)
     if by and groups:
         raise FastmlError("--groups is of one fit; leave out --by, or fit one part with --filter")
     if groups:
@@ -59,7 +59,7 @@ def fit(
     )  # fmt: skip
     if groups:
         result.write_groups(groups, 0.95 if level is None else level)
-    show(result if level is None else result.with_intervals(level), format, output)
+    show(result if level is None else result.with_intervals(level), form, output)
     _tell_gaps(result)
 
 
@@ -117,7 +117,7 @@ def survey(
     vcov: options.Vcov = "cr2",
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
     level: options.LevelOfIntervals = 0.95,
-    format: Form = Format.text,
+    format: Form = None,
     output: Output = None,
     *,
     reading: Reading,
@@ -130,13 +130,13 @@ def survey(
     """
     from fastml.survey.fit import fit_survey
 
-    check_output(format, output, [*files, school_file] if school_file else files)
+    form = check_output(format, output, [*files, school_file] if school_file else files)
     table = fit_survey(
         options.one_or_all(files), outcome, design, by=by, group=group, school_data=school_file,
         weight_scaling=weight_scaling, se=se, vcov=vcov, average=average, level=level, missing=reading.codes or None,
         **reading.arguments,
     )  # fmt: skip
-    show(table, format, output)
+    show(table, form, output)
     _tell_gaps(table)
 
 
@@ -162,7 +162,7 @@ def report(
       fastml report scores.csv -y score -g school -o report.html
       fastml report scores.csv -y score -g school --by country --title "Grade 8" -o report.html
     """
-    check_output(Format.html, output, files)
+    check_page(output, files)
     result = _fitted(
         files, outcome, group, by, method, weights=weights, group_weights=group_weights, weights_are=weights_are,
         weight_scaling=weight_scaling, reading=reading,
@@ -283,7 +283,7 @@ def plan(
     se: Annotated[float | None, typer.Option(help="Target: standard error of the mean.")] = None,
     margin: Annotated[float | None, typer.Option(help="Target: half the width of the mean's interval.")] = None,
     icc_width: Annotated[float | None, typer.Option(help="Target: width of the icc's interval.")] = None,
-    format: Form = Format.text,
+    format: Form = None,
     output: Output = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
@@ -295,7 +295,7 @@ def plan(
     """
     from fastml.planning import plan as make_plan
 
-    check_output(format, output)
+    form = check_output(format, output)
     if schools is None and cluster_size is None:
         raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
                           "or both of them")  # fmt: skip
@@ -303,7 +303,7 @@ def plan(
         icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
         difference=difference, se=se, margin=margin, icc_width=icc_width,
     )  # fmt: skip
-    show(made, format, output)
+    show(made, form, output)
 
 
 def warmup(

@@ -16,10 +16,10 @@ import typer
 from fastml.errors import FastmlError, visible
 from fastml.io.progress import is_terminal
 from fastml.io.writing import check_parquet_name, write_text
-from fastml.report.formats import FORMATS, Format
+from fastml.report.formats import ENDINGS, FORMATS, Format
 
-__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "deliver", "printing",
-           "show"]  # fmt: skip
+__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "check_page", "deliver",
+           "printing", "show"]  # fmt: skip
 
 
 def _silence(wanted: bool) -> bool:
@@ -52,8 +52,8 @@ def _listen(wanted: bool) -> bool:
     return wanted
 
 
-Form = Annotated[Format, typer.Option("--format", metavar="FORM", case_sensitive=False,
-                 help="text, json, csv, markdown, latex, html or parquet.")]  # fmt: skip
+Form = Annotated[Format | None, typer.Option("--format", metavar="FORM", case_sensitive=False,
+                 help="text, json, csv, markdown, latex, html or parquet; else what -o ends in.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file, not to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices, no progress on stderr.")]
 Verbose = Annotated[
@@ -72,20 +72,50 @@ class Result(Protocol):
     def write(self, path: Path) -> None: ...  # noqa: D102
 
 
-def check_output(format: Format, output: Path | None, files: Sequence[str] = ()) -> None:
-    """Refuse a form that can't be printed, and to write over what is read, before any work is done."""
-    if output is None:
-        if format is Format.parquet:
-            raise FastmlError("--format parquet needs a file: name it with -o")
-        return
-    if output.is_file():
-        from fastml.io.discovery import find_files
+def check_output(format: Format | None, output: Path | None, files: Sequence[str] = ()) -> Format:
+    """Return the form of the output, before any work is done: what the ending of its name says, where none is asked.
 
-        pieces = [piece for file in files if "://" not in file for piece in find_files(file)[1]]
-        if any(output.samefile(piece.location.path) for piece in pieces):
-            raise FastmlError(f"{output} is one of the files to read, and would be replaced; write to another")
+    Refused are to write over what is read, a form that can't be printed, and a name that says no form or another.
+    """
+    _check_not_read(output, files)
+    format = format or _form_of(output)
     if format is Format.parquet:
+        if output is None:
+            raise FastmlError("--format parquet needs a file: name it with -o")
         check_parquet_name(output)
+    return format
+
+
+def check_page(output: Path | None, files: Sequence[str]) -> None:
+    """As `check_output`, of a page of HTML, which isn't for a terminal either."""
+    if output is None and is_terminal(sys.stdout):
+        raise FastmlError("the report is a page of HTML: name a file with -o, such as -o report.html")
+    _check_not_read(output, files)
+    if output is not None and output.suffix.lower() != ".html" and not _is_special(output):
+        raise FastmlError(f"-o {output}: the report is a page of HTML; name it .html")
+
+
+def _check_not_read(output: Path | None, files: Sequence[str]) -> None:
+    if output is None or not output.is_file():
+        return
+    from fastml.io.discovery import find_files
+
+    pieces = [piece for file in files if "://" not in file for piece in find_files(file)[1]]
+    if any(output.samefile(piece.location.path) for piece in pieces):
+        raise FastmlError(f"{output} is one of the files to read, and would be replaced; write to another")
+
+
+def _is_special(output: Path) -> bool:
+    """Whether it is a device or a pipe."""
+    return output.exists() and not output.is_file() and not output.is_dir()
+
+
+def _form_of(output: Path | None) -> Format:
+    if output is None or _is_special(output):
+        return Format.text
+    if output.suffix.lower() not in ENDINGS:
+        raise FastmlError(f"-o {output}: its ending says no form; name it {', '.join(ENDINGS)}, or give --format")
+    return ENDINGS[output.suffix.lower()]
 
 
 def show(result: Result, format: Format, output: Path | None) -> None:

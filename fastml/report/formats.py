@@ -1,7 +1,7 @@
 """The formats of output, by the names that ``--format`` takes.
 
-A new one is a member of `Format`, a line of `FORMATS`, and the method that the line calls, in `exports`. The command
-line imports this module at its start, so it imports nothing heavy.
+A new one is a member of `Format`, a line of `ENDINGS` and of `FORMATS`, and the method that the latter calls, in
+`exports`. The command line imports this module at its start, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["ENDINGS", "FORMATS", "Format"]
 
 
 class Format(StrEnum):
@@ -24,6 +24,17 @@ class Format(StrEnum):
     html = "html"
     parquet = "parquet"
 
+
+# The form that the ending of a file's name says.
+ENDINGS: Mapping[str, Format] = {
+    ".txt": Format.text,
+    ".json": Format.json,
+    ".csv": Format.csv,
+    ".md": Format.markdown,
+    ".tex": Format.latex,
+    ".html": Format.html,
+    ".parquet": Format.parquet,
+}
 
 # What makes the text of a result. Parquet is not text: `write` of a result makes the file.
 FORMATS: Mapping[Format, Callable[[Any], str]] = {

@@ -52,8 +52,8 @@ BAD = {
         "--weights '' needs --group-weights too",
     ),
     "output and groups in one file": (
-        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x", "--groups", "no/../no/x"],
-        "-o and --groups both name no/x; give each a file of its own",
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x.parquet", "--groups", "no/../no/x.parquet"],
+        "-o and --groups both name no/x.parquet; give each a file of its own",
     ),
     "a choice about weights without any": (
         ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "--vcov", "block"],
@@ -75,7 +75,7 @@ BAD = {
     "simulated rows under the name of text": (["simulate", "-o", "t.csv"], "what would be written to t.csv is Parquet"),
     "a plan of nothing": (["plan", "--icc", "0.2"], "give --schools or --cluster-size with a target (--se, "),
     "output in no folder": (
-        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x"],
+        ["fit", "LECTURE", "-y", "bsmmatxx", "-g", "idschool", "-o", "no/x.txt"],
         "can't write to no/x",
     ),
 }

@@ -15,7 +15,7 @@ import pytest
 from commandline import run
 
 import fastml
-from fastml.cli.output import Format, check_output, show
+from fastml.cli.output import Format, check_output, check_page, show
 from fastml.errors import FastmlError
 
 
@@ -153,3 +153,47 @@ def test_verbose_says_once_what_was_passed_over(tmp_path: Path) -> None:
             "_SUCCESS is passed over: its name begins with a dot or an underscore",
             "notes.md is passed over: its name is that of no data",
         ] if command[1:] else [])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("o.json", Format.json), ("o.csv", Format.csv), ("o.parquet", Format.parquet), ("o.html", Format.html),
+        ("o.tex", Format.latex), ("o.md", Format.markdown), ("o.txt", Format.text), ("a.b.JSON", Format.json),
+        (os.devnull, Format.text),
+    ],
+)  # fmt: skip
+def test_the_ending_of_the_output_decides_its_form(name: str, form: Format) -> None:
+    assert check_output(None, Path(name)) is form
+    assert check_output(Format.json, Path(name)) is Format.json  # what is asked for wins
+    assert check_output(None, None) is Format.text
+
+
+@pytest.mark.parametrize("name", ["o", "o.xlsx", "r.pdf", "o.json.gz", ".json", "o."])
+def test_other_endings_are_refused(name: str) -> None:
+    with pytest.raises(
+        FastmlError, match=r"-o .*: its ending says no form; name it \.txt, \.json, .* or give --format"
+    ):
+        check_output(None, Path(name))
+    assert check_output(Format.csv, Path(name)) is Format.csv
+
+
+def test_the_form_of_what_is_written(fit_call: list[object], tmp_path: Path, lecture_file: Path) -> None:
+    fit = fastml.fit(lecture_file, "bsmmatxx", "idschool")
+    for name, text in (("o.json", fit.to_json()), ("o.md", fit.to_markdown()), ("o.tex", fit.to_latex())):
+        assert run(*fit_call, "-o", tmp_path / name).returncode == 0
+        assert (tmp_path / name).read_text() == text.rstrip("\n") + "\n"
+    done = run(*fit_call, "-o", tmp_path / "o.xlsx")
+    assert done.returncode == 2
+    assert not (tmp_path / "o.xlsx").exists()
+
+
+def test_a_report_is_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_page(tmp_path / "r.HTML", [])
+    check_page(None, [])
+    for name in ("r.pdf", "r", "r.txt"):
+        with pytest.raises(FastmlError, match=r"the report is a page of HTML; name it \.html"):
+            check_page(tmp_path / name, [])
+    monkeypatch.setattr("fastml.cli.output.is_terminal", lambda stream: True)
+    with pytest.raises(FastmlError, match=r"name a file with -o, such as -o report\.html"):
+        check_page(None, [])

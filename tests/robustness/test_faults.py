@@ -127,7 +127,7 @@ for name, write in {
     "stats": lambda: stats.write(folder + "/stats"),
     "new": lambda: stats.write(folder + "/new"),
     "merged": lambda: command("merge", folder + "/stats", "-o", folder + "/merged"),
-    "page": lambda: command("report", students, "-y", "y", "-g", "id", "-o", folder + "/page"),
+    "page.html": lambda: command("report", students, "-y", "y", "-g", "id", "-o", folder + "/page.html"),
     "simulated": lambda: command("simulate", "-o", folder + "/simulated", "--students", "1e4", "-q"),
     "groups": lambda: table.write(folder + "/groups.parquet"),
 }.items():
@@ -143,18 +143,18 @@ for name, write in {
 def test_a_full_disk_leaves_what_was_there(students: Path, tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
-    for name in ("stats", "merged", "page", "simulated"):
+    for name in ("stats", "merged", "page.html", "simulated"):
         (folder / name).write_text("what was there")
     process = start(FULL, students, folder)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert out.split("\n")[:-1] == [
-        f"{name} refused" for name in ("stats", "new", "merged", "page", "simulated", "groups")
+        f"{name} refused" for name in ("stats", "new", "merged", "page.html", "simulated", "groups")
     ]
     assert fastml.fit(folder / "stats").n_obs == 5000
-    for name in ("merged", "page", "simulated"):
+    for name in ("merged", "page.html", "simulated"):
         assert (folder / name).read_text() == "what was there"
-    assert sorted(p.name for p in folder.iterdir()) == ["merged", "page", "simulated", "stats"]
+    assert sorted(p.name for p in folder.iterdir()) == ["merged", "page.html", "simulated", "stats"]
     assert "Traceback" not in err
     assert all("can't write to" in line and "File too large" in line for line in err.splitlines())
 
