@@ -28,7 +28,7 @@ from fastml.model.icc import icc_of
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 from fastml.model.weighted import pseudo_ml, reduce_weighted
-from fastml.survey.degrees import replicate_gram, replicate_rank
+from fastml.survey.degrees import johnson_rust, replicate_gram, replicate_rank
 from fastml.survey.jackknife import plan_jackknife
 from fastml.survey.pooling import limits, pool
 from fastml.survey.replication import FIGURES, CellMoments, figures
@@ -135,13 +135,9 @@ def draw_assessment(factor: np.ndarray, cv: float, rng: np.random.Generator) -> 
 
 
 def welch(apart: np.ndarray, scheme: str) -> np.ndarray:
-    """EdSurvey's degrees of freedom by figure: Welch and Satterthwaite's, times the factor of Johnson and Rust (1992).
-
-    `apart` are squared deviations of replicates (M, R, 7); of a zone's two replicates the sum is one term.
-    """
+    """EdSurvey's degrees of freedom by figure, from squared deviations of replicates (M, R, 7)."""
     terms = apart.mean(axis=0)
-    terms = terms.reshape(-1, 2, terms.shape[1]).sum(axis=1) if scheme == "JK2" else terms
-    return (3.16 - 2.77 / math.sqrt(len(terms))) * terms.sum(axis=0) ** 2 / (terms**2).sum(axis=0)
+    return johnson_rust(terms.reshape(-1, 2, terms.shape[1]).sum(axis=1) if scheme == "JK2" else terms)
 
 
 TRUTHS = {"mean": 0.0, "gamma00": 0.0, "tau00": THETA, "sigma2": 1.0, "icc": ICC, "sd": math.sqrt(1.0 + THETA)}

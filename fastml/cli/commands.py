@@ -115,6 +115,7 @@ def survey(
     se: Annotated[str, typer.Option(metavar="WORD", callback=options.word,
                   help="Errors: replicate or sandwich.")] = "replicate",
     vcov: options.Vcov = "cr2",
+    df: Annotated[str | None, typer.Option(help="johnson-rust: df of the jackknife as EdSurvey has them.")] = None,
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
     level: options.LevelOfIntervals = 0.95,
     format: Form = None,
@@ -133,7 +134,8 @@ def survey(
     form = check_output(format, output, [*files, school_file] if school_file else files)
     table = fit_survey(
         options.one_or_all(files), outcome, design, by=by, group=group, school_data=school_file,
-        weight_scaling=weight_scaling, se=se, vcov=vcov, average=average, level=level, missing=reading.codes or None,
+        weight_scaling=weight_scaling, se=se, vcov=vcov, df=df, average=average, level=level,
+        missing=reading.codes or None,
         **reading.arguments,
     )  # fmt: skip
     show(table, form, output)

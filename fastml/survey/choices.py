@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
-from fastml.designs import Design, find_design
+from fastml.designs import Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError, RangeError
 from fastml.inference.distributions import check_level
 from fastml.model.weighted import UNWEIGHTED_WITHIN
@@ -16,6 +16,7 @@ from fastml.results.weighting import check_options
 __all__ = ["Choices", "check_choices", "check_names"]
 
 SES = ("replicate", "sandwich")
+DFS = ("johnson-rust",)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Choices:
         `weight_scaling`, kind of standard errors, and of sandwich.
     level : float
         Of the intervals.
+    df : {"johnson-rust"} or None
+        Degrees of freedom of the jackknife of zones; None for the number of zones.
     """
 
     design: Design
@@ -37,6 +40,7 @@ class Choices:
     se: str
     vcov: str
     level: float
+    df: str | None = None
 
     @property
     def replicated(self) -> bool:
@@ -53,7 +57,9 @@ class Choices:
         return self.replicated and not (self.design.first_only and k > 0)
 
 
-def check_choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing: Any) -> Choices:
+def check_choices(
+    design: Any, scaling: Any, se: Any, vcov: Any, level: Any, missing: Any, df: Any = None
+) -> Choices:  # fmt: skip
     """Check these arguments of `fit_survey`.
 
     Raises
@@ -73,7 +79,19 @@ def check_choices(design: Any, scaling: Any, se: Any, vcov: Any, level: Any, mis
     if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
         raise RangeError("missing", missing, "a number or a list of numbers")
     chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
-    return Choices(chosen, scaling, str(folded), weighting.vcov, float(level))
+    return Choices(chosen, scaling, str(folded), weighting.vcov, float(level), _check_df(df, chosen, str(folded)))
+
+
+def _check_df(df: Any, design: Design, se: str) -> str | None:
+    """The degrees of freedom that are asked for, in lower case; they are of the jackknife of zones only."""
+    if df is None:
+        return None
+    folded = df.lower() if isinstance(df, str) else df
+    if folded not in DFS:
+        raise ArgumentError("df", df, DFS)
+    if se != "replicate" or not isinstance(design.replicates, Jackknife):
+        raise FastmlError(f"df={df!r} is of the jackknife of zones (TIMSS, PIRLS, ICCS), which this call has none of")
+    return str(folded)
 
 
 def check_names(argument: str, names: str | Sequence[str] | None) -> list[str]:

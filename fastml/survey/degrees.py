@@ -1,11 +1,13 @@
-"""Degrees of freedom of replicates that are columns: how many directions they have, not how many columns there are."""
+"""Degrees of freedom of replicates: of columns their directions; of zones, on request, by how much these differ."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["replicate_gram", "replicate_rank"]
+__all__ = ["johnson_rust", "replicate_gram", "replicate_rank"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,3 +59,31 @@ def replicate_rank(gram: Floats) -> int:
         return 0
     squares = np.linalg.eigvalsh(gram)
     return int(np.count_nonzero(squares > _TOLERANCE**2 * squares[-1]))
+
+
+def johnson_rust(terms: Floats) -> Floats:
+    """Degrees of freedom of a jackknife from what its zones add to a variance: more unequal, fewer.
+
+    Parameters
+    ----------
+    terms : ndarray, shape (Z, ...)
+        Squared deviations of each zone's replicate, or their sum over its two.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        (3.16 - 2.77/sqrt(Z)) times Welch and Satterthwaite's (sum of terms)^2/sum of their squares, which is too low by
+        that factor on average (Johnson and Rust 1992, Proc. Surv. Res. Methods Sect., ASA); so EdSurvey. Z where all
+        terms are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(float(johnson_rust(np.full(25, 2.0))), 2)
+    65.15
+    """
+    n_zones = len(terms)
+    total, squares = terms.sum(axis=0), (terms**2).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = (3.16 - 2.77 / math.sqrt(n_zones)) * total**2 / squares
+    return np.where(squares == 0.0, float(n_zones), found)

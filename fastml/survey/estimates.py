@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.designs import Design
+from fastml.designs import Design, Jackknife
 from fastml.errors import ModelError
 from fastml.inference.robust import robust_errors
 from fastml.inference.sandwich import cr2_mean
@@ -19,6 +19,7 @@ from fastml.kernels.threads import map_on_threads
 from fastml.model.weighted import pseudo_ml, reduce_weighted
 from fastml.survey.cells import Part, Sample, Unfit
 from fastml.survey.choices import Choices
+from fastml.survey.degrees import johnson_rust
 from fastml.survey.pooling import Pooled, average, limits, pool, without_error
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
@@ -101,7 +102,7 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
     notes = [*part.notes, *sample.notes]
     if choices.replicated:
         variances = _replicate_variances(tables, choices.design, notes)
-        complete = np.full(len(FIGURES), sample.complete)
+        complete = _replicate_freedom(sample, tables, choices)
     else:
         variances, complete = _sandwich_variances(sample, tables, choices)
     notes += _boundary_note(tables)
@@ -142,6 +143,16 @@ def _replicate_variances(tables: list[Floats], design: Design, notes: list[str])
     if failed and not np.isnan(used[0][0]).any():
         notes.append(f"no errors, as replicate fits have no result: {failed} of {sum(len(t) - 1 for t in used)}")
     return np.array([design.factor * np.sum((table[1:] - table[0]) ** 2, axis=0) for table in used])
+
+
+def _replicate_freedom(sample: Sample, tables: list[Floats], choices: Choices) -> Floats:
+    """Degrees of freedom (7,) of the replicates before the plausible values are pooled."""
+    scheme = choices.design.replicates
+    if choices.df is None or not isinstance(scheme, Jackknife):
+        return np.full(len(FIGURES), sample.complete)
+    used = tables[:1] if choices.design.first_only else tables
+    apart = np.mean([(table[1:] - table[0]) ** 2 for table in used], axis=0)
+    return johnson_rust(apart.reshape(-1, 2 if scheme.both_halves else 1, len(FIGURES)).sum(axis=1))
 
 
 def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) -> tuple[Floats, Floats]:

@@ -36,6 +36,7 @@ def fit_survey(
     weight_scaling: str = "size",
     se: str = "replicate",
     vcov: str = "cr2",
+    df: str | None = None,
     average: bool = False,
     level: float = 0.95,
     missing: float | Sequence[float] | None = None,
@@ -68,6 +69,9 @@ def fit_survey(
         Replicate standard errors by the design, or robust ones over schools.
     vcov : {"cr2", "joint", "block"}
         Kind of robust standard errors over schools; see `fit`. With "cr2" that of the official mean is by CR2 too.
+    df : {"johnson-rust"}, optional
+        Degrees of freedom of the jackknife of zones: Welch and Satterthwaite's, from what each zone adds to the
+        variance, times the factor of Johnson and Rust, as EdSurvey has them. Without, the number of zones.
     average : bool
         Add a row per outcome with the mean over the parts that have a result, taken as independent, each with the
         same weight; its by-labels are null.
@@ -117,7 +121,7 @@ def fit_survey(
     >>> row["n_groups"], round(row["mean"], 3), round(row["icc"], 4), row["imputation_variance_gamma00"]
     (12, 504.034, 0.2164, 3.0)
     """
-    choices = check_choices(design, weight_scaling, se, vcov, level, missing)
+    choices = check_choices(design, weight_scaling, se, vcov, level, missing, df)
     outcomes, by = check_names("outcome", outcome), check_names("by", by)
     if not outcomes:
         raise FastmlError("outcome=[] names no score; name one or several: fit_survey(data, 'BSMMAT', 'timss')")

@@ -115,6 +115,7 @@ class SurveyTable(ResultTable):
             columns[-1] += f" of {', '.join(p['school_files']) or 'the school data'}"
         if p["replicates"]:
             columns += [p["replicates"], f"variance {p['factor']:g} x sum of squares, {p['sampling_variance']}"]
+            columns += ["degrees of freedom by Johnson and Rust"] if p["df"] else []
         origin = [f"fastml {p['fastml']}"]
         if p["files"]:
             origin.append(f"files {', '.join(p['files'])}")
@@ -182,6 +183,7 @@ def provenance(
         "weight_scaling": choices.scaling,
         "se": choices.se,
         "vcov": None if choices.replicated else choices.vcov,
+        "df": choices.df,
         "replicates": scheme,
         "factor": design.factor if choices.replicated else None,
         "sampling_variance": "plausible value 1"

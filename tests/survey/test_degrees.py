@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from scipy.linalg import hadamard
-from surveys import SMALL_PISA, only, pisa, together
+from surveys import SMALL_PISA, only, pisa, timss, together
 
 import fastml
-from fastml.survey.degrees import replicate_gram, replicate_rank
+from fastml.errors import ArgumentError, FastmlError
+from fastml.survey.degrees import johnson_rust, replicate_gram, replicate_rank
 
 
 def rank(totals: np.ndarray, full: np.ndarray) -> int:
@@ -117,3 +118,46 @@ def test_every_part_has_its_own() -> None:
     assert [row["df_mean"] for row in table] == [7.0, 2.0]  # one value: the complete-data df itself
     alone = fastml.fit_survey({**small, "ONE": small[values[0]]}, "ONE", SMALL_PISA, school_data=schools)
     assert only(alone)["df_icc"] == 2.0
+
+
+def test_johnson_and_rust_by_hand() -> None:
+    """Terms 1, 2, 3, 4: (10^2)/30, times 3.16 - 2.77/2; equal terms have their number; none, the number of zones."""
+    factor = 3.16 - 2.77 / 2.0
+    assert float(johnson_rust(np.array([1.0, 2.0, 3.0, 4.0]))) == pytest.approx(factor * 100.0 / 30.0, rel=1e-14)
+    found = johnson_rust(np.array([[5.0, 0.0], [5.0, 0.0], [5.0, 0.0], [5.0, 0.0]]))
+    assert found == pytest.approx([factor * 4.0, 4.0], rel=1e-14)
+    assert johnson_rust(2.0**60 * np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(factor * 100.0 / 30.0, rel=1e-14)
+
+
+@pytest.mark.parametrize("design", ["timss", "timss_before_2015"])
+def test_johnson_and_rust_of_an_assessment(design: str) -> None:
+    """The official mean under every replicate, from the rows; the two replicates of a zone are one term."""
+    data = timss()
+    row = only(fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", design, df="Johnson-Rust"))
+    plain = only(fastml.fit_survey({**data, "ONE": data["BSMMAT01"]}, "ONE", design))
+    y, t = data["BSMMAT01"], data["TOTWGT"]
+    mean, terms = np.average(y, weights=t), []
+    for zone in np.unique(data["JKZONE"]):
+        term = 0.0
+        for doubled in (1, 0) if design == "timss" else (1,):
+            factor = np.where(data["JKZONE"] == zone, np.where(data["JKREP"] == doubled, 2.0, 0.0), 1.0)
+            term += (np.average(y, weights=t * factor) - mean) ** 2
+        terms.append(term)
+    expected = (3.16 - 2.77 / np.sqrt(len(terms))) * np.sum(terms) ** 2 / np.sum(np.square(terms))
+    assert row["df_mean"] == pytest.approx(expected, rel=1e-9)  # one value: the complete-data df itself
+    assert row["se_mean"] == plain["se_mean"]
+    assert plain["df_mean"] == len(terms)
+    assert row["df_icc"] != row["df_mean"]
+
+
+def test_johnson_and_rust_is_of_zones_only() -> None:
+    students, schools = pisa()
+    with pytest.raises(FastmlError, match="df='johnson-rust' is of the jackknife of zones"):
+        fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools, df="johnson-rust")
+    with pytest.raises(FastmlError, match="df='johnson-rust' is of the jackknife of zones"):
+        fastml.fit_survey(timss(), "BSMMAT", "timss", se="sandwich", df="johnson-rust")
+    with pytest.raises(ArgumentError, match="df='zones' is not one of 'johnson-rust'"):
+        fastml.fit_survey(timss(), "BSMMAT", "timss", df="zones")
+    table = fastml.fit_survey(timss(), "BSMMAT", "timss", df="johnson-rust")
+    assert table.provenance["df"] == "johnson-rust"
+    assert "degrees of freedom by Johnson and Rust" in str(table)
