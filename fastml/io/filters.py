@@ -28,6 +28,16 @@ __all__ = ["Filter", "RowFilter", "as_filter", "comparable"]
 # Calls in the text of an expression. Arrow would take statistics, which count no NaN, for the whole truth about them.
 _CALL = re.compile(r"(?!invert\()\b\w+\(")
 
+# What Arrow's types are to a reader.
+_NUMBERS = "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float double decimal128 decimal256".split()
+_KINDS = {
+    **dict.fromkeys(_NUMBERS, "a number"),
+    **dict.fromkeys(("string", "large_string"), "a text"),
+    **dict.fromkeys(("date32", "date64"), "a date"),
+    **dict.fromkeys(("time32", "time64"), "a time of day"),
+    **{"bool": "true or false", "timestamp": "a time", "duration": "a duration"},
+}
+
 
 def as_filter(condition: Any) -> Filter:
     """Return the filter of a condition, which may be one already.
@@ -263,4 +273,7 @@ def _in_our_words(reason: str) -> str:
             "a time with a zone is compared with one without; write TIMESTAMP '2019-01-31 12:00:00+00:00' for a column "
             "with a zone, TIMESTAMP '2019-01-31 12:00:00' for one without"
         )
+    if kinds := re.search(r"has no kernel matching input types \((\w+).*, (\w+).*\)", reason):
+        one, other = (_KINDS.get(kind, kind) for kind in kinds.groups())
+        return f"{one} is compared with {other}; texts stand in single quotes, numbers and names of columns don't"
     return reason

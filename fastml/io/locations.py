@@ -16,9 +16,9 @@ __all__ = ["Location", "hold", "unchanged"]
 
 _T = TypeVar("_T")
 
-# Files that are kept open from the first byte to the last; a process may have some thousand open at most. Others are
-# opened again, and have to be the same then.
-_MOST_HELD = 200
+# Files of a call that are kept open from the first byte to the last, at most, and the share of what a process may have
+# open: many threads may be at work. Others are opened again, and have to be the same then.
+_MOST_HELD, _SHARE_HELD = 64, 16
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,11 @@ def hold(locations: Sequence[Location]) -> list[Location]:
     held = list(locations)
     if not Path("/proc/self/fd").is_dir():
         return held
-    for i, location in enumerate(held[:_MOST_HELD]):
+    import resource  # which Windows lacks
+
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = _MOST_HELD if allowed < 0 else min(_MOST_HELD, allowed // _SHARE_HELD)
+    for i, location in enumerate(held[:most]):
         if location.filesystem is None:
             with suppress(OSError):
                 held[i] = replace(location, held=pa.OSFile(location.path))

@@ -43,13 +43,13 @@ def check_objects(values: Iterable[Any], column: str) -> None:
     SourceError
         It names two values of different kinds.
     """
-    types = set(map(type, values))
-    kinds = {_kind(one) for one in types} - {_MISSING}
+    kind_of = {one: _kind(one) for one in set(map(type, values))}
+    kinds = set(kind_of.values()) - {_MISSING}
     if len(kinds) <= 1 and not kinds & {"times", "times of day"}:
         return
     seen: dict[str, Any] = {}
     for value in values:
-        kind = _kind(type(value))
+        kind = kind_of[type(value)]
         if kind == _MISSING or (kind == _NUMBERS and value != value):
             continue
         if kind in ("times", "times of day") and getattr(value, "tzinfo", None) is not None:

@@ -102,7 +102,7 @@ def test_keys_that_arrow_can_not_filter_are_decoded() -> None:
 
 def test_what_cannot_be_computed(table: pa.Table) -> None:
     for text, message in (
-        ("id < 'a'", "can't be applied: .*less"),
+        ("id < 'a'", "can't be applied: a number is compared with a text; texts stand in single quotes"),
         ("nothing = 1", "there is no column 'nothing'"),
     ):
         with pytest.raises(FastmlError, match=message):
@@ -144,7 +144,7 @@ def test_names_and_text_of_every_kind(tmp_path: Path) -> None:
             assert fastml.group_stats(data, "y", "id", filter=condition).keys.num_rows == 1
     with pytest.raises(FastmlError, match="half a character"):
         fastml.fit(table, "y", "id", filter="id = '\udcff'")
-    with pytest.raises(FastmlError, match=r"can't be applied: Function 'equal'"):
+    with pytest.raises(FastmlError, match=r"can't be applied: a text is compared with a number"):
         fastml.fit(tmp_path / "t.csv", "y", "id", filter="'my col' = 3")
 
 

@@ -142,6 +142,17 @@ def test_a_file_elsewhere_is_known_by_size_and_time(tmp_path: Path) -> None:
         list(unchanged(iter([1, 2]), [location], [before]))
 
 
+def test_few_files_are_held_where_few_may_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    for i in range(5):
+        (tmp_path / str(i)).write_text("x")
+    locations = [Location(str(tmp_path / str(i))) for i in range(5)]
+    for allowed, most in ((64, 4), (8, 0), (-1, 5), (1024, 5)):
+        monkeypatch.setattr(resource, "getrlimit", lambda which, allowed=allowed: (allowed, allowed))
+        held = sum(location.held is not None for location in hold(locations))
+        assert held == (most if Path("/proc/self/fd").is_dir() else 0)
+
+
 def test_what_can_not_be_opened_is_left_to_its_reader(tmp_path: Path) -> None:
     missing = Location(str(tmp_path / "no"))
     assert hold([missing]) == [missing]

@@ -640,7 +640,7 @@ ARGUMENTS = [
         "", "y >", "y > 1 and", "y + 1", "1", "y > 1; drop table x", "id in ()", "y is", "y = = 1", "y > 2 or (id = 1", "y like '%'", "not", "y > -", "y > 1 y", "__import__('os')")),
     ("a filter nested 5,000 deep", lambda: fit(ROWS, filter="(" * 5000), (FilterError, "nested too deep")),
     ("a filter of no column", lambda: fit(ROWS, filter="nope > 1"), (FilterError, "there is no column 'nope'")),
-    ("a filter of two types", lambda: fit(ROWS, filter="y > 'a'"), (FilterError, r"can't be applied: .*no kernel matching")),
+    ("a filter of two types", lambda: fit(ROWS, filter="y > 'a'"), (FilterError, r"can't be applied: a number is compared with a text")),
     ("a filter that is no condition", lambda: fit(ROWS, filter=pc.field("y") + 1), (FilterError, "must evaluate to bool")),
     ("a filter of another kind", lambda: fit(ROWS, filter=3), (ArgumentError, "filter=3 is not one of 'a pyarrow expression'")),
     ("a filter that leaves nothing", lambda: fit(ROWS, filter="y > 100"), nothing),
