@@ -1,7 +1,7 @@
 """Sample size and precision of a sample of schools and of students in them, from an intraclass correlation.
 
-A plan has J schools of n students each. Its mean has the variance sd^2 deff/(J n), deff = 1 + icc (n - 1), or, where
-sizes vary with a coefficient of variation cv, 1 + icc ((1 + cv^2) n - 1) (Eldridge, Ashby and Kerry 2006).
+A plan has J schools of n students each, on average. Its mean has the variance sd^2 deff/(J n), deff = 1 + icc (n - 1);
+where sizes vary, that of the model's own mean or of the mean of all students (`SizeSpread.design_effects`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from fastml.errors import ArgumentError, ModelError, RangeError
-from fastml.inference.distributions import check_level, f_quantile, f_upper, t_quantile
+from fastml.inference.distributions import check_level, t_quantile
 from fastml.inference.power import detectable_shift, power_of_t
-from fastml.model.icc import design_effect, icc_of
+from fastml.inference.size_spread import SizeSpread, expected_icc_limits, gamma_sizes, own_sizes
+from fastml.model.icc import icc_of
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 from fastml.report import text
@@ -27,7 +25,7 @@ from fastml.report.grids import Grid, plan_grid
 
 __all__ = ["Plan", "plan", "plan_from_fit"]
 
-Floats = npt.NDArray[np.float64]
+ESTIMATORS = ("gls", "kish")
 
 _MAX_CV = 1e6  # one school that has all students, among a billion schools, makes 3e4
 MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
@@ -47,12 +45,17 @@ class Plan(Record):
         1: one mean against a given value. 2: the difference of two halves of the schools, as in a trial.
     size_cv : float
         Coefficient of variation of the school sizes.
+    estimator : {"gls", "kish"}
+        The mean that is planned: the model's own (gamma00), or that of all students.
     level, power : float
         Confidence level, and the power that `detectable` is for.
     n_obs : int
         Students.
     deff, n_eff : float
         Design effect of the mean, and the students of a simple random sample as precise.
+    deff_lecture, deff_gls, deff_kish : float
+        Design effects by name: 1 + icc (n - 1), which belongs to no estimator where sizes differ; of gamma00; of the
+        mean of all students.
     se, df, margin : float
         Standard error of the mean (of the difference, with 2 arms), its degrees of freedom, J - arms, and half the
         width of its confidence interval; in units of `sd`'s.
@@ -63,8 +66,8 @@ class Plan(Record):
     reliability : float
         Of a school mean.
     icc_low, icc_high, icc_width : float
-        Exact interval of the icc that such a sample, of equal sizes, gives when its mean squares are as expected;
-        with 2 arms the schools are compared within theirs. NaN with a `group_size` of 1.
+        Exact interval of the icc that such samples give on average, and its width; with 2 arms the schools are
+        compared within theirs. NaN with a `group_size` of 1.
     solved_for : str
         "n_groups", "group_size" or "".
     """
@@ -75,11 +78,15 @@ class Plan(Record):
     group_size: int
     arms: int
     size_cv: float
+    estimator: str
     level: float
     power: float
     n_obs: int
     deff: float
     n_eff: float
+    deff_lecture: float
+    deff_gls: float
+    deff_kish: float
     se: float
     df: float
     margin: float
@@ -119,6 +126,7 @@ def plan(
     sd: float = 1.0,
     arms: int = 1,
     size_cv: float = 0.0,
+    estimator: str = "gls",
     level: float = 0.95,
     power: float = 0.8,
     difference: float | None = None,
@@ -140,7 +148,10 @@ def plan(
     arms : {1, 2}
         One mean, or the difference between two equal halves of the schools.
     size_cv : float
-        Coefficient of variation of the sizes.
+        Coefficient of variation of the sizes, which are taken to follow a gamma law.
+    estimator : {"gls", "kish"}
+        What is planned: the model's own mean, gamma00, or the mean of all students, in which large schools weigh more.
+        One where sizes are equal.
     level, power : float
     difference : float or None
         True difference of interest, in score points.
@@ -166,21 +177,35 @@ def plan(
     >>> plan(0.2, group_size=25, se=0.05).n_groups
     93
     """
-    _check(icc, sd, arms, size_cv, level, power, n_groups, group_size)
-    n_groups, group_size = (None if n is None else int(n) for n in (n_groups, group_size))
-    targets = {"se": se, "margin": margin, "icc_width": icc_width}
-    given = {name: value for name, value in targets.items() if value is not None}
-    for name, value in {**given, **({} if difference is None else {"difference": difference})}.items():
-        if not (isinstance(value, Real) and 0.0 < value < math.inf):
+    targets = {"se": se, "margin": margin, "icc_width": icc_width, "difference": difference}
+    asked = _Assumptions(
+        icc, sd, arms, size_cv, estimator, level, power, math.nan if difference is None else difference
+    )
+    return _find(asked, None, (n_groups, group_size), targets)
+
+
+def _find(
+    asked: _Assumptions,
+    own: SizeSpread | None,
+    sizes: tuple[int | None, int | None],
+    asked_for: dict[str, float | None],
+) -> Plan:
+    """The plan of sizes, or of the one left open that reaches a target; `own` sizes stand for those of a law."""
+    n_groups, group_size = sizes
+    difference, icc_width = asked_for["difference"], asked_for["icc_width"]
+    _check(asked, n_groups, group_size)
+    for name, value in asked_for.items():
+        if value is not None and not (isinstance(value, Real) and 0.0 < value < math.inf):
             raise RangeError(name, value, "a number above 0")
-    # As plain numbers, whatever type was given, since JSON has no others.
-    assumed = _Assumptions(float(icc), float(sd), int(arms), float(size_cv), float(level), float(power),
-                           math.nan if difference is None else float(difference))  # fmt: skip
+    given = {name: value for name, value in asked_for.items() if value is not None and name != "difference"}
+    assumed = asked.plain()
+    arms, spread = assumed.arms, own or gamma_sizes(assumed.size_cv)
+    n_groups, group_size = (None if n is None else int(n) for n in (n_groups, group_size))
     if n_groups is not None and group_size is not None:
         if given:
             raise RangeError(*next(iter(given.items())),
                              "a target: leave n_groups or group_size out, to have it found")  # fmt: skip
-        return _evaluate(assumed, n_groups, group_size, "")
+        return _evaluate(assumed, spread, (n_groups, group_size), "")
     if n_groups is None and group_size is None:
         raise RangeError("n_groups", None, "a number of schools; give it or group_size, and the other is found")
     if not given and difference is not None:
@@ -197,9 +222,9 @@ def plan(
         )
     (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
 
-    def at(count: int, with_power: bool = name == "detectable") -> Plan:
+    def at(count: int, only: str = name) -> Plan:
         sizes = (count, group_size or 1) if n_groups is None else (n_groups, count)
-        return _evaluate(assumed, *sizes, solved, with_power)
+        return _evaluate(assumed, spread, sizes, solved, only)
 
     least = arms + 1 if n_groups is None else (2 if name == "icc_width" else 1)
     step = arms if n_groups is None else 1
@@ -211,7 +236,7 @@ def plan(
         other = "n_groups" if solved == "group_size" else "group_size"
         target = "difference" if name == "detectable" else name
         raise ModelError(f"no {solved} reaches {target}={goal:g}: it stays above {best:.4g}; raise {other}")
-    return at(count, with_power=True)
+    return at(count, "")
 
 
 def plan_from_fit(
@@ -231,27 +256,30 @@ def plan_from_fit(
         As in `plan`; the fit's own number of schools and mean size (rounded) where both are None and no target is
         given.
     **options
-        As in `plan`; `sd`, `size_cv` override the fit's.
+        As in `plan`; `sd` overrides the fit's, and `size_cv` its own sizes.
 
     Returns
     -------
     Plan
     """
-    n, c = table.size, table.count
-    mean = table.n_obs / table.n_groups
-    spread = math.sqrt(float(np.sum(c * (n - mean) ** 2)) / table.n_groups) / mean
+    own = own_sizes(table)
+    targets: dict[str, Any] = {name: options.pop(name, None) for name in ("se", "margin", "icc_width", "difference")}
     if n_groups is None and group_size is None:
-        targets = {"se", "margin", "icc_width"} & {k for k, v in options.items() if v is not None}
-        n_groups = None if targets else table.n_groups
-        group_size = round(mean)
-    settings = {"sd": table.unit * math.sqrt((1.0 + vc.theta) * vc.terms.r / vc.dof), "size_cv": spread} | options
-    return plan(icc_of(vc.theta), n_groups, group_size, **settings)  # type: ignore[arg-type]
+        wanted = any(targets[name] is not None for name in ("se", "margin", "icc_width"))
+        n_groups = None if wanted else table.n_groups
+        group_size = round(table.n_obs / table.n_groups)
+    sd = table.unit * math.sqrt((1.0 + vc.theta) * vc.terms.r / vc.dof)
+    usual = {"sd": sd, "arms": 1, "size_cv": own.cv, "estimator": "gls", "level": 0.95, "power": 0.8}
+    for name in options:
+        if name not in usual:
+            raise ArgumentError("option", name, [*usual, *targets])
+    difference = math.nan if targets["difference"] is None else targets["difference"]
+    asked = _Assumptions(icc=icc_of(vc.theta), difference=difference, **(usual | options))  # type: ignore[arg-type]
+    return _find(asked, None if "size_cv" in options else own, (n_groups, group_size), targets)
 
 
-def _check(
-    icc: float, sd: float, arms: int, size_cv: float, level: float, power: float,
-    n_groups: int | None, group_size: int | None,
-) -> None:  # fmt: skip
+def _check(asked: _Assumptions, n_groups: int | None, group_size: int | None) -> None:
+    icc, sd, arms, size_cv, level, power = asked.icc, asked.sd, asked.arms, asked.size_cv, asked.level, asked.power
     if not (isinstance(icc, Real) and 0.0 <= icc < 1.0):
         raise RangeError("icc", icc, "a number from 0 to below 1")
     if not (isinstance(sd, Real) and 0.0 < sd < math.inf):
@@ -260,6 +288,8 @@ def _check(
         raise ArgumentError("arms", arms, ("1", "2"))
     if not (isinstance(size_cv, Real) and 0.0 <= size_cv <= _MAX_CV):
         raise RangeError("size_cv", size_cv, f"a number from 0 to {_MAX_CV:,.0f}")
+    if asked.estimator not in ESTIMATORS:
+        raise ArgumentError("estimator", asked.estimator, ESTIMATORS)
     check_level(level)
     check_level(power, "power")
     if power <= 1.0 - level:
@@ -280,20 +310,31 @@ class _Assumptions:
     sd: float
     arms: int
     size_cv: float
+    estimator: str
     level: float
     power: float
     difference: float
 
+    def plain(self) -> _Assumptions:
+        """The same as plain numbers, whatever type was given, since JSON has no others."""
+        numbers = {name: float(value) for name, value in vars(self).items() if name not in ("arms", "estimator")}
+        return _Assumptions(arms=int(self.arms), estimator=self.estimator, **numbers)
 
-def _evaluate(given: _Assumptions, n_groups: int, group_size: int, solved_for: str, with_power: bool = True) -> Plan:
-    """The plan; `with_power` False leaves out the powers, which take milliseconds."""
+
+def _evaluate(given: _Assumptions, spread: SizeSpread, sizes: tuple[int, int], solved_for: str, only: str = "") -> Plan:
+    """The plan; with `only` one figure of it that is needed, as powers and the icc's interval take milliseconds."""
     icc, arms, level = given.icc, given.arms, given.level
+    n_groups, group_size = sizes
     n_obs = n_groups * group_size
-    deff = design_effect(icc, (1.0 + given.size_cv**2) * group_size)
+    effects = spread.design_effects(icc, group_size)
+    deff = effects[given.estimator]
     # Two arms: each mean has half of the schools, and their variances add.
     se = arms * given.sd * math.sqrt(deff / n_obs)
     df = float(n_groups - arms)
-    low, high = _icc_interval(icc, n_groups, group_size, df, level)
+    low, high = math.nan, math.nan
+    if group_size > 1 and only in ("", "icc_width"):
+        low, high = expected_icc_limits(icc, spread, sizes, arms, level)
+    with_power = only in ("", "detectable")
     with_difference = with_power and not math.isnan(given.difference)
     return Plan(
         **vars(given),
@@ -302,6 +343,9 @@ def _evaluate(given: _Assumptions, n_groups: int, group_size: int, solved_for: s
         n_obs=n_obs,
         deff=deff,
         n_eff=n_obs / deff,
+        deff_lecture=effects["lecture"],
+        deff_gls=effects["gls"],
+        deff_kish=effects["kish"],
         se=se,
         df=df,
         margin=-t_quantile(0.5 * (1.0 - level), df) * se,
@@ -313,19 +357,6 @@ def _evaluate(given: _Assumptions, n_groups: int, group_size: int, solved_for: s
         icc_width=high - low,
         solved_for=solved_for,
     )
-
-
-def _icc_interval(icc: float, n_groups: int, group_size: int, df: float, level: float) -> tuple[float, float]:
-    """Exact interval where F = 1 + n theta, the ratio of the expected mean squares."""
-    if group_size == 1:
-        return math.nan, math.nan
-    ratio = 1.0 + group_size * icc / (1.0 - icc)
-    dfs, tail = (df, float(n_groups) * (group_size - 1.0)), 0.5 * (1.0 - level)
-    limits = []
-    for quantile in (f_upper(tail, *dfs), f_quantile(tail, *dfs)):
-        theta = max(0.0, (ratio / quantile - 1.0) / group_size)
-        limits.append(icc_of(theta))
-    return limits[0], limits[1]
 
 
 def _smallest(reached: Callable[[int], bool], least: int, step: int) -> int | None:

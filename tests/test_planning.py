@@ -9,14 +9,15 @@ from fractions import Fraction
 from itertools import count
 from pathlib import Path
 
-import mpmath as mp
 import numpy as np
 import pyarrow as pa
 import pytest
 from tables import grouped, simulated
 
 from fastml.errors import ArgumentError, FastmlError, ModelError
-from fastml.inference.intervals import interval
+from fastml.inference.conventions import design_effects
+from fastml.inference.exact import exact_theta
+from fastml.inference.size_spread import expected_icc_limits, own_sizes
 from fastml.model.size_table import reduce_sizes
 from fastml.model.variance_components import estimate
 from fastml.planning import Plan, plan, plan_from_fit
@@ -35,7 +36,20 @@ def test_by_hand() -> None:
     two = plan(0.5, 20, 30, sd=100.0, arms=2)
     assert two.se == pytest.approx(2 * made.se, rel=1e-15)  # each arm has half of the schools: 2 x 2 V/J
     assert two.df == 18.0
-    assert plan(0.5, 20, 30, size_cv=0.5).deff == pytest.approx(1 + 0.5 * (1.25 * 30 - 1), rel=1e-15)
+    kish = plan(0.5, 20, 30, size_cv=0.5, estimator="kish")
+    assert kish.deff == kish.deff_kish == pytest.approx(1 + 0.5 * (1.25 * 30 - 1), rel=1e-15)
+    gls = plan(0.5, 20, 30, size_cv=0.5)
+    assert gls.deff == gls.deff_gls
+    assert made.deff < gls.deff < kish.deff
+    assert (gls.deff_lecture, gls.deff_kish) == (made.deff, kish.deff)
+    assert (
+        str(gls).count(
+            f"{made.deff:.2f} (lecture), {gls.deff:.2f} (gls: gamma00), {kish.deff:.2f} (kish: mean of all students)"
+        )
+        == 1
+    )
+    assert "by name" not in str(made)
+    assert "standard error of the mean of all students" in str(kish)
 
 
 def test_detectable_difference_has_the_power() -> None:
@@ -90,20 +104,31 @@ def test_numbers_of_any_kind_are_plain_in_the_plan(tmp_path: Path) -> None:
     assert pa.concat_tables([made.to_arrow(), single.to_arrow()])["icc_low"].to_pylist() == [made.icc_low, None]
 
 
-def test_icc_interval_is_the_one_of_a_sample_with_those_mean_squares() -> None:
-    made = plan(0.3, 12, 8)
-    theta = 0.3 / 0.7
-    means = np.linspace(-1.0, 1.0, 12)
-    means *= math.sqrt((theta + 1 / 8) / np.var(means, ddof=1))
-    table = reduce_sizes(np.full(12, 8), means, np.zeros(12), np.full(12, 7.0))
-    exact = interval(table, estimate(table), "icc")
-    assert (made.icc_low, made.icc_high) == pytest.approx((exact.low, exact.high), rel=1e-11)
+@pytest.mark.parametrize("icc", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("n", [[32] * 20, [4, 60] * 10, [5] * 19 + [300], [8, 15, 20, 41] * 10])
+def test_the_width_of_the_icc_interval_is_that_of_samples(n: list[int], icc: float) -> None:
+    """Within 2 %, and what 1,500 samples leave."""
+    rng, size, theta = np.random.default_rng(1), np.array(n), icc / (1 - icc)
+    widths = []
+    for _ in range(1500):
+        means = rng.normal(size=len(n)) * np.sqrt(theta + 1 / size)
+        table = reduce_sizes(size, means, np.zeros(len(n)), rng.chisquare(size - 1))
+        low, high, _ = exact_theta(table, 0.95)
+        widths.append(high / (1 + high) - low / (1 + low))
+    low, high = expected_icc_limits(icc, own_sizes(table), (len(n), float(np.mean(n))), 1, 0.95)
+    allowed = 0.02 * np.mean(widths) + 2.5 * np.std(widths) / math.sqrt(1500)
+    assert high - low == pytest.approx(np.mean(widths), abs=allowed)
+    if np.ptp(size) == 0:
+        assert (plan(icc, 20, 32).icc_low, plan(icc, 20, 32).icc_high) == (low, high)
+
+
+def test_no_interval_of_the_icc_from_one_student_a_school() -> None:
     assert math.isnan(plan(0.3, 12, 1).icc_width)
 
 
 def test_narrow_intervals_are_told_apart() -> None:
     made = plan(0.2, 20_000, 25)
-    assert "0.1963 to 0.2038" in str(made)
+    assert "0.1963 to 0.2037" in str(made)
     assert plan(0.2, 50, 25, level=0.99999999).to_markdown().count("99.999999 % margin") == 1
 
 
@@ -121,11 +146,8 @@ def test_a_level_next_to_one_takes_its_quantiles_from_the_tail() -> None:
     assert made.df == 1.0  # where t is Cauchy
     cauchy = 1.0 / math.tan(math.pi * 2.0**-46)
     assert made.margin == pytest.approx(cauchy * made.se, rel=1e-12)
-    # F(1, 14) is t(14) squared: twice its tail.
-    upper = float(mp.findroot(lambda t: 2**46 * mp.betainc(7, 0.5, 0, 14 / (14 + t * t), regularized=True) - 1, 30))
-    theta = 0.3 / 0.7
-    low = max(0.0, ((1.0 + 8.0 * theta) / upper**2 - 1.0) / 8.0)
-    assert made.icc_low == pytest.approx(low / (1.0 + low), rel=1e-12)
+    assert 0.0 <= made.icc_low < 1e-9
+    assert 0.999 < made.icc_high < 1.0
 
 
 def test_from_a_fit() -> None:
@@ -143,6 +165,19 @@ def test_from_a_fit() -> None:
     uneven = simulated(2, theta=0.4)
     made = plan_from_fit(uneven.table, estimate(uneven.table))
     assert made.size_cv == pytest.approx(np.std(uneven.n) / np.mean(uneven.n), rel=1e-13)
+    # Unequal sizes too: it is planned with the fit's own.
+    group = np.repeat(np.arange(6), [2, 3, 4, 5, 6, 10])
+    table = grouped(rng.normal(size=30) + rng.normal(size=6)[group], group).table
+    vc = estimate(table)
+    made = plan_from_fit(table, vc)
+    assert made.se == pytest.approx(vc.se_gamma00, rel=1e-13)
+    named = {effect.name: effect.deff for effect in design_effects(table, vc)}
+    assert (made.deff_lecture, made.deff_gls, made.deff_kish) == pytest.approx(
+        (named["lecture"], named["gls"], named["kish"]), rel=1e-12
+    )
+    assert plan_from_fit(table, vc, size_cv=0.0).deff == pytest.approx(named["lecture"], rel=1e-12)
+    with pytest.raises(FastmlError, match="option='sizes' is not one of 'sd', 'arms'"):
+        plan_from_fit(table, vc, sizes=3)
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,9 @@ def plan(
     sd: Annotated[float, typer.Option(help="Standard deviation of the scores.")] = 1.0,
     arms: Annotated[int, typer.Option(help="2 to compare two halves of the schools, as in a trial.")] = 1,
     size_cv: Annotated[float, typer.Option(help="Coefficient of variation of the school sizes.")] = 0.0,
+    estimator: Annotated[
+        str, typer.Option(metavar="<gls|kish>", help="The mean: the model's own, or that of all students.")
+    ] = "gls",
     level: options.LevelOfIntervals = 0.95,
     power: Annotated[float, typer.Option(help="Power to aim at.")] = 0.8,
     difference: Annotated[float | None, typer.Option(help="Target or question: a true difference to find.")] = None,
@@ -302,7 +305,7 @@ def plan(
         raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
                           "or both of them")  # fmt: skip
     made = make_plan(
-        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
+        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, estimator=estimator, level=level, power=power,
         difference=difference, se=se, margin=margin, icc_width=icc_width,
     )  # fmt: skip
     show(made, form, output)

@@ -12,7 +12,7 @@ _OPTIONS = {"outcome": "-y", "group": "-g", "n_groups": "--schools", "group_size
 _ARGUMENTS = (
     "outcome group_weights group_size group by method weights_are weight_scaling weights vcov bias filter "
     "threads level missing design average se school_data min_group_size tags n_groups icc_width icc sd "
-    "size_cv arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
+    "size_cv estimator arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
     "delimiter encoding decimal df "
 ).split()
 

@@ -149,7 +149,7 @@ def f_quantile(p: float, df1: float, df2: float) -> float:
     return float(f_quantiles(p, df1, df2))
 
 
-def f_quantiles(p: float | Floats, df1: float, df2: float) -> Any:
+def f_quantiles(p: float | Floats, df1: float | Floats, df2: float | Floats) -> Any:
     """Quantiles of the F law for one probability, or for many at once."""
     from scipy.special import betainccinv, betaincinv
 

@@ -107,11 +107,17 @@ def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
 def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The figures of a plan: what each is, its value, and what goes with it."""
     percent = f"{100 * plan['level']:.10g} %"
-    what = "mean" if plan["arms"] == 1 else "difference of the two arms"
+    mean = "mean" if plan["estimator"] == "gls" else "mean of all students"
+    what = mean if plan["arms"] == 1 else "difference of the two arms"
+    effects = ""
+    if plan["size_cv"] > 0.0:
+        named = (("lecture", "lecture"), ("gls", "gls: gamma00"), ("kish", "kish: mean of all students"))
+        effects = ", ".join(f"{number(plan['deff_' + name], 2)} ({what_of})" for name, what_of in named)
     rows = [
         (f"standard error of the {what}", number(plan["se"]), f"df {degrees(plan['df'])}"),
         (f"{percent} margin", number(plan["margin"]), ""),
         ("design effect", number(plan["deff"], 2), f"effective n {number(plan['n_eff'], 1)}"),
+        *([("by name", "", effects)] if effects else []),
         ("reliability of a school mean", share(plan["reliability"]), ""),
         (f"least difference found with power {plan['power']:.10g}", number(plan["detectable"]), ""),
     ]

@@ -1,0 +1,177 @@
+"""What unequal sizes cost: design effects of a mean, and the width of the icc's interval, before there are data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.inference.distributions import f_quantile, f_quantiles, f_upper, normal_nodes
+from fastml.model.icc import design_effect, icc_of
+from fastml.model.size_table import SizeTable
+
+__all__ = ["SizeSpread", "expected_icc_limits", "gamma_sizes", "own_sizes"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SizeSpread:
+    """How group sizes spread around their mean.
+
+    Attributes
+    ----------
+    x : ndarray, shape (K,)
+        Sizes over the mean size.
+    share : ndarray, shape (K,)
+        Shares of the students who are in groups of such a size; they add up to 1.
+    cv : float
+        Coefficient of variation of the sizes.
+    """
+
+    x: Floats
+    share: Floats
+    cv: float
+
+    def design_effects(self, icc: float, mean_size: float) -> dict[str, float]:
+        """Design effects by name, of groups of that mean size.
+
+        Parameters
+        ----------
+        icc, mean_size : float
+
+        Returns
+        -------
+        dict
+            "lecture": 1 + icc (n - 1), of equal groups; "gls": of the model's own mean, N SE^2/(tau00 + sigma2);
+            "kish": of the mean of all students, 1 + icc ((1 + cv^2) n - 1) (Eldridge, Ashby and Kerry 2006).
+        """
+        usual = design_effect(icc, mean_size)
+        reliability = mean_size * icc / usual
+        kept = float(np.sum(self.share / (1.0 - reliability + reliability * self.x)))
+        kish = design_effect(icc, (1.0 + self.cv**2) * mean_size)
+        return {"lecture": usual, "gls": usual / kept, "kish": kish}
+
+    def sum_over_groups(self, values: Floats, n_groups: int) -> Floats:
+        """Sums over groups of what has shape (..., K), by size."""
+        total: Floats = n_groups * (self.share / self.x * values).sum(axis=-1)
+        return total
+
+
+@lru_cache(maxsize=8)
+def gamma_sizes(cv: float) -> SizeSpread:
+    """Sizes that follow a gamma law.
+
+    Parameters
+    ----------
+    cv : float
+        Their coefficient of variation.
+
+    Returns
+    -------
+    SizeSpread
+    """
+    from scipy.special import gammainccinv, gammaincinv, ndtr
+
+    if cv == 0.0:
+        return SizeSpread(np.ones(1), np.ones(1), 0.0)
+    # By students, sizes with mean 1 and shape 1/cv^2 have a shape that is 1 more.
+    z, share = normal_nodes(1.0 / 16.0)
+    shape, tail = 1.0 + cv**-2, ndtr(-np.abs(z))
+    x = np.where(z < 0.0, gammaincinv(shape, tail), gammainccinv(shape, tail)) * cv**2
+    return SizeSpread(x, share, cv)
+
+
+def own_sizes(table: SizeTable) -> SizeSpread:
+    """The sizes of a sample.
+
+    Parameters
+    ----------
+    table : SizeTable
+
+    Returns
+    -------
+    SizeSpread
+    """
+    mean = table.n_obs / table.n_groups
+    x = table.size / mean
+    cv = float(np.sqrt(np.sum(table.count * (x - 1.0) ** 2) / table.n_groups))
+    return SizeSpread(x, table.count * table.size / table.n_obs, cv)
+
+
+def expected_icc_limits(
+    icc: float, spread: SizeSpread, sizes: tuple[int, float], arms: int, level: float
+) -> tuple[float, float]:
+    """Limits of the exact interval of the icc, on average over samples.
+
+    Parameters
+    ----------
+    icc : float
+    spread : SizeSpread
+    sizes : (int, float)
+        Groups, and their mean size.
+    arms : int
+        Parts of the sample that have means of their own.
+    level : float
+
+    Returns
+    -------
+    low, high : float
+        A limit is where the pivot F(theta) meets its quantile. In equal groups F(theta) is (1 + n true)/(1 + n theta)
+        times an F variable; in others its mean square between groups, a weighted sum of chi-squares, is taken for one
+        of the same mean and variance. Over the quantiles of the F variable, the limits are averaged.
+    """
+    from scipy.special import ndtr
+
+    n_groups, mean_size = sizes
+    true, between, within = icc / (1.0 - icc), float(n_groups - arms), n_groups * (mean_size - 1.0)
+    tail = 0.5 * (1.0 - level)
+    quantiles = f_upper(tail, between, within), f_quantile(tail, between, within)
+    equal = len(spread.x) == 1
+    z, weight = normal_nodes(1.0 / 32.0 if equal else 0.5)
+    tails, left = ndtr(-np.abs(z)), z < 0.0
+
+    def ratios(df: float | Floats) -> Floats:
+        """F variables at the nodes, with the degrees of freedom between groups, one or (T, 1)."""
+        lower = f_quantiles(tails[left], df, within)
+        return np.concatenate((lower, 1.0 / f_quantiles(tails[~left], within, df)), axis=-1)
+
+    if equal:
+        f = ratios(between) * (1.0 + mean_size * true)
+        thetas = [np.maximum(0.0, (f / quantile - 1.0) / mean_size) for quantile in quantiles]
+        low, high = (float(np.sum(weight * icc_of(theta))) for theta in thetas)
+        return low, high
+    theta = _grid(true, mean_size, spread)
+    mean, df = _pivot(theta, true, spread, sizes, arms)
+    f = np.log(mean[:, None] * ratios(df[:, None]))
+    # It falls as theta grows; a node whose pivot begins below the quantile has the limit 0.
+    low, high = (
+        float(np.sum(weight * [np.interp(-math.log(quantile), -column, icc_of(theta)) for column in f.T]))
+        for quantile in quantiles
+    )
+    return low, high
+
+
+def _grid(true: float, mean_size: float, spread: SizeSpread) -> Floats:
+    """Thetas from 0 to far beyond the limits of any sample."""
+    smallest = mean_size * float(spread.x.min())
+    ends = math.log(1e-4 / mean_size), math.log(1e3 * (true + 1.0 / max(smallest, 0.1)))
+    return np.append(0.0, np.exp(np.linspace(*ends, 80)))
+
+
+def _pivot(
+    theta: Floats, true: float, spread: SizeSpread, sizes: tuple[int, float], arms: int
+) -> tuple[Floats, Floats]:
+    """Expectation of the pivot's mean square between groups over sigma2 at thetas, and its degrees of freedom."""
+    n_groups, mean_size = sizes
+    n = mean_size * spread.x
+    w, v = n / (1.0 + theta[:, None] * n), true + 1.0 / n
+    total, once, twice, squares, cubes = (
+        spread.sum_over_groups(values, n_groups) for values in (w, w * v, w * w * v, (w * v) ** 2, w**3 * v * v)
+    )
+    trace = once - arms * twice / total
+    of_squares = squares - arms * (2.0 * cubes / total - (twice / total) ** 2)
+    return trace / (n_groups - arms), trace**2 / of_squares

@@ -1,0 +1,56 @@
+"""What unequal sizes cost, against quadrature and against a sample's own figures."""
+
+from __future__ import annotations
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import stats
+from tables import simulated
+
+from fastml.inference.conventions import design_effects
+from fastml.inference.size_spread import expected_icc_limits, gamma_sizes, own_sizes
+from fastml.model.variance_components import estimate
+
+
+@pytest.mark.parametrize("cv", [0.1, 0.6, 1.5])
+@pytest.mark.parametrize("icc", [0.02, 0.3, 0.9])
+def test_gls_against_quadrature(icc: float, cv: float) -> None:
+    # [1 + icc (n - 1)] lambda/E[x/(x + (1 - lambda)/lambda)], x of a gamma law with mean 1 and variance cv^2.
+    n, shape = 25, mp.mpf(cv) ** -2
+    reliability = mp.mpf(n) / (n + (1 - mp.mpf(icc)) / icc)
+
+    def inside(x: mp.mpf) -> mp.mpf:
+        density = shape**shape * x ** (shape - 1) * mp.exp(-shape * x) / mp.gamma(shape)
+        return density * x / (x + (1 - reliability) / reliability)
+
+    mean = mp.quad(inside, [0, mp.mpf("0.01"), 0.1, 0.5, 1, 2, 5, 20, 200])
+    slow = (1 + mp.mpf(icc) * (n - 1)) * reliability / mean
+    made = gamma_sizes(cv).design_effects(icc, n)
+    assert made["gls"] == pytest.approx(float(slow), rel=1e-9)
+    assert made["kish"] == pytest.approx(1 + icc * ((1 + cv**2) * n - 1), rel=1e-14)
+
+
+def test_equal_sizes_are_the_lectures() -> None:
+    spread = gamma_sizes(0.0)
+    assert set(spread.design_effects(0.2, 25.0).values()) == {1 + 0.2 * 24}
+    assert gamma_sizes(0.5).design_effects(0.0, 25.0) == pytest.approx({"lecture": 1.0, "gls": 1.0, "kish": 1.0})
+
+
+def test_own_sizes_give_the_samples_design_effects() -> None:
+    table = simulated(4, theta=0.4, groups=30).table
+    vc = estimate(table)
+    made = own_sizes(table).design_effects(vc.theta / (1 + vc.theta), table.n_obs / table.n_groups)
+    for effect in design_effects(table, vc):
+        assert made[effect.name] == pytest.approx(effect.deff, rel=1e-12)
+
+
+def test_expected_limits_against_draws_of_mean_squares() -> None:
+    rng = np.random.default_rng(3)
+    icc, n, dfs = 0.1, 12.0, (19.0, 220.0)
+    f = (1 + n * icc / (1 - icc)) * stats.f.rvs(*dfs, size=400_000, random_state=rng)
+    limits = [np.maximum(0.0, (f / q - 1) / n) for q in stats.f.ppf([0.975, 0.025], *dfs)]
+    slow = [float(np.mean(theta / (1 + theta))) for theta in limits]
+    assert expected_icc_limits(icc, gamma_sizes(0.0), (20, n), 1, 0.95) == pytest.approx(slow, rel=0.005)
+    # The way of unequal sizes, at sizes that hardly differ.
+    assert expected_icc_limits(icc, gamma_sizes(1e-3), (20, n), 1, 0.95) == pytest.approx(slow, rel=0.01)
