@@ -1,6 +1,7 @@
 """The `fastml` program: the command in a process of its own."""
 
 import gc
+import sys
 
 
 def main() -> None:
@@ -10,8 +11,11 @@ def main() -> None:
     a quarter of a short command's time.
     """
     gc.set_threshold(100_000)
-    from fastml.cli.app import main as run
-
+    try:
+        from fastml.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("fastml: interrupted\n")
+        raise SystemExit(130) from None
     try:
         run()
     finally:

@@ -115,6 +115,8 @@ def main() -> None:
         _fail(f"there is not enough memory: {error}" if str(error) else "there is not enough memory")
     except typer.Abort:
         _fail("interrupted")
+    except KeyboardInterrupt:  # before typer listens
+        code = _INTERRUPTED
     except SystemExit:  # typer's, when the reader of the help is gone: `fastml --help | head` is no error
         code = 0
     if code == _INTERRUPTED:
