@@ -161,21 +161,33 @@ def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) 
     df = np.full(found.shape, len(sample.v) - 1.0)
     for k, (moments, table) in enumerate(zip(sample.values, tables, strict=True)):
         found[k, [_MEAN, _SD]] = _linearised(moments, table[0, _MEAN], table[0, _SD])
+        if choices.vcov == "cr2" and found[k, _MEAN] > 0.0:
+            found[k, _MEAN], df[k, _MEAN] = _by_cr2(moments, table[0, _MEAN], found[k, _MEAN], df[k, _MEAN])
         if np.isnan(table[0, _TAU00]):
             continue
         groups = full_groups(moments, sample.v, choices.scaling)
         vc = pseudo_ml(reduce_weighted(groups))
         errors = robust_errors(groups, vc, choices.vcov)
-        if choices.vcov == "cr2":
-            # The mean of students weights the schools' means too, only otherwise.
-            total, apart = moments.total[0], moments.mean[0] - table[0, _MEAN]
-            mean = cr2_mean(total, vc.theta + 1.0 / groups.size, apart, vc.sigma2)
-            found[k, _MEAN], df[k, _MEAN] = mean.se**2, mean.df
         size = moments.rows[0].sum() / len(sample.v)
         ses = (errors.se_gamma00, errors.se_tau00, errors.se_sigma2, errors.se_icc, errors.se_icc * (size - 1.0))
         found[k, :5] = np.square(ses)
         df[k, _GAMMA00] = errors.df
     return found, df.mean(axis=0)
+
+
+def _by_cr2(moments: CellMoments, mean: float, variance: float, df: float) -> tuple[float, float]:
+    """Sampling variance of the weighted mean of students, which is one of the schools' means, and its df, by CR2.
+
+    The model that it goes by counts every school once, so that it needs no school weight. `variance` and `df` are
+    returned where that can't be fitted.
+    """
+    groups = full_groups(moments, np.ones(moments.total.shape[1]), "size")
+    try:
+        vc = pseudo_ml(reduce_weighted(groups))
+    except ModelError:
+        return variance, df
+    made = cr2_mean(moments.total[0], vc.theta + 1.0 / groups.size, moments.mean[0] - mean, vc.sigma2)
+    return made.se**2, made.df
 
 
 def _linearised(moments: CellMoments, mean: float, sd: float) -> tuple[float, float]:

@@ -61,9 +61,11 @@ def test_a_sandwich_needs_no_zones() -> None:
     t, y, J = data["TOTWGT"], data["BSMMAT01"], fit.n_groups
     mean = np.average(y, weights=t)
     sd = math.sqrt(np.sum(t * (y - mean) ** 2) / (t.sum() - 1))
-    # The mean by CR2, with matrices: schools' means, weighted by their totals, of the variances that the model has.
+    # The mean by CR2, with matrices: schools' means, weighted by their totals, of the variances that the model has
+    # where every school counts once.
     totals, n = (np.bincount((data["IDSCHOOL"] - 5001).astype(int), x) for x in (t, np.ones(len(t))))
-    phi, share = fit.tau00 + fit.sigma2 / n, totals / totals.sum()
+    once = fastml.fit({**data, "v": np.ones(len(t))}, "BSMMAT01", "IDSCHOOL", weights="TOTWGT", group_weights="v")
+    phi, share = once.tau00 + once.sigma2 / n, totals / totals.sum()
     e = np.bincount((data["IDSCHOOL"] - 5001).astype(int), t * y) / totals - mean
     maker = np.eye(J) - np.outer(np.ones(J), share)
     form = maker.T @ np.diag(share**2 * phi / np.diag(maker @ np.diag(phi) @ maker.T)) @ maker @ np.diag(phi)
