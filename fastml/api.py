@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 from fastml.errors import ArgumentError, ColumnsMissingError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.source import Input
 from fastml.reduce.build import check_saved, check_saved_by, saved_statistics, statistics
-from fastml.reduce.columns import CallColumns, Names, list_names
+from fastml.reduce.columns import CallColumns, Names, list_names, weight_product
+from fastml.reduce.missing_codes import missing_values
 from fastml.results.fit import OneWayFit
 from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.table import FitTable, check_by
@@ -28,11 +30,12 @@ def fit(
     method: str | None = None,
     df: str | None = None,
     weights: str | None = None,
-    group_weights: str | None = None,
+    group_weights: Names | None = None,
     weights_are: str = "total",
     weight_scaling: str = "size",
     vcov: str = "cr2",
     bias: str | None = None,
+    missing: Any = None,
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -61,8 +64,8 @@ def fit(
         and McCaffrey, or J - 1 where `vcov` is not "cr2".
     weights : str, optional
         Column of student weights; needs `group_weights`. Rows of weight 0 are dropped and counted.
-    group_weights : str, optional
-        Column of school weights, 1/P(the school is drawn), the same in all rows of a school.
+    group_weights : str or list of str, optional
+        Column of school weights, 1/P(the school is drawn), the same in all rows of a school; several are multiplied.
     weights_are : {"total", "conditional"}
         Whether student weights hold the school's too (TOTWGT, W_FSTUWT), or are those of a student within the school.
     weight_scaling : {"size", "effective", "none", "gk", "group-only"}
@@ -77,6 +80,10 @@ def fit(
     bias : {"corrected"}, optional
         Of weighted fits: correct tau00 for the few schools that gamma00 is estimated from. Pseudo ML has it too low;
         with equal weights and sizes the corrected estimates are those of REML.
+    missing : float, str or list of them, optional
+        Codes of missing values among the outcomes, such as 9 or [96, 99], and from two digits on among the weights;
+        texts ("k.A.") are those of CSV files. Never of `group` and `by`. Without, values that look like such codes (6
+        to 9, 96 to 99, 996 to 999, ... apart from all others) are told in a notice; ``missing=()`` says they are none.
     filter : str or pyarrow.compute.Expression, optional
         Which rows: ``"cycle = 2019 and country in ('TUR', 'USA')"``. Row groups of Parquet without such are skipped.
     threads : int, optional
@@ -110,9 +117,19 @@ def fit(
     if method is not None:
         method = _one_of("method", method, METHODS)
     weighting = check_options(weights_are, weight_scaling, vcov, bias)
-    check_weights(weights, group_weights)
-    given = Input(data, filter, threads, csv_options, progress)
-    columns = CallColumns(list_names(outcome), list_names(group), (), weights, group_weights)
+    group_weight, factors = weight_product(group_weights)
+    check_weights(weights, group_weight)
+    given, codes = _given(data, missing, filter, threads, csv_options, progress)
+    columns = CallColumns(
+        list_names(outcome),
+        list_names(group),
+        (),
+        weights,
+        group_weight,
+        missing=codes,
+        watch=not _is_empty(missing),
+        factors=factors,
+    )
     stats = saved_statistics(given)
     if stats is None:
         columns = columns.from_formula()
@@ -121,7 +138,7 @@ def fit(
     if not isinstance(outcome, str | None):
         raise ArgumentError("outcome", outcome, ["one column's name"])
     if stats is None:
-        weighting.check_used(weights, group_weights)
+        weighting.check_used(weights, group_weight)
         stats = statistics(given, columns)
     else:
         check_saved(stats, columns)
@@ -139,11 +156,12 @@ def fit_by(
     method: str | None = None,
     df: str | None = None,
     weights: str | None = None,
-    group_weights: str | None = None,
+    group_weights: Names | None = None,
     weights_are: str = "total",
     weight_scaling: str = "size",
     vcov: str = "cr2",
     bias: str | None = None,
+    missing: Any = None,
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -161,8 +179,8 @@ def fit_by(
         Columns of school ids. They need be unique inside a part only.
     by : str or list of str
         Columns that split the data (countries). A row without such a label belongs to no part.
-    method, df, weights, group_weights, weights_are, weight_scaling, vcov, bias, filter, threads, csv_options,
-    progress
+    method, df, weights, group_weights, weights_are, weight_scaling, vcov, bias, missing, filter, threads, \
+    csv_options, progress
         As in `fit`.
 
     Returns
@@ -192,15 +210,19 @@ def fit_by(
     if method is not None:
         method = _one_of("method", method, METHODS)
     weighting = check_options(weights_are, weight_scaling, vcov, bias)
-    check_weights(weights, group_weights)
-    given = Input(data, filter, threads, csv_options, progress)
-    columns = CallColumns(list_names(outcome), list_names(group), list_names(by), weights, group_weights)
+    group_weight, factors = weight_product(group_weights)
+    check_weights(weights, group_weight)
+    given, codes = _given(data, missing, filter, threads, csv_options, progress)
+    columns = CallColumns(
+        list_names(outcome), list_names(group), list_names(by), weights, group_weight, missing=codes,
+        watch=not _is_empty(missing), factors=factors,
+    )  # fmt: skip
     stats = saved_statistics(given)
     if stats is None:
         if not (columns.outcomes and columns.group and columns.by):
             raise ColumnsMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
         check_by(columns.by)  # before all rows are read
-        weighting.check_used(weights, group_weights)
+        weighting.check_used(weights, group_weight)
         stats = statistics(given, columns)
     else:
         check_saved_by(stats, columns)
@@ -215,9 +237,10 @@ def group_stats(
     *,
     by: Names | None = None,
     weights: str | None = None,
-    group_weights: str | None = None,
+    group_weights: Names | None = None,
     tags: Mapping[str, Any] | None = None,
     min_group_size: int | None = None,
+    missing: Any = None,
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -234,14 +257,14 @@ def group_stats(
         Columns that name a school.
     by : str or list of str, optional
         Columns that split the data (countries), each part with its own schools.
-    weights, group_weights : str, optional
-        Columns of student and of school weights.
+    weights, group_weights : optional
+        Columns of student and of school weights, as in `fit`.
     tags : mapping, optional
         Constant key columns, e.g. ``{"cycle": 2019}``: school ids start again every cycle. They name a school together
         with `group`, or split the data where `by` names them too.
     min_group_size : int, optional
         Leave out groups of fewer rows, for statistics that leave a safe room; see `GroupStats.without_small`.
-    filter, threads, csv_options, progress
+    missing, filter, threads, csv_options, progress
         As in `fit`.
 
     Returns
@@ -256,9 +279,32 @@ def group_stats(
     >>> (monday + tuesday).groups().n.tolist()
     [2, 3]
     """
-    columns = CallColumns(list_names(outcome), list_names(group), list_names(by), weights, group_weights, tags)
-    stats = statistics(Input(data, filter, threads, csv_options, progress, remember=True), columns)
+    group_weight, factors = weight_product(group_weights)
+    given, codes = _given(data, missing, filter, threads, csv_options, progress)
+    columns = CallColumns(
+        list_names(outcome), list_names(group), list_names(by), weights, group_weight, tags, codes,
+        not _is_empty(missing), factors,
+    )  # fmt: skip
+    stats = statistics(replace(given, remember=True), columns)
     return stats if min_group_size is None else stats.without_small(min_group_size)
+
+
+def _given(
+    data: Any,
+    missing: Any,
+    filter: Any,
+    threads: int | None,
+    csv_options: Mapping[str, Any] | None,
+    progress: bool | None,
+) -> tuple[Input, tuple[float, ...]]:
+    """The data with how to read them, and the codes of missing values; texts of such are of CSV files."""
+    codes, texts = missing_values(missing)
+    return Input(data, filter, threads, csv_options, progress).with_missing(texts), codes
+
+
+def _is_empty(missing: Any) -> bool:
+    """Whether it is said that no value is a code."""
+    return isinstance(missing, Sized) and not isinstance(missing, str) and not len(missing)
 
 
 def _one_of(name: str, value: Any, allowed: Sequence[str]) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import fastml
@@ -77,3 +82,38 @@ REFUSED = [
 def test_what_a_call_is_refused_for(call, message: str) -> None:
     with pytest.raises(FastmlError, match=message):
         call()
+
+
+SWAPPED = {"school": [1, 1, 2, 2, 3, 3], "score": [400.25, 410.5, 433.0, 451.75, 512.5, 498.0]}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: fastml.fit(SWAPPED, "school", "score"),
+        lambda: fastml.fit(pd.DataFrame(SWAPPED), "school", "score"),
+        lambda: fastml.fit(pa.table(SWAPPED), "school ~ 1 + (1 | score)"),
+        lambda: fastml.fit(pl.DataFrame(SWAPPED).lazy(), "school", "score"),
+        lambda: fastml.fit(pl.DataFrame(SWAPPED).cast({"score": pl.Float32}), "school", "score"),
+        lambda: fastml.fit(pa.table(SWAPPED).to_reader(2), "school", "score"),
+        lambda: fastml.fit_by({**SWAPPED, "c": ["a"] * 6}, "school", "score", by="c"),
+        lambda: fastml.group_stats(SWAPPED, "school", "score", tags={"cycle": 2019}),
+        lambda: fastml.GroupStats.from_summary(group=SWAPPED["score"], n=[3] * 6, mean=[1.0] * 6, sd=[1.0] * 6),
+        lambda: fastml.fit({"a": [1, 1, 2, 2], "b": [1.0, float("inf"), 2.0, 2.0]}, "a", "b"),
+        lambda: fastml.fit({"a": [1, 1, 2, 2], "b": [1.0, 1.0, 2.0, 2.5]}, "a", ["b"]),
+    ],
+)
+def test_fractions_are_no_ids(call: Callable[[], object]) -> None:
+    """Scores taken for schools: the error names the column, and asks whether the two were swapped."""
+    with pytest.raises(FastmlError) as caught:
+        call()
+    said = str(caught.value)
+    assert "swapped" in said
+    assert any(f"group column {name!r} has {value}" in said
+               for name, value in (("score", "400.25"), ("group", "400.25"), ("b", "inf"), ("b", "2.5")))  # fmt: skip
+
+
+def test_whole_numbers_as_doubles_are_ids() -> None:
+    ids = {**SWAPPED, "school": [1.0, 1.0, 2.0, 2.0, 3e15, 3e15]}
+    assert fastml.fit(ids, "score", "school").n_groups == 3
+    assert fastml.fit_by({**ids, "part": [0.5] * 6}, "score", "school", by="part").to_dict()[0]["part"] == 0.5

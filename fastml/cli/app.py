@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from fastml._version import __version__
 from fastml.cli import commands
+from fastml.cli.once import OnceCommand
 from fastml.cli.output import printing
 from fastml.cli.reading import as_options
 from fastml.cli.wording import in_own_words, without_types
@@ -26,7 +26,7 @@ from fastml.io.progress import is_terminal
 __all__ = ["main"]
 
 
-class _Command(TyperCommand):
+class _Command(OnceCommand):
     def get_help(self, ctx: Any) -> str:
         return without_types(super().get_help(ctx))
 

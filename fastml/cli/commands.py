@@ -76,7 +76,8 @@ def _fitted(
     """The fit of the call, or with --by the table of fits."""
     from fastml import api
 
-    data, others = options.one_or_all(files), {**others, **_arguments(reading)}
+    data, others = options.one_or_all(files), {**others, **reading.arguments}
+    others["group_weights"] = options.any_or_none(others["group_weights"])
     others["method"] = None if method is None else method.value
     if not by and outcomes and len(outcomes) > 1:
         raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
@@ -86,13 +87,6 @@ def _fitted(
         return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
     except ColumnsMissingError:  # files of statistics need none
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
-
-
-def _arguments(reading: Reading) -> dict[str, Any]:
-    """Arguments of reading where codes of missing values are texts like others."""
-    csv = reading.arguments["csv_options"]
-    missing = [*csv["missing"], *(f"{code:g}" for code in reading.codes)]
-    return {**reading.arguments, "csv_options": {**csv, "missing": missing}}
 
 
 def _tell_gaps(result: Any) -> None:
@@ -110,7 +104,10 @@ def survey(
     by: options.By = None,
     group: Annotated[str | None, typer.Option("--group", "-g", metavar="COLUMN",
                      help="Groups other than schools: IDCLASS.")] = None,
-    school_file: Annotated[str | None, typer.Option(help="The school file, where it has the school weight.")] = None,
+    school_file: Annotated[list[str] | None, typer.Option(metavar="FILE",
+                           help="The school file, where it has the school weight; again for further ones.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE",
+                        help="Change the design, as n_plausible=5; again for further fields.")] = None,
     weight_scaling: options.Scaling = "size",
     se: Annotated[str, typer.Option(metavar="WORD", callback=options.word,
                   help="Errors: replicate or sandwich.")] = "replicate",
@@ -129,14 +126,15 @@ def survey(
       fastml survey BSG*M7.sav --design timss -y BSMMAT --by IDCNTRY
       fastml survey stu.sav --school-file sch.sav --design pisa -y MATH --filter "CNT = 'TUR'"
     """
+    from fastml.designs import find_design
     from fastml.survey.fit import fit_survey
+    from fastml.survey.settings import changed_design
 
-    form = check_output(format, output, [*files, school_file] if school_file else files)
+    form = check_output(format, output, [*files, *(school_file or [])])
     table = fit_survey(
-        options.one_or_all(files), outcome, design, by=by, group=group, school_data=school_file,
-        weight_scaling=weight_scaling, se=se, vcov=vcov, df=df, average=average, level=level,
-        missing=reading.codes or None,
-        **reading.arguments,
+        options.one_or_all(files), outcome, changed_design(find_design(design), settings or []), by=by, group=group,
+        school_data=options.any_or_none(school_file), weight_scaling=weight_scaling, se=se, vcov=vcov, df=df,
+        average=average, level=level, **reading.arguments,
     )  # fmt: skip
     show(table, form, output)
     _tell_gaps(table)
@@ -198,8 +196,9 @@ def stats(
 
     check_output(Format.parquet, output, files)
     made = api.group_stats(
-        options.one_or_all(files), outcome, group, by=by, weights=weights, group_weights=group_weights,
-        tags=_tags(tag or []), min_group_size=min_group_size, **_arguments(reading),
+        options.one_or_all(files), outcome, group, by=by, weights=weights,
+        group_weights=options.any_or_none(group_weights), tags=_tags(tag or []), min_group_size=min_group_size,
+        **reading.arguments,
     )  # fmt: skip
     made.write(output)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = ["Bias", "By", "Files", "Group", "GroupWeights", "Level", "LevelOfIntervals",
-           "Method", "Outcomes", "Scaling", "Vcov", "Weights", "WeightsAre", "one_or_all", "share",
+           "Method", "Outcomes", "Scaling", "Vcov", "Weights", "WeightsAre", "any_or_none", "one_or_all", "share",
            "word"]  # fmt: skip
 
 
@@ -52,9 +52,8 @@ Level = Annotated[float | None, typer.Option(metavar="LEVEL", callback=share,
 LevelOfIntervals = Annotated[float, typer.Option(metavar="LEVEL", callback=share,
                              help="Level of the intervals: 0.95 or 95.")]  # fmt: skip
 Weights = Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Column of student weights.")]
-GroupWeights = Annotated[
-    str | None, typer.Option("--group-weights", metavar="COLUMN", help="Column of school weights.")
-]
+GroupWeights = Annotated[list[str] | None, typer.Option("--group-weights", metavar="COLUMN",
+                         help="Column of school weights; again for further factors of it.")]  # fmt: skip
 WeightsAre = Annotated[str, typer.Option(metavar="WORD", callback=word, help="Student weights: total or conditional.")]
 Scaling = Annotated[str, typer.Option(metavar="WORD", callback=word, help="size, effective, none, gk or group-only.")]
 Vcov = Annotated[str, typer.Option(metavar="WORD", callback=word, help="Robust errors: cr2, joint or block.")]
@@ -65,3 +64,8 @@ Bias = Annotated[str | None, typer.Option(metavar="WORD", callback=word,
 def one_or_all(names: list[str]) -> str | list[str]:
     """Return the one name alone, as the api takes it, or all of several."""
     return names[0] if len(names) == 1 else names
+
+
+def any_or_none(names: list[str] | None) -> str | list[str] | None:
+    """Return the same of an option, None where it isn't given."""
+    return one_or_all(names) if names else None

@@ -17,7 +17,6 @@ from fastml.errors import FastmlError
 
 __all__ = ["Reading", "as_options", "reads"]
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _PYTHON = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})")
 
 
@@ -28,20 +27,17 @@ class Reading:
     Attributes
     ----------
     arguments : dict
-        filter, csv_options, threads and progress, as the api takes them.
-    codes : list of float
-        Codes of missing values that are numbers.
+        missing, filter, csv_options, threads and progress, as the api takes them.
     """
 
     arguments: dict[str, Any]
-    codes: list[float]
 
 
 def _reading(
     filter: Annotated[str | None, typer.Option("--filter", metavar="TEXT",
                       help="Which rows: \"cycle = 2019 and country = 'TUR'\".")] = None,
     missing: Annotated[list[str] | None, typer.Option("--missing", metavar="CODE",
-                       help="Of a missing value, as k.A. or 99; again for further ones.")] = None,
+                       help="Of a missing value, as k.A. or 99; again for further ones; '' for none.")] = None,
     delimiter: Annotated[str | None, typer.Option("--delimiter", metavar="SIGN",
                          help=r"Of text files, \t for a tab; found out by default.")] = None,
     encoding: Annotated[str | None, typer.Option("--encoding", metavar="NAME",
@@ -60,15 +56,17 @@ def _reading(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> Reading:  # fmt: skip
-    given = missing or []
     csv = {
         "delimiter": "\t" if delimiter == r"\t" else delimiter,  # what a shell makes of it is two characters
         "encoding": encoding, "decimal": decimal, "thousands": thousands, "skip_rows": skip_rows, "comment": comment,
         "quote": quote, "types": _types(types or []),
-        "missing": [text for text in given if not _NUMBER.fullmatch(text)],
     }  # fmt: skip
-    arguments = {"filter": filter, "csv_options": csv, "threads": threads, "progress": False if quiet else None}
-    return Reading(arguments, [float(text) for text in given if _NUMBER.fullmatch(text)])
+    # One empty text says that there are no codes.
+    codes = [text for text in missing if text] if missing else None
+    return Reading({
+        "missing": codes, "filter": filter, "csv_options": csv, "threads": threads,
+        "progress": False if quiet else None,
+    })  # fmt: skip
 
 
 _PARAMETERS = [

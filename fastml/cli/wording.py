@@ -18,7 +18,7 @@ _ARGUMENTS = (
 
 _QUOTED = r"""'[^']*'|"[^"]*\""""
 _PATTERN = re.compile(
-    rf"\b(?P<name>{'|'.join(_ARGUMENTS)})=(?P<value>{_QUOTED}|\[[^\]]*\]|[\w.+-]*)"
+    rf"\b(?P<name>{'|'.join(_ARGUMENTS)})=(?P<value>{_QUOTED}|\[[^\]]*\]|\(\)|[\w.+-]*)"
     rf"|(?P<bare>\b(?:{'|'.join(name for name in _ARGUMENTS if '_' in name)})\b)(?!=)|(?<!\w)(?:{_QUOTED})(?!\w)"
 )
 
@@ -82,6 +82,12 @@ def _option(found: re.Match[str]) -> str:
         return found[0]
     option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
     value = found["value"] or ""
+    if value == "True":
+        return option
+    if value == "()":
+        return f"{option} ''"
+    if name == "missing" and value.startswith("["):
+        return " ".join(f"{option} {code.strip()}" for code in value.strip("[]").split(","))
     if re.fullmatch(r"(['\"])[\w.-]+\1", value):
         value = value[1:-1]
     return f"{option} {value}".strip()

@@ -14,7 +14,7 @@ from fastml.io.columns import as_floats, check_numeric
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
 from fastml.keys.encoder import encode_tile
-from fastml.keys.key_table import check_key_type, check_labels
+from fastml.keys.key_table import check_ids, check_key_type, check_labels
 from fastml.keys.order import sort_order
 
 __all__ = ["summary_fields"]
@@ -47,6 +47,7 @@ def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, grou
             raise ValueNotAllowedError(f"{name} is {values[bad]:g} {row_text(bad)}; {remedy}")
     labels = as_arrow(np.arange(len(size))) if group is None else plain_array(table.column(3).combine_chunks())
     check_labels(pa.table({group_name: labels}))
+    check_ids(group_name, labels)
     keys = encode_tile([labels])
     if len(keys.labels[0]) < len(size) or keys.labels[0].null_count:
         raise ValueNotAllowedError("group has a label twice, or a null or blank one; a summary has one row per group")

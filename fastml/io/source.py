@@ -54,6 +54,14 @@ class Input:
         names = self.data if isinstance(self.data, (list, tuple)) else [self.data]
         return str(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
+    def with_missing(self, texts: Sequence[str]) -> Input:
+        """Return the same with more texts that stand for missing numbers in CSV files."""
+        if not texts or not isinstance(self.csv_options, Mapping | None):
+            return self
+        given = dict(self.csv_options or {})
+        held = given.get("missing", ())
+        return replace(self, csv_options=given | {"missing": [*([held] if isinstance(held, str) else held), *texts]})
+
     def checked(self) -> Input:
         """Return the same, the filter and the options parsed.
 

@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ColumnTypeError, plain_errors
+from fastml.errors import ColumnTypeError, ValueNotAllowedError, plain_errors
 from fastml.io.arrays import without_blanks
+from fastml.io.columns import as_floats
 from fastml.io.plain_arrays import plain_type
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.label_types import take
 from fastml.keys.order import sort_order
 
-__all__ = ["KeyTable", "check_key_type", "check_labels"]
+__all__ = ["KeyTable", "check_ids", "check_key_type", "check_labels"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -53,6 +54,30 @@ def check_labels(keys: pa.Table) -> None:
             column.validate(full=True)
             if pa.types.is_temporal(field.type):
                 column.to_pylist()
+
+
+def check_ids(name: str, labels: pa.Array) -> None:
+    """Refuse labels of groups that are fractions or infinite: such a column holds scores.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    labels : pyarrow.Array of `plain_type`
+
+    Raises
+    ------
+    ValueNotAllowedError
+    """
+    if not pa.types.is_floating(labels.type):
+        return
+    values = as_floats(labels)
+    wrong = ~np.isnan(values) & ((values != np.floor(values)) | np.isinf(values))
+    if wrong.any():
+        raise ValueNotAllowedError(
+            f"group column {name!r} has {float(values[np.argmax(wrong)])!r}, which is no id: are outcome and group "
+            "swapped? ids are whole numbers or texts, so if these are ids make them texts"
+        )
 
 
 class KeyTable:

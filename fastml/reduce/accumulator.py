@@ -10,7 +10,7 @@ from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.in_memory import Source
 from fastml.io.plain_arrays import plain_type
-from fastml.keys.key_table import KeyTable
+from fastml.keys.key_table import KeyTable, check_ids
 from fastml.keys.label_types import repeat_tag
 from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import CallColumns
@@ -78,6 +78,10 @@ class Accumulator:
         have = len(self._moments)
         if n_cells <= have:
             return
+        if have == 0:  # what is no id is seldom one at the start
+            for name, labels in zip(self._columns.keys, self._table.labels(), strict=True):
+                if name in self._columns.group:
+                    check_ids(name, labels)
         room = n_cells if have == 0 else max(n_cells, 2 * have)  # rows are often all in one tile
         if self._counts is not None:
             self._counts = _with_room(self._counts, room)
@@ -94,6 +98,8 @@ class Accumulator:
         columns = self._columns
         order, labels = self._table.sorted()
         keys = dict(zip(columns.keys, labels, strict=True))
+        for name in columns.group:
+            check_ids(name, keys[name])
         n_cells = len(order)
         counts = np.zeros((n_cells, 3)) if self._counts is None else np.take(self._counts, order, axis=0)
         moments = self._finished(self._moments, order)

@@ -103,6 +103,10 @@ def _check_saved_columns(stats: GroupStats, columns: CallColumns) -> None:
         raise FastmlError(
             f"group={_shown(columns.group)}, but the statistics are of groups by {', '.join(stats.group)}"
         )
+    if columns.missing:
+        raise FastmlError(
+            "missing= names codes among rows, and saved statistics hold none; name them when rows are read"
+        )
     for argument, asked, held in (
         ("weights", columns.weights, stats.weights),
         ("group_weights", columns.group_weights, stats.group_weights),

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastml.errors import ArgumentError, ColumnsMissingError, FastmlError, FormulaError
 
-__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "CallColumns", "Names", "list_names"]
+__all__ = ["LARGEST_WEIGHT", "SMALLEST_WEIGHT", "CallColumns", "Names", "list_names", "weight_product"]
 
 Names = str | Sequence[str]
 
@@ -30,9 +30,15 @@ class CallColumns:
     outcomes, group, by : sequence of str
         Columns of scores, those that name a school, those that split the data; `by` may name tags too.
     weights, group_weights : str or None
-        Columns of the rows' and the groups' weights.
+        Columns of the rows' and the groups' weights; for a product the name of it.
     tags : mapping, or None
         Constant key columns to add in front of the group's, so that school 5007 of 2019 isn't school 5007 of 2023.
+    missing : tuple of float
+        Codes of missing values among outcomes and, from two digits on, weights; never among labels.
+    watch : bool
+        Whether to look for other such codes.
+    factors : tuple of str
+        Columns whose product is the groups' weight; empty where that is one column.
     """
 
     outcomes: Sequence[str]
@@ -41,6 +47,9 @@ class CallColumns:
     weights: str | None = None
     group_weights: str | None = None
     tags: Mapping[str, Any] | None = None
+    missing: tuple[float, ...] = ()
+    watch: bool = False
+    factors: tuple[str, ...] = ()
 
     @property
     def constant(self) -> Mapping[str, Any]:
@@ -63,9 +72,19 @@ class CallColumns:
         return bool(self.weights or self.group_weights)
 
     @cached_property
+    def of_weights(self) -> tuple[str, ...]:
+        """The columns of weights."""
+        return tuple(name for name in (self.weights, *self.group_factors) if name)
+
+    @property
+    def group_factors(self) -> tuple[str, ...]:
+        """The columns whose product is the groups' weight."""
+        return self.factors or ((self.group_weights,) if self.group_weights else ())
+
+    @cached_property
     def to_read(self) -> tuple[str, ...]:
         """All columns that are read."""
-        return (*self.keys, *self.outcomes, *(name for name in (self.weights, self.group_weights) if name))
+        return (*self.keys, *self.outcomes, *self.of_weights)
 
     def from_formula(self) -> CallColumns:
         """Return the columns that a formula stands for, where there is one in the place of outcome and group.
@@ -103,7 +122,8 @@ class CallColumns:
         if self.tags is not None and not isinstance(self.tags, Mapping):
             raise ArgumentError("tags", self.tags, ["a mapping such as {'cycle': 2019}"])
         for argument, names in (
-            ("by", self.by), ("outcome", self.outcomes), ("group", self.group), ("tags", list(self.constant))
+            ("group_weights", self.factors), ("by", self.by), ("outcome", self.outcomes), ("group", self.group),
+            ("tags", list(self.constant)),
         ):  # fmt: skip
             _check_names(argument, names)
         if not self.outcomes or not self.group:
@@ -136,6 +156,32 @@ def list_names(names: Any) -> tuple[Any, ...]:
         given = f"{name!r}, not the {type(names).__name__} itself" if isinstance(name, str) else "'score'"
         raise FastmlError(f"columns are given by name: {given}, and the table that holds them as data")
     return tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else (names,)
+
+
+def weight_product(names: Any) -> tuple[Any, tuple[str, ...]]:
+    """Name of the groups' weight, and the columns whose product it is.
+
+    Parameters
+    ----------
+    names : str, sequence of str, or None
+
+    Returns
+    -------
+    name : str or None
+    factors : tuple of str
+        Empty where it is one column.
+
+    Examples
+    --------
+    >>> weight_product(["WGTFAC1", "WGTADJ1"]), weight_product("SCHWGT")
+    (('WGTFAC1 x WGTADJ1', ('WGTFAC1', 'WGTADJ1')), ('SCHWGT', ()))
+    """
+    found = list_names(names)
+    if names is not None and not found:
+        raise ArgumentError("group_weights", names, ["a column's name", "several, which are multiplied"])
+    if len(found) < 2:
+        return (found[0] if found else None), ()
+    return " x ".join(map(str, found)), found
 
 
 def _check_names(argument: str, names: Sequence[Any]) -> None:

@@ -6,6 +6,7 @@ would sum in a worse way, and narwhals is moving Dask out.)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastml.errors import ColumnNotFoundError
@@ -35,6 +36,7 @@ def from_dask(data: Any, columns: CallColumns) -> GroupStats:
     from dask.base import compute
     from dask.delayed import delayed
 
+    columns = replace(columns, watch=False)
     names = list(dict.fromkeys(columns.to_read))
     for name in names:
         if name not in data.columns:

@@ -21,10 +21,11 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats
 from fastml.io.plain_arrays import plain_type
-from fastml.keys.key_table import check_key_type
+from fastml.keys.key_table import check_ids, check_key_type
 from fastml.keys.order import sort_order
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.dask_frames import from_dask
+from fastml.reduce.missing_codes import codes_of_weights
 
 __all__ = ["from_engine", "is_lazy"]
 
@@ -133,6 +134,9 @@ def _checked(data: Any, columns: CallColumns) -> tuple[Any, CallColumns]:
             column = column.cast(nw.Int8).cast(nw.Float64) if dtype == nw.Boolean else column.cast(nw.Float64)
             if dtype.is_float():
                 column = nw.when(~column.is_nan()).then(column)
+            codes = columns.missing if name in columns.outcomes else codes_of_weights(columns.missing)
+            if codes:
+                column = nw.when(~column.is_in(codes)).then(column)
         made.append(column.alias(_inner_name(name)))
     named = CallColumns(
         tuple(map(_inner_name, columns.outcomes)),
@@ -141,7 +145,13 @@ def _checked(data: Any, columns: CallColumns) -> tuple[Any, CallColumns]:
         columns.weights and _inner_name(columns.weights),
         columns.group_weights and _inner_name(columns.group_weights),
     )
-    return frame.select(*made), named
+    frame = frame.select(*made)
+    if columns.factors:
+        first, *others = (nw.col(_inner_name(name)) for name in columns.factors)
+        for factor in others:
+            first = first * factor
+        frame = frame.with_columns(first.alias(str(named.group_weights)))
+    return frame, named
 
 
 def _rough_means(frame: Any, columns: CallColumns, data: Any) -> list[float]:
@@ -377,6 +387,9 @@ def _statistics(table: pa.Table, columns: CallColumns, moments: Floats, weighted
         check_key_type("by" if name in columns.by else "group", pa.field(_own_name(name), column.type))
         labels.append(column.cast(plain_type(column.type)))
     order = sort_order(labels)
+    for name, column in zip(columns.keys, labels, strict=True):
+        if name in columns.group:
+            check_ids(_own_name(name), column)
     take = as_arrow(order)
     keys = {_own_name(name): column.take(take) for name, column in zip(columns.keys, labels, strict=True)}
     counts = np.zeros((table.num_rows, 3))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
 from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
+from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
 from fastml.reduce.row_sums import KeysMovedError, RowSums
 from fastml.reduce.weights import count_without, group_weights, row_weights
 
@@ -40,6 +42,8 @@ class TileRecords:
         None without weights.
     group_weight : ndarray, shape (R,) or (K,), or None
         NaN where unknown.
+    seen : dict of str to Seen
+        What looks like a code of missing values, by column; empty where nobody asked.
     """
 
     keys: RowCodes
@@ -47,6 +51,7 @@ class TileRecords:
     moments: Floats
     weighted: Floats | None
     group_weight: Floats | None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     def kept(self) -> TileRecords:
         """Return a copy without the codes of rows, which its thread overwrites when it measures the next tile."""
@@ -134,16 +139,21 @@ class _Tile:
     ) -> None:
         self._rows, self._keys, self._columns, self._first_row = rows, keys, columns, first_row
         self._space, self._sums = space, RowSums(keys, space)
+        self._seen: dict[str, Seen] = {}
 
     def measure(self) -> TileRecords:
         columns, keys, n = self._columns, self._keys, self._keys.n_records
         missing = self._space.array("missing", n, np.float64)
         by_row = row_weights(self._rows, columns) if columns.weighted else None
+        if columns.watch:
+            codes = codes_of_weights(columns.missing)
+            for name in columns.of_weights:
+                self._seen[name] = look(without_codes(as_floats(self._rows.column(name)), codes))
         counts: Floats | None = None
         moments = empty_table(len(columns.outcomes), n, 4)
         weighted = None if by_row is None else empty_table(len(columns.outcomes), n, 5)
         for i, name in enumerate(columns.outcomes):
-            y = as_floats(self._rows.column(name))
+            y = self._values(name)
             if by_row is None or weighted is None:
                 self._add(name, y, moments[i], missing)
             else:
@@ -153,10 +163,15 @@ class _Tile:
                 counts = np.zeros((n, 3)) if counts is None else counts
                 counts[:, 0] = missing
         # The codes of the rows are known to be right now, not before.
-        of_group = (
-            group_weights(self._rows, keys, columns.group_weights, self._place) if columns.group_weights else None
-        )
-        return TileRecords(keys, counts, moments, weighted, of_group)
+        of_group = group_weights(self._rows, keys, columns, self._place) if columns.group_weights else None
+        return TileRecords(keys, counts, moments, weighted, of_group, self._seen)
+
+    def _values(self, name: str) -> Floats:
+        """An outcome, without codes of missing values."""
+        y = without_codes(as_floats(self._rows.column(name)), self._columns.missing)
+        if self._columns.watch:
+            self._seen[name] = look(y)
+        return y
 
     def _add(self, name: str, y: Floats, table: Floats, missing: Floats) -> None:
         """Make the records of an outcome, and count its missing values by record."""

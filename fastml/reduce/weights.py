@@ -12,6 +12,7 @@ from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.io.columns import as_floats
 from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
+from fastml.reduce.missing_codes import codes_of_weights, without_codes
 
 __all__ = ["count_without", "group_weights", "row_weights"]
 
@@ -33,9 +34,12 @@ def row_weights(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
     ndarray, shape (n,)
         1 where only groups have weights; NaN where any weight is missing. What can't be a weight is there too.
     """
-    by_row = as_floats(rows.column(columns.weights)) if columns.weights else np.ones(rows.num_rows)
+    codes = codes_of_weights(columns.missing)
+    by_row = (
+        without_codes(as_floats(rows.column(columns.weights)), codes) if columns.weights else np.ones(rows.num_rows)
+    )
     if columns.group_weights:
-        of_group = as_floats(rows.column(columns.group_weights))
+        of_group = _group_weight(rows, columns)
         if np.isnan(of_group.min()):
             by_row = np.where(np.isnan(of_group), np.nan, by_row)
     return by_row
@@ -75,15 +79,15 @@ def count_without(by_row: Floats, keys: RowCodes, columns: CallColumns, place: P
     return counts
 
 
-def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place) -> Floats:
+def group_weights(rows: pa.RecordBatch, keys: RowCodes, columns: CallColumns, place: Place) -> Floats:
     """Weight of the group of each record.
 
     Parameters
     ----------
     rows : pyarrow.RecordBatch
     keys : RowCodes
-    name : str
-        The column.
+    columns : CallColumns
+        With weights of groups.
     place : callable
         Where a row is, in words.
 
@@ -99,7 +103,8 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place)
     """
     from fastml.kernels.sums import weighted as kernel
 
-    values = as_floats(rows.column(name))
+    name = str(columns.group_weights)
+    values = _group_weight(rows, columns)
     bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
     if bad >= 0:
         _refuse("group_weights", name, values[bad], place(bad))
@@ -114,6 +119,15 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, name: str, place: Place)
     if bad >= 0:
         raise WeightVariesError(name, values[bad], known[keys.record_at(bad)], place(bad))
     return known
+
+
+def _group_weight(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
+    """Group's weight of each row, the product of its columns; NaN where one is missing."""
+    codes = codes_of_weights(columns.missing)
+    first, *others = (without_codes(as_floats(rows.column(name)), codes) for name in columns.group_factors)
+    for factor in others:
+        first = first * factor
+    return first
 
 
 def _refuse(argument: str, name: str | None, weight: float, place: str) -> None:

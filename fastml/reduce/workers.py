@@ -24,6 +24,7 @@ from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
 from fastml.reduce.accumulator import Accumulator
 from fastml.reduce.columns import CallColumns
+from fastml.reduce.missing_codes import Seen, tell
 from fastml.reduce.tile import TileRecords, measure, measure_runs
 from fastml.reduce.tiles import Task, Tiles
 
@@ -66,20 +67,23 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     source = open_source(data, columns.to_read, columns.keys)
     for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
-    for argument, column in (("weights", columns.weights), ("group_weights", columns.group_weights)):
-        if column:
-            check_numeric(argument, source.schema.field(column))
+    for name in columns.of_weights:
+        check_numeric("weights" if name == columns.weights else "group_weights", source.schema.field(name))
     for name in columns.keys:
         check_key_type("by" if name in columns.by else "group", source.schema.field(name))
-    accumulator = Accumulator(source, columns)
+    accumulator, seen = Accumulator(source, columns), dict[str, Seen]()
     with closing(source.batches), closing(_Pass(source, columns, threads).parts()) as parts:
         for part in parts:
             accumulator.add(part)
+            for name, found in part.seen.items():
+                seen[name] = seen.get(name, Seen()) + found
     stats = accumulator.finish()
+    tell(seen, columns.of_weights)
     if source.origins is None or not (isinstance(data, Input) and data.remember):
         return stats
     condition = None if data.filter is None else as_filter(data.filter).text
-    return replace(stats, origins=source.origins(repr((condition, sorted(columns.constant.items())))))
+    how = (condition, sorted(columns.constant.items()), *([columns.missing] if columns.missing else []))
+    return replace(stats, origins=source.origins(repr(how)))
 
 
 class _Pass:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 from fastml.designs import Design, Jackknife, find_design
-from fastml.errors import ArgumentError, FastmlError, RangeError
+from fastml.errors import ArgumentError, FastmlError
 from fastml.inference.distributions import check_level
 from fastml.model.weighted import UNWEIGHTED_WITHIN
+from fastml.reduce.missing_codes import missing_values
 from fastml.results.weighting import check_options
 
 __all__ = ["Choices", "check_choices", "check_names"]
@@ -33,6 +33,10 @@ class Choices:
         Of the intervals.
     df : {"johnson-rust"} or None
         Degrees of freedom of the jackknife of zones; None for the number of zones.
+    missing : tuple of float or None
+        The call's codes; empty where it says that there are none, None where it says nothing of them.
+    texts : tuple of str
+        Its texts of missing values, of CSV files.
     """
 
     design: Design
@@ -41,6 +45,8 @@ class Choices:
     vcov: str
     level: float
     df: str | None = None
+    missing: tuple[float, ...] | None = None
+    texts: tuple[str, ...] = ()
 
     @property
     def replicated(self) -> bool:
@@ -73,13 +79,11 @@ def check_choices(
     if folded not in SES:
         raise ArgumentError("se", se, SES)
     check_level(level)
-    codes: list[Any] = [] if missing is None else [missing]
-    if isinstance(missing, Iterable) and not isinstance(missing, str):
-        codes = list(missing)
-    if not all(isinstance(code, Real) and not isinstance(code, bool) for code in codes):
-        raise RangeError("missing", missing, "a number or a list of numbers")
-    chosen = replace(chosen, missing=(*chosen.missing, *map(float, codes)))
-    return Choices(chosen, scaling, str(folded), weighting.vcov, float(level), _check_df(df, chosen, str(folded)))
+    codes, texts = missing_values(missing)
+    chosen = replace(chosen, missing=(*chosen.missing, *codes))
+    named = None if missing is None or (texts and not codes) else codes
+    return Choices(chosen, scaling, str(folded), weighting.vcov, float(level), _check_df(df, chosen, str(folded)),
+                   named, texts)  # fmt: skip
 
 
 def _check_df(df: Any, design: Design, se: str) -> str | None:

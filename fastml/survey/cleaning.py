@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from fastml.io.in_memory import Source
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
 from fastml.reduce.lazy_frames import is_lazy
+from fastml.reduce.missing_codes import Seen, as_argument, codes_of_weights, in_words, look, without_codes
 from fastml.survey.columns import SurveyColumns
 
-__all__ = ["CleanRows", "check_codes", "check_has_rows", "open_rows"]
+__all__ = ["CleanRows", "check_codes", "check_ends", "check_has_rows", "open_rows"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +47,8 @@ class CleanRows:
         Values taken for missing codes, and rows with some but not all values, by outcome; counted while reading.
     largest : dict of str to float
         Largest value of each score that is measured once; infinite where one isn't a whole number.
+    seen : dict of str to Seen
+        What looks like a code in every column of numbers.
     """
 
     schema: pa.Schema
@@ -54,6 +57,12 @@ class CleanRows:
     recoded: dict[str, int] = field(default_factory=dict)
     partial: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+    def look(self, column: str, values: Floats) -> Floats:
+        """Look at values of a column for codes, and return them."""
+        self.seen[column] = self.seen.get(column, Seen()) + look(values)
+        return values
 
     def notes(self, outcome: str) -> list[str]:
         """What was seen while reading; it concerns all parts of the data together."""
@@ -77,7 +86,9 @@ def check_has_rows(data: Any) -> Any:
     return data
 
 
-def open_rows(data: Any, columns: SurveyColumns, missing: tuple[float, ...]) -> CleanRows:
+def open_rows(
+    data: Any, columns: SurveyColumns, missing: tuple[float, ...], named: tuple[float, ...] = ()
+) -> CleanRows:
     """Open the data as one cleaned stream.
 
     Parameters
@@ -86,6 +97,8 @@ def open_rows(data: Any, columns: SurveyColumns, missing: tuple[float, ...]) -> 
     columns : SurveyColumns
     missing : tuple of float
         Codes that are no score.
+    named : tuple of float
+        Those of them that the call names, which may be no weight either.
 
     Returns
     -------
@@ -114,28 +127,61 @@ def open_rows(data: Any, columns: SurveyColumns, missing: tuple[float, ...]) -> 
     labels = map(source.schema.field, columns.labels)
     schema = pa.schema([*labels, *(pa.field(name, pa.float64()) for name in numbers)])
     rows = CleanRows(schema, iter(()), cleaned)
-    rows.batches = _clean(source, columns, np.array(sorted(missing)), rows)
+    rows.batches = _clean(source, columns, np.array(sorted(missing)), codes_of_weights(named), rows)
     return rows
 
 
-def check_codes(rows: CleanRows) -> None:
+def check_codes(seen: Mapping[str, Seen], missing: tuple[float, ...] | None, weights: Collection[str] = ()) -> None:
+    """Refuse what looks like a code of a missing answer and is not named, unless it is said that there is none.
+
+    Parameters
+    ----------
+    seen : mapping
+        Column to what was seen in it.
+    missing : tuple of float or None
+        The call's codes.
+    weights : collection of str
+        Those of the columns that hold weights.
+    """
+    if missing == ():
+        return
+    for column, found in seen.items():
+        codes = found.apart(weight=column in weights)
+        if codes:
+            named = as_argument([*(missing or ()), *codes])
+            raise ValueNotAllowedError(
+                f"{in_words(column, codes)}; assessments write so for a missing answer: say {named} if they are such, "
+                "missing=() if they are values like others"
+            )
+
+
+def check_ends(rows: CleanRows) -> None:
     """Refuse a score of whole numbers up to 9 or 99, once all is read: those may mean a missing answer."""
     for outcome, largest in rows.largest.items():
-        if largest in _DOUBTFUL:
+        several = any(len(rows.seen[name].apart()) > 1 for name in rows.columns.outcomes[outcome] if name in rows.seen)
+        if largest in _DOUBTFUL and not several:
             raise ValueNotAllowedError(
                 f"column {outcome!r} has whole numbers up to {largest:g}, which assessments write for a missing "
                 f"answer; say missing={largest:g} (and any other code) if it is one here, missing=() if it is a score"
             )
 
 
-def _clean(source: Source, columns: SurveyColumns, codes: Floats, rows: CleanRows) -> Iterator[pa.RecordBatch]:
+def _clean(
+    source: Source, columns: SurveyColumns, codes: Floats, of_weights: tuple[float, ...], rows: CleanRows
+) -> Iterator[pa.RecordBatch]:
+    def weights(batch: pa.RecordBatch, name: str) -> Floats:
+        return rows.look(name, without_codes(as_floats(batch.column(name)), of_weights))
+
     for batch in source.batches:
         arrays: dict[str, Any] = {name: batch.column(name) for name in rows.schema.names if name in batch.schema.names}
         for outcome, values in columns.outcomes.items():
             scores = _clean_outcome(outcome, [as_floats(batch.column(name)) for name in values], codes, rows)
+            for name, score in zip(values, scores, strict=True):
+                rows.look(name, score)
             arrays |= zip(rows.columns.outcomes[outcome], map(as_arrow, scores), strict=True)
+        arrays[columns.weight] = as_arrow(weights(batch, columns.weight))
         if columns.group_weight:
-            factors = [as_floats(batch.column(name)) for name in columns.group_weight]
+            factors = [weights(batch, name) for name in columns.group_weight]
             arrays[columns.group_weight_name] = as_arrow(_school_weight(factors, batch.column(columns.group)))
         cast = [arrays[f.name].cast(f.type) if arrays[f.name].type != f.type else arrays[f.name] for f in rows.schema]
         yield pa.RecordBatch.from_arrays(cast, schema=rows.schema)

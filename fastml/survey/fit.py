@@ -14,7 +14,7 @@ from fastml.io.threads import thread_count
 from fastml.results.table import check_by
 from fastml.survey.cells import Part
 from fastml.survey.choices import Choices, check_choices, check_names
-from fastml.survey.cleaning import CleanRows, check_codes, check_has_rows, open_rows
+from fastml.survey.cleaning import CleanRows, check_codes, check_ends, check_has_rows, open_rows
 from fastml.survey.columns import find_columns
 from fastml.survey.estimates import fit_parts
 from fastml.survey.jackknife import jackknife_parts
@@ -39,7 +39,7 @@ def fit_survey(
     df: str | None = None,
     average: bool = False,
     level: float = 0.95,
-    missing: float | Sequence[float] | None = None,
+    missing: float | str | Sequence[float | str] | None = None,
     filter: Any = None,
     threads: int | None = None,
     csv_options: Mapping[str, Any] | None = None,
@@ -77,9 +77,11 @@ def fit_survey(
         same weight; its by-labels are null.
     level : float
         Of the intervals.
-    missing : float or list of float, optional
+    missing : float, str or list of them, optional
         Codes of missing answers in these columns, besides the design's (996 to 999 and longer ones of nines, in any
-        column). A score measured once whose whole numbers end at 9 or 99 is refused until this says what they are.
+        score), and from two digits on in weights; texts are those of CSV files. What looks like such a code (6 to 9, 96
+        to 99, ... apart from all other values; the 9 or 99 that a score measured once ends at) is refused until this
+        names it, or ``missing=()`` says that there is none.
     filter, threads, csv_options, progress
         As in `fit`.
 
@@ -128,17 +130,19 @@ def fit_survey(
     if average and not by:
         raise FastmlError("average=True is a mean over parts: name their column, as by='IDCNTRY'")
     threads = thread_count(threads)
-    students = Input(check_has_rows(data), filter, threads, csv_options, progress).checked()
+    given = Input(check_has_rows(data), filter, threads, csv_options, progress)
+    students = given.with_missing(choices.texts).checked()
     school_file = replace(students, data=school_data, filter=None, progress=False)
     columns = find_columns(students, outcomes, choices, by, group, None if school_data is None else school_file)
     check_by(columns.by, COLUMNS)
     schools = None
     if columns.school_file_weight:
-        schools = read_school_weights(school_file, students, columns, choices.design)
-    rows = open_rows(students, columns, choices.design.missing)
+        schools = read_school_weights(school_file, students, columns, choices)
+    rows = open_rows(students, columns, choices.design.missing, choices.missing or ())
     parts, dropped_by = _read_parts(rows, schools, choices, threads)
-    if missing is None:
-        check_codes(rows)
+    if choices.missing is None:
+        check_ends(rows)
+    check_codes(rows.seen, choices.missing, [columns.weight, *columns.group_weight])
     if not parts:
         raise ModelError("there are no rows to fit; check the files, the filter and the by-columns")
     notes = {name: [*columns.notes[name], *rows.notes(name)] for name in outcomes}

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.designs import Design
 from fastml.errors import ValueNotAllowedError
 from fastml.io.arrays import without_blanks
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
+from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
+from fastml.survey.choices import Choices
+from fastml.survey.cleaning import check_codes
 from fastml.survey.column_finder import ColumnFinder
 from fastml.survey.columns import SurveyColumns
 
@@ -61,7 +63,7 @@ class SchoolWeights:
         return found
 
 
-def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, design: Design) -> SchoolWeights:
+def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, choices: Choices) -> SchoolWeights:
     """Read the school's weight from the school file.
 
     Parameters
@@ -69,7 +71,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
     school_data, data : anything `open_source` takes
         The school file, and the students'.
     columns : SurveyColumns
-    design : Design
+    choices : Choices
 
     Returns
     -------
@@ -78,12 +80,12 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
     Raises
     ------
     ValueNotAllowedError
-        A school stands there twice with different weights, or with one that isn't above 0.
+        A school stands there twice with different weights, or with one that isn't above 0, or looks like a code.
     """
     schools, students = ColumnFinder(school_data), ColumnFinder(data)
     group = schools.need([columns.group], "the school file is joined by it")
     # A country column may have several names; one that both files have, and that the students' keys hold.
-    countries = {students.find([name]) for name in design.country}
+    countries = {students.find([name]) for name in choices.design.country}
     country = next((c for c in (columns.country, *columns.by) if c and c in countries and schools.find([c])), None)
     weights = columns.school_file_weight
     keys = [*([schools.need([country])] if country else []), group]
@@ -92,8 +94,11 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
         check_numeric("group_weights", source.schema.field(column))
     found: dict[tuple[Any, ...], float] = {}
     name = " x ".join(weights)
+    codes, seen = codes_of_weights(choices.missing or ()), dict[str, Seen]()
     for batch in source.batches:
-        product = np.prod([as_floats(batch.column(column)) for column in weights], axis=0)
+        factors = [without_codes(as_floats(batch.column(column)), codes) for column in weights]
+        seen = {column: seen.get(column, Seen()) + look(f) for column, f in zip(weights, factors, strict=True)}
+        product = np.prod(factors, axis=0)
         labels = zip(*(without_blanks(plain_array(batch.column(k))).to_pylist() for k in keys), strict=True)
         for label, value in zip(labels, product.tolist(), strict=True):
             if value != value or None in label:
@@ -109,6 +114,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, des
                     f"{value!r}; a school has one weight (do ids repeat across countries? then both files need the "
                     "country column)"
                 )
+    check_codes(seen, choices.missing, weights)
     return SchoolWeights((*([country] if country else []), columns.group), found, name)
 
 

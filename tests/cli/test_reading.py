@@ -35,16 +35,17 @@ def seen(**given: Any) -> Reading:
 def test_options_of_reading_as_the_api_takes_them() -> None:
     plain = seen()
     assert plain.arguments == {
-        "filter": None, "threads": None, "progress": None,
+        "missing": None, "filter": None, "threads": None, "progress": None,
         "csv_options": {"delimiter": None, "encoding": None, "decimal": ".", "thousands": None, "skip_rows": 0,
-                        "comment": None, "quote": '"', "missing": [], "types": {}},
+                        "comment": None, "quote": '"', "types": {}},
     }  # fmt: skip
     asked = seen(delimiter=r"\t", missing=["k.A.", "99", "-9.0", "nan"], types=["a=b=int8"], quiet=True, filter="x > 1")
-    assert asked.codes == [99.0, -9.0]
+    assert asked.arguments["missing"] == ["k.A.", "99", "-9.0", "nan"]
+    assert seen(missing=[""]).arguments["missing"] == []
     assert asked.arguments["progress"] is False
     assert asked.arguments["filter"] == "x > 1"
     csv = asked.arguments["csv_options"]
-    assert (csv["delimiter"], csv["missing"], csv["types"]) == ("\t", ["k.A.", "nan"], {"a=b": "int8"})
+    assert (csv["delimiter"], csv["types"]) == ("\t", {"a=b": "int8"})
     for text in ("school", "=string", "school="):
         with pytest.raises(FastmlError, match=r"--types .* is not COLUMN=TYPE"):
             seen(types=[text])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from commandline import bad, good, run
 
@@ -84,3 +86,34 @@ def test_unquoted_words_in_filters_are_hinted_at(text: str, scores: list[object]
         0,
         2,
     )
+
+
+@pytest.mark.parametrize(
+    ("python", "options"),
+    [
+        ("say missing=96 if", "say --missing 96 if"),
+        (
+            "say missing=[6, 999999] if so, missing=() if not",
+            "say --missing 6 --missing 999999 if so, --missing '' if not",
+        ),
+        ("average=True is a mean over parts", "--average is a mean over parts"),
+        ("give school_data=, the school file", "give --school-file, the school file"),
+        ("without replicates there is se='sandwich'", "without replicates there is --se sandwich"),
+        ("weights='w' needs group_weights too", "--weights w needs --group-weights too"),
+    ],
+)
+def test_what_errors_of_surveys_ask_for(python: str, options: str) -> None:
+    assert in_own_words(python) == options
+
+
+@pytest.mark.filterwarnings("always")
+def test_notices_name_options_too(tmp_path: Path) -> None:
+    table = pa.table({"s": [1, 1, 1, 2, 2, 2, 3, 3, 3], "y": [10.0, 11, 12, 9, 10, 999999, 12, 13, 12]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    call = ["fit", tmp_path / "t.parquet", "-y", "y", "-g", "s"]
+    done = run(*call)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert "column 'y' has 999999 (1 row), apart from all its other values" in done.stderr
+    assert "say --missing 999999 if they stand for missing ones, --missing '' if not" in done.stderr
+    assert run(*call, "-q").stderr == run(*call, "--missing", "").stderr == ""
+    assert "8 observations" in run(*call, "--missing", "999999").stdout

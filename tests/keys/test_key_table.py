@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastml.errors import ColumnTypeError
-from fastml.keys.key_table import KeyTable, check_key_type
+from fastml.errors import ColumnTypeError, ValueNotAllowedError
+from fastml.keys.key_table import KeyTable, check_ids, check_key_type
 
 
 def test_key_table_grows_over_tiles_of_combinations() -> None:
@@ -40,6 +41,20 @@ def test_blank_texts_and_null_are_one_missing_label() -> None:
 def test_nested_types_are_refused(dtype: pa.DataType) -> None:
     with pytest.raises(ColumnTypeError, match="'id'"):
         check_key_type("group", pa.field("id", dtype))
+
+
+@pytest.mark.parametrize("dtype", [pa.float64(), pa.float32()])
+@pytest.mark.parametrize("bad", [0.5, -2.25, 1e-9, math.inf, -math.inf])
+def test_fractions_and_infinities_are_no_ids(dtype: pa.DataType, bad: float) -> None:
+    check_ids("id", pa.array([1.0, -7.0, None, math.nan, 1e30], dtype))
+    said = f"column 'id' has {np.float32(bad) if dtype == pa.float32() else bad}"
+    with pytest.raises(ValueNotAllowedError, match=f"group {said}, .*are outcome and group swapped"):
+        check_ids("id", pa.array([1.0, None, math.nan, bad], dtype))
+
+
+@pytest.mark.parametrize("dtype", [pa.int64(), pa.string(), pa.decimal128(9, 1), pa.bool_(), pa.date32(), pa.null()])
+def test_labels_of_other_types_are_ids(dtype: pa.DataType) -> None:
+    check_ids("id", pa.array([None, None], dtype))
 
 
 @pytest.mark.parametrize("types", [[pa.int64()], [pa.large_string()], [pa.large_string(), pa.int64()]])

@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from surveys import PV, change, compare, naive_timss, only, timss
+from surveys import PV, SMALL_PISA, change, compare, naive_timss, only, pisa, timss
 
 import fastml
 from fastml.survey.choices import check_choices
@@ -89,6 +89,79 @@ def test_codes_of_any_kind_of_number(kind: Any) -> None:
     data = {**timss(), "ITEM": np.arange(len(timss()["IDSCHOOL"])) % 10.0}
     found = fastml.fit_survey(data, "ITEM", "timss", missing=kind(9)).to_dict()
     assert found == fastml.fit_survey(data, "ITEM", "timss", missing=9).to_dict()
+
+
+def item(*answers: float, rows: dict[int, float]) -> dict[str, np.ndarray]:
+    """The small country with an item: its answers in turn, and these values in some rows."""
+    data = timss()
+    n = len(data["TOTWGT"])
+    data["ITEM"] = np.resize(np.array(answers, float), n)
+    for first, code in rows.items():
+        data["ITEM"][first::13] = code
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "named", "told"),
+    [
+        (item(1, 2, 3, 4, rows={2: 96}), None, "missing=96"),
+        (item(1, 2, 3, 4, rows={2: 6}), None, "missing=6"),
+        (item(1, 2, 3, 4, rows={2: 6, 5: 96, 7: 99}), None, r"missing=\[6, 96, 99\]"),
+        (item(1, 2, 3, 4, rows={2: 6, 5: 96, 7: 99}), 99, r"missing=\[99, 6, 96\]"),
+        (item(1, 2, 3, 4, rows={2: 6, 5: 96, 7: 99}), [99, 6], r"missing=\[99, 6, 96\]"),
+        (item(0, 1, rows={2: 7, 5: 8}), None, r"missing=\[7, 8\]"),
+        (item(0, 1, rows={2: 97}), None, "missing=97"),
+        (item(*range(11), rows={2: 98}), None, "missing=98"),
+        (item(0.5, 1.25, -1.5, rows={2: 97}), None, "missing=97"),
+        (item(1, 2, 3, 4, rows={2: 96}), "k.A.", "missing=96"),
+        ({**timss(), "ITEM": timss()["BSMMAT01"], "TOTWGT": np.where(np.arange(117) % 9, 3.5, 999999.0)}, None,
+         "'TOTWGT' has 999999 .*missing=999999"),
+        ({**timss(), "ITEM": timss()["BSMMAT01"], "WGTFAC1": np.where(timss()["IDSCHOOL"] < 5003, 999.0, 3.25)}, None,
+         "'WGTFAC1' has 999 .*missing=999"),
+    ],
+)  # fmt: skip
+def test_codes_apart_from_all_answers_are_refused(data: dict[str, np.ndarray], named: Any, told: str) -> None:
+    """Whatever code it is, several at once, some named while others stay; weights too. `missing=` or `()` settles it."""
+    n = len(data["IDSCHOOL"])
+    data["TOTWGT"] = data["TOTWGT"][:n]
+    with pytest.raises(fastml.FastmlError, match=told) as caught:
+        fastml.fit_survey(data, "ITEM", "timss", missing=named)
+    assert "\n" not in str(caught.value)
+    words = str(caught.value).partition("missing=")[2].partition(" if")[0]
+    codes = [float(word) for word in words.strip("[]").split(", ")]
+    (row,) = fastml.fit_survey(data, "ITEM", "timss", missing=codes).to_dict()
+    coded = np.isin(data["ITEM"], codes) | np.isin(data["TOTWGT"], codes) | np.isin(data["WGTFAC1"], codes)
+    assert row["n_dropped"] == coded.sum() > 0
+    assert row["n_obs"] + row["n_dropped"] == n
+    mean = np.average(data["ITEM"][~coded], weights=data["TOTWGT"][~coded])
+    assert row["mean"] == pytest.approx(mean, rel=1e-12)
+    (row,) = fastml.fit_survey(data, "ITEM", "timss", missing=()).to_dict()
+    assert row["n_obs"] == n
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        item(1, 2, 3, 4, 5, rows={2: 6}),  # six answers
+        item(*range(1, 8), rows={}),
+        item(*range(11), rows={}),  # 0 to 10
+        item(7, 8, rows={}),  # grades
+        item(1, 1.5, 2, 3.5, 5.5, rows={2: 6}),  # marks
+        item(*range(0, 101, 5), rows={2: 96}),  # per cent
+    ],
+)
+def test_values_like_codes_next_to_others_are_answers(data: dict[str, np.ndarray]) -> None:
+    (row,) = fastml.fit_survey(data, "ITEM", "timss").to_dict()
+    assert row["n_dropped"] == 0
+
+
+def test_codes_of_the_school_file() -> None:
+    students, schools = pisa()
+    schools["W_SCHGRNRABWT"][[2, 5]] = 9999.0
+    with pytest.raises(fastml.FastmlError, match=r"'W_SCHGRNRABWT' has 9999 .2 rows.*missing=9999"):
+        fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools)
+    row = only(fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools, missing=9999))
+    assert row["dropped_weights"] == np.isin(students["CNTSCHID"], (3, 6)).sum()
 
 
 def test_codes_in_the_middle_of_scores_are_scores() -> None:
