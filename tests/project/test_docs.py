@@ -56,7 +56,7 @@ def test_blocks_print_what_the_text_after_them_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", MANUAL)
 def test_every_block_runs_or_is_shown_only(page: str) -> None:
     found = blocks(page)
-    assert {kind for kind, _ in found} <= {"python", "sh", "text", ""}
+    assert {kind for kind, _ in found} <= {"python", "sh", "dockerfile", "text", ""}
     others = [code for kind, code in found if kind == "sh" and not runs(kind, code)]
     assert len(others) == (3 if page == "README.md" else 0), others  # those that make an environment, and one of it
 
