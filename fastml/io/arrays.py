@@ -101,7 +101,17 @@ def are_shortest_integers(texts: pa.Array) -> bool:
     -------
     bool
     """
+    texts = texts.drop_null()
     try:
-        return bool(texts.cast(pa.int64()).cast(texts.type).equals(texts))
+        numbers = as_numpy(texts.cast(pa.int64()))
     except pa.ArrowException:
         return False
+    # No text of a number is shorter than the shortest, so all are where their lengths add up to the same.
+    sizes = np.abs(numbers).view(np.uint64)
+    digits = len(sizes) + int(np.count_nonzero(numbers < 0))
+    power, most = 10, int(sizes.max(initial=0))
+    while power <= most:
+        digits += int(np.count_nonzero(sizes >= np.uint64(power)))
+        power *= 10
+    ends = np.frombuffer(texts.buffers()[1] or bytes(8), np.int32 if pa.types.is_string(texts.type) else np.int64)
+    return int(ends[texts.offset + len(texts)]) - int(ends[texts.offset]) == digits

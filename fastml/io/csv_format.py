@@ -70,7 +70,8 @@ def open_csv(
     def jobs(columns: list[str], condition: Filter | None) -> Iterator[Job]:
         def read_all() -> Iterator[tuple[pa.RecordBatch, int]]:
             with _readable(location, options), _whole_records(text):
-                yield from _rows(text, columns, dict.fromkeys(kinds, pa.string()) | told)
+                # What has been read once had its quotes looked at.
+                yield from _rows(text, columns, dict.fromkeys(kinds, pa.string()) | told, check=not kinds)
 
         yield read_all
 
@@ -98,13 +99,15 @@ def _whole_records(text: CsvText) -> Iterator[None]:
         raise
 
 
-def _rows(text: CsvText, columns: list[str], types: Mapping[str, pa.DataType]) -> Iterator[tuple[pa.RecordBatch, int]]:
+def _rows(
+    text: CsvText, columns: list[str], types: Mapping[str, pa.DataType], check: bool
+) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Batches of some columns: those that have no type are numbers."""
     numbers = [name for name in columns if name not in types]
     done = 0
     if not text.options.thousands:
         try:
-            for batch, share in _batches(text, {name: types.get(name, pa.float64()) for name in columns}):
+            for batch, share in _batches(text, {name: types.get(name, pa.float64()) for name in columns}, check):
                 yield batch, share
                 done += batch.num_rows
             return
@@ -112,7 +115,7 @@ def _rows(text: CsvText, columns: list[str], types: Mapping[str, pa.DataType]) -
             if "conversion error to double" not in str(error):
                 raise
     converters = {name: Numbers(name, text.location.name, text.options) for name in numbers}
-    for batch, share in _batches(text, {name: types.get(name, pa.string()) for name in columns}):
+    for batch, share in _batches(text, {name: types.get(name, pa.string()) for name in columns}, check):
         arrays = [
             converters[name].convert(column) if name in converters else column
             for name, column in zip(columns, batch.columns, strict=True)
@@ -123,7 +126,9 @@ def _rows(text: CsvText, columns: list[str], types: Mapping[str, pa.DataType]) -
             yield rows, share
 
 
-def _batches(text: CsvText, types: Mapping[str, pa.DataType]) -> Iterator[tuple[pa.RecordBatch, int]]:
+def _batches(
+    text: CsvText, types: Mapping[str, pa.DataType], check: bool = True
+) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Batches of the columns that have a type here, with the bytes of the file that each accounts for."""
     import pyarrow.csv as pacsv
 
@@ -131,7 +136,7 @@ def _batches(text: CsvText, types: Mapping[str, pa.DataType]) -> Iterator[tuple[
     with closing(text.location.open()) as source:
         try:
             reader = pacsv.open_csv(
-                pa.PythonFile(text.rows(source), "r"),
+                pa.PythonFile(text.rows(source, check), "r"),
                 # Arrow's own threads read ahead, and are no faster where ours overlap; but what they still have in hand
                 # when reading fails can keep the process from ending, or abort it then.
                 read_options=pacsv.ReadOptions(use_threads=False, column_names=text.names, block_size=BLOCK),

@@ -55,13 +55,15 @@ class CsvText:
     names: list[str]
     start: int
 
-    def rows(self, source: Any) -> Any:
+    def rows(self, source: Any, check: bool = True) -> _Blocks:
         """Return a file of the rows in UTF-8.
 
         Parameters
         ----------
         source : pyarrow.NativeFile
             The file, at its beginning.
+        check : bool
+            Whether to look for quoted values that don't end.
 
         Raises
         ------
@@ -71,9 +73,9 @@ class CsvText:
         blocks = _from(_decoded(source, self.encoding), self.start)
         if self.options.comment:
             blocks = _without_comments(blocks, self.options.comment.encode(), self.options.quote.encode())
-        if self.options.quote:
+        if self.options.quote and check:
             blocks = _Quotes(self).checked(blocks)
-        return io.BufferedReader(_Blocks(blocks), BLOCK)
+        return _Blocks(blocks)
 
     def check_quotes(self) -> None:
         """Read all rows, for the error of a quoted value that doesn't end."""
@@ -229,25 +231,24 @@ def _without_comments(blocks: Iterator[bytes], comment: bytes, quote: bytes) -> 
     yield pattern.sub(lambda at: b"" if at[0].startswith(comment) else at[0], held)
 
 
-class _Blocks(io.RawIOBase):
-    """A file of blocks."""
+class _Blocks:
+    """A file of blocks, which are handed on as they are unless they are much shorter, or longer, than asked for."""
+
+    closed = False
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks, self._rest = blocks, memoryview(b"")
+        self._blocks, self._rest = blocks, b""
 
-    def readable(self) -> bool:
-        return True
+    def read(self, length: int) -> bytes:
+        """Return the next bytes, at most so many; none at the end. pyarrow needs a whole record in two blocks."""
+        block = self._rest
+        while len(block) < length // 2 and (more := next(self._blocks, None)) is not None:
+            block = block + more if block else more
+        self._rest = block[length:]
+        return block[:length] if self._rest else block
 
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = memoryview(block)
-        n = min(len(buffer), len(self._rest))
-        buffer[:n] = self._rest[:n]
-        self._rest = self._rest[n:]
-        return n
+    def close(self) -> None:
+        self.closed = True
 
 
 class _Quotes:

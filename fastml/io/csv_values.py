@@ -43,7 +43,10 @@ class IdKind:
 
     def note(self, column: pa.Array) -> None:
         """Take in the texts of some rows."""
-        if self.texts:
+        if self.texts or not len(column):
+            return
+        if are_shortest_integers(column):
+            self.integers = True
             return
         labels = without_blanks(column.unique()).drop_null()
         words = _is_in(labels, MISSING_IDS)
@@ -114,15 +117,15 @@ def as_type(column: pa.Array, dtype: pa.DataType, options: CsvOptions) -> pa.Arr
     """
     if pa.types.is_null(dtype):
         return pa.nulls(len(column))
-    texts = without_blanks(column)
     if _is_text(dtype):
+        texts = without_blanks(column)
         return texts if texts.type == dtype else texts.cast(dtype)
     if pa.types.is_int64(dtype):
         try:
-            return texts.cast(dtype)
+            return column.cast(dtype)
         except pa.ArrowException:
-            pass  # words for a missing one, or thousands
-    converted = _converted(_present(texts, options), dtype, options)
+            pass  # missing ones, or thousands
+    converted = _converted(_present(column, options), dtype, options)
     if converted is None:
         raise pa.ArrowInvalid(f"its values are not all of type {dtype}")
     return converted
