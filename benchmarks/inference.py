@@ -25,8 +25,10 @@ from fastml.inference.bootstrap import bootstrap  # noqa: E402
 from fastml.inference.delete_one import EXACT_TO  # noqa: E402
 from fastml.inference.hypotheses import rlrt_test  # noqa: E402
 from fastml.inference.intervals import interval, intervals  # noqa: E402
+from fastml.inference.posterior import school_posterior  # noqa: E402
 from fastml.inference.robust import robust_errors  # noqa: E402
-from fastml.model.groups import WeightedGroups  # noqa: E402
+from fastml.model.groups import Groups, WeightedGroups  # noqa: E402
+from fastml.model.shrinkage import school_means  # noqa: E402
 from fastml.model.size_table import SizeTable, reduce_sizes  # noqa: E402
 from fastml.model.variance_components import estimate  # noqa: E402
 from fastml.model.weighted import pseudo_ml, reduce_weighted  # noqa: E402
@@ -43,12 +45,17 @@ cat("bootMer", took(function() bootMer(m, function(x) c(sigma(x), getME(x, "thet
 """
 
 
-def groups(n: np.ndarray, icc: float, seed: int) -> SizeTable:
+def statistics(n: np.ndarray, icc: float, seed: int) -> Groups:
     rng = np.random.default_rng(seed)
     theta = icc / (1 - icc)
     means = rng.normal(size=n.size) * np.sqrt(theta + 1 / n)
     ss = np.where(n > 1, rng.chisquare(np.maximum(n - 1, 1)), 0.0)
-    return reduce_sizes(n, means, np.zeros(n.size), ss)
+    return Groups(None, n, means, np.zeros(n.size), ss)
+
+
+def groups(n: np.ndarray, icc: float, seed: int) -> SizeTable:
+    made = statistics(n, icc, seed)
+    return reduce_sizes(made.n, made.mean, made.residual, made.ss)
 
 
 def weighted_groups(n_groups: int, icc: float, seed: int) -> WeightedGroups:
@@ -130,6 +137,18 @@ def main() -> None:
     fitted = estimate(null)
     assert not fitted.singular
     rows.append(("RLRT, 10,000 draws" + where, best(lambda: rlrt_test(null, fitted, seed=1), 3), "1 s"))
+
+    for label, n in (("20", rng.integers(14, 68, 20)), ("300", rng.integers(14, 68, 300)),
+                     ("100,000", rng.integers(14, 68, 100_000)), ("100,000 of 1,000 sizes:", many_sizes)):  # fmt: skip
+        table, here = groups(n, 0.2, 6), statistics(n, 0.2, 6)
+        vc = estimate(table)
+        made = best(lambda t=table, v=vc: interval(t, v, "gamma00"), 5)
+        rows.append((f"{label} schools, gamma00, fiducial", made, ""))
+        made = best(lambda t=table, v=vc: interval(t, v, "tau00", method="fiducial"), 5)
+        rows.append((f"{label} schools, tau00, fiducial", made, ""))
+        rows.append((f"{label} schools, school means, plug-in", best(lambda g=here, v=vc: school_means(g, v), 5), ""))
+        made = best(lambda t=table, g=here: school_posterior(t, g, 0.95), 5)
+        rows.append((f"{label} schools, school means, posterior", made, "50 ms" if len(n) == 100_000 else ""))
 
     for n_groups in (20, 300, 100_000):
         weighted = weighted_groups(n_groups, 0.2, 5)

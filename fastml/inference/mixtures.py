@@ -43,6 +43,7 @@ def _left(weight: Floats, centre: Floats, scale: Floats, df: float, tail: float)
     # The quantile of a mixture lies among those of its parts.
     low, high = each.min(axis=1), each.max(axis=1)
     x: Floats = (weight * each).sum(axis=1)
+    nearly = 1e-14 * scale.min(axis=1)
     for _ in range(100):
         z = (x[:, None] - centre) / scale
         excess = (weight * stdtr(df, z)).sum(axis=1) - tail
@@ -51,7 +52,7 @@ def _left(weight: Floats, centre: Floats, scale: Floats, df: float, tail: float)
         with np.errstate(divide="ignore", invalid="ignore"):
             new = x - excess / density
         new = np.where((new >= low) & (new <= high), new, 0.5 * (low + high))
-        settled = np.all(np.abs(new - x) <= 4e-16 * np.abs(new) + 1e-15 * (high - low))
+        settled = np.all(np.abs(new - x) <= 4e-16 * np.abs(new) + nearly)
         x = new
         if settled:
             break

@@ -51,6 +51,15 @@ def test_every_benchmark_runs_small() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
+def test_the_coverage_of_few_schools_is_counted() -> None:
+    few = load("few_schools_coverage")
+    row = few.mean_cell("5, 20", 0.1, 20).split(" | ")
+    assert (row[0], row[1], len(row)) == ("| 5, 20", "0.1", 7)
+    row = few.school_cell(5, "5 or 30", 0.05, 12).split(" | ")
+    assert row[:3] == ["| 5", "5 or 30", "0.05"]
+    assert 60.0 < float(row[3].split()[0]) <= 100.0
+
+
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="with JIT off there are no kernels to measure")
 def test_the_bounds_are_measured() -> None:
     command = [sys.executable, str(BENCHMARKS / "bounds.py"), "--rows", "0.15", "--rounds", "1"]
