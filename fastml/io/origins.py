@@ -11,7 +11,7 @@ from fastml.io.locations import Location
 __all__ = ["Origin", "file_origin", "origin_in_memory"]
 
 # Of larger files the ends and pieces between are looked at: to read all again would take as long as the statistics.
-_WHOLE, _END, _PIECE, _PIECES = 1 << 20, 1 << 16, 1 << 12, 8
+_WHOLE, _END, _PIECE, _PIECES = 1 << 17, 1 << 15, 1 << 12, 8
 
 
 @dataclass(frozen=True)
