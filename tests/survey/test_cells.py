@@ -183,7 +183,7 @@ def test_parts_of_cells_by_hand() -> None:
 def test_cells_of_schools_that_the_school_file_lacks() -> None:
     labels = {"land": ["A", "A", "A"], "school": [1, 1, 2]}
     cells = Cells(
-        COLUMNS, labels, np.array([[3, 0, 0], [2, 0, 1], [4, 0, 0]]), SchoolWeights(("school",), {(2,): 5.0}, "v")
+        COLUMNS, labels, np.array([[3, 0, 0], [2, 0, 1], [4, 0, 0]]), SchoolWeights(("school",), {("2",): 5.0}, "v")
     )
     assert cells.used.tolist() == [False, False, True]
     (part,), _ = cells.parts({"y": np.array([3, 1, 4])}, lambda units: None)
