@@ -111,7 +111,9 @@ def test_moments_are_sums_over_rows_under_each_weight(monkeypatch: pytest.Monkey
     choices = check_choices(SMALL_PISA, "gk", "replicate", "joint", 0.95, None)
     columns = find_columns(students, ["MATH"], choices, [], None, schools)
     ids, v = schools["CNTSCHID"].tolist(), schools["W_SCHGRNRABWT"].tolist()
-    weights = SchoolWeights(("CNTSCHID",), {(str(int(name)),): weight for name, weight in zip(ids, v, strict=True)}, "v")
+    weights = SchoolWeights(
+        ("CNTSCHID",), {(str(int(name)),): weight for name, weight in zip(ids, v, strict=True)}, "v"
+    )
     samples = []
     for rows_at_a_time in (1 << 16, 11):
         monkeypatch.setattr(replicate_weights, "_ROWS_AT_A_TIME", rows_at_a_time)
