@@ -75,6 +75,8 @@ def _fitted(
 ) -> Any:
     """The fit of the call, or with --by the table of fits."""
     from fastml import api
+    from fastml.io.source import Input
+    from fastml.survey.countries import tell_countries
 
     data, others = options.one_or_all(files), {**others, **reading.arguments}
     others["group_weights"] = options.any_or_none(others["group_weights"])
@@ -84,9 +86,12 @@ def _fitted(
     try:
         if by:
             return api.fit_by(data, outcomes or None, group or None, by=by, **others)
-        return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+        made = api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
     except ColumnsMissingError:  # files of statistics need none
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
+    if group:  # of rows
+        tell_countries(Input(data, others["filter"], others["threads"], others["csv_options"], False), group)
+    return made
 
 
 def _tell_gaps(result: Any) -> None:
