@@ -23,17 +23,17 @@ from pathlib import Path
 __all__ = ["Torture"]
 
 COMMANDS = {
-    "fit": "fit students.parquet -y score -g school --format json -o {out}",
-    "fit by": "fit students.parquet -y score -g school --by cycle --format csv -o {out}",
-    "fit to parquet": "fit students.csv -y score -g school --format parquet -o {out}",
-    "groups": "fit students.parquet -y score -g school -o /dev/null --groups {out}",
-    "report": "report students.parquet -y score -g school -o {out}",
-    "stats": "stats students.parquet -y score -g school -o {out}",
-    "merge": "merge a.parquet b.parquet -o {out}",
-    "survey": "survey timss.parquet --design timss -y BSMMAT --format json -o {out}",
-    "simulate": "simulate --students 3e4 --schools 900 -o {out}",
+    "fit": "fit students.parquet -y score -g school --format json -o {out}.json",
+    "fit by": "fit students.parquet -y score -g school --by cycle --format csv -o {out}.csv",
+    "fit to parquet": "fit students.csv -y score -g school --format parquet -o {out}.parquet",
+    "groups": "fit students.parquet -y score -g school --format text -o /dev/null --groups {out}.parquet",
+    "report": "report students.parquet -y score -g school -o {out}.html",
+    "stats": "stats students.parquet -y score -g school -o {out}.parquet",
+    "merge": "merge a.parquet b.parquet -o {out}.parquet",
+    "survey": "survey timss.parquet --design timss -y BSMMAT --format json -o {out}.json",
+    "simulate": "simulate --students 3e4 --schools 900 -o {out}.parquet",
     "simulate files": "simulate --students 3e4 --schools 900 --files 5 -o {out}",
-    "plan": "plan --icc .2 --schools 90 --cluster-size 20 --format json -o {out}",
+    "plan": "plan --icc .2 --schools 90 --cluster-size 20 --format json -o {out}.json",
 }
 KINDS = ("killed", "interrupted", "full disk", "closed streams")
 State = dict[str, bytes] | None
@@ -77,8 +77,13 @@ class Torture:
 
     def _load(self) -> None:
         """Load what commands use, in this process, which starts no threads; make their input in a child."""
-        from fastml.cli import app  # noqa: F401
+        from importlib import import_module
+
         from fastml.kernels.load import load_all
+
+        for module in ("fastml.cli.app", "fastml.api", "fastml.survey.fit", "fastml.simulation", "fastml.planning",
+                       "pandas", "pyarrow.parquet", "pyarrow.compute", "scipy.special", "matplotlib.figure"):  # fmt: skip
+            import_module(module)
 
         if os.fork() == 0:
             self._inputs()
@@ -104,7 +109,8 @@ class Torture:
             fastml.group_stats(part, "score", "school").write(f"{name}.parquet")
 
     def _out(self, name: str) -> Path:
-        return self.folder / "out" / f"{name.replace(' ', '_')}"
+        ending = COMMANDS[name].partition("{out}")[2]
+        return self.folder / "out" / f"{name.replace(' ', '_')}{ending}"
 
     def _clear(self, out: Path) -> None:
         out.parent.mkdir(exist_ok=True)
@@ -114,7 +120,7 @@ class Torture:
     def run(self, name: str, kind: str = "", limit: int | None = None, closed: tuple[int, ...] = ()) -> Run:
         """Run a command in a child, with what the kind does to it."""
         self._out(name).parent.mkdir(exist_ok=True)
-        words = COMMANDS[name].format(out=self._out(name)).split()
+        words = COMMANDS[name].format(out=self._out(name).with_suffix("")).split()
         err = self.folder / "stderr"
         began = time.monotonic()
         child = os.fork()
@@ -202,15 +208,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="*", choices=COMMANDS, default=list(COMMANDS))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        torture = Torture(Path(folder), list(COMMANDS), asked.seed)
-        torture.runs(asked.runs)
+        torture = Torture(Path(folder), asked.only, asked.seed)
+        with contextlib.suppress(KeyboardInterrupt):  # enough
+            torture.runs(asked.runs)
         os.chdir("/")
     for (kind, done), count in sorted(torture.counts.items()):
         print(f"{kind:16}{done:12}{count:6}")
     print(
-        f"{sum(torture.counts.values())} runs of {len(COMMANDS)} commands, {len(torture.faults)} wrong",
+        f"{sum(torture.counts.values())} runs of {len(asked.only)} commands, {len(torture.faults)} wrong",
         *torture.faults[:20],
         sep="\n",
     )
