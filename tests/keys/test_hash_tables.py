@@ -31,10 +31,17 @@ def test_integers_that_agree_in_their_low_or_high_bits() -> None:
     check([pa.array(np.array(alike * 2, np.uint64))])
 
 
-@pytest.mark.parametrize("length", [1, 5, 12, 15, 16, 17, 40])
-def test_strings_fill_the_table_many_times(length: int) -> None:
+FEW = [(length, 1_000, 16) for length in (1, 5, 12, 15, 16, 17, 40)]  # eight times
+MANY = [(length, fewer(6_000, times=3, at_least=2_000), label_tables._FIRST_SLOTS) for length in (12, 17)]
+
+
+@pytest.mark.parametrize(("length", "labels", "slots"), FEW + MANY)
+def test_strings_fill_the_table_many_times(
+    length: int, labels: int, slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_tables, "_FIRST_SLOTS", slots)
     rng = np.random.default_rng(length)
-    pool = [f"{i:0{length}d}"[-length:] for i in range(fewer(6_000, times=3, at_least=2_000))]
+    pool = [f"{i:0{length}d}"[-length:] for i in range(labels)]
     rows = pa.array(list(rng.permutation(pool)) + list(rng.permutation(pool)))
     check([rows])
     check([rows.slice(77, 3 * len(pool) // 2)])
