@@ -53,7 +53,7 @@ def joint_deviance(groups: Grouped, restricted: bool) -> Callable[[float, float,
 def golden(function: Callable[[float], float], low: float, high: float) -> float:
     """Least value of a function with one minimum in [low, high]."""
     ratio = 0.6180339887498949
-    for _ in range(60):
+    for _ in range(40):
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         if function(a) < function(b):
             high = b
@@ -63,7 +63,7 @@ def golden(function: Callable[[float], float], low: float, high: float) -> float
 
 
 def bisect(function: Callable[[float], float], inside: float, outside: float) -> float:
-    for _ in range(45):
+    for _ in range(34):
         middle = 0.5 * (inside + outside)
         if function(middle) <= 0.0:
             inside = middle
