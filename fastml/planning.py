@@ -211,7 +211,7 @@ def _find(
     if not given and difference is not None:
         given = {"detectable": difference}
     if not given:
-        raise RangeError("se", None, "needed to find the other size by, or else difference, margin or icc_width; "
+        raise RangeError("se", None, "needed to find the other size by, or else difference=, margin= or icc_width=; "
                                      "or give both n_groups and group_size")  # fmt: skip
     if len(given) > 1:
         first, second = list(given)[:2]

@@ -17,9 +17,12 @@ _ARGUMENTS = (
 ).split()
 
 _QUOTED = r"""'[^']*'|"[^"]*\""""
+# Names that are words of the language are taken for arguments with a sign of equality only; none is in a path.
+_BARE = "|".join(name for name in _ARGUMENTS if "_" in name)
 _PATTERN = re.compile(
     rf"\b(?P<name>{'|'.join(_ARGUMENTS)})=(?P<value>{_QUOTED}|\[[^\]]*\]|\(\)|[\w.+-]*)"
-    rf"|(?P<bare>\b(?:{'|'.join(name for name in _ARGUMENTS if '_' in name)})\b)(?!=)|(?<!\w)(?:{_QUOTED})(?!\w)"
+    rf"|(?P<bare>(?<![\w./\\-])(?:{_BARE})\b)(?![=/\\-]|\.\w)"
+    rf"|(?<!\w)(?:{_QUOTED})(?!\w)"
 )
 
 # What typer, and the library it stands on, say of a value that isn't of an option's type.
@@ -84,6 +87,8 @@ def _option(found: re.Match[str]) -> str:
     value = found["value"] or ""
     if value == "True":
         return option
+    if value == "None":
+        return f"{option} left out"
     if value == "()":
         return f"{option} ''"
     if name == "missing" and value.startswith("["):

@@ -39,7 +39,7 @@ def test_level_adds_intervals(fit_call: list[object], lecture_file: Path) -> Non
     (row,) = csv.DictReader(io.StringIO(run(*fit_call, "--level", 0.9, "--format", "csv").stdout))
     assert float(row["ci_low_icc"]) == low
     assert "90 % interval" in run(*fit_call, "--level", 0.9, "--format", "markdown").stdout
-    assert run(*fit_call, "--level", 1).stderr == "fastml: level=1.0 can't be: it is a number between 0 and 1\n"
+    assert run(*fit_call, "--level", 1).stderr == "fastml: --level 1.0 can't be: it is a number between 0 and 1\n"
 
 
 def test_level_of_a_table(lecture_file: Path, tmp_path: Path) -> None:
@@ -202,9 +202,10 @@ class TestRefusals:
         for name, call in calls.items():
             good("stats", days, *call, "-o", tmp_path / name)
         for name in list(calls)[1:]:
+            said = name if name != "group_weights" else "--group-weights"
             message = bad("merge", tmp_path / "a", tmp_path / name, "-o", tmp_path / "sum")
             assert f"file {tmp_path / name} can't be added to file {tmp_path / 'a'}: " in message
-            assert f"statistics of different {name} can't be added" in message
+            assert f"statistics of different {said} can't be added" in message
         unlabelled = fastml.GroupStats.from_summary(n=[2, 3], mean=[1.0, 2.0], sd=[1.0, 1.0], outcome="score")
         for name in ("u", "v"):
             unlabelled.write(tmp_path / name)
@@ -244,7 +245,9 @@ class TestRefusals:
         assert "can't be read at" in bad(*call, "--filter", "cycle ~ 3", "-o", tmp_path / "s")
         assert "did you mean" in bad("stats", days, "-y", "scor", "-g", "school", "-o", tmp_path / "s")
         assert "is not a whole number" in bad("simulate", "--students", "2.5", "-o", tmp_path / "s")
-        assert "more than students" in bad("simulate", "--students", "5", "--schools", "6", "-o", tmp_path / "s")
+        assert "--schools 6 is more than --students 5" in bad(
+            "simulate", "--students", "5", "--schools", "6", "-o", tmp_path / "s"
+        )
         assert list(tmp_path.iterdir()) == [days]
 
     def test_a_part_without_a_result_is_status_3(self, days: Path, tmp_path: Path) -> None:
@@ -323,18 +326,21 @@ def test_plan_in_every_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--icc", 1.2, "--cluster-size", 25], "icc=1.2 can't be: it is a number from 0 to below 1"),
-        (["--icc", 0.2, "--cluster-size", 25], "se=None can't be: it is needed to find the other size by, or else"),
+        (["--icc", 1.2, "--cluster-size", 25], "--icc 1.2 can't be: it is a number from 0 to below 1"),
+        (
+            ["--icc", 0.2, "--cluster-size", 25],
+            "--se left out can't be: it is needed to find the other size by, or else",
+        ),
         (["--icc", 0.2], "give --schools or --cluster-size with a target"),
-        (["--icc", 0.2, "--schools", 50, "--se", 0.06], "no --cluster-size reaches se=0.06: it stays above 0.06325"),
-        (["--icc", 0.2, "--schools", 1, "--cluster-size", 5], "--schools=1 can't be: it is a whole number of schools"),
+        (["--icc", 0.2, "--schools", 50, "--se", 0.06], "no --cluster-size reaches --se 0.06: it stays above 0.06325"),
+        (["--icc", 0.2, "--schools", 1, "--cluster-size", 5], "--schools 1 can't be: it is a whole number of schools"),
         (
             ["--icc", 0.2, "--cluster-size", 0, "--se", 0.1],
-            "--cluster-size=0 can't be: it is a whole number of students",
+            "--cluster-size 0 can't be: it is a whole number of students",
         ),
-        (["--icc", 0.2, "--cluster-size", 5, "--size-cv", -1, "--se", 0.1], "--size-cv=-1.0 can't be: it is a number"),
-        (["--icc", 0.2, "--cluster-size", 1, "--icc-width", 0.1], "--cluster-size=1 can't be: it is 2 or more for an"),
-        (["--icc", "x"], "Invalid value for '--icc'"),
+        (["--icc", 0.2, "--cluster-size", 5, "--size-cv", -1, "--se", 0.1], "--size-cv -1.0 can't be: it is a number"),
+        (["--icc", 0.2, "--cluster-size", 1, "--icc-width", 0.1], "--cluster-size 1 can't be: it is 2 or more for an"),
+        (["--icc", "x"], "--icc: it takes a number"),
         ([], "Missing option '--icc'"),
     ],
 )

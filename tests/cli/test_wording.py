@@ -22,6 +22,8 @@ SAID = {
     "group=['a', 'b'], but": "-g ['a', 'b'], but",
     "filter 'level=3 and by=2' can't be read at 'by=2'": "filter 'level=3 and by=2' can't be read at 'by=2'",
     "column 'group_weights' isn't there; schools' group_weights": "column 'group_weights' isn't there; schools' --group-weights",
+    "file /t/group_weights and icc_width.csv; icc_width.": "file /t/group_weights and icc_width.csv; --icc-width.",
+    "se=None can't be: or else margin= or": "--se left out can't be: or else --margin or",
     "n_groups=3 can't be": "--schools 3 can't be",
     "Invalid value for '--threads': 'x' is not a valid integer.": "--threads: 'x' is not a valid integer.",
     "Invalid value for '--threads': Input should be greater than or equal to 1": "--threads: it takes 1 or more",
