@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 # Values are looked at in blocks of this length, a tile's.
 _BLOCK = 1 << 20
 _MOST_DIGITS = 9
+_MANY = 20  # different answers; of more, the steps between them say little
 _FEW = 5  # answers; fewer say nothing of where answers end
 
 
@@ -116,6 +117,8 @@ class Seen:
         Whether all of these are whole numbers.
     codes : dict of float to int
         How often each value with the look of a code occurs there.
+    answers : frozenset of float
+        The different values without that look, where they are few.
     """
 
     low: float = math.inf
@@ -123,11 +126,12 @@ class Seen:
     n: int = 0
     whole: bool = True
     codes: Mapping[float, int] = field(default_factory=dict)
+    answers: frozenset[float] = frozenset()
 
     def __add__(self, other: Seen) -> Seen:
         codes = {code: self.codes.get(code, 0) + other.codes.get(code, 0) for code in {*self.codes, *other.codes}}
         return Seen(min(self.low, other.low), max(self.high, other.high), self.n + other.n,
-                    self.whole and other.whole, codes)  # fmt: skip
+                    self.whole and other.whole, codes, self.answers | other.answers)  # fmt: skip
 
     def apart(self, *, weight: bool = False) -> dict[float, int]:
         """Codes that stand apart from all other values, with how often each occurs.
@@ -143,11 +147,13 @@ class Seen:
             Empty where there is none.
         """
         low, high, n = self.low, self.high, self.n
+        steps = np.diff(sorted(self.answers))
+        step = max(1.0, float(steps.max(initial=0.0))) if len(self.answers) <= _MANY else 1.0
         found = {}
         for code in sorted(self.codes):
             if code <= high:
                 continue
-            if high == -math.inf or code - high <= max(1.0, 0.125 * (high - low)):
+            if high == -math.inf or code - high <= max(step, 0.125 * (high - low)):
                 # Next to the answers, or the first of them: grades 7 to 9, marks from 1 to 6, 100 items.
                 low, high, n = min(low, code), code, n + self.codes[code]
             elif _stands_out(code, high - low, code - high, n, self.whole, weight):
@@ -184,6 +190,7 @@ def _look(values: Floats) -> Seen:
         len(answers),
         bool((answers == np.floor(answers)).all()),
         dict(zip(codes.tolist(), counts.tolist(), strict=True)),
+        frozenset(np.unique(answers)[: _MANY + 1].tolist()),
     )
 
 

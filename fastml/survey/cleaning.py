@@ -176,8 +176,8 @@ def _clean(
         arrays: dict[str, Any] = {name: batch.column(name) for name in rows.schema.names if name in batch.schema.names}
         for outcome, values in columns.outcomes.items():
             scores = _clean_outcome(outcome, [as_floats(batch.column(name)) for name in values], codes, rows)
-            for name, score in zip(values, scores, strict=True):
-                rows.look(name, score)
+            if len(values) == 1:  # plausible values are drawn, and have no codes but the design's
+                rows.look(values[0], scores[0])
             arrays |= zip(rows.columns.outcomes[outcome], map(as_arrow, scores), strict=True)
         arrays[columns.weight] = as_arrow(weights(batch, columns.weight))
         if columns.group_weight:

@@ -110,7 +110,7 @@ class SurveyTable(ResultTable):
         p = self.provenance
         kind = f" ({p['vcov']})" if p["vcov"] else ""
         model = f"{p['design']}: weighted null model, scaling {p['weight_scaling']}, {p['se']} standard errors{kind}"
-        columns = [f"groups {p['group']}", f"weights {p['weights']}", f"school weights {p['group_weights']}"]
+        columns = [f"groups {p['group']}", f"weights {p['weights']}", f"school weights {p['group_weights'] or 'none'}"]
         if p["school_data"]:
             columns[-1] += f" of {', '.join(p['school_files']) or 'the school data'}"
         if p["replicates"]:

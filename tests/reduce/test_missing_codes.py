@@ -75,6 +75,8 @@ def apart(values: list[float], weight: bool = False) -> list[float]:
         ([1.0, 2, 3, 4] * 5 + [6, 9, 96, 99], [6.0, 9.0, 96.0, 99.0]),
         ([1.0, 2, 3, 4, 5] * 5 + [6, 9], [9.0]),  # 6 is the next answer
         ([0.0, 1] * 9 + [9, nan, nan], [9.0]),
+        ([1.0, 2, 4, 6] * 9, []),  # a step like those between other answers
+        ([1.0, 2, 4, 9] * 9, [9.0]),
         ([7.0, 8, 9] * 9, []),
         ([7.0, 8, 9] * 9 + [99], [99.0]),
         ([nan] * 9 + [99], []),
