@@ -174,13 +174,15 @@ def _records(lines: io.StringIO, delimiter: str, quote: str) -> Iterator[list[st
 def _with_row_names(head: CsvText, records: Iterator[list[str]]) -> CsvText:
     """The same; with a name more where rows have a value more, as R's write.table writes them."""
     first = [record for record, _ in zip(records, range(_RECORDS), strict=False)]
-    if not first or len(first[0]) != len(head.names) + 1:
+    if not first or any(len(record) != len(head.names) + 1 for record in first):
         return head
     if not any(record[-1].strip() for record in first):
         raise SourceError(
             f"{head.location.name} is not a CSV file that can be read: rows end in a {head.delimiter!r} that the line "
             "of names lacks, so that nobody knows which name is whose; end that line in one too"
         )
+    if len({record[0] for record in first}) < len(first):  # R's names of rows differ
+        return head
     return CsvText(head.location, head.options, head.encoding, head.delimiter, [ROW_NAMES, *head.names], head.start)
 
 

@@ -292,6 +292,9 @@ def test_first_lines_that_are_understood(text: str, tmp_path: Path) -> None:
 def test_row_names_of_r_can_be_named(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", "school,score\n1,1,5\n2,1,6\n3,2,9\n4,2,7\n")
     assert fastml.group_stats(path, "score", "row.names").keys["row.names"].to_pylist() == [1, 2, 3, 4]
+    for text in ("school,score\n1,1,5\n1,1,6\n2,2,9\n", "school,score\n1,1,5\n2,1\n"):  # no names: twice, or not in all
+        with pytest.raises(FastmlError, match=r"Expected \d columns, got \d"):
+            fastml.fit(written(path, text), "score", "school")
     written(path, "school,score\n1,5,\n1,6,\n2,9,\n2,7,\n")
     with pytest.raises(FastmlError, match="rows end in a ',' that the line of names lacks"):
         fastml.fit(path, "score", "school")
