@@ -32,7 +32,7 @@ def rows(kind: str, holes: bool, n: int = 5000) -> pa.Table:
     code = rng.choice(3, n, p=[0.6, 0.35, 0.05])
     if kind == "many":
         code = np.where(rng.random(n) < 0.5, rng.integers(3, 1000, n), code)
-    ids = {"strings": [f"s{c}" for c in range(1000)], "floats": (np.arange(1000) + 0.5).tolist()}.get(kind)
+    ids = {"strings": [f"s{c}" for c in range(1000)], "floats": (np.arange(1000) * 2.0**60).tolist()}.get(kind)
     columns = {"id": code * (10**16 if "wide" in kind else 1) if ids is None else [ids[c] for c in code.tolist()]}
     columns |= {f"y{k}": rng.normal(500.0, 80.0, n) + code for k in range(4)}
     columns["w"] = rng.gamma(2.0, 3.0, n)
