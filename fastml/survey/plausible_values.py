@@ -43,7 +43,10 @@ def find_values(finder: ColumnFinder, design: Design, outcome: str) -> list[str]
     if alone is not None:
         return [alone]  # a score measured once: no imputation variance
     first = _names(design, outcome, 1)[0] if design.n_plausible > 1 else outcome
-    raise ColumnNotFoundError(first, finder.names, finder.source)
+    error = ColumnNotFoundError(first, finder.names, finder.source)
+    if first != outcome:
+        error.args = (f"outcome {outcome!r}: {error}",)  # what the user wrote, and what it stands for
+    raise error
 
 
 def _names(design: Design, outcome: str, k: int) -> list[str]:

@@ -53,7 +53,7 @@ def test_as_many_as_the_file_has(design: designs.Design, outcome: str, names: li
             "'BSMMAT02' is not in .*plausible value 2 of the 5 of 'BSMMAT' in TIMSS, and the file has BSMMAT01",
         ),
         ([f"BSMMAT{k:02d}" for k in (1, 2, 3, 4, 5, 6, 8)], "'BSMMAT07' is not in .*plausible value 7 of the 8"),
-        (["BSMMET"], "column 'BSMMAT01' is not in"),
+        (["BSMMET"], "outcome 'BSMMAT': column 'BSMMAT01' is not in"),
     ],
 )
 def test_a_gap_is_an_error(names: list[str], message: str) -> None:
