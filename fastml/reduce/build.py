@@ -220,10 +220,10 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
             found = from_engine(given.data, columns)
         else:
             found = from_source(given.checked(), columns, threads=given.threads)
+        check_labels(found.keys)
     if given.remember and not found.origins:
         rows = int(found.counts[:, 0].sum())
         found = replace(found, origins=(origin_in_memory(f"the {type(given.data).__name__}", rows),))
-        check_labels(found.keys)
     return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 
 
