@@ -89,8 +89,8 @@ def clustered(kind: str) -> pa.Table:
         y[:: 7 * TILE] = 1e9
     if "floats" in kind:
         ids = ids + 5000.0
-    if "halves" in kind:
-        ids = ids / 2.0
+    if "huge" in kind:
+        ids = ids * 2.0**60  # whole, and beyond integers
     key = pa.array(ids, pa.int32()) if "int32" in kind else pa.array(ids)
     if "strings" in kind:
         key = pa.array([f"s{label}" for label in ids.tolist()])
@@ -101,7 +101,7 @@ def clustered(kind: str) -> pa.Table:
     return pa.table({"id": key, "y": pa.array(y, mask=missing), "z": z})
 
 
-TOGETHER = ["plain", "nan", "null", "wild", "floats", "halves"]
+TOGETHER = ["plain", "nan", "null", "wild", "floats", "huge"]
 SOME = ["one tile shuffled", "key nulls"]
 APART = ["strings", "int32", "whole scores"]
 
