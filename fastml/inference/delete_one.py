@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.inference.sandwich import derivatives, deviations
-from fastml.io.threads import thread_count
 from fastml.model.batch import BatchTables, fit_batch
 from fastml.model.corrected import solve
 from fastml.model.groups import WeightedGroups
@@ -114,7 +113,7 @@ def delete_exactly(groups: WeightedGroups, vc: VarianceComponents, corrected: bo
         ssw=np.where(fittable, ssw, math.nan),
         dof=count @ groups.size,
     )
-    fits = fit_batch(tables, threads=thread_count())
+    fits = fit_batch(tables, threads=1)
     if not corrected:
         return Deletions(fits.tau00, fits.sigma2)
     theta, sigma2 = solve(groups.size, count, mean, groups.ss / vc.sigma2, fits.theta)
