@@ -79,12 +79,12 @@ def test_the_page_says_what_the_figures_mean() -> None:
 
 
 def test_the_page_is_the_same_each_time(lecture_file: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
+    for name in ("a.html", "b.html"):
         done = run("report", lecture_file, "-y", "bsmmatxx", "-g", "idschool", "-o", tmp_path / name)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert (tmp_path / "a").stat().st_size < 400_000
-    assert lecture_file.name in (tmp_path / "a").read_text()
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+    assert (tmp_path / "a.html").stat().st_size < 400_000
+    assert lecture_file.name in (tmp_path / "a.html").read_text()
 
 
 def test_many_schools_show_both_ends() -> None:
