@@ -317,7 +317,8 @@ def test_a_part_is_as_good_as_a_filter_and_as_itself(rows: Rows, part: list[int]
         alone = answer(arrow([row for row, b in zip(rows, by, strict=True) if b == k]))
         assert answer(table, filter=f"part = {k}") == alone
         if isinstance(alone, str):
-            assert fitted[k]["message"] == alone
+            # A table has the outcome in a column of its own.
+            assert fitted[k]["message"] == alone.replace(": 'y' has no value in rows with a school", "")
         else:
             made = fastml.fit(table, "y", "id", filter=f"part = {k}")
             if unique_optimum(made):
