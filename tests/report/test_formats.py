@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import fastml
-from fastml.report.formats import FORMATS, Format
+from fastml.report.formats import ENDINGS, FORMATS, Format
 
 DATA = {"c": ["a"] * 6 + ["b"] * 6, "s": [1, 1, 2, 2, 3, 3] * 2, "y": [1.0, 2, 4, 6, 9, 8, 2, 3, 5, 9, 1, 7]}
 
@@ -36,3 +36,7 @@ def test_the_names_cost_the_command_line_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "['fastml._version', 'fastml.report', 'fastml.report.formats']\n"
+
+
+def test_every_form_has_an_ending() -> None:
+    assert sorted(ENDINGS.values()) == sorted(Format)
