@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +23,14 @@ _T = TypeVar("_T")
 _MOST_HELD, _SHARE_HELD = 64, 16
 
 
+class _Held:
+    """A file that is open until it is forgotten."""
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self.descriptor)
+
+
 @dataclass(frozen=True)
 class Location:
     """Where a file is.
@@ -33,14 +43,14 @@ class Location:
         None: the local one.
     shown : str
         The path for messages.
-    held : pyarrow.OSFile or None
+    held : _Held or None
         The file itself, open, where it has been held (`hold`).
     """
 
     path: str
     filesystem: Any = None
     shown: str = ""
-    held: Any = None
+    held: _Held | None = None
 
     @property
     def name(self) -> str:
@@ -50,7 +60,7 @@ class Location:
     @property
     def open_path(self) -> str:
         """What to open: the file that is held, whatever has been put in its place meanwhile; else the path."""
-        return self.path if self.held is None else f"/proc/self/fd/{self.held.fileno()}"
+        return self.path if self.held is None else f"/proc/self/fd/{self.held.descriptor}"
 
     def size(self) -> int:
         """Bytes."""
@@ -97,7 +107,7 @@ def hold(locations: Sequence[Location]) -> list[Location]:
     for i, location in enumerate(held[:most]):
         if location.filesystem is None:
             with suppress(OSError):
-                held[i] = replace(location, held=pa.OSFile(location.path))
+                held[i] = replace(location, held=_Held(location.path))
     return held
 
 
