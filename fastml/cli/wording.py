@@ -30,6 +30,8 @@ _REASONS = (
     (r"Value error, (.*)", r"\1"),
     (r"Input should be a valid number.*", "it takes a number"),
     (r"Input should be a valid integer.*", "it takes a whole number"),
+    (r"'.*' is not a valid float.*", "it takes a number"),
+    (r"'.*' is not a valid integer.*", "it takes a whole number"),
     (r"Input should be greater than or equal to (\S+)", r"it takes \1 or more"),
     (r"Input should be (.*)", r"it takes \1"),
 )
@@ -53,7 +55,8 @@ def in_own_words(message: str) -> str:
     >>> in_own_words("Invalid value for '--level': Input should be a valid number, unable to parse string as a number")
     '--level: it takes a number'
     """
-    invalid = re.fullmatch(r"Invalid value for (.*?): (.*)", message, re.DOTALL)
+    # Some versions of the parser tell of an environment variable of no name.
+    invalid = re.fullmatch(r"Invalid value for (.*?)(?: \(env var: 'None'\))?: (.*)", message, re.DOTALL)
     if invalid:
         option, reason = invalid[1].replace("'", ""), invalid[2]
         for pattern, words in _REASONS:
