@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numba
@@ -116,8 +116,9 @@ def test_peers_of_every_case_answer_alike(
             pass
 
     monkeypatch.setattr(peers, "Peer", Here)
-    monkeypatch.setattr(peers.subprocess, "run", lambda *_, **__: None)  # kernels are compiled as they come
-    monkeypatch.setattr(peers.shutil, "which", lambda _: None)  # R starts anew each time
+    # Kernels are compiled as they come; R, which starts anew each time, isn't there.
+    monkeypatch.setattr(peers, "subprocess", SimpleNamespace(run=lambda *_, **__: None, DEVNULL=subprocess.DEVNULL))
+    monkeypatch.setattr(peers, "shutil", SimpleNamespace(which=lambda _: None))
     monkeypatch.setenv("POLARS_MAX_THREADS", "2")
     before = pa.cpu_count()
     cases = [name for name in peers.CASES if name != "cold"]  # that one is about starting processes
@@ -129,7 +130,7 @@ def test_peers_of_every_case_answer_alike(
         pa.set_cpu_count(before)
     shown = capsys.readouterr().out
     for case in found["cases"].values():
-        assert case["ratios"]
+        assert case["ratios"] or len(case["figures"]) == 1, case  # its peers may be absent
         assert all(what in shown for what, _, _ in case["ratios"])
     assert not {*peers.ENGINES, "fastml", "read"} & found["absent"].keys()
 
