@@ -185,3 +185,14 @@ def test_a_notice_does_not_depend_on_threads_or_batches() -> None:
         said.append([str(notice.message) for notice in caught])
     assert said[0] == said[1] == said[2]
     assert len(said[0]) == 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_glance_finds_what_a_look_at_every_value_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(1, rng.integers(3, 12), 300).astype(float)
+    values[rng.random(300) < 0.02] = rng.choice([6.0, 9.0, 97.0, 99.0, 7.5])
+    values[rng.random(300) < 0.02 * (seed % 2)] = np.nan
+    found = (look(values) + look(values[:7])).apart()
+    monkeypatch.setattr("fastml.reduce.missing_codes._are_next_to_answers", lambda values, top: False)
+    assert found == (look(values) + look(values[:7])).apart()
