@@ -18,7 +18,6 @@ from fastml._version import __version__
 from fastml.cli import commands
 from fastml.cli.once import OnceCommand
 from fastml.cli.output import printing
-from fastml.cli.reading import as_options
 from fastml.cli.wording import in_own_words, without_types
 from fastml.errors import FastmlBugError, FastmlError, PartsMissingError, plain_errors, visible
 from fastml.io.progress import is_terminal
@@ -103,7 +102,7 @@ def main() -> None:
             raise
         _fail(f"{in_own_words(str(error))} (FASTML_TRACEBACK=1 shows where it comes from)", 1)
     except FastmlError as error:
-        _fail(in_own_words(as_options(str(error))))
+        _fail(in_own_words(str(error)))
     except _CLICK_ERROR as error:
         if len(sys.argv) == 1:
             sys.stderr.write(error.format_message() + "\n")  # no arguments: the whole help

@@ -1,11 +1,8 @@
-"""The options of reading, declared once for every command that reads files; and Python's words for them as options."""
+"""The options of reading, declared once for every command that reads files."""
 
 from __future__ import annotations
 
-import ast
 import inspect
-import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
@@ -15,9 +12,7 @@ import typer
 from fastml.cli.output import Quiet, Verbose
 from fastml.errors import FastmlError
 
-__all__ = ["Reading", "as_options", "reads"]
-
-_PYTHON = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})")
+__all__ = ["Reading", "reads"]
 
 
 @dataclass(frozen=True)
@@ -117,41 +112,3 @@ def reads(command: Callable[..., None]) -> Callable[..., None]:
     read.__signature__ = inspect.Signature([*own, *_PARAMETERS])  # type: ignore[attr-defined]
     read.__annotations__ = {one.name: one.annotation for one in [*own, *_PARAMETERS]}
     return read
-
-
-def as_options(message: str) -> str:
-    """Return a message with the options of the command line where it has Python's.
-
-    Parameters
-    ----------
-    message : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> as_options("give csv_options={'thousands': ','}, or csv_options={'types': {'id': 'string'}}")
-    'give --thousands ,, or --types id=string'
-    """
-    found = _PYTHON.sub(lambda at: _option(at[1]) or at[0], message)
-    return re.sub(r"csv_options: (\w+)=", lambda at: f"--{at[1].replace('_', '-')}: ", found)
-
-
-def _option(text: str) -> str:
-    """The options that a mapping stands for."""
-    try:
-        given = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return ""
-    words = []
-    for name, value in given.items():
-        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, dict) else value
-        for one in several if isinstance(several, list) else [several]:
-            words += [f"--{name.replace('_', '-')}", _quoted(str(one))]
-    return " ".join(words)
-
-
-def _quoted(word: str) -> str:
-    return word if word in (",", ".", ";") else shlex.quote(word)

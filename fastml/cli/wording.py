@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import shlex
 
 __all__ = ["in_own_words", "without_types"]
 
@@ -24,6 +26,9 @@ _PATTERN = re.compile(
     rf"|(?P<bare>(?<![\w./\\-])(?:{_BARE})\b)(?![=/\\-]|\.\w)"
     rf"|(?<!\w)(?:{_QUOTED})(?!\w)"
 )
+
+# Options of reading files are a mapping in Python.
+_MAPPING = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})|csv_options: (?P<option>\w+)=")
 
 # What typer, and the library it stands on, say of a value that isn't of an option's type.
 _REASONS = (
@@ -52,6 +57,8 @@ def in_own_words(message: str) -> str:
     --------
     >>> in_own_words("vcov='zz' is not one of 'cr2', 'joint', 'block'")
     "--vcov zz is not one of 'cr2', 'joint', 'block'"
+    >>> in_own_words("give csv_options={'thousands': ','}, or csv_options={'types': {'id': 'string'}}")
+    'give --thousands ,, or --types id=string'
     >>> in_own_words("Invalid value for '--level': Input should be a valid number, unable to parse string as a number")
     '--level: it takes a number'
     """
@@ -62,6 +69,7 @@ def in_own_words(message: str) -> str:
         for pattern, words in _REASONS:
             reason = re.sub(pattern, words, reason, flags=re.DOTALL)
         return f"{option}: {reason}"
+    message = _MAPPING.sub(_options_of_mapping, message)
     return _PATTERN.sub(_option, message.replace("; or give a fastml.designs.Design of your own", ""))
 
 
@@ -86,7 +94,7 @@ def _option(found: re.Match[str]) -> str:
     name = found["name"] or found["bare"]
     if name is None:  # what stands in quotes is not ours
         return found[0]
-    option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+    option = _OPTIONS.get(name, _dashed(name))
     value = found["value"] or ""
     if value == "True":
         return option
@@ -99,3 +107,23 @@ def _option(found: re.Match[str]) -> str:
     if re.fullmatch(r"(['\"])[\w.-]+\1", value):
         value = value[1:-1]
     return f"{option} {value}".strip()
+
+
+def _options_of_mapping(found: re.Match[str]) -> str:
+    """The options that a mapping stands for, or that one of its values is named by."""
+    if found["option"]:
+        return f"{_dashed(found['option'])}: "
+    try:
+        given = ast.literal_eval(found[1])
+    except (ValueError, SyntaxError):
+        return found[0]
+    words = []
+    for name, value in given.items():
+        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, dict) else value
+        for one in several if isinstance(several, list) else [several]:
+            words += [_dashed(name), one if one in (",", ".", ";") else shlex.quote(str(one))]
+    return " ".join(words)
+
+
+def _dashed(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -12,7 +12,7 @@ from commandline import bad, figures, good
 import fastml
 from fastml import FastmlError
 from fastml.cli import commands
-from fastml.cli.reading import Reading, as_options, reads
+from fastml.cli.reading import Reading, reads
 
 TEXT = "A title\n# a comment\nschool|score\n'1'|1.050,5\n1|1.225,5\n2|k.A.\n2|1.550,5\n2|1.400,5\n"
 OPTIONS = ["--skip-rows", "1", "--comment", "#", "--delimiter", "|", "--quote", "'", "--thousands", ".", "--decimal",
@@ -80,17 +80,3 @@ def test_errors_name_the_options_of_the_command_line(tmp_path: Path) -> None:
     assert said.strip().endswith("give --missing absent")
     said = bad("fit", path, "-y", "score", "-g", "school", "--thousands", "x")
     assert "--thousands: 'x' is not one character" in said
-
-
-@pytest.mark.parametrize(("message", "expected"), [
-    ("give csv_options={'skip_rows': 2}", "give --skip-rows 2"),
-    ("csv_options={'thousands': '.', 'decimal': ','}", "--thousands . --decimal ,"),
-    ("csv_options={'missing': ['k. A.', 'x']} or so", "--missing 'k. A.' --missing x or so"),
-    ("csv_options={'types': {'id': 'string'}} takes", "--types id=string takes"),
-    ("csv_options={'quote': ''}", "--quote ''"),
-    ("csv_options: skip_rows=-1 is not", "--skip-rows: -1 is not"),
-    ("csv_options={broken}", "csv_options={broken}"),
-    ("no options", "no options"),
-])  # fmt: skip
-def test_words_of_python_as_options(message: str, expected: str) -> None:
-    assert as_options(message) == expected

@@ -120,3 +120,17 @@ def test_notices_name_options_too(tmp_path: Path) -> None:
     assert "say --missing 999999 if they stand for missing ones, --missing '' if not" in done.stderr
     assert run(*call, "-q").stderr == run(*call, "--missing", "").stderr == ""
     assert "8 observations" in run(*call, "--missing", "999999").stdout
+
+
+@pytest.mark.parametrize(("message", "expected"), [
+    ("give csv_options={'skip_rows': 2}", "give --skip-rows 2"),
+    ("csv_options={'thousands': '.', 'decimal': ','}", "--thousands . --decimal ,"),
+    ("csv_options={'missing': ['k. A.', 'x']} or so", "--missing 'k. A.' --missing x or so"),
+    ("csv_options={'types': {'id': 'string'}} takes", "--types id=string takes"),
+    ("csv_options={'quote': ''}", "--quote ''"),
+    ("csv_options: skip_rows=-1 is not", "--skip-rows: -1 is not"),
+    ("csv_options={broken}", "csv_options={broken}"),
+    ("no options", "no options"),
+])  # fmt: skip
+def test_words_of_python_as_options(message: str, expected: str) -> None:
+    assert in_own_words(message) == expected
