@@ -179,7 +179,7 @@ class RowFilter:
         Returns
         -------
         pyarrow.RecordBatch
-            Views and run ends are decoded, since Arrow chooses no rows of them.
+            Dictionaries, and else values of `plain_type`.
 
         Raises
         ------
@@ -202,8 +202,10 @@ class RowFilter:
             raise FilterError(self.text, None, _in_our_words(reason)) from None
         if not pa.types.is_boolean(kept.type):
             raise FilterError(self.text, None, f"it must evaluate to booleans, and gives {kept.type}")
-        chosen = pa.RecordBatch.from_arrays([_choosable(batch.column(name)) for name in columns], list(columns))
-        return chosen.filter(kept)
+        # Arrow chooses no rows of views and run ends; dictionaries stay, as they are the quicker road for labels.
+        arrays = [batch.column(name) for name in columns]
+        plain = [array if pa.types.is_dictionary(array.type) else plain_array(array) for array in arrays]
+        return pa.RecordBatch.from_arrays(plain, list(columns)).filter(kept)
 
 
 def comparable(column: pa.Array) -> pa.Array:
@@ -224,12 +226,6 @@ def comparable(column: pa.Array) -> pa.Array:
 
     zero = pa.scalar(0.0, column.type)
     return pc.add(pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column), zero)
-
-
-def _choosable(column: pa.Array) -> pa.Array:
-    dtype = column.type
-    views = pa.types.is_string_view(dtype) or pa.types.is_binary_view(dtype)
-    return plain_array(column) if views or pa.types.is_run_end_encoded(dtype) else column
 
 
 def _fields(expression: pc.Expression, names: list[str]) -> list[str]:
