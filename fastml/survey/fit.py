@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastml.designs import Design, Jackknife
-from fastml.errors import FastmlError, ModelError
+from fastml.errors import FastmlError, ModelError, plain_errors
 from fastml.io.source import Input
 from fastml.io.threads import thread_count
 from fastml.results.table import check_by
@@ -133,13 +133,15 @@ def fit_survey(
     given = Input(check_has_rows(data), filter, threads, csv_options, progress)
     students = given.with_missing(choices.texts).checked()
     school_file = replace(students, data=school_data, filter=None, progress=False)
-    columns = find_columns(students, outcomes, choices, by, group, None if school_data is None else school_file)
-    check_by(columns.by, COLUMNS)
     schools = None
-    if columns.school_file_weight:
-        schools = read_school_weights(school_file, students, columns, choices)
-    rows = open_rows(students, columns, choices.design.missing, choices.missing or ())
-    parts, dropped_by = _read_parts(rows, schools, choices, threads)
+    with plain_errors(given.named()):
+        columns = find_columns(students, outcomes, choices, by, group, None if school_data is None else school_file)
+        check_by(columns.by, COLUMNS)
+        if columns.school_file_weight:
+            with plain_errors(school_file.named()):
+                schools = read_school_weights(school_file, students, columns, choices)
+        rows = open_rows(students, columns, choices.design.missing, choices.missing or ())
+        parts, dropped_by = _read_parts(rows, schools, choices, threads)
     if choices.missing is None:
         check_ends(rows)
     check_codes(rows.seen, choices.missing, [columns.weight, *columns.group_weight])

@@ -12,6 +12,7 @@ import pyarrow as pa
 from fastml.designs import Jackknife
 from fastml.errors import ValueNotAllowedError, WeightVariesError
 from fastml.groupstats.statistics import GroupStats
+from fastml.keys.key_table import check_labels
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.workers import from_source
 from fastml.survey.cells import Cells, Part, Sample, Sampler
@@ -49,6 +50,7 @@ def jackknife_parts(
     v: Floats | SchoolWeights | None = stats.group_weight if schools is None else schools
     if v is None:  # without any, for means of students
         v = np.ones(len(stats.counts))
+    check_labels(stats.keys)
     labels = {name: stats.keys[name].to_pylist() for name in stats.keys.column_names}
     cells = Cells(columns, labels, stats.counts.astype(np.int64), v)
     _check_zones(cells)

@@ -15,7 +15,7 @@ from fastml.io.columns import as_floats
 from fastml.io.plain_arrays import plain_array, plain_type
 from fastml.kernels.threads import map_on_threads
 from fastml.keys.encoder import encode_rows
-from fastml.keys.key_table import KeyTable
+from fastml.keys.key_table import KeyTable, check_labels
 from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows
@@ -59,8 +59,10 @@ def column_parts(
     for batch in rows.batches:
         for start in range(0, batch.num_rows, _ROWS_AT_A_TIME):
             sums.add(batch.slice(start, _ROWS_AT_A_TIME))
-    order, keys = sums.table.sorted()
-    labels = {name: column.to_pylist() for name, column in zip(columns.keys, keys, strict=True)}
+    order, found = sums.table.sorted()
+    keys = pa.table(dict(zip(columns.keys, found, strict=True)))
+    check_labels(keys)
+    labels = keys.to_pydict()
     own = sums.v[order] if columns.group_weight else np.ones(len(order))  # without any, for means of students
     cells = Cells(columns, labels, sums.counts[order], own if schools is None else schools)
     n_used = {outcome: sums.n_used(outcome)[order] for outcome in columns.outcomes}

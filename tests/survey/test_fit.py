@@ -238,3 +238,29 @@ def test_errors_of_a_jackknife(data: dict[str, np.ndarray], options: dict, messa
 def test_data_of_no_kind_that_can_be_read(data: object) -> None:
     with pytest.raises(fastml.FastmlError, match=r"can't be read|does not exist"):
         fastml.fit_survey(data, "BSMMAT", "timss")
+
+
+NOT_UTF8 = pa.Array.from_buffers(
+    pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xff")]
+)
+UNSHOWN = {"text that is not UTF-8": NOT_UTF8, "a time no calendar has": pa.array([2**63 - 1], pa.timestamp("s")),
+           "a day after 9999": pa.array([4_000_000], pa.date32())}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNSHOWN)
+@pytest.mark.parametrize("se", ["replicate", "sandwich"])
+def test_labels_that_nobody_can_show_name_their_column(what: str, se: str) -> None:
+    data = {**timss(), "C": pa.concat_arrays([UNSHOWN[what]] * len(timss()["IDSCHOOL"]))}
+    with pytest.raises(fastml.FastmlError, match=r"^column .C. holds labels that can.t be shown") as caught:
+        fastml.fit_survey(data, "BSMMAT", "timss", by="C", se=se)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "named"), [("find_columns", "a dict"), ("open_rows", "a dict"), ("read_school_weights", "a DataFrame")]
+)
+def test_what_a_library_raises_is_one_line(step: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    students, schools = pisa()
+    monkeypatch.setattr(f"fastml.survey.fit.{step}", lambda *_: json.loads("{"))
+    with pytest.raises(fastml.FastmlError, match=f"^{named}: Expecting property name"):
+        fastml.fit_survey(students, "MATH", "pisa", school_data=pd.DataFrame(schools), se="sandwich")
