@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,16 +35,45 @@ def test_nothing_read_is_run(path: Path) -> None:
                 assert not {name, name.split(".")[0]} & HOME, f"line {node.lineno}: {name}"
 
 
-TOLD = [*FILES, *ROOT.rglob("*.md"), ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
+TEXTS = {".md", ".py", ".toml", ".cff", ".in", ".txt", ".yml", ".yaml", ".html", ".cfg", ""}
+
+
+def names_ours(line: str) -> bool:
+    """Whether a line has somebody install our name from the index, where it is another's or nobody's."""
+    installs = r"(pip|pipx|uv|uvx|conda|mamba|poetry|pdm)\b[^|;]*\b(install|add|run)\b[^&|;`]*"
+    ours = r"[\s'\"]fastml(-icc)?(\[[\w,]*\])?([=<>~!@]=?[\d.]+)?(?![\w./-])"
+    return bool(re.search(installs + ours, line) or re.search(r"(uvx|pipx run) fastml|fastml-icc\[", line))
+
+
+@pytest.mark.parametrize("line", [
+    "pip install fastml", "pip install 'fastml-icc'", "pip install -U \"fastml[plot]\"", "uv add fastml-icc==0.1.0",
+    "RUN pip install --no-cache-dir fastml && true", "uvx fastml fit", "python -m pip install fastml>=0.1", "fastml-icc[test]",
+])  # fmt: skip
+def test_lines_that_install_our_name_are_found(line: str) -> None:
+    assert names_ours(line)
+
+
+@pytest.mark.parametrize("line", [
+    "pip install . && fastml fit t.parquet", "pip install /tmp/fastml && rm -r /tmp/fastml", "pip install '.[plot]'",
+    "pip install matplotlib; fastml report", "pip install dist/fastml_icc-0.1.0-py3-none-any.whl", "name = 'fastml-icc'",
+])  # fmt: skip
+def test_lines_that_install_what_is_here_are_not(line: str) -> None:
+    assert not names_ours(line)
 
 
 def test_nobody_is_told_to_install_a_name_that_is_not_ours() -> None:
     """The index has no fastml-icc, and its fastml is another project: whoever takes the name could run code here."""
-    for path in TOLD:
-        if not path.exists() or path == Path(__file__) or ".venv" in str(path):
-            continue
+    listed = [path for path in ROOT.rglob("*") if path.suffix in TEXTS and path != Path(__file__)]
+    ours = [path for path in listed if re.match(r"[^.]|\.ci/|\.github/", path.relative_to(ROOT).as_posix())]
+    told = [path for path in ours if path.is_file() and not {"site", "build", "dist", ".venv"} & set(path.parts)]
+    assert len(told) > 300
+    for path in told:
         for line in path.read_text(encoding="utf-8").splitlines():
-            assert not re.search(
-                r"(pip|pipx|uv|conda|poetry)\b[^|;]*\b(install|add|run)\b[^&|;`]*[\s'\"]fastml(-icc)?(?![\w./-])", line
-            ), f"{path}: {line}"
-            assert not re.search(r"fastml-icc\[", line), f"{path}: {line}"
+            assert not names_ours(line), f"{path}: {line}"
+
+
+def test_the_package_depends_on_no_name_like_its_own() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    needed += [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
+    assert not [one for one in needed if one.lower().startswith("fastml")]
