@@ -6,8 +6,9 @@ import contextlib
 import errno
 import io
 import os
+import secrets
+import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -21,6 +22,7 @@ __all__ = ["check_parquet_name", "replace_file", "replace_folder", "write_parque
 
 _OTHERS = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".md", ".tex", ".html", ".htm", ".xls", ".xlsx", ".sav",
            ".zsav", ".por", ".dta", ".sas7bdat", ".xpt", ".arrow", ".feather", ".gz"}  # fmt: skip
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def replace_file(path: str | os.PathLike[str], fill: Callable[[IO[bytes]], object]) -> None:
@@ -84,21 +86,38 @@ def _replace(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
     before = target.stat() if target.exists() else None
     if before is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "it is write-protected")
-    # The name is cut, since a name that is just short enough has no room for more.
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:40]}.", delete=False) as file:
-        made = Path(file.name)
-        try:
+    made = _beside(target)
+    try:
+        # What takes the place of a file is its maker's alone until it has the rights of the one before.
+        with os.fdopen(os.open(made, _NEW, 0o666 if before is None else 0o600), "wb") as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())
-            # A temporary file is its maker's alone; the result has the rights of the one before, or of any new file.
-            if before is not None:
-                _give_to(before, made)
-            made.chmod(0o666 & ~_umask() if before is None else stat.S_IMODE(before.st_mode))
-            made.replace(target)
-        except BaseException:
-            made.unlink(missing_ok=True)
-            raise
+        if before is not None:
+            _give_to(before, made)
+            made.chmod(stat.S_IMODE(before.st_mode))
+        made.replace(target)
+    finally:
+        _remove(made)
+
+
+def _beside(target: Path) -> Path:
+    """A hidden name of its own beside a place; cut, since a name that is just short enough has no room for more."""
+    return target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}")
+
+
+def _remove(path: Path) -> None:
+    """Remove what may be there, also where that is interrupted."""
+    try:
+        _remove_once(path)
+    except KeyboardInterrupt:
+        _remove_once(path)
+        raise
+
+
+def _remove_once(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _give_to(before: os.stat_result, made: Path) -> None:
@@ -156,22 +175,32 @@ def replace_folder(path: str | os.PathLike[str], names: Sequence[str], fill: Cal
             raise SourceError(
                 f"folder {os.fspath(path)} holds {others[0]}; remove it first, or name a folder of its own"
             )
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}.") as beside:
-            made = Path(beside) / "new"
+        beside = _beside(target)
+        try:
+            beside.mkdir(0o700)
+            made = beside / "new"
             made.mkdir()
             fill(made)
-            if target.exists():
-                made.chmod(stat.S_IMODE(target.stat().st_mode))
-                old = target.replace(Path(beside) / "old")
-                try:
-                    made.replace(target)
-                except BaseException:
-                    old.replace(target)
-                    raise
-            else:
-                made.replace(target)
+            _put(made, target, beside / "old")
+        finally:
+            _remove(beside)
     except OSError as error:
         raise SourceError(f"can't write to {os.fspath(path)}: {error.strerror or error}") from None
+
+
+def _put(made: Path, target: Path, old: Path) -> None:
+    """Put a folder in the place of another, which is moved away."""
+    if not target.exists():
+        made.replace(target)
+        return
+    made.chmod(stat.S_IMODE(target.stat().st_mode))
+    try:
+        target.replace(old)
+        made.replace(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.replace(target)
+        raise
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
@@ -225,9 +254,3 @@ def check_parquet_name(path: str | os.PathLike[str]) -> None:
     suffix = Path(path).suffix if isinstance(path, (str, os.PathLike)) else ""
     if suffix.lower() in _OTHERS:
         raise SourceError(f"what would be written to {os.fspath(path)} is Parquet; name it .parquet, not {suffix}")
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

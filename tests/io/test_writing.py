@@ -6,13 +6,15 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fastml import FastmlError
-from fastml.io.writing import check_parquet_name, replace_file, write_parquet, write_text
+from fastml.io import writing
+from fastml.io.writing import check_parquet_name, replace_file, replace_folder, write_parquet, write_text
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -198,3 +200,111 @@ def test_parquet_has_a_name_of_its_own(tmp_path: Path) -> None:
         with pytest.raises(FastmlError, match="is Parquet"):
             write_parquet(table, tmp_path / name)
         assert not (tmp_path / name).exists()
+
+
+NAMES = ["a.txt", "b.txt"]
+
+
+def fill_folder(folder: Path) -> None:
+    for name in NAMES:
+        (folder / name).write_text("new")
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()} if folder.exists() else {}
+
+
+@pytest.fixture(params=[False, True], ids=["nothing there", "one there"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param:
+        (tmp_path / "t").mkdir(mode=0o750)
+        (tmp_path / "t" / "a.txt").write_text("old")
+    return tmp_path / "t"
+
+
+def test_a_folder_is_replaced_whole(target: Path) -> None:
+    mode = target.stat().st_mode if target.exists() else None
+    replace_folder(target, NAMES, fill_folder)
+    assert content(target) == dict.fromkeys(NAMES, "new")
+    assert list(target.parent.iterdir()) == [target]
+    assert mode in (None, target.stat().st_mode)
+
+
+@pytest.mark.parametrize("step", ["fill", "clean-up", "both", "move"])
+def test_an_interrupted_folder_is_whole_or_as_before(step: str, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, remove, move, left = content(target), writing.shutil.rmtree, Path.replace, [1]
+
+    def interrupt() -> None:
+        if left and left.pop():
+            raise KeyboardInterrupt
+
+    def fill(folder: Path) -> None:
+        fill_folder(folder)
+        if step in ("fill", "both"):
+            raise KeyboardInterrupt
+
+    def remove_some(path: Path) -> None:
+        if step in ("clean-up", "both"):
+            for some in list(path.rglob("*.txt"))[:1]:
+                some.unlink()
+            interrupt()
+        remove(path)
+
+    def move_then(path: Path, to: Path) -> Path:
+        moved = move(path, to)
+        if step == "move":
+            interrupt()
+        return moved
+
+    monkeypatch.setattr(writing.shutil, "rmtree", remove_some)
+    monkeypatch.setattr(Path, "replace", move_then)
+    with pytest.raises(KeyboardInterrupt):
+        replace_folder(target, NAMES, fill)
+    # Moved once, a folder that was not there is whole, and one that was there is back.
+    whole = step == "clean-up" or (step == "move" and not before)
+    assert content(target) == (dict.fromkeys(NAMES, "new") if whole else before)
+    assert set(target.parent.iterdir()) <= {target}
+
+
+@pytest.mark.parametrize("step", ["fill", "clean-up", "move"])
+def test_an_interrupted_file_leaves_nothing_beside(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, unlink, move, left = tmp_path / "t.txt", Path.unlink, Path.replace, [1]
+    path.write_text("before")
+
+    def interrupt(when: str) -> None:
+        if step == when and left and left.pop():
+            raise KeyboardInterrupt
+
+    def fill(file: Any) -> None:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    def unlink_later(path: Path, **options: bool) -> None:
+        interrupt("clean-up")
+        unlink(path, **options)
+
+    def move_then(path: Path, to: Path) -> Path:
+        moved = move(path, to)
+        interrupt("move")
+        return moved
+
+    monkeypatch.setattr(Path, "unlink", unlink_later)
+    monkeypatch.setattr(Path, "replace", move_then)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(path, fill if step != "move" else lambda file: file.write(b"after"))
+    assert path.read_text() == ("after" if step == "move" else "before")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_what_is_private_is_private_while_it_is_written(target: Path) -> None:
+    def look(made: Path) -> None:
+        assert made.parent.stat().st_mode & 0o077 == 0
+        fill_folder(made)
+
+    replace_folder(target, NAMES, look)
+    path = target / "a.txt"
+    path.chmod(0o600)
+    seen: list[int] = []
+    replace_file(path, lambda file: seen.append(os.fstat(file.fileno()).st_mode & 0o077))
+    assert seen == [0]
