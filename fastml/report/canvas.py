@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
@@ -19,7 +18,6 @@ from fastml.io.arrays import as_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["BAND", "BLUE", "ESTIMATE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "axis_end",
            "bins", "can_draw", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines", "inline_svg",
@@ -35,10 +33,13 @@ WIDTH = 5.6  # inches; legible in a column of 400 pixels and in print
 
 
 def axes_for(ax: Axes | None, height: float) -> Axes:
-    """The Axes given, or those of a new figure outside pyplot."""
+    """The Axes given, or those of a new figure outside pyplot, which show themselves in a notebook."""
     if ax is not None:
         return ax
-    made = _figure_class()(figsize=(WIDTH, height), layout="constrained").subplots()
+    _check_matplotlib()
+    from fastml.report.notebook import ShownAxes, ShownFigure
+
+    made = ShownFigure(figsize=(WIDTH, height), layout="constrained").add_subplot(axes_class=ShownAxes)
     made.spines[["top", "right"]].set_visible(False)
     return made
 
@@ -47,13 +48,13 @@ def can_draw() -> bool:
     """Whether matplotlib is there; one that is, but can't be loaded, is an error."""
     if find_spec("matplotlib") is None:
         return False
-    _figure_class()
+    _check_matplotlib()
     return True
 
 
-def _figure_class() -> type[Figure]:
+def _check_matplotlib() -> None:
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ImportError:
         raise FastmlError("pictures need matplotlib: pip install matplotlib") from None
     except ValueError as error:  # a backend that isn't there, named by MPLBACKEND or a matplotlibrc
@@ -61,7 +62,6 @@ def _figure_class() -> type[Figure]:
         raise FastmlError(
             f"pictures need matplotlib, which can't be loaded: {said}; see MPLBACKEND and matplotlibrc"
         ) from None
-    return Figure
 
 
 def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
@@ -190,13 +190,13 @@ def inline_svg(ax: Axes, name: str, alt: str) -> str:
     str
         The same bytes at every run. Its text is drawn, not written, so no name in it can be markup.
     """
+    from fastml.report.notebook import lacking_letters
+
     figure: Any = ax.figure
     figure.patch.set_alpha(0.0)
     ax.patch.set_alpha(0.0)
     buffer = io.StringIO()
-    with warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box; the page's tables show the name as text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    with lacking_letters():  # the page's tables show the name as text
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace("\n", "")

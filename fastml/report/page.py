@@ -51,7 +51,7 @@ body.table > p, body.table > figure { max-width: 44rem; }
 @media print { body { max-width: none; } }
 """
 
-Picture = tuple[str, str]  # SVG, what it shows
+Drawing = tuple[str, str]  # SVG, what it shows
 
 
 def fit_page(
@@ -61,7 +61,7 @@ def fit_page(
     model: Grid,
     naive: Grid,
     schools: Grid,
-    pictures: Mapping[str, Picture],
+    pictures: Mapping[str, Drawing],
     note: str = "",
 ) -> str:
     """The page of one fit.
@@ -100,7 +100,7 @@ def fit_page(
 
 
 def table_page(
-    title: str, source: str, said: Sequence[str], results: Grid, pictures: Sequence[Picture], note: str = ""
+    title: str, source: str, said: Sequence[str], results: Grid, pictures: Sequence[Drawing], note: str = ""
 ) -> str:
     """The page of a table of fits; see `fit_page`."""
     body = [f"<p>{html_text(sentence)}</p>\n" for sentence in (*said, *([note] if note else []))]
@@ -108,7 +108,7 @@ def table_page(
     return _page(title, source, [*body, "<h2>All results</h2>\n", _wide(results)], "table")
 
 
-def _figure(picture: Picture) -> str:
+def _figure(picture: Drawing) -> str:
     svg, caption = picture
     return f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n"
 

@@ -29,12 +29,13 @@ from fastml.report.markup import html_with_sentences
 from fastml.report.sentences import fit_sentences
 from fastml.results.figures import estimates
 from fastml.results.inference import FitInference, interval_notes, limits_of
-from fastml.results.pages import fit_report
+from fastml.results.pages import Picture, draw, fit_report
 from fastml.results.schools import check_interval, schools_table
 from fastml.results.weighting import weighted_groups
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from fastml.inference.parameters import Interval
     from fastml.model.naive import Naive
@@ -287,6 +288,31 @@ class OneWayFit(FitInference):
         """
         check_level(level)
         return FitWithIntervals(self, float(level))
+
+    def plot(self, kind: Picture = "caterpillar", ax: Axes | None = None) -> Axes:
+        """Draw a picture of the fit; a notebook shows what this returns. Needs matplotlib.
+
+        Parameters
+        ----------
+        kind : {"caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq"}
+            Which of the functions of `fastml.plots`; they have further options. "caterpillar", the school means with
+            their intervals, by default.
+        ax : matplotlib Axes, optional
+            To draw on; a figure of its own without, which pyplot doesn't know of.
+
+        Returns
+        -------
+        matplotlib Axes
+            Save the picture by ``.figure.savefig("school_means.svg")``.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> m = fastml.fit({"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}, "score", "school")
+        >>> m.plot().get_ylabel()
+        'Mean of score, score points'
+        """
+        return draw(self, kind, ax)
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the tables, the pictures, and what they mean for this data.

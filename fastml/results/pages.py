@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from fastml.errors import FastmlError
+from fastml.errors import ArgumentError, FastmlError
 from fastml.report.canvas import can_draw, inline_svg
 from fastml.report.grids import naive_grid, schools_grid
 from fastml.report.markup import html_text
 from fastml.report.numbers import decimals
-from fastml.report.page import Picture, fit_page, table_page
+from fastml.report.page import Drawing, fit_page, table_page
 from fastml.report.text import fit_rows
 from fastml.results.schools import INTERVALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from matplotlib.axes import Axes
 
     from fastml.results.fit import OneWayFit
     from fastml.results.table import ResultTable
 
-__all__ = ["fit_report", "table_report"]
+__all__ = ["Picture", "draw", "fit_report", "table_report"]
+
+Picture = Literal["caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq"]
+"""The functions of `fastml.plots` that draw one fit."""
 
 MAX_ROWS = 100  # of schools; of more, both ends are shown
 
@@ -33,6 +37,16 @@ _CAPTIONS = {
     "caterpillar": "School means in order, raw and shrunken, with 95 % intervals; the dashed line is the grand mean.",
     "qq": "School effects against normal quantiles: the model takes them to lie on the line, within the band.",
 }
+
+
+def draw(fit: OneWayFit, kind: str, ax: Axes | None = None) -> Axes:
+    """Draw one fit by that function of `plots`."""
+    from fastml import plots
+
+    if kind not in get_args(Picture):
+        raise ArgumentError("kind", kind, get_args(Picture))
+    made: Axes = getattr(plots, kind)(fit, ax)
+    return made
 
 
 def fit_report(fit: OneWayFit, title: str | None, source: str) -> str:
@@ -80,7 +94,7 @@ def _ends(schools: pa.Table) -> dict[str, list[dict[str, Any]]]:
     return {"The 20 highest": high, "The 20 lowest": low}
 
 
-def _draw(name: str, result: OneWayFit | ResultTable, caption: str) -> Picture | None:
+def _draw(name: str, result: OneWayFit | ResultTable, caption: str) -> Drawing | None:
     """A picture by that function of `plots`; None without matplotlib, or where this result has no such picture."""
     if not can_draw():
         return None

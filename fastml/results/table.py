@@ -28,6 +28,7 @@ from fastml.results.pages import table_report
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from fastml.groupstats.statistics import GroupStats
 
@@ -147,6 +148,23 @@ class ResultTable(Exports):
         said = self._sentences()
         lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(visible(sentence), 100))]
         return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
+
+    def plot(self, ax: Axes | None = None, *, level: float | None = None, sort: bool = True) -> Axes:
+        """Draw the ICC of every row with its interval; a notebook shows what this returns. Needs matplotlib.
+
+        Parameters
+        ----------
+        ax, level, sort
+            As in `fastml.plots.icc_by`.
+
+        Returns
+        -------
+        matplotlib Axes
+            Save the picture by ``.figure.savefig("icc.svg")``.
+        """
+        from fastml import plots
+
+        return plots.icc_by(self, ax, level=level, sort=sort)
 
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the table, the ICCs as a picture, and what they mean.
