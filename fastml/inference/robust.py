@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastml.errors import ArgumentError, ModelError
@@ -17,9 +18,7 @@ from fastml.model.groups import WeightedGroups
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["VCOVS", "RobustErrors", "default_method", "robust_errors", "robust_interval"]
-
-VCOVS = ("cr2", "joint", "block")
+__all__ = ["KINDS", "VCOVS", "Kind", "RobustErrors", "default_method", "robust_errors", "robust_interval"]
 
 AT_ZERO = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
 NOT_WITHOUT = "without one of its groups the model can't be fitted, so that there is no jackknife"
@@ -49,6 +48,57 @@ class RobustErrors:
     se_icc: float
 
 
+def _by_cr2(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> RobustErrors:
+    mean, others = cr2(groups, vc), delete_one(groups, vc, corrected)
+    return RobustErrors("cr2", mean.se, mean.df, others.se_tau00, others.se_sigma2, others.se_icc)
+
+
+def _by_joint(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> RobustErrors:
+    return _by_sandwich(groups, vc, "joint")
+
+
+def _by_block(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> RobustErrors:
+    return _by_sandwich(groups, vc, "block")
+
+
+def _by_sandwich(groups: WeightedGroups, vc: VarianceComponents, vcov: str) -> RobustErrors:
+    made = sandwich(groups, vc, vcov)
+    freedom = float(len(groups.n) - 1)
+    return RobustErrors(vcov, made.se_gamma00, freedom, made.se_tau00, made.se_sigma2, made.se_icc)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of robust standard errors, with all that depends on which one it is.
+
+    Attributes
+    ----------
+    errors : callable
+        Makes the `RobustErrors` of weighted groups, their variance components, and whether tau00 is corrected.
+    df : {"bell-mccaffrey", "hlm"}
+        Usual degrees of freedom of gamma00.
+    of_mean, of_others : str
+        Usual methods of the intervals: of gamma00; of the variances, the icc and what follows from them.
+    for_few : bool
+        Whether it is meant for few schools: tables then take limits of the icc by t with J - 1, not by the normal law,
+        and a survey's official mean has CR2 too.
+    """
+
+    errors: Callable[[WeightedGroups, VarianceComponents, bool], RobustErrors]
+    df: str
+    of_mean: str
+    of_others: str
+    for_few: bool
+
+
+KINDS = {
+    "cr2": Kind(_by_cr2, "bell-mccaffrey", "t", "jackknife", for_few=True),
+    "joint": Kind(_by_joint, "hlm", "wald", "wald", for_few=False),
+    "block": Kind(_by_block, "hlm", "wald", "wald", for_few=False),
+}
+VCOVS = tuple(KINDS)
+
+
 def robust_errors(
     groups: WeightedGroups, vc: VarianceComponents, vcov: str = "cr2", corrected: bool = False
 ) -> RobustErrors:
@@ -68,20 +118,13 @@ def robust_errors(
     -------
     RobustErrors
     """
-    if vcov == "cr2":
-        mean, others = cr2(groups, vc), delete_one(groups, vc, corrected)
-        return RobustErrors(vcov, mean.se, mean.df, others.se_tau00, others.se_sigma2, others.se_icc)
-    made = sandwich(groups, vc, vcov)
-    return RobustErrors(
-        vcov, made.se_gamma00, float(len(groups.n) - 1), made.se_tau00, made.se_sigma2, made.se_icc
-    )  # fmt: skip
+    return KINDS[vcov].errors(groups, vc, corrected)
 
 
 def default_method(parameter: str, vcov: str) -> str:
     """Method of a parameter's interval where none is asked for."""
-    if vcov != "cr2":
-        return "wald"
-    return "t" if parameter == "gamma00" else "jackknife"
+    kind = KINDS[vcov]
+    return kind.of_mean if parameter == "gamma00" else kind.of_others
 
 
 def robust_interval(

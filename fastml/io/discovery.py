@@ -37,7 +37,7 @@ _UNREADABLE = frozenset(
 
 # Endings of what stands beside data and is named by them: scores.csv.md5.
 _BESIDE = frozenset(
-    "asc bak crc doc docx html json log md md5 old orig pdf sas sha1 sha256 sha512 sig sps yaml yml".split()
+    "asc bak crc doc docx html json log md md5 old orig pdf rst sas sha1 sha256 sha512 sig sps tex yaml yml".split()
 )
 
 
@@ -230,7 +230,8 @@ def _content(location: Location) -> str | None:
         if not Path(location.path).is_file():
             return None
         with location.open() as source:
-            return _MAGIC.get(bytes(source.read(4)))
+            first = bytes(source.read(8))
+            return next((kind for mark, kind in _MAGIC.items() if first.startswith(mark)), None)
     except OSError as error:
         raise SourceError(f"{location.name} can't be read: {first_line(error)}") from None
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastml.errors import ArgumentError
 from fastml.model.groups import WeightedGroups
 from fastml.model.size_table import SizeTable, check_groups
 from fastml.model.variance_components import VarianceComponents, estimate
@@ -225,9 +226,17 @@ def scaled_size(
     -------
     size, count : ndarray
         A, and v as the likelihood takes it.
+
+    Raises
+    ------
+    ArgumentError
     """
     if scaling == "effective":
         return total * (total / squares), count
     if scaling == "none":
         return conditional, count
-    return n, count * (conditional / n) if scaling == "gk" else count
+    if scaling == "gk":
+        return n, count * (conditional / n)
+    if scaling in ("size", "group-only"):
+        return n, count
+    raise ArgumentError("weight_scaling", scaling, SCALINGS)

@@ -87,6 +87,7 @@ def _fit_weighted(
     stats: GroupStats, outcome: str | None, method: str | None, df: str | None, weighting: Weighting
 ) -> OneWayFit:
     from fastml.inference.information import MeanTest, t_test
+    from fastml.inference.robust import KINDS
     from fastml.results.weighting import fit_weighted
 
     if method not in (None, "ml"):
@@ -94,7 +95,7 @@ def _fit_weighted(
             f"method={method!r} can't be weighted: a pseudo likelihood has no restricted form; "
             "leave method out or use method='ml'"
         )
-    usual = "bell-mccaffrey" if weighting.vcov == "cr2" else "hlm"
+    usual = KINDS[weighting.vcov].df
     allowed = list(dict.fromkeys((usual, "hlm", "normal")))
     if df not in (None, *allowed):
         raise ArgumentError("df", df, allowed, f"weighted fits with vcov={weighting.vcov!r} have {usual!r} by default")

@@ -239,16 +239,18 @@ class FitTable(ResultTable):
     def _limits(self, level: float) -> list[_Limits]:
         from fastml.inference.delta import logit_limits
         from fastml.inference.intervals import icc_interval
+        from fastml.inference.robust import KINDS
         from fastml.model.size_table import reduce_sizes
 
         rows = self.to_dict()
+        for_few = self.vcov is not None and KINDS[self.vcov].for_few
         if self.stats is None or self.stats.weights or self.stats.group_weights:
             return [
                 (
                     *logit_limits(
                         or_nan(row["icc"]),
                         or_nan(row["se_icc"]),
-                        or_nan(row["n_groups"]) - 1.0 if self.vcov == "cr2" else math.inf,
+                        or_nan(row["n_groups"]) - 1.0 if for_few else math.inf,
                         level,
                     ),
                     "",

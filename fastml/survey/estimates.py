@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fastml.designs import Design, Jackknife
 from fastml.errors import ModelError
-from fastml.inference.robust import robust_errors
+from fastml.inference.robust import KINDS, robust_errors
 from fastml.inference.sandwich import cr2_mean
 from fastml.kernels.threads import map_on_threads
 from fastml.model.weighted import pseudo_ml, reduce_weighted
@@ -161,7 +161,7 @@ def _sandwich_variances(sample: Sample, tables: list[Floats], choices: Choices) 
     df = np.full(found.shape, len(sample.v) - 1.0)
     for k, (moments, table) in enumerate(zip(sample.values, tables, strict=True)):
         found[k, [_MEAN, _SD]] = _linearised(moments, table[0, _MEAN], table[0, _SD])
-        if choices.vcov == "cr2" and found[k, _MEAN] > 0.0:
+        if KINDS[choices.vcov].for_few and found[k, _MEAN] > 0.0:
             found[k, _MEAN], df[k, _MEAN] = _by_cr2(moments, table[0, _MEAN], found[k, _MEAN], df[k, _MEAN])
         if np.isnan(table[0, _TAU00]):
             continue
