@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
+REFERENCE = ROOT / "tests" / "reference"
+ASSESSMENTS = ROOT.parent / "shared" / "assessments"  # beside the checkout; their owners' terms keep them out of it
 
 # Short and the same each time by default; FASTML_HYPOTHESIS_PROFILE=long, or --hypothesis-profile long, looks further.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -54,18 +56,26 @@ def lecture_file() -> Path:
 
 @pytest.fixture(scope="session")
 def reference_folder() -> Path:
-    return _shared("reference")
+    return REFERENCE
 
 
 @pytest.fixture(scope="session")
 def assessments_folder() -> Path:
-    return _shared("assessments")
+    if not ASSESSMENTS.is_dir():
+        pytest.skip(NO_ASSESSMENTS)
+    return ASSESSMENTS
 
 
-def _shared(name: str) -> Path:
-    if not (SHARED / name).is_dir():
-        pytest.skip(f"the folder shared/{name}, which lies beside the checkout and isn't part of it, is absent")
-    return SHARED / name
+NO_ASSESSMENTS = (
+    f"real files of TIMSS and PISA, which their owners' terms keep out of the repository, are not in {ASSESSMENTS}"
+)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not checked, and why: a line for each reason."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
 
 
 def fewer(size: int, times: int = 1000, at_least: int = 1000) -> int:

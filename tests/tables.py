@@ -17,52 +17,24 @@ from fastml.model.size_table import SizeTable, reduce_sizes
 
 Floats = npt.NDArray[np.float64]
 
-SETS = [
-    "apipop_dnum",
-    "bh1996_wbeing",
-    "cake_recipe",
-    "chem97_school",
-    "dyestuff",
-    "dyestuff2",
-    "exam",
-    "hard_J2",
-    "hard_J3",
-    "hard_all_sizes_distinct",
-    "hard_base",
+SETS = """
+apipop_dnum bh1996_wbeing cake_recipe chem97_school dyestuff dyestuff2 exam hard_J2 hard_J3 hard_all_sizes_distinct
+hard_base hard_bimodal_low_global hard_bimodal_near_tie hard_dominant_group hard_icc_1em4 hard_icc_99999
+hard_offset1e9 hard_pairs hard_reml_pos_ml_zero hard_scale1e8 hard_scale1em8 hard_singletons_but_one hard_tau0_unbal
+hard_unbal_1_1e4 hsb82 insteval_s lecture lecture_b nist_AtmWtAg nist_SiRstv nist_SmLs01 nist_SmLs02 nist_SmLs04
+nist_SmLs05 nist_SmLs07 nist_SmLs08 oxboys pastes_batch pastes_sample penicillin_plate rail scotssec_second
+sleepstudy star_math_sch
+""".split()
+EQUAL_SIZES = """
+cake_recipe dyestuff dyestuff2 hard_pairs hard_reml_pos_ml_zero lecture lecture_b nist_AtmWtAg nist_SiRstv
+nist_SmLs01 nist_SmLs02 nist_SmLs04 nist_SmLs05 nist_SmLs07 nist_SmLs08 oxboys pastes_batch pastes_sample
+penicillin_plate rail sleepstudy
+""".split()
+TWO_OPTIMA = (
     "hard_bimodal_low_global",
     "hard_bimodal_near_tie",
     "hard_dominant_group",
-    "hard_icc_1em4",
-    "hard_icc_99999",
-    "hard_offset1e9",
-    "hard_pairs",
-    "hard_reml_pos_ml_zero",
-    "hard_scale1e8",
-    "hard_scale1em8",
-    "hard_singletons_but_one",
-    "hard_tau0_unbal",
-    "hard_unbal_1_1e4",
-    "hsb82",
-    "insteval_s",
-    "lecture",
-    "lecture_b",
-    "nist_AtmWtAg",
-    "nist_SiRstv",
-    "nist_SmLs01",
-    "nist_SmLs02",
-    "nist_SmLs04",
-    "nist_SmLs05",
-    "nist_SmLs07",
-    "nist_SmLs08",
-    "oxboys",
-    "pastes_batch",
-    "pastes_sample",
-    "penicillin_plate",
-    "rail",
-    "scotssec_second",
-    "sleepstudy",
-    "star_math_sch",
-]
+)  # have no profile limits on record
 
 
 @dataclass(frozen=True)

@@ -91,13 +91,12 @@ def test_dyestuff() -> None:
 
 
 @pytest.mark.parametrize("restricted", [True, False])
-@pytest.mark.parametrize("seed", [1, 2, 4, 5, 7])
+@pytest.mark.parametrize("seed", [1, 3, 4, 7, 8])  # none at the boundary, where there is no second derivative to take
 def test_observed_information_against_the_dense_likelihood(seed: int, restricted: bool) -> None:
     y, group = small_set(seed)
     table = grouped(y, group).table
     vc = estimate(table, "reml" if restricted else "ml")
-    if vc.singular:
-        pytest.skip("on the boundary there is no second derivative to take")
+    assert not vc.singular
     with mp.workdps(60):
         h = [mp.mpf(10) ** -12 * mp.mpf(vc.tau00), mp.mpf(10) ** -12 * mp.mpf(vc.sigma2)]
 

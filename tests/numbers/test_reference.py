@@ -1,6 +1,6 @@
-"""Every figure of the 44 reference sets to a relative 1e-12; truth from 60-digit arithmetic, see its README.
+"""Every figure of the 44 reference sets to a relative 1e-12; truth from 60-digit arithmetic, see tests/reference/README.md.
 
-The sets themselves aren't in the repository; test_dense_twin.py computes truth of its own.
+test_truth.py checks the truth itself; test_dense_twin.py computes more of it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import fewer
+from tables import SETS
 
 import fastml
-
-SETS = """
-apipop_dnum bh1996_wbeing cake_recipe chem97_school dyestuff dyestuff2 exam hard_J2 hard_J3
-hard_all_sizes_distinct hard_base hard_bimodal_low_global hard_bimodal_near_tie hard_dominant_group
-hard_icc_1em4 hard_icc_99999 hard_offset1e9 hard_pairs hard_reml_pos_ml_zero hard_scale1e8 hard_scale1em8
-hard_singletons_but_one hard_tau0_unbal hard_unbal_1_1e4 hsb82 insteval_s lecture lecture_b nist_AtmWtAg
-nist_SiRstv nist_SmLs01 nist_SmLs02 nist_SmLs04 nist_SmLs05 nist_SmLs07 nist_SmLs08 oxboys pastes_batch
-pastes_sample penicillin_plate rail scotssec_second sleepstudy star_math_sch
-""".split()
 
 # Our names for the record's, and the tolerance of all.
 FIGURES = {
