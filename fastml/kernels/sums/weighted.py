@@ -205,12 +205,11 @@ def _add_row(records, at, value, weight):
 
 
 @inner
-def _add_each(keys, base, y, weights, smallest, largest, start, count, records, missing):
+def _add_each(keys, base, y, weights, limits, start, stop, records, missing):
     """Add rows of which some may lack a value or a weight."""
-    for k in range(count):
-        i = start + k
+    for i in range(start, stop):
         group = np.uint64(keys[i]) - base
-        if _is_good(y[i], weights[i], smallest, largest):
+        if _is_good(y[i], weights[i], limits[0], limits[1]):
             _add_row(records, group * np.uint64(N_BOTH), y[i], weights[i])
         else:
             missing[group] += 1.0
@@ -236,14 +235,14 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
         for k in range(rows):
             lacking |= not _is_good(y[start + k], weights[start + k], smallest, largest)
         if lacking:
-            _add_each(keys, base, y, weights, smallest, largest, start, rows, records, missing)
+            _add_each(keys, base, y, weights, (smallest, largest), start, start + rows, records, missing)
         else:
             for k in range(rows):
                 at = (np.uint64(keys[start + k]) - base) * np.uint64(N_BOTH)
                 _add_row(records, at, y[start + k], weights[start + k])
     if not all_within(keys, low, most, whole, n - whole):
         return False
-    _add_each(keys, base, y, weights, smallest, largest, whole, n - whole, records, missing)
+    _add_each(keys, base, y, weights, (smallest, largest), whole, n, records, missing)
     return True
 
 
