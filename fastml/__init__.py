@@ -13,6 +13,8 @@ from fastml._version import __version__
 if TYPE_CHECKING:
     from fastml import designs, plots
     from fastml.api import fit, fit_by, group_stats
+    from fastml.drift.check import check
+    from fastml.drift.comparison import CheckTable
     from fastml.errors import FastmlError
     from fastml.groupstats.statistics import GroupStats
     from fastml.planning import Plan, plan
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from fastml.survey.table import SurveyTable
 
 __all__ = [
+    "CheckTable",
     "FastmlError",
     "FitTable",
     "GroupStats",
@@ -30,6 +33,7 @@ __all__ = [
     "Plan",
     "SurveyTable",
     "__version__",
+    "check",
     "designs",
     "fit",
     "fit_by",
@@ -42,12 +46,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "CheckTable": "drift.comparison",
     "FastmlError": "errors",
     "FitTable": "results.table",
     "GroupStats": "groupstats.statistics",
     "OneWayFit": "results.fit",
     "Plan": "planning",
     "SurveyTable": "survey.table",
+    "check": "drift.check",
     "designs": "designs",
     "fit": "api",
     "fit_by": "api",

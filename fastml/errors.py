@@ -14,6 +14,7 @@ __all__ = [
     "ColumnNotFoundError",
     "ColumnTypeError",
     "ColumnsMissingError",
+    "DriftError",
     "FastmlBugError",
     "FastmlError",
     "FilterError",
@@ -215,6 +216,20 @@ class PartsMissingError(FastmlError):
             said.append(f"and {len(failed) - len(said):,} more")
         have = ("part has" if len(rows) == 1 else "parts has") if len(failed) == 1 else "parts have"
         super().__init__(f"{len(failed):,} of {len(rows):,} {have} no result: {', '.join(said)}")
+
+
+class DriftError(FastmlError):
+    """New data are further from old ones than a limit allows."""
+
+    def __init__(self, rows: Sequence[Mapping[str, object]], by: Sequence[str], names: tuple[str, str]) -> None:
+        drifted = [row for row in rows if row["status"] != "ok"]
+        said = []
+        for row in drifted[:5]:
+            label = " ".join([*(f"{name} {row[name]}" for name in by), str(row["outcome"])])
+            said.append(f"{label} ({row['message']})")
+        if len(drifted) > len(said):
+            said.append(f"and {len(drifted) - len(said):,} more")
+        super().__init__(f"{names[0]} drifted from {names[1]}: {', '.join(said)}")
 
 
 class MergeError(FastmlError):

@@ -15,11 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from fastml._version import __version__
-from fastml.cli import commands
+from fastml.cli import commands, pipelines
 from fastml.cli.once import OnceCommand
 from fastml.cli.output import printing
 from fastml.cli.wording import in_own_words, without_types
-from fastml.errors import FastmlBugError, FastmlError, PartsMissingError, plain_errors, visible
+from fastml.errors import DriftError, FastmlBugError, FastmlError, PartsMissingError, plain_errors, visible
 from fastml.io.progress import is_terminal
 
 __all__ = ["main"]
@@ -77,8 +77,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 for command in (
-    commands.fit, commands.survey, commands.report, commands.stats, commands.merge, commands.simulate, commands.plan,
-    commands.warmup,
+    commands.fit, commands.survey, commands.report, commands.stats, commands.merge, pipelines.check,
+    commands.simulate, commands.plan, commands.warmup,
 ):  # fmt: skip
     _doc, _, _examples = (inspect.getdoc(command) or "").partition("\n\n")
     app.command(cls=_Command, help=_doc, epilog=f"\b\n{_examples}")(_guarded(command))  # \b: its lines stay as they are
@@ -88,7 +88,7 @@ def main() -> None:
     """Run the command.
 
     Exit status 0; 2 with one line on stderr for an error of the call or the data; 3 with one when a part has no result;
-    1 with one for a fault of fastml's own.
+    4 with one when new data drifted from old; 1 with one for a fault of fastml's own.
     """
     _hold_closed_streams()
     warnings.showwarning = _notice
@@ -97,6 +97,8 @@ def main() -> None:
             code = app(standalone_mode=False)
     except PartsMissingError as error:
         _fail(str(error), 3)
+    except DriftError as error:
+        _fail(str(error), 4)
     except FastmlBugError as error:
         if os.environ.get("FASTML_TRACEBACK"):
             raise

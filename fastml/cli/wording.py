@@ -15,7 +15,8 @@ _ARGUMENTS = (
     "outcome group_weights group_size group by method weights_are weight_scaling weights vcov bias filter "
     "threads level missing design average se school_data min_group_size tags n_groups icc_width icc sd "
     "size_cv estimator arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
-    "delimiter encoding decimal df "
+    "delimiter encoding decimal df max_schools_lost max_schools_new max_n_change max_missing max_mean_shift "
+    "max_mean_shift_sd max_sd_change max_icc_shift "
 ).split()
 
 _QUOTED = r"""'[^']*'|"[^"]*\""""

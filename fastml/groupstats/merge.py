@@ -14,7 +14,7 @@ from fastml.groupstats.fields import GroupFields
 from fastml.io.arrays import are_shortest_integers
 from fastml.keys.key_table import KeyTable
 
-__all__ = ["add"]
+__all__ = ["add", "side_by_side"]
 
 Stats = TypeVar("Stats", bound=GroupFields)
 
@@ -83,6 +83,43 @@ def add(a: Stats, b: GroupFields) -> Stats:
         group_weight=None if group_weight is None else group_weight[order],
         notes=(*a.notes, *b.notes),
         origins=(*a.origins, *b.origins),
+    )
+
+
+def side_by_side(a: Stats, b: Stats) -> tuple[Stats, Stats]:
+    """Return both with the cells of both, in one order: what one of them lacks has no rows there.
+
+    Parameters
+    ----------
+    a, b : GroupFields
+        Of the same keys, outcomes and weights, with labels.
+
+    Returns
+    -------
+    a, b : GroupFields
+
+    Raises
+    ------
+    MergeError
+        Their keys are of different kinds.
+    """
+    return add(_unoriginated(a), _emptied(b)), add(_unoriginated(b), _emptied(a))
+
+
+def _unoriginated(stats: Stats) -> Stats:
+    return replace(stats, origins=())
+
+
+def _emptied(stats: Stats) -> Stats:
+    """The same cells without rows."""
+    return replace(
+        stats,
+        counts=np.zeros_like(stats.counts),
+        moments=np.zeros_like(stats.moments),
+        weighted=None if stats.weighted is None else np.zeros_like(stats.weighted),
+        group_weight=None if stats.group_weight is None else np.full_like(stats.group_weight, np.nan),
+        notes=(),
+        origins=(),
     )
 
 

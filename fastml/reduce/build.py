@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, MergeError, SourceError, plain_errors
+from fastml.errors import ArgumentError, ColumnsMissingError, FastmlError, MergeError, SourceError, plain_errors
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.discovery import DataFile, find_files, is_path
 from fastml.io.origins import origin_in_memory
@@ -17,7 +17,7 @@ from fastml.reduce.columns import CallColumns
 from fastml.reduce.lazy_frames import from_engine, is_lazy
 from fastml.reduce.workers import from_source
 
-__all__ = ["check_saved", "check_saved_by", "merge", "saved_statistics", "statistics"]
+__all__ = ["alike", "check_saved", "check_saved_by", "merge", "saved_statistics", "statistics"]
 
 
 def saved_statistics(given: Input) -> GroupStats | None:
@@ -90,6 +90,53 @@ def check_saved_by(stats: GroupStats, columns: CallColumns) -> None:
         raise FastmlError("the statistics are not split: gather them with by=, or use fit")
     _check_saved_outcomes(stats, columns)
     _check_saved_columns(stats, columns)
+
+
+def alike(new: Input, old: Input, columns: CallColumns) -> tuple[GroupStats, GroupStats]:
+    """Gather two statistics alike, from rows, or as they were saved.
+
+    Parameters
+    ----------
+    new, old : Input
+        Filter and codes of missing values are for those of them that are rows.
+    columns : CallColumns
+        What they don't name is taken from saved statistics.
+
+    Returns
+    -------
+    new, old : GroupStats
+        Where both were saved, with all that they hold.
+
+    Raises
+    ------
+    FastmlError
+        The saved ones were gathered by other columns; both were, and there is a filter; or no columns are named.
+    """
+    held = [saved_statistics(replace(given, filter=None)) for given in (new, old)]
+    if None not in held and (new.filter is not None or columns.missing):
+        raise FastmlError("filter= and missing= are of rows, and both sides are saved statistics, which hold none")
+    for stats in held:
+        if stats is not None:
+            columns = _filled(columns, stats)
+            _check_saved_outcomes(stats, columns)
+            _check_saved_columns(stats, replace(columns, missing=()))
+    if not columns.outcomes or not columns.group:
+        raise ColumnsMissingError("check(new, 'score', 'school', against=old)")
+    return tuple(  # type: ignore[return-value]
+        statistics(given, columns) if stats is None else stats for given, stats in zip((new, old), held, strict=True)
+    )
+
+
+def _filled(columns: CallColumns, stats: GroupStats) -> CallColumns:
+    """The columns, with those of the statistics where none are named."""
+    return replace(
+        columns,
+        outcomes=columns.outcomes or stats.outcomes,
+        group=columns.group or stats.group,
+        by=columns.by or stats.by,
+        weights=columns.weights or stats.weights,
+        group_weights=columns.group_weights or stats.group_weights,
+    )
 
 
 def _check_saved_outcomes(stats: GroupStats, columns: CallColumns) -> None:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "fastml"
 # From the roof to the ground, as in the design: a room imports from those below it only. A room is a folder of the
 # package, or a public module at its root.
 ORDER = [
-    "__main__", "cli", "__init__", "api", "survey", "results", "reduce", "plots", "planning", "groupstats", "inference",
+    "__main__", "cli", "__init__", "api", "survey", "drift", "results", "reduce", "plots", "planning", "groupstats", "inference",
     "report", "keys", "model", "simulation", "io", "designs", "kernels", "errors", "_version",
 ]  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""The commands of pipelines that load data: check. No logic."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fastml.cli import options
+from fastml.cli.output import Form, Output, check_output, show
+from fastml.cli.reading import Reading, reads
+from fastml.errors import ColumnsMissingError
+
+__all__ = ["check"]
+
+
+@reads
+def check(
+    new: Annotated[str, typer.Argument(metavar="FILE", help="The new rows, or statistics: a file, folder or glob.")],
+    against: Annotated[str, typer.Option(metavar="FILE", help="The old ones.")],
+    outcome: Annotated[list[str] | None, typer.Option("--outcome", "-y", metavar="COLUMN",
+                       help="Column of scores; again for more.")] = None,
+    group: Annotated[list[str] | None, typer.Option("--group", "-g", metavar="COLUMN",
+                     help="Column of school ids; again for more.")] = None,
+    by: Annotated[list[str] | None, typer.Option(metavar="COLUMN",
+                  help="Column that splits the data (countries).")] = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    max_schools_lost: Annotated[
+        str | None, typer.Option(metavar="N", help="Of the old ones, in each part: 3 or 2%.")
+    ] = None,
+    max_schools_new: Annotated[str | None, typer.Option(metavar="N", help="Not among the old ones: 3 or 2%.")] = None,
+    max_n_change: Annotated[str | None, typer.Option(metavar="N", help="Of the number of students: 10%.")] = None,
+    max_missing: Annotated[str | None, typer.Option(metavar="N", help="New rows without a value: 5%.")] = None,
+    max_mean_shift: Annotated[float | None, typer.Option(metavar="N", help="In score points: 5.")] = None,
+    max_mean_shift_sd: Annotated[float | None, typer.Option(metavar="N", help="In old SDs: 0.05.")] = None,
+    max_sd_change: Annotated[str | None, typer.Option(metavar="N", help="Of the SD: 10%.")] = None,
+    max_icc_shift: Annotated[float | None, typer.Option(metavar="N", help="Of the ICC: 0.05.")] = None,
+    format: Form = None,
+    output: Output = None,
+    *,
+    reading: Reading,
+) -> None:  # fmt: skip
+    """Compare new data with old; end with status 4 on drift.
+
+    For example:
+      fastml check today.parquet --against yesterday.parquet -y score -g school --max-schools-lost 2%
+      fastml check new.csv --against old.csv -y score -g school --by country --max-mean-shift 5
+    """
+    from fastml.drift.check import check as compare
+
+    form = check_output(format, output, [new, against])
+    try:
+        made = compare(
+            new, outcome or None, group or None, against=against, by=by, weights=weights,
+            group_weights=options.any_or_none(group_weights), max_schools_lost=max_schools_lost,
+            max_schools_new=max_schools_new, max_n_change=max_n_change, max_missing=max_missing,
+            max_mean_shift=max_mean_shift, max_mean_shift_sd=max_mean_shift_sd, max_sd_change=max_sd_change,
+            max_icc_shift=max_icc_shift, **reading.arguments,
+        )  # fmt: skip
+    except ColumnsMissingError:  # files of statistics need none
+        raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
+    show(made, form, output)
+    made.require()

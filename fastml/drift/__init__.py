@@ -1,0 +1,1 @@
+"""New data beside old ones: what moved, and whether that is further than allowed."""

@@ -1,0 +1,337 @@
+"""New group statistics beside old ones: which schools are gone, how the figures moved, and whether that is drift."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fastml.drift.limits import Limits
+from fastml.errors import DriftError, MergeError, ModelError
+from fastml.groupstats.merge import side_by_side
+from fastml.groupstats.statistics import GroupStats
+from fastml.report.drift_grid import check_grid, check_text, drift_words
+from fastml.report.exports import Exports
+from fastml.report.grids import Grid
+from fastml.report.numbers import whole_ids
+from fastml.results.fitting import fit_each_part, fit_stats
+from fastml.results.table import check_by, label_column, or_null
+from fastml.results.weighting import Weighting, check_weights, total_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CheckTable", "compare"]
+
+Floats = npt.NDArray[np.float64]
+
+_COUNTS = ("n_groups_old", "n_groups_new", "groups_lost", "groups_added")
+_OBSERVATIONS = ("n_obs_old", "n_obs_new")
+_SHARES = ("n_change", "missing_old", "missing_new")
+_MOMENTS = ("mean_old", "mean_new", "mean_shift", "mean_shift_sd", "sd_old", "sd_new", "sd_change",
+            "icc_old", "icc_new", "icc_shift")  # fmt: skip
+_COLUMNS = {
+    "outcome": pa.string(),
+    **dict.fromkeys(_COUNTS, pa.int64()),
+    **dict.fromkeys(("first_lost", "first_added"), pa.string()),
+    **dict.fromkeys(_OBSERVATIONS, pa.int64()),
+    **dict.fromkeys((*_SHARES, *_MOMENTS), pa.float64()),
+    **dict.fromkeys(("rows_without_by_old", "rows_without_by_new"), pa.int64()),
+    **dict.fromkeys(("status", "drifted", "message"), pa.string()),
+}
+_FIRST = 10  # names of schools
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckTable(Exports):
+    """New data beside old ones: what `check` gives.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        A row per part and outcome: the by-columns; ``outcome``; ``n_groups_old``, ``n_groups_new``, schools with
+        observations; ``groups_lost``, ``groups_added``, those of one side only, with ``first_lost`` and
+        ``first_added``, the first ten of their names; ``n_obs_old``, ``n_obs_new``, ``n_change`` (a share of the old
+        ones); ``missing_old``, ``missing_new``, the shares of rows without a score, a school or a weight; ``mean_old``,
+        ``mean_new``, ``mean_shift`` in score points, ``mean_shift_sd`` in old standard deviations; ``sd_old``,
+        ``sd_new``, ``sd_change`` (a share of the old one); ``icc_old``, ``icc_new``, ``icc_shift``;
+        ``rows_without_by_old``, ``rows_without_by_new``, rows of all the data that belong to no part; ``status``, "ok"
+        or "drift"; ``drifted``, the figures that passed their limit, and ``message``, the same in words.
+    by : tuple of str
+        The by-columns.
+    names : tuple of str
+        What the new and the old data are.
+    limits : Limits
+    notes : tuple of str
+        What was done to statistics since their rows were read.
+    """
+
+    table: pa.Table
+    by: tuple[str, ...]
+    names: tuple[str, str]
+    limits: Limits
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self.table.num_rows)
+
+    @property
+    def within(self) -> bool:
+        """Whether nothing passed its limit; without limits nothing does."""
+        return "drift" not in self.table["status"].to_pylist()
+
+    def require(self) -> None:
+        """Raise an error where something passed its limit.
+
+        Raises
+        ------
+        DriftError
+            In one line, what did.
+        """
+        if not self.within:
+            raise DriftError(self.shown(), self.by, self.names)
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the rows as they are printed: ids that came as floats (792.0) as integers (792).
+
+        Returns
+        -------
+        list of dict
+        """
+        return [whole_ids(row, self.by) for row in self.to_dict()]
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table; null where a figure does not exist.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        return self.table
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        return self.table.to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return the rows as dicts; None where a figure does not exist, never NaN.
+
+        Returns
+        -------
+        list of dict
+        """
+        return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, self.notes)
+
+    def __str__(self) -> str:
+        return check_text(self._grid())
+
+
+def compare(
+    new: GroupStats,
+    old: GroupStats,
+    outcomes: Sequence[str],
+    limits: Limits,
+    names: tuple[str, str] = ("new", "old"),
+) -> CheckTable:
+    """Compare statistics of the same outcomes, keys and weights.
+
+    Parameters
+    ----------
+    new, old : GroupStats
+    outcomes : sequence of str
+        Those of both to compare.
+    limits : Limits
+    names : tuple of str
+        What they are.
+
+    Returns
+    -------
+    CheckTable
+
+    Raises
+    ------
+    MergeError
+        They are of different things, or without labels.
+    ModelError
+        The old statistics have no observations: everything would be new.
+    """
+    _check_alike(new, old, names)
+    check_weights(new.weights, new.group_weights)
+    check_by(new.by, _COLUMNS)
+    if not any(len(old.groups(name).n) for name in outcomes):
+        raise ModelError(f"{names[1]} has no observations to compare with; check the filter and the missing values")
+    sides = side_by_side(_chosen(new, outcomes), _chosen(old, outcomes))
+    (of_new, of_old), types = (_figures(side) for side in sides), sides[0].keys.schema
+    lost = [side.dropped(outcomes[0]).get("by", 0) for side in (old, new)]
+    rows = []
+    for after, before in zip(of_new, of_old, strict=True):
+        row = {**before.labels, "outcome": before.outcome, **_moved(after, before)}
+        row |= {"rows_without_by_old": lost[0], "rows_without_by_new": lost[1]}
+        passed = list(limits.passed_by(row))
+        row |= {"status": "drift" if passed else "ok", "drifted": ", ".join(limit.figure for limit in passed) or None}
+        rows.append(
+            row | {"message": "; ".join(drift_words(limit.figure, row, limit.shown) for limit in passed) or None}
+        )
+    table = {name: label_column([row[name] for row in rows], types.field(name).type) for name in new.by}
+    table |= {name: pa.array([or_null(row[name]) for row in rows], dtype) for name, dtype in _COLUMNS.items()}
+    notes = tuple(f"{name}: {note}" for name, side in zip(names, (new, old), strict=True) for note in side.notes)
+    return CheckTable(pa.table(table), new.by, names, limits, notes)
+
+
+def _check_alike(new: GroupStats, old: GroupStats, names: tuple[str, str]) -> None:
+    for what in ("by", "group", "weights", "group_weights"):
+        one, other = getattr(new, what), getattr(old, what)
+        if one != other:
+            raise MergeError(f"{names[0]} has {what} {one!r}, {names[1]} {other!r}; gather both alike to compare them")
+    if not (new.labelled and old.labelled):
+        raise MergeError("statistics without labels can't be compared: nobody can tell which schools are the same")
+
+
+def _chosen(stats: GroupStats, outcomes: Sequence[str]) -> GroupStats:
+    """The statistics of some of their outcomes, in this order."""
+    rows = [stats.outcomes.index(name) for name in outcomes]
+    weighted = None if stats.weighted is None else stats.weighted[rows]
+    return replace(stats, outcomes=tuple(outcomes), moments=stats.moments[rows], weighted=weighted)
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """One side of a row of the table.
+
+    Attributes
+    ----------
+    labels : dict
+        Of the part.
+    outcome : str
+    keys : pyarrow.Table
+        The part's C schools, the same on both sides.
+    there : ndarray, shape (C,)
+        Which of them have observations.
+    n_obs : int
+    missing, mean, sd, icc : float
+        NaN where there is none.
+    """
+
+    labels: dict[str, Any]
+    outcome: str
+    keys: pa.Table
+    there: npt.NDArray[np.bool_]
+    n_obs: int
+    missing: float
+    mean: float
+    sd: float
+    icc: float
+
+
+def _figures(stats: GroupStats) -> list[_Side]:
+    """The figures of each part and outcome."""
+    parts = [*stats.split()]
+    if stats.by:
+        made = fit_each_part(stats, list(stats.outcomes), None, None, Weighting()).table["icc"].to_pylist()
+        iccs = [math.nan if icc is None else icc for icc in made]
+    else:
+        iccs = [_icc(stats, name) for _, _ in parts for name in stats.outcomes]
+    sides = []
+    for k, (labels, part) in enumerate(parts):
+        n_rows = part.counts[:, 0].sum()
+        for i, name in enumerate(stats.outcomes):
+            dropped = part.dropped(name)
+            missing = sum(dropped.values()) - dropped.get("zero_weight", 0)
+            there = (part.moments[i, :, 0] > 0) & part.labelled_cells()
+            n, mean, sd = _mean_and_sd(part, name)
+            share = missing / n_rows if n_rows else math.nan
+            icc = iccs[k * len(stats.outcomes) + i]
+            sides.append(_Side(labels, name, part.keys, there, n, share, mean, sd, icc))
+    return sides
+
+
+def _icc(stats: GroupStats, outcome: str) -> float:
+    try:
+        return fit_stats(stats, outcome, None, None, Weighting()).icc
+    except ModelError:
+        return math.nan
+
+
+def _mean_and_sd(stats: GroupStats, outcome: str) -> tuple[int, float, float]:
+    """Number, mean and standard deviation of all scores, with their total weights where there are any."""
+    groups = stats.groups(outcome)
+    n_obs = int(groups.n.sum())
+    size, mean, residual, ss = groups.n.astype(np.float64), groups.mean, groups.residual, groups.ss
+    if stats.weighted is not None and n_obs:
+        used = (stats.moments[stats.outcomes.index(outcome), :, 0] > 0) & stats.labelled_cells()
+        own, mean, residual, ss = stats.weighted[stats.outcomes.index(outcome), used, :4].T
+        size, _ = total_weights(stats, outcome, Weighting.weights_are)
+        ss = ss * (size / own)  # of the same weights
+    if not n_obs:
+        return 0, math.nan, math.nan
+    # About one school's mean, and as shares: large means keep their digits, and large weights their squares.
+    origin, share = float(mean[0]), size / size.sum()
+    deviation = (mean - origin) + residual
+    shift = float(share @ deviation)
+    variance = float((ss / size.sum()).sum() + share @ (deviation - shift) ** 2)
+    if stats.weighted is None:
+        variance = variance * n_obs / (n_obs - 1) if n_obs > 1 else math.nan
+    return n_obs, origin + shift, math.sqrt(variance)
+
+
+def _moved(new: _Side, old: _Side) -> dict[str, Any]:
+    """The figures of a row: NaN where the old data had none, infinite where the new ones have none any more."""
+    lost, added = old.there & ~new.there, new.there & ~old.there
+    shift = _shift(new.mean, old.mean)
+    return {
+        "n_groups_old": int(old.there.sum()),
+        "n_groups_new": int(new.there.sum()),
+        "groups_lost": int(lost.sum()),
+        "groups_added": int(added.sum()),
+        "first_lost": _first(old.keys, lost),
+        "first_added": _first(new.keys, added),
+        "n_obs_old": old.n_obs,
+        "n_obs_new": new.n_obs,
+        "n_change": _ratio(new.n_obs - old.n_obs, old.n_obs or math.nan),
+        "missing_old": old.missing,
+        "missing_new": math.inf if math.isnan(new.missing) and not math.isnan(old.missing) else new.missing,
+        "mean_old": old.mean,
+        "mean_new": new.mean,
+        "mean_shift": shift,
+        "mean_shift_sd": _ratio(shift, old.sd),
+        "sd_old": old.sd,
+        "sd_new": new.sd,
+        "sd_change": _ratio(_shift(new.sd, old.sd), old.sd),
+        "icc_old": old.icc,
+        "icc_new": new.icc,
+        "icc_shift": _shift(new.icc, old.icc),
+    }
+
+
+def _shift(new: float, old: float) -> float:
+    return math.inf if math.isnan(new) and not math.isnan(old) else new - old
+
+
+def _ratio(shift: float, old: float) -> float:
+    if old == 0.0:
+        return 0.0 if shift == 0.0 else math.copysign(math.inf, shift)
+    return shift / old
+
+
+def _first(keys: pa.Table, chosen: npt.NDArray[np.bool_]) -> str | None:
+    """The first names of schools, and whether there are more."""
+    rows = np.flatnonzero(chosen)
+    names = [" / ".join(str(value) for value in row.values()) for row in keys.take(pa.array(rows[:_FIRST])).to_pylist()]
+    return ", ".join(names) + (", ..." if len(rows) > len(names) else "") or None
