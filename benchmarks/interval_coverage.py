@@ -1,22 +1,25 @@
 """How often the intervals cover: a simulation over numbers of schools, their sizes and intraclass correlations.
 
-    python benchmarks/interval_coverage.py [--exact 10000] [--others 1000] [--bootstrap 300] [--processes 2] [-o FILE]
+    python benchmarks/interval_coverage.py --cells cells.jsonl -o docs/coverage.md
 
 Samples are drawn as the sufficient statistics themselves, by distinct size: normal means, chi-square sums of
-squares. Every figure comes from the public interval functions. Some minutes; the seed is fixed. Few or unequal
-schools, and the means of schools, are in `few_schools_coverage.py`, weights and replicates in `robust_coverage.py`.
+squares. Every figure comes from the public interval functions. Some minutes; see `coverage_tables.py` for what else can
+be asked. Few or unequal schools, and the means of schools, are in `few_schools_coverage.py`, weights and replicates in
+`robust_coverage.py`.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import multiprocessing
-import time
+import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from coverage_tables import Found, Row, Table, main, means, percent
 
 from fastml.errors import FastmlError
 from fastml.inference.bootstrap import acceleration, bca_limits, bootstrap, percentile_limits
@@ -65,18 +68,19 @@ def sample(n: np.ndarray, theta: float, rng: np.random.Generator) -> SizeTable:
     )
 
 
-def cell(task: tuple[int, str, float, int, int, int]) -> dict[str, float]:
-    groups, kind, icc, exact, others, boots = task
+def measure(row: Row, samples: int) -> Found:
+    """Coverage by method; a tenth of the samples for the likelihood, three in a hundred for the bootstrap."""
+    groups, kind, icc = int(row[0]), str(row[1]), float(row[2])
     key = [SEED, groups, SIZES.index(kind), ICCS.index(icc)]
     rng = np.random.default_rng(key)
     n = sizes_of(kind, groups, rng)
     theta = icc / (1.0 - icc)
-    hits: dict[str, list[bool]] = {}
+    hits: dict[str, list[float]] = {}
 
     def note(name: str, low: float, high: float, truth: float = icc) -> None:
         hits.setdefault(name, []).append(low <= truth <= high)
 
-    for k in range(exact):
+    for k in range(samples):
         table = sample(n, theta, rng)
         vc = estimate(table)
         made = interval(table, vc, "icc", method="exact")
@@ -88,7 +92,7 @@ def cell(task: tuple[int, str, float, int, int, int]) -> dict[str, float]:
             test = mean_test(table, vc, df)
             reach = t_quantile(0.5 * (1.0 + LEVEL), test.df) * test.se
             note(df, test.estimate - reach, test.estimate + reach, 0.0)
-        if k < others:
+        if k < samples // 10:
             for method in OTHERS:
                 try:
                     made = interval(table, vc, "icc", method=method)
@@ -99,78 +103,69 @@ def cell(task: tuple[int, str, float, int, int, int]) -> dict[str, float]:
             note("profile mean", made.low, made.high, 0.0)
             sigma2 = interval(table, vc, "sigma2")
             note("sigma2", sigma2.low, sigma2.high, 1.0)
-        if k < boots:
+        if k < 3 * samples // 100:
             draws = bootstrap(table, vc, DRAWS, rng)
             low, high = percentile_limits(draws.theta, LEVEL)
             note("bootstrap", low / (1 + low), high / (1 + high))
             if vc.singular:
                 note("bca", 1.0, 1.0)  # refused at the boundary
             else:
-                low, high = bca_limits(draws.theta, vc.theta, LEVEL, acceleration(table, vc, "theta"))
+                low, high, _ = bca_limits(draws.theta, vc.theta, LEVEL, acceleration(table, vc, "theta"))
                 note("bca", low / (1 + low), high / (1 + high))
-    return {name: float(np.mean(values)) for name, values in hits.items()}
+    return means(hits)
 
 
-def report(cells: list[tuple[int, str, float]], results: list[dict[str, float]], args: argparse.Namespace) -> str:
-    columns = ["exact", "searle n0", *OTHERS, "bootstrap", "bca"]
-    lines = [
-        "# Coverage of 95 % intervals",
-        "",
-        f"Seed {SEED}. Samples a cell: {args.exact:,} (exact, searle n0, and the mean's t intervals), {args.others:,} "
-        f"(profile, profile-ml, wald), {args.bootstrap:,} of {DRAWS} draws (bootstrap, bca). Monte-Carlo standard "
-        f"errors at 95 %: {100 * math.sqrt(0.0475 / args.exact):.2f}, {100 * math.sqrt(0.0475 / args.others):.2f} and "
-        f"{100 * math.sqrt(0.0475 / args.bootstrap):.2f} points. At icc = 0 the exact interval covers 97.5 %, since "
-        "its lower end is cut. A method that gives no interval at the boundary (wald, bca) misses there. "
-        "Made by `python benchmarks/interval_coverage.py`.",
-        "",
-        "## icc",
-        "",
-        "| schools | sizes | icc | " + " | ".join(columns) + " |",
-        "|---|---|---|" + "---|" * len(columns),
-    ]
-    z = []
-    for (groups, kind, icc), got in zip(cells, results, strict=True):
-        target = 0.975 if icc == 0.0 else 0.95
-        z.append((got["exact"] - target) / math.sqrt(target * (1 - target) / args.exact))
-        lines.append(f"| {groups} | {kind} | {icc:g} | " + " | ".join(f"{100 * got[c]:.1f}" for c in columns) + " |")
-    z2 = np.array(z)
-    lines += [
-        "",
-        f"The exact interval's {z2.size} cells are {np.abs(z2).max():.2f} Monte-Carlo standard errors off their target "
-        f"at most; {int(np.sum(np.abs(z2) > 1.96))} are beyond 1.96, where {0.05 * z2.size:.0f} are expected; "
-        f"the sum of squares is {float(np.sum(z2**2)):.1f}, expected {z2.size} (standard error "
-        f"{math.sqrt(2 * z2.size):.0f}).",
-        "",
-        "## gamma00 and sigma2",
-        "",
-        "| schools | sizes | icc | Satterthwaite | Kenward-Roger | t, J - 1 | normal | profile (ML) | sigma2, exact |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for (groups, kind, icc), got in zip(cells, results, strict=True):
-        names = [*MEANS, "profile mean", "sigma2"]
-        lines.append(f"| {groups} | {kind} | {icc:g} | " + " | ".join(f"{100 * got[c]:.1f}" for c in names) + " |")
-    return "\n".join(lines) + "\n"
+ICC_COLUMNS = ("exact", "searle n0", *OTHERS, "bootstrap", "bca")
+MEAN_COLUMNS = (*MEANS, "profile mean", "sigma2")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--exact", type=int, default=10_000)
-    parser.add_argument("--others", type=int, default=1_000)
-    parser.add_argument("--bootstrap", type=int, default=300)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("-o", "--output", type=Path)
-    args = parser.parse_args()
-    cells = list(product(GROUPS, SIZES, ICCS))
-    tasks = [(*c, args.exact, args.others, args.bootstrap) for c in cells]
-    start = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(args.processes) as pool:
-        results = pool.map(cell, tasks, chunksize=1)
-    text = report(cells, results, args)
-    print(text)
-    print(f"{time.perf_counter() - start:.0f} s")
-    if args.output:
-        args.output.write_text(text)
+def show_icc(row: Row, got: Found) -> list[str]:
+    return [f"{row[0]}", str(row[1]), f"{row[2]:g}", *(percent(got.get(name, math.nan)) for name in ICC_COLUMNS)]
+
+
+def show_mean(row: Row, got: Found) -> list[str]:
+    return [f"{row[0]}", str(row[1]), f"{row[2]:g}", *(percent(got.get(name, math.nan)) for name in MEAN_COLUMNS)]
+
+
+def deviations(rows: list[Row], found: list[Found], samples: int) -> str:
+    """How far the exact interval's rows are off their target, in Monte-Carlo errors."""
+    target = np.array([0.975 if row[2] == 0.0 else 0.95 for row in rows])
+    z = (np.array([got["exact"] for got in found]) - target) / np.sqrt(target * (1.0 - target) / samples)
+    return (
+        f"\nThe exact interval's {z.size} rows are {np.abs(z).max():.2f} Monte-Carlo errors off their target at most; "
+        f"{int(np.sum(np.abs(z) > 1.96))} are beyond 1.96, where {0.05 * z.size:.0f} are expected;\nthe sum of squares "
+        f"is {float(np.sum(z**2)):.1f}, expected {z.size} (standard error {math.sqrt(2 * z.size):.0f}).\n"
+    )
+
+
+HEADING = f"""# Coverage of 95 % intervals
+
+By `python benchmarks/interval_coverage.py`; the seed is {SEED}. At icc = 0 the exact interval covers 97.5 %, since its
+lower end is cut. A method that gives no interval at the boundary (wald, bca) misses there.
+"""
+
+ICC_TEXT = f"""## icc
+
+{{samples}} samples a row, Monte-Carlo error {{error}} points at 95 %; a tenth of them for profile, profile-ml and wald,
+three in a hundred, of {DRAWS} draws, for bootstrap and bca."""
+
+MEAN_TEXT = """## gamma00 and sigma2
+
+Of the same samples; a tenth of them for the last two columns."""
+
+ROWS: list[Row] = list(product(GROUPS, SIZES, ICCS))
+TABLES = [
+    Table(
+        name="cells", text=ICC_TEXT, head=("schools", "sizes", "icc", *ICC_COLUMNS), rows=ROWS, samples=10_000,
+        measure=measure, show=show_icc, after=deviations,
+    ),
+    Table(
+        name="cells", text=MEAN_TEXT, rows=ROWS, samples=10_000, measure=measure, show=show_mean,
+        head=("schools", "sizes", "icc", "Satterthwaite", "Kenward-Roger", "t, J - 1", "normal", "profile (ML)",
+              "sigma2, exact"),
+    ),
+]  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main(HEADING, TABLES)

@@ -1,22 +1,25 @@
 """How often intervals of weighted fits and of assessments with replicates cover: few schools, unequal weights.
 
-    python benchmarks/robust_coverage.py [--weighted 3000] [--replicates 1000] [--steps 20] [--processes 2] [-o FILE]
+    python benchmarks/robust_coverage.py --cells robust.jsonl -o docs/coverage_weights.md
 
 Schools of some 20 students, icc .2, 95 % intervals. What is drawn are each school's mean and sum of squares; of
-assessments the students, as the plausible values of one have a part in common. The seed is fixed; some ten minutes.
+assessments the students, as the plausible values of one have a part in common. Half an hour or so on one processor; see
+`coverage_tables.py` for what else can be asked.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import multiprocessing
-import time
+import sys
 from collections import defaultdict
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from coverage_tables import Found, Row, Table, main, means, percent
 
 from fastml.errors import ModelError
 from fastml.inference.delete_one import delete_exactly, one_step
@@ -36,6 +39,7 @@ from fastml.survey.replication import FIGURES, CellMoments, figures
 SEED = 20251128
 THETA, ICC = 0.25, 0.2
 LEVEL = 0.95
+Z = 1.959963984540054
 STUDENTS = 20
 
 # Schools, cv of their weights, whether these are informative.
@@ -44,13 +48,6 @@ REPLICATES = [("JK2", 5, 0.8), ("JK2", 10, 0.0), ("JK2", 10, 0.8), ("JK2", 25, 0
               ("Fay 80", 5, 0.0), ("Fay 80", 10, 0.8), ("Fay 80", 25, 0.8), ("Fay 80", 75, 0.8)]  # fmt: skip
 PLAUSIBLE = 5
 RELIABLE = 0.9  # of a student's score: the rest differs between plausible values
-
-Found = dict[str, float]
-
-
-def hits(notes: dict[str, list[float]]) -> Found:
-    """Means of what was noted; NaN is left out."""
-    return {name: float(np.nanmean(values)) for name, values in notes.items()}
 
 
 def draw_schools(n_groups: int, cv: float, informative: bool, rng: np.random.Generator) -> WeightedGroups:
@@ -68,9 +65,9 @@ def draw_schools(n_groups: int, cv: float, informative: bool, rng: np.random.Gen
 TRUTH = {"gamma00": 0.0, "tau00": THETA, "sigma2": 1.0, "icc": ICC}
 
 
-def weighted_cell(task: tuple[int, float, str, int]) -> Found:
+def weighted_row(row: Row, samples: int) -> Found:
     """Coverage of each parameter by each kind of errors; the share of samples without an interval as "none"."""
-    n_groups, cv, informative, samples = task
+    n_groups, cv, informative = int(row[0]), float(row[1]), str(row[2])
     rng = np.random.default_rng([SEED, n_groups, int(10 * cv), informative == "yes"])
     notes: dict[str, list[float]] = defaultdict(list)
     for _ in range(samples):
@@ -85,7 +82,29 @@ def weighted_cell(task: tuple[int, float, str, int]) -> Found:
                 notes[f"{name} {kind}"].append(covers(table, at, errors, name, truth))
             notes[f"df {kind}"].append(errors.df)
             notes[f"tau00 {kind} estimate"].append(at.tau00 / THETA)
-    return hits(notes)
+            notes[f"gamma00 {kind} off"].append(at.gamma00)
+            notes[f"gamma00 {kind} error"].append(errors.se_gamma00)
+            missed = not notes[f"gamma00 {kind}"][-1]
+            notes[f"gamma00 {kind} below"].append(missed and at.gamma00 < 0.0)
+            notes[f"gamma00 {kind} above"].append(missed and at.gamma00 > 0.0)
+            notes[f"tau00 {kind} error"].append(errors.se_tau00 / at.tau00 if at.tau00 > 0.0 else math.nan)
+    return means(notes) | {f"{name} {kind}": value for kind in ("cr2", "corrected")
+                           for name, value in bounds(notes, kind).items()}  # fmt: skip
+
+
+def bounds(notes: dict[str, list[float]], kind: str) -> Found:
+    """What bounds coverage: how the errors go with the estimates, and what the true error of log tau00 would cover."""
+    off, error = np.array(notes[f"gamma00 {kind} off"]), np.array(notes[f"gamma00 {kind} error"])
+    estimate, own = np.array(notes[f"tau00 {kind} estimate"]), np.array(notes[f"tau00 {kind} error"])
+    inside = estimate > 0.0
+    log, own = np.log(estimate[inside]), own[inside]
+    return {
+        "gamma00 ratio": math.sqrt(np.mean(error**2)) / float(np.std(off)),
+        "gamma00 together": float(np.corrcoef(off, np.log(error))[0, 1]),
+        "tau00 ratio": float(np.median(own) / np.std(log)),
+        "tau00 low": float(np.mean(log)),
+        "tau00 known": float(np.mean(np.abs(log) <= Z * np.std(log))),
+    }
 
 
 def covers(table: SizeTable, vc: VarianceComponents, errors: RobustErrors, name: str, truth: float) -> float:
@@ -104,16 +123,20 @@ def factors(scheme: str, zones: int) -> tuple[np.ndarray, float]:
     if scheme == "JK2":
         zone = np.repeat(np.arange(zones), 2)
         return plan_jackknife(np.arange(2 * zones), zone, np.tile([0.0, 1.0], zones), True).factor[1:], 0.5
-    signs = hadamard(128)[:80, 1 : zones + 1]
+    signs = balanced()[:, 1 : zones + 1]
     return 1.0 + 0.5 * np.repeat(signs, 2, axis=1) * np.tile([1.0, -1.0], zones), 0.05
 
 
-def hadamard(n: int) -> np.ndarray:
-    """Sylvester's matrix of a power of two."""
-    made = np.ones((1, 1))
-    while len(made) < n:
-        made = np.block([[made, made], [made, -made]])
-    return made
+def balanced() -> np.ndarray:
+    """Hadamard's matrix of order 80, by Paley's of 20 and Sylvester's of 4: its columns are balanced, as PISA's are."""
+    squares = {x * x % 19 for x in range(1, 19)}
+    sign = np.array([0, *(1 if x in squares else -1 for x in range(1, 19))])
+    paley = np.eye(20)
+    paley[0, 1:], paley[1:, 0] = 1.0, -1.0
+    paley[1:, 1:] += sign[np.subtract.outer(np.arange(19), np.arange(19)).T % 19]
+    two = np.array([[1.0, 1.0], [1.0, -1.0]])
+    made: np.ndarray = np.kron(paley, np.kron(two, two))
+    return made * made[:, :1]
 
 
 def draw_assessment(factor: np.ndarray, cv: float, rng: np.random.Generator) -> tuple[np.ndarray, list[CellMoments]]:
@@ -143,9 +166,9 @@ def welch(apart: np.ndarray, scheme: str) -> np.ndarray:
 TRUTHS = {"mean": 0.0, "gamma00": 0.0, "tau00": THETA, "sigma2": 1.0, "icc": ICC, "sd": math.sqrt(1.0 + THETA)}
 
 
-def replicate_cell(task: tuple[str, int, float, int]) -> Found:
+def replicate_row(row: Row, samples: int) -> Found:
     """Coverage by figure: by the rank or the zones, by Johnson and Rust, and of t limits on the scale itself."""
-    scheme, zones, cv, samples = task
+    scheme, zones, cv = str(row[0]), int(row[1]), float(row[2])
     rng = np.random.default_rng([SEED, len(scheme), zones, int(10 * cv)])
     factor, times = factors(scheme, zones)
     rank = replicate_rank(replicate_gram(factor, np.ones(factor.shape[1]))) - 1.0
@@ -170,15 +193,16 @@ def replicate_cell(task: tuple[str, int, float, int]) -> Found:
                 notes[f"{name} {kind} width"].append(high - low)
             notes[f"df {kind}"].append(df[FIGURES.index("mean")])
         notes["none"].append(float(np.mean([table[0, FIGURES.index("tau00")] for table in tables]) == 0.0))
-    return hits(notes)
+    return means(notes)
 
 
 STEPS = list(product((100, 300, 500, 1_000), (0.8, 1.5)))  # schools, cv
+STEPPED = ("tau00", "sigma2", "icc")
 
 
-def step_cell(task: tuple[int, float, int]) -> list[float]:
+def step_row(row: Row, samples: int) -> Found:
     """Standard errors of tau00, sigma2 and icc by a Newton step over those of fits to the end: mean and extremes."""
-    n_groups, cv, samples = task
+    n_groups, cv = int(row[0]), float(row[1])
     rng = np.random.default_rng([SEED, 1, n_groups, int(10 * cv)])
     ratios = []
     for _ in range(samples):
@@ -189,107 +213,101 @@ def step_cell(task: tuple[int, float, int]) -> list[float]:
             apart = (made.tau00 - vc.theta, made.sigma2 - 1.0, icc_of(made.tau00 / made.sigma2) - icc_of(vc.theta))
             sizes.append([float(np.linalg.norm(x)) for x in apart])
         ratios.append(np.divide(*sizes))
-    return [float(f(np.array(ratios)[:, k])) for k in range(3) for f in (np.mean, np.min, np.max)]
+    found = np.array(ratios)
+    return {f"{name} {of.__name__}": float(of(found[:, k]))
+            for k, name in enumerate(STEPPED) for of in (np.mean, np.min, np.max)}  # fmt: skip
 
 
-def percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
+def show_weighted(row: Row, got: Found) -> list[str]:
+    names = ["gamma00 joint", "gamma00 cr2"]
+    names += [f"{name} {kind}" for name in ("tau00", "icc") for kind in ("joint", "cr2", "corrected")]
+    cells = [percent(got[name]) for name in (*names, "sigma2 joint", "sigma2 cr2", "none")]
+    cells.insert(2, f"{got['df cr2']:.1f}")
+    cells += [f"{got[f'tau00 {kind} estimate']:.2f}" for kind in ("cr2", "corrected")]
+    return [f"{row[0]}, {row[1]:g}", str(row[2]), *cells]
 
 
-WEIGHTED_TEXT = """# Coverage with weights and replicates
+def show_bounds(row: Row, got: Found) -> list[str]:
+    cells = [f"{got['gamma00 ratio cr2']:.2f}", f"{got['gamma00 together cr2']:.2f}"]
+    cells += [percent(got[f"gamma00 cr2 {side}"]) for side in ("below", "above")]
+    for kind in ("cr2", "corrected"):
+        cells += [f"{got[f'tau00 low {kind}']:.2f}", f"{got[f'tau00 ratio {kind}']:.2f}"]
+        cells += [percent(got[f"tau00 known {kind}"]), percent(got[f"tau00 {kind}"])]
+    return [f"{row[0]}, {row[1]:g}", str(row[2]), *cells]
 
-How often 95 % intervals hold the truth. Made by `python benchmarks/robust_coverage.py -o docs/coverage_weights.md`;
-the seed is {seed}.
 
-## Weighted fits
+SHOWN = ("mean", "tau00", "icc", "sd")
 
-{samples:,} samples a cell, Monte-Carlo standard error {error:.2f} points at 95 %; schools of about {students}
-students (cv .5), icc {icc}, lognormal weights of the cv told; informative: half of the variance of their logarithm
+
+def show_replicates(row: Row, got: Found) -> list[str]:
+    cells = [percent(got[f"{name} {kind}"]) for name in SHOWN for kind in ("rank", "columns", "welch")]
+    df = " / ".join(f"{got[f'df {kind}']:.0f}" for kind in ("rank", "columns", "welch"))
+    return [f"{row[0]}, {row[1]}, {row[2]:g}", df, *cells]
+
+
+def show_steps(row: Row, got: Found) -> list[str]:
+    cells = [f"{got[f'{name} mean']:.3f} ({got[f'{name} min']:.3f} to {got[f'{name} max']:.3f})" for name in STEPPED]
+    return [f"{row[0]:,}, {row[1]:g}", *cells]
+
+
+HEADING = f"""# Coverage with weights and replicates
+
+How often 95 % intervals hold the truth, by `python benchmarks/robust_coverage.py`; the seed is {SEED}.
+"""
+
+WEIGHTED_TEXT = f"""## Weighted fits
+
+{{samples}} samples a row, Monte-Carlo error {{error}} points at 95 %; schools of about {STUDENTS}
+students (cv .5), icc {ICC}, lognormal weights of the cv told; informative: half of the variance of their logarithm
 goes by the school's effect. "joint" is the sandwich with J - 1 degrees of freedom and Wald's intervals; "cr2" the
 default; "corrected" the same with bias="corrected". Where tau00 is estimated at 0 it has no interval: such samples,
 "none" percent, are left out of the columns of tau00 and icc. Last, tau00's mean estimate over the truth, plain and
-corrected.
+corrected."""
 
-"""
+BOUNDS_TEXT = """### What bounds them
 
-REPLICATES_TEXT = """
-## Replicates
+The same samples. gamma00: the root of the mean squared error over the true error, 1 where the error is unbiased; its
+correlation, on the logarithm, with the estimate; percent of samples whose interval is below the truth, and above it.
+tau00, plain and corrected: how low the mean of its logarithm is; the median of its relative error over the true one;
+what the true error of the logarithm, which nobody has, would cover; and what the interval does."""
 
-{samples:,} samples a cell, Monte-Carlo standard error {error:.2f} points; zones of two schools of {students}
-students, icc {icc}, {plausible} plausible values, lognormal school weights. "now": the number of zones (JK2), or
+REPLICATES_TEXT = f"""## Replicates
+
+{{samples}} samples a row, Monte-Carlo error {{error}} points; zones of two schools of {STUDENTS}
+students, icc {ICC}, {PLAUSIBLE} plausible values, lognormal school weights. "now": the number of zones (JK2), or
 the rank less 1 (Fay, 80 columns), as degrees of freedom, limits of tau00, icc and sd on log and logit. "before":
 the number of zones or columns, and t limits on the scale itself. "JR": as now, but by the degrees of freedom of
 Welch and Satterthwaite times the factor of Johnson and Rust, as EdSurvey has them. df: the three, on average,
-before the plausible values are pooled.
+before the plausible values are pooled."""
 
-"""
-
-STEPS_TEXT = """
-## The jackknife beyond 500 schools
+STEPS_TEXT = """## The jackknife beyond 500 schools
 
 A standard error by one Newton step over that by fits to the end, {samples} samples of weighted schools as above: mean,
-and from least to most.
+and from least to most."""
 
-| schools, cv | tau00 | sigma2 | icc |
-|---|---|---|---|
-"""
-
-WEIGHTED_HEAD = ["schools, cv", "informative", "gamma00: joint", "cr2", "its df", "tau00: joint", "cr2", "corrected",
-                 "icc: joint", "cr2", "corrected", "sigma2: joint", "cr2", "none", "tau00", "corrected"]  # fmt: skip
-SHOWN = ("mean", "tau00", "icc", "sd")
-REPLICATES_HEAD = ["scheme, zones, cv", "df"]
-REPLICATES_HEAD += [head for name in SHOWN for head in (f"{name}: now", "before", "JR")]
-
-
-def line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |\n"
-
-
-def report(
-    weighted: list[Found], replicates: list[Found], steps: list[list[float]], args: argparse.Namespace
-) -> str:  # fmt: skip
-    told = {"seed": SEED, "students": STUDENTS, "icc": ICC, "plausible": PLAUSIBLE}
-    text = WEIGHTED_TEXT.format(samples=args.weighted, error=100 * math.sqrt(0.0475 / args.weighted), **told)
-    text += line(WEIGHTED_HEAD) + line(["---"] * len(WEIGHTED_HEAD))
-    for (n_groups, cv, informative), got in zip(WEIGHTED, weighted, strict=True):
-        names = ["gamma00 joint", "gamma00 cr2"]
-        names += [f"{name} {kind}" for name in ("tau00", "icc") for kind in ("joint", "cr2", "corrected")]
-        cells = [percent(got[name]) for name in (*names, "sigma2 joint", "sigma2 cr2", "none")]
-        cells.insert(2, f"{got['df cr2']:.1f}")
-        cells += [f"{got[f'tau00 {kind} estimate']:.2f}" for kind in ("cr2", "corrected")]
-        text += line([f"{n_groups}, {cv:g}", informative, *cells])
-    text += REPLICATES_TEXT.format(samples=args.replicates, error=100 * math.sqrt(0.0475 / args.replicates), **told)
-    text += line(REPLICATES_HEAD) + line(["---"] * len(REPLICATES_HEAD))
-    for (scheme, zones, cv), got in zip(REPLICATES, replicates, strict=True):
-        cells = [percent(got[f"{name} {kind}"]) for name in SHOWN for kind in ("rank", "columns", "welch")]
-        df = " / ".join(f"{got[f'df {kind}']:.0f}" for kind in ("rank", "columns", "welch"))
-        text += line([f"{scheme}, {zones}, {cv:g}", df, *cells])
-    text += STEPS_TEXT.format(samples=args.steps)
-    for (n_groups, cv), got in zip(STEPS, steps, strict=True):
-        cells = [f"{got[k]:.3f} ({got[k + 1]:.3f} to {got[k + 2]:.3f})" for k in (0, 3, 6)]
-        text += line([f"{n_groups:,}, {cv:g}", *cells])
-    return text
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weighted", type=int, default=3_000)
-    parser.add_argument("--replicates", type=int, default=1_000)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("-o", "--output", type=Path)
-    args = parser.parse_args()
-    start = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(args.processes) as pool_of:
-        weighted = pool_of.map_async(weighted_cell, [(*cell, args.weighted) for cell in WEIGHTED], chunksize=1)
-        replicates = pool_of.map(replicate_cell, [(*cell, args.replicates) for cell in REPLICATES], chunksize=1)
-        steps = pool_of.map(step_cell, [(*cell, args.steps) for cell in STEPS], chunksize=1)
-        text = report(weighted.get(), replicates, steps, args)
-    print(text)
-    print(f"{time.perf_counter() - start:.0f} s")
-    if args.output:
-        args.output.write_text(text)
+TABLES = [
+    Table(
+        name="weighted", text=WEIGHTED_TEXT, rows=WEIGHTED, samples=3_000, measure=weighted_row, show=show_weighted,
+        head=("schools, cv", "informative", "gamma00: joint", "cr2", "its df", "tau00: joint", "cr2", "corrected",
+              "icc: joint", "cr2", "corrected", "sigma2: joint", "cr2", "none", "tau00", "corrected"),
+    ),
+    Table(
+        name="weighted", text=BOUNDS_TEXT, rows=WEIGHTED, samples=3_000, measure=weighted_row, show=show_bounds,
+        head=("schools, cv", "informative", "gamma00: error over true", "with the estimate", "below", "above",
+              "tau00: low by", "error over true", "true error covers", "covers",
+              "corrected: low by", "error over true", "true error covers", "covers"),
+    ),
+    Table(
+        name="replicates", text=REPLICATES_TEXT, rows=REPLICATES, samples=3_000, measure=replicate_row,
+        show=show_replicates, head=("scheme, zones, cv", "df", *(head for name in SHOWN
+                                                                 for head in (f"{name}: now", "before", "JR"))),
+    ),
+    Table(
+        name="steps", text=STEPS_TEXT, rows=STEPS, samples=20, measure=step_row, show=show_steps,
+        head=("schools, cv", *STEPPED),
+    ),
+]  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main(HEADING, TABLES)

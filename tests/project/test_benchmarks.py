@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numba
+import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import ROOT
@@ -51,13 +54,54 @@ def test_every_benchmark_runs_small() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
-def test_the_coverage_of_few_schools_is_counted() -> None:
-    few = load("few_schools_coverage")
-    row = few.mean_cell("5, 20", 0.1, 20).split(" | ")
-    assert (row[0], row[1], len(row)) == ("| 5, 20", "0.1", 7)
-    row = few.school_cell(5, "5 or 30", 0.05, 12).split(" | ")
-    assert row[:3] == ["| 5", "5 or 30", "0.05"]
-    assert 60.0 < float(row[3].split()[0]) <= 100.0
+@pytest.fixture
+def coverage(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    monkeypatch.setattr(sys, "path", [*sys.path])  # they add their folder
+    return load
+
+
+@pytest.mark.parametrize("row", [("5, 20", 0.1), ("3 of 20", 0.0), ("4 of 5, one of 300", 0.02)])
+def test_coverage_of_the_mean_is_that_of_the_public_intervals(
+    coverage: Callable[[str], ModuleType], row: tuple[str, float]
+) -> None:
+    few = coverage("few_schools_coverage")
+    found = few.mean_row(row, 60)  # asks the public functions about each, and that they agree
+    assert 70.0 < 100.0 * found["default"] <= 100.0
+    assert len(few.show_mean(row, found)) == len(few.TABLES[0].head)
+
+
+def test_coverage_of_school_means_is_that_of_the_public_intervals(coverage: Callable[[str], ModuleType]) -> None:
+    few = coverage("few_schools_coverage")
+    row = (5, "5 or 30", 0.05)
+    found = few.school_row(row, few.CHECKED)
+    assert 60.0 < 100.0 * found["posterior"] <= 100.0
+    assert few.show_school(row, found)[:3] == ["5", "5 or 30", "0.05"]
+
+
+@pytest.mark.parametrize("name", ["robust_coverage", "interval_coverage", "few_schools_coverage"])
+def test_a_page_of_coverage_is_written_and_taken_up_again(
+    coverage: Callable[[str], ModuleType], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, tables = coverage(name), coverage("coverage_tables")
+    small = [dataclasses.replace(table, rows=table.rows[:2]) for table in page.TABLES]
+    asked = [(table, 40 if table.name == "cells" else 4) for table in small]
+    file = tmp_path / "cells.jsonl"
+    text = tables.render(page.HEADING, asked, tables.simulate(asked, file=file))
+    lines = text.splitlines()
+    assert lines[0].startswith("# ")
+    assert sum(line.startswith("|---") for line in lines) == len(small)
+    widths = [line.count("|") for line in lines if line.startswith("|")]
+    assert [widths[k : k + 4] for k in range(0, len(widths), 4)] == [[len(t.head) + 1] * 4 for t in small]
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))  # the first row is to be made again
+    capsys.readouterr()
+    assert tables.render(page.HEADING, asked, tables.simulate(asked, file=file)) == text
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_fay_has_balanced_replicates(coverage: Callable[[str], ModuleType]) -> None:
+    signs = coverage("robust_coverage").balanced()
+    assert np.array_equal(signs @ signs.T, 80.0 * np.eye(80))
+    assert signs[:, 0].tolist() == [1.0] * 80
 
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="with JIT off there are no kernels to measure")
