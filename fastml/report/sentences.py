@@ -8,7 +8,7 @@ from typing import Any
 from fastml.report.numbers import complement, degrees, number, percent, points, share
 from fastml.report.text import fit_weights, named_effects
 
-__all__ = ["fit_sentences", "table_sentences"]
+__all__ = ["fit_sentences", "mean_note", "table_sentences"]
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -65,6 +65,19 @@ def _interval(limits: Limits, name: str, level: float, form: Callable[[float, fl
     return f" ({100 * level:.10g} % interval {form(low, high)} to {form(high, low)})"
 
 
+def mean_note(fit: Mapping[str, Any], limits: tuple[float, float], by_df: tuple[float, float]) -> str:
+    """What tables say of the mean's interval where the degrees of freedom beside it would make another."""
+    return (
+        f"Interval of the grand mean: the {degrees(fit['df'])} degrees of freedom of its line would make it "
+        f"{_of_width(by_df, limits)}, as they take the estimated variances for the true ones."
+    )
+
+
+def _of_width(by_df: tuple[float, float], limits: tuple[float, float]) -> str:
+    ratio = (by_df[1] - by_df[0]) / (limits[1] - limits[0])
+    return f"{100.0 * abs(ratio - 1.0):.0f} % narrower" if ratio < 1.0 else f"{ratio:.2g} times as wide"
+
+
 def _mean(fit: Mapping[str, Any], limits: Limits, level: float, by_df: tuple[float, float] | None) -> str:
     def form(value: float | None, _other: float | None = None) -> str:
         return points(fit, value, fit["se_gamma00"])
@@ -74,13 +87,11 @@ def _mean(fit: Mapping[str, Any], limits: Limits, level: float, by_df: tuple[flo
         f"of {form(fit['se_gamma00'])}{_interval(limits, 'gamma00', level, form)}."
     )
     if by_df is not None:
-        low, high = limits["gamma00"]
-        ratio = (by_df[1] - by_df[0]) / (high - low)
-        other = f"{abs(ratio - 1.0):.0%} narrower" if ratio < 1.0 else f"{ratio:.2g} times as wide"
         said += (
             f" The {degrees(fit['df'])} degrees of freedom in the line of gamma00 would make it {form(by_df[0])} to "
-            f"{form(by_df[1])}, {other.replace('%', ' %')}: they take the estimated variances for the true ones, which "
-            "fails where schools are few, their sizes unequal or their means alike. The interval given does not."
+            f"{form(by_df[1])}, {_of_width(by_df, limits['gamma00'])}: they take the estimated variances for the true "
+            "ones, which fails where schools are few, their sizes unequal or their means alike. The interval given "
+            "does not."
         )
     return said
 

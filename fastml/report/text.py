@@ -142,6 +142,7 @@ def fit_text(
     naive: Mapping[str, Any],
     sizes: tuple[int, int],
     effects: Mapping[str, float] | None = None,
+    mean_limits: tuple[float, float] | None = None,
 ) -> str:
     """The table that a fit prints.
 
@@ -155,6 +156,8 @@ def fit_text(
         Smallest and largest group.
     effects : mapping, optional
         Design effects by name; only "lecture" without.
+    mean_limits : (float, float), optional
+        The usual 95 % interval of the mean, where the degrees of freedom of its line would make another.
     """
     lines = [
         fit_heading(fit),
@@ -164,6 +167,7 @@ def fit_text(
         _line("", "Estimate", "Std. error", "df", "t", "p-value"),
         _line("gamma00  grand mean", number(fit["gamma00"]), number(fit["se_gamma00"]), degrees(fit["df"]),
               number(fit["t"]), p_value(fit["p_value"]), stars(fit["p_value"])),
+        *_apart(fit, mean_limits),
         "",
         _line("", "Variance", "Std. error", "Std. dev."),
         _line("tau00    between groups", number(fit["tau00"]), number(fit["se_tau00"]), number(fit["tau_sd"])),
@@ -182,6 +186,14 @@ def fit_text(
         lines.append("tau00 is 0, on the boundary: no variance between groups has the highest likelihood")
     lines += ["", *_naive(fit, naive), "", LEGEND]
     return "\n".join(lines)
+
+
+def _apart(fit: Mapping[str, Any], limits: tuple[float, float] | None) -> list[str]:
+    """A line that gives the mean's interval where that of its degrees of freedom is another, or none."""
+    if limits is None:
+        return []
+    low, high = (points(fit, limit, fit["se_gamma00"]) for limit in limits)
+    return [f"  its 95 % interval is {low} to {high}: this df takes the estimated variances for the true ones"]
 
 
 # What each design effect is of.
@@ -256,6 +268,15 @@ def _naive(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> list[str]:
         _line("its standard error", number(naive["se_ignoring_groups"]), number(fit["se_gamma00"])),
         _line("variance of the means", number(naive["variance_of_means"], 2), number(fit["tau00"], 2))
         + f"   (error variance sigma2/nbar {number(naive['error_variance'], 1)})",
+        *_spread(fit, naive),
+    ]
+
+
+def _spread(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> list[str]:
+    """What the variance between schools means for their true means."""
+    if fit["singular"]:
+        return ["No gap between schools is estimated, which does not show that their true means are equal."]
+    return [
         f"A school one SD below average has a true mean of {points(fit, naive['one_sd_below'])}, one SD above "
         f"{points(fit, naive['one_sd_above'])}: a gap of {points(fit, naive['one_sd_gap'])}.",
         f"95 % of true school means lie between {points(fit, naive['range_low'])} and "

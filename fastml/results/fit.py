@@ -26,7 +26,7 @@ from fastml.report import text
 from fastml.report.exports import Record, Summary
 from fastml.report.grids import Grid, fit_grid
 from fastml.report.markup import html_with_sentences
-from fastml.report.sentences import fit_sentences
+from fastml.report.sentences import fit_sentences, mean_note
 from fastml.results.figures import estimates
 from fastml.results.inference import FitInference, interval_notes, limits_of
 from fastml.results.pages import Picture, draw, fit_report
@@ -223,7 +223,9 @@ class OneWayFit(FitInference):
         return str(self)
 
     def __str__(self) -> str:
-        return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes(), self._effects_by_name())
+        mean = {} if self.weighting is not None else {"gamma00": self.ci("gamma00")}
+        limits = limits_of(mean)["gamma00"] if self._mean_by_df(0.95, mean) else None
+        return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes(), self._effects_by_name(), limits)
 
     def _effects_by_name(self) -> dict[str, float]:
         return {effect.name: effect.deff for effect in self._effects()}
@@ -237,16 +239,22 @@ class OneWayFit(FitInference):
         return self._grid_of(self._usual_intervals(level), level)
 
     def _grid_of(self, made: dict[str, Interval], level: float) -> Grid:
-        effects, notes = self._effects_by_name(), interval_notes(made)
+        effects, notes = self._effects_by_name(), self._notes(made, level)
         return fit_grid(self.to_dict(), self._sizes(), limits_of(made), level, effects, notes)
 
     def _sentences(self, level: float = 0.95) -> dict[str, str]:
         return self._sentences_of(self._usual_intervals(level), level)
 
     def _sentences_of(self, made: dict[str, Interval], level: float) -> dict[str, str]:
-        by_df = self._mean_by_df(level, made["gamma00"]) if "gamma00" in made else None
         return fit_sentences(self.to_dict(), self.naive.to_dict(), self._sizes(), limits_of(made),
-                             self._p_value_between(), level, self._effects_by_name(), by_df)  # fmt: skip
+                             self._p_value_between(), level, self._effects_by_name(),
+                             self._mean_by_df(level, made))  # fmt: skip
+
+    def _notes(self, made: dict[str, Interval], level: float) -> tuple[str, ...]:
+        """What a reader must know of these intervals, and of the mean's beside the degrees of freedom of its line."""
+        by_df = self._mean_by_df(level, made)
+        apart = () if by_df is None else (mean_note(self.to_dict(), limits_of(made)["gamma00"], by_df),)
+        return (*interval_notes(made), *apart)
 
     def summary(self, level: float = 0.95) -> Summary:
         """Return the printed table, the confidence intervals, and in plain sentences what they mean.
@@ -372,5 +380,5 @@ class FitWithIntervals(Record):
             for name, pair in made.items()
             for end, value in zip(("low", "high"), pair, strict=True)
         }
-        notes = " ".join(interval_notes(made)) or None
+        notes = " ".join(self.fit._notes(made, self.level)) or None
         return {**self.fit.to_dict(), "level": self.level, **limits, "ci_notes": notes}

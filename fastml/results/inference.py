@@ -282,12 +282,13 @@ class FitInference(FitFigures):
                 made[name] = self.ci(name, level)
         return made
 
-    def _mean_by_df(self, level: float, usual: Interval) -> tuple[float, float] | None:
+    def _mean_by_df(self, level: float, usual: Mapping[str, Interval]) -> tuple[float, float] | None:
         """The mean's interval by the fit's degrees of freedom, where its width is off the usual one's by a tenth."""
-        if self.weighting is not None:
+        if self.weighting is not None or "gamma00" not in usual:
             return None
         low, high = self.ci("gamma00", level, "t")
-        return (low, high) if abs((high - low) / (usual.high - usual.low) - 1.0) > 0.1 else None
+        width = usual["gamma00"].high - usual["gamma00"].low
+        return (low, high) if abs((high - low) / width - 1.0) > 0.1 else None
 
     def _p_value_between(self) -> float | None:
         """p-value of the exact F test of no variance between groups; None with weights."""

@@ -55,8 +55,26 @@ def test_it_is_said_where_the_degrees_of_freedom_give_another_interval() -> None
     given = fit.to_dict(), fit.naive.to_dict(), (5, 300), {"gamma00": (490.0, 510.0)}
     wide = fit_sentences(*given, by_df=(450.0, 550.0))
     assert "to 550.0, 5 times as wide" in wide["mean"]
-    _, equal = summary([8] * 6, [1.0, 2, 3, 4, 5, 6], [1.0] * 6)
+    alike, equal = summary([8] * 6, [1.0, 2, 3, 4, 5, 6], [1.0] * 6)
     assert "degrees of freedom in the line" not in equal
+    # The line itself says so, and every form that has the interval beside it.
+    assert "its 95 % interval is 488.4 to 513.9: this df takes the estimated variances for the true ones" in str(fit)
+    assert "its 95 %" not in str(alike)
+    note = "Interval of the grand mean: the 319 degrees of freedom of its line would make it 31 % narrower"
+    assert note in fit.with_intervals().to_dict()["ci_notes"]
+    for form in (fit.to_html(), fit.to_latex().replace("\\%", "%"), fit.to_markdown(), fit.report_html()):
+        assert note in form
+    assert alike.with_intervals().to_dict()["ci_notes"] is None
+
+
+def test_no_spread_of_schools_is_claimed_where_none_is_estimated() -> None:
+    """tau00 at 0 beside intervals that reach further: the printed table says nothing of true means that are all one."""
+    fit, said = summary([5, 5, 5, 5, 300], [510.0, 480, 530, 495, 500], [70.0, 85, 77, 90, 80])
+    assert fit.singular
+    for text in (str(fit), said):
+        assert "true school means lie between" not in text
+        assert "one SD above" not in text
+        assert "No gap between schools is estimated, which does not show that their true means are equal." in text
 
 
 def test_the_students_are_worth_what_the_estimator_makes_of_them() -> None:
