@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import defaultdict
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from coverage_tables import Found, Row, Table, main, means, percent
-from many_samples import Samples, draw, fit, mean_mass, tau00_mass
+from coverage_tables import Found, Row, Table, main, percent
+from many_samples import Samples, draw, fit, mean_mass, plug_in_holds, school_masses, tau00_mass
 
 from fastml.inference.intervals import interval
-from fastml.inference.posterior import school_posterior, theta_law
+from fastml.inference.posterior import school_posterior
 from fastml.model.groups import Groups
 from fastml.model.shrinkage import school_means
 from fastml.model.size_table import SizeTable, reduce_sizes
@@ -115,39 +114,25 @@ def show_mean(row: Row, got: Found) -> list[str]:
     return [str(row[0]), f"{row[1]:g}", *cells, *(percent(got[key]) for key in ("at 0", "profile", "fiducial"))]
 
 
-def holds_truth(table: SizeTable, groups: Groups, true: np.ndarray) -> np.ndarray:
-    """Whether the posterior interval of each school's mean holds the truth, by the posterior's mass to its left."""
-    law = theta_law(table)
-    theta, n = law.nodes.theta, groups.n[:, None]
-    gamma = table.origin + table.unit * law.nodes.gamma
-    rest = 1.0 / (1.0 + n * theta)
-    scale = np.sqrt(law.nodes.r / law.df * (theta * rest + rest**2 / law.nodes.w1))
-    z = (true[:, None] - gamma - n * theta * rest * (groups.mean[:, None] - gamma)) / (table.unit * scale)
-    return holds(stdtr(law.df, z) @ law.nodes.weight)
-
-
 def school_row(row: Row, samples: int) -> Found:
     """Coverage of the intervals of true school means, all and where REML is at 0, and its Monte-Carlo error."""
     count, name, icc = int(row[0]), str(row[1]), float(row[2])
     rng = np.random.default_rng([SEED, count, list(SCHOOL_SIZES).index(name), round(1000 * icc)])
     drawn = draw(np.resize(SCHOOL_SIZES[name], count), icc / (1.0 - icc), samples, rng)
-    hits: dict[str, list[float]] = defaultdict(list)
-    for k in range(samples):
-        groups, true = drawn.groups(k), drawn.true[k]
+    fits = fit(drawn)
+    held, plug_in, singular = holds(school_masses(drawn)), plug_in_holds(drawn, fits, Z), fits.theta == 0.0
+    for k in range(min(samples, CHECKED)):
+        groups = drawn.groups(k)
         table = table_of(groups)
-        vc = estimate(table)
-        held = holds_truth(table, groups, true)
-        if k < CHECKED:
-            found = school_posterior(table, groups, LEVEL)
-            assert np.array_equal(held, (found.low <= true) & (true <= found.high))
-        plain = school_means(groups, vc)
-        hits["posterior"].append(float(held.mean()))
-        hits["plug-in"].append(float(np.mean(np.abs(true - plain.eb_mean) <= Z * plain.eb_se)))
-        for key in ("posterior", "plug-in"):
-            hits[f"{key} at 0"].append(hits[key][-1] if vc.singular else math.nan)
-    if np.isfinite(hits["posterior at 0"]).sum() < FEWEST_AT_ZERO:
-        hits["posterior at 0"] = hits["plug-in at 0"] = []
-    return means(hits) | {"error": float(np.std(hits["posterior"])) / math.sqrt(samples)}
+        found, plain = school_posterior(table, groups, LEVEL), school_means(groups, estimate(table))
+        assert np.array_equal(held[k], (found.low <= drawn.true[k]) & (drawn.true[k] <= found.high))
+        assert np.array_equal(plug_in[k], np.abs(drawn.true[k] - plain.eb_mean) <= Z * plain.eb_se)
+    at_zero = (held[singular], plug_in[singular]) if singular.sum() >= FEWEST_AT_ZERO else (math.nan, math.nan)
+    return {
+        "posterior": float(held.mean()), "error": float(np.std(held.mean(axis=1))) / math.sqrt(samples),
+        "plug-in": float(plug_in.mean()),
+        "posterior at 0": float(np.mean(at_zero[0])), "plug-in at 0": float(np.mean(at_zero[1])),
+    }  # fmt: skip
 
 
 def show_school(row: Row, got: Found) -> list[str]:
@@ -180,7 +165,7 @@ TABLES = [
         head=("schools", "icc", "t", "default", "default where REML is at 0", "tau00, profile", "tau00, fiducial"),
     ),
     Table(
-        name="schools", text=SCHOOL, rows=list(product(SCHOOLS, SCHOOL_SIZES, SCHOOL_ICCS)), samples=3_000,
+        name="schools", text=SCHOOL, rows=list(product(SCHOOLS, SCHOOL_SIZES, SCHOOL_ICCS)), samples=6_000,
         measure=school_row, show=show_school,
         head=("schools", "sizes", "icc", "posterior", "plug-in", "posterior where REML is at 0", "plug-in there"),
     ),

@@ -1,16 +1,16 @@
 """Many samples of the same schools at once: their fits, and what the fiducial laws say of the truth.
 
-The formulas are those of `fastml.inference.fiducial`, for all samples in one array: whether an interval holds the
-truth takes the law's mass to the left of it, not its limits. `few_schools_coverage.py` checks some samples against the
-public functions.
+The formulas are those of `fastml.inference.fiducial` and `posterior`, for all samples in one array: whether an interval
+holds the truth takes the law's mass to the left of it, not its limits. `few_schools_coverage.py` checks some samples
+against the public functions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import betainc, stdtr
+from scipy.special import betainc, ndtr, stdtr, stdtrit
 
 from fastml.inference.distributions import chi2_nodes, f_quantiles, f_tails
 from fastml.inference.information import interior_satterthwaite
@@ -53,6 +53,13 @@ class Samples:
     def groups(self, k: int) -> Groups:
         return Groups(None, self.n, self.mean[k], np.zeros(len(self.n)), self.ss[k])
 
+    def part(self, first: int, last: int) -> Samples:
+        """Those samples only."""
+        by_sample = {
+            name: getattr(self, name)[first:last] for name in ("true", "mean", "ss", "means", "squares", "ssw")
+        }
+        return replace(self, **by_sample)
+
 
 def draw(n: np.ndarray, theta: float, samples: int, rng: np.random.Generator) -> Samples:
     shape = samples, len(n)
@@ -69,10 +76,11 @@ def draw(n: np.ndarray, theta: float, samples: int, rng: np.random.Generator) ->
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """REML of every sample, shape (S,); `df` is Satterthwaite's."""
+    """REML of every sample, shape (S,); `se` and `df`, Satterthwaite's, are of gamma."""
 
     theta: np.ndarray
     gamma: np.ndarray
+    sigma2: np.ndarray
     se: np.ndarray
     df: np.ndarray
 
@@ -88,7 +96,7 @@ def fit(samples: Samples) -> Fits:
     with np.errstate(invalid="ignore", divide="ignore"):
         terms = Terms(*fits.terms.T)
         df = np.where(fits.theta > 0.0, interior_satterthwaite(terms, dof, True), dof)
-    return Fits(fits.theta, fits.gamma, np.sqrt(fits.sigma2 / terms.w1), df)
+    return Fits(fits.theta, fits.gamma, fits.sigma2, np.sqrt(fits.sigma2 / terms.w1), df)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,3 +173,50 @@ def tau00_mass(samples: Samples, tau00: float) -> np.ndarray:
             break
     mass: np.ndarray = f_tails(ratio(samples, at_thetas(samples, theta).between), *samples.df) @ weight
     return mass
+
+
+def posterior_law(samples: Samples) -> tuple[np.ndarray, np.ndarray, float]:
+    """Thetas and their weights, shape (S, K), and the df: the posterior of four schools or more, else the fiducial."""
+    n_groups, n_obs = len(samples.n), float(samples.n.sum())
+    if n_groups < 4:
+        return *fiducial_law(samples), n_obs - 1.0
+    # The density by log theta rises as theta and falls as its root of J - 3; both ends are beyond 1e-9 of the highest.
+    low, high = -np.log(samples.size[-1]) - 24.0, -np.log(samples.size[0]) + 12.0 + 42.0 / (n_groups - 3.0)
+    u = np.arange(low, high, 0.2 if n_groups <= 10 else 0.1)
+    theta = np.tile(np.exp(u), (len(samples.ssw), 1))
+    found = at_thetas(samples, theta)
+    log = u - 0.5 * (samples.count @ np.log1p(np.multiply.outer(samples.size, np.exp(u)))) - 0.5 * np.log(found.w1)
+    log = log - 0.5 * (n_obs - 3.0) * np.log(samples.ssw[:, None] + found.between)
+    weight = np.exp(log - log.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    held = weight.max(axis=0) > 1e-10
+    return theta[:, held], weight[:, held], n_obs - 3.0
+
+
+def school_masses(samples: Samples) -> np.ndarray:
+    """Posterior mass of every school's mean to the left of the true one, shape (S, J)."""
+    masses, step = np.empty_like(samples.true), 200
+    for first in range(0, len(masses), step):
+        some = samples.part(first, first + step)
+        theta, weight, df = posterior_law(some)
+        found = at_thetas(some, theta)
+        r = some.ssw[:, None] + found.between
+        # Interpolated between a t law's masses 1e-3 apart on the normal scale, a tenth of the work of stdtr.
+        scores = np.linspace(-8.0, 8.0, 16_001)
+        t, left = stdtrit(df, ndtr(scores)), ndtr(scores)
+        for j, n in enumerate(some.n):
+            rest = 1.0 / (1.0 + n * theta)
+            scale = np.sqrt(r / df * (theta * rest + rest**2 / found.w1))
+            centre = found.gamma + n * theta * rest * (some.mean[:, j, None] - found.gamma)
+            z = (some.true[:, j, None] - centre) / scale
+            masses[first : first + step, j] = (weight * np.interp(z, t, left)).sum(axis=1)
+    return masses
+
+
+def plug_in_holds(samples: Samples, fits: Fits, z: float) -> np.ndarray:
+    """Whether eb_mean give or take z eb_se holds the true mean, shape (S, J)."""
+    theta, gamma, sigma2, se = (x[:, None] for x in (fits.theta, fits.gamma, fits.sigma2, fits.se))
+    rest = 1.0 / (1.0 + samples.n * theta)
+    centre = gamma + (1.0 - rest) * (samples.mean - gamma)
+    held: np.ndarray = np.abs(samples.true - centre) <= z * np.sqrt(theta * sigma2 * rest + (rest * se) ** 2)
+    return held
