@@ -73,7 +73,7 @@ def test_coverage_of_the_mean_is_that_of_the_public_intervals(
 def test_coverage_of_school_means_is_that_of_the_public_intervals(coverage: Callable[[str], ModuleType]) -> None:
     few = coverage("few_schools_coverage")
     row = (5, "5 or 30", 0.05)
-    found = few.school_row(row, few.CHECKED)
+    found = few.school_row(row, few.CHECKED)  # all of them
     assert 60.0 < 100.0 * found["posterior"] <= 100.0
     assert few.show_school(row, found)[:3] == ["5", "5 or 30", "0.05"]
 
