@@ -169,8 +169,13 @@ def _with_column(left: Typed, sign: str, right: Typed) -> pc.Expression:
     if pa.types.is_null(left.dtype) or pa.types.is_null(right.dtype):
         return pc.scalar(pa.scalar(None, pa.bool_()))
     dtype = _common_number(left.dtype, right.dtype)
-    one, other = (side.expression if dtype is None else _cast(side, dtype) for side in (left, right))
+    one, other = (_cast(side, _in_utc(side.dtype) if dtype is None else dtype) for side in (left, right))
     return getattr(one, _METHODS[sign])(other)
+
+
+def _in_utc(dtype: pa.DataType) -> pa.DataType:
+    """The type, of times with a zone in the one of UTC: Arrow compares no two zones."""
+    return pa.timestamp(dtype.unit, "UTC") if getattr(dtype, "tz", None) else dtype
 
 
 def _common_number(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
@@ -186,7 +191,7 @@ def _common_number(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if "float" in kinds:
         return pa.float64()
     if "decimal" in kinds:
-        return pa.decimal256(76, max(t.scale for t in (a, b) if pa.types.is_decimal(t)))
+        return pa.decimal256(76, max(0, *(t.scale for t in (a, b) if pa.types.is_decimal(t))))
     return pa.decimal128(20, 0) if pa.uint64() in (a, b) else pa.int64()
 
 
@@ -217,8 +222,8 @@ def _plain(value: Value) -> pc.Expression:
 
 
 def _as_float(value: Any, dtype: pa.DataType) -> float:
-    """The double nearest to a number; for a column of single precision, which has a 0.1 of its own, the single."""
-    number = float(value)
+    """The double nearest to a number, 0 for -0; for a column of single precision, which has its own 0.1, the single."""
+    number = float(value) + 0.0
     if pa.types.is_float32(dtype) and isinstance(value, float) and abs(number) <= _LARGEST_SINGLE:
         return float(np.float32(number))
     return number

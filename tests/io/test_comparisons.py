@@ -96,6 +96,7 @@ def test_columns_of_two_types_are_brought_to_one() -> None:
         "b": pa.array([1, 5, 0, 2], pa.int8()), "d": pa.array([Decimal("1.5"), Decimal(5), None, Decimal(2)]),
         "f": pa.array([0.5, 5.0, 2.0**53, None]), "s": pa.array([0.5, 5.0, 1.0, 2.0], pa.float32()),
         "t": pa.array([True, False, True, None]), "n": pa.nulls(4),
+        "hundreds": pa.array([Decimal("1E2"), Decimal(0), None, Decimal("-9E2")], pa.decimal128(5, -2)),
     }  # fmt: skip
     for one, left in columns.items():
         for other, right in columns.items():
@@ -106,6 +107,30 @@ def test_columns_of_two_types_are_brought_to_one() -> None:
                     expected = [None if a is None or b is None else meant(float(a), float(b)) for a, b in pairs]
                 found = compare(Typed(pc.field(one), left.type), sign, Typed(pc.field(other), right.type))
                 assert worked_out(found, **columns) == expected, (one, sign, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("UTC", "Europe/Berlin"), ("Asia/Tokyo", "UTC"), ("+05:30", "America/Lima")]
+)
+@pytest.mark.parametrize("units", [("s", "s"), ("ns", "us"), ("ms", "s")])
+def test_times_of_two_zones_are_compared_as_the_moments_they_are(one: str, other: str, units: tuple[str, str]) -> None:
+    noon = datetime.datetime(2020, 1, 1, 12, tzinfo=datetime.UTC)
+    a = [noon, noon, None, noon + datetime.timedelta(days=1)]
+    b = [noon, noon + datetime.timedelta(seconds=1), noon, None]
+    columns = {"a": pa.array(a, pa.timestamp(units[0], one)), "b": pa.array(b, pa.timestamp(units[1], other))}
+    for sign, meant in SIGNS.items():
+        found = compare(Typed(pc.field("a"), columns["a"].type), sign, Typed(pc.field("b"), columns["b"].type))
+        assert worked_out(found, **columns) == [
+            None if x is None or y is None else meant(x, y) for x, y in zip(a, b, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("dtype", [pa.float64(), pa.float32()], ids=str)
+@pytest.mark.parametrize("zeros", [[-0.0], [0.0], [0], [-0.0, 0.0], []])
+def test_zero_is_in_a_long_list_whatever_its_sign_in_both(dtype: pa.DataType, zeros: list[float]) -> None:
+    column = pa.array([0.0, -0.0, None, 3.0, 77.0], dtype)
+    found = is_in(Typed(pc.field("c"), dtype), [*range(1, 30), *zeros])
+    assert worked_out(found, c=column) == [bool(zeros), bool(zeros), None, True, False]
 
 
 def test_short_lists_and_lists_of_other_kinds_are_left_to_comparisons() -> None:

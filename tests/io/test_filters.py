@@ -188,7 +188,7 @@ def test_zero_has_no_sign(dtype: pa.DataType, zero: float, tmp_path: Path) -> No
     many = ", ".join(map(str, range(30)))
     for data in in_all_carriers(pa.table({"row": [0, 1, 2, 3], "x": x}), tmp_path):
         for text, rows in (
-            (f"x in ({many})", [0, 1, 2]), (f"x not in ({many})", [3]), (f"x in (-0.0, {many})", [0, 1, 2]),
+            (f"x in ({many})", [0, 1, 2]), (f"x not in ({many})", [3]), (f"x in (-0.0, {many[3:]})", [0, 1, 2]),
             ("x = 0", [0, 1]), ("x = -0.0", [0, 1]), ("x < 0", []), ("x >= -0.0", [0, 1, 2, 3]), ("x in (-0.0, 5)", [0, 1, 2]),
         ):  # fmt: skip
             assert kept(data, text) == rows, text
