@@ -29,7 +29,7 @@ _PATTERN = re.compile(
 )
 
 # Options of reading files are a mapping in Python.
-_MAPPING = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})|csv_options: (?P<option>\w+)=")
+_MAPPING = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})|csv_options: (?:(?P<option>\w+)=)?")
 
 # What typer, and the library it stands on, say of a value that isn't of an option's type.
 _REASONS = (
@@ -112,8 +112,8 @@ def _option(found: re.Match[str]) -> str:
 
 def _options_of_mapping(found: re.Match[str]) -> str:
     """The options that a mapping stands for, or that one of its values is named by."""
-    if found["option"]:
-        return f"{_dashed(found['option'])}: "
+    if not found[1]:
+        return f"{_dashed(found['option'])}: " if found["option"] else ""
     try:
         given = ast.literal_eval(found[1])
     except (ValueError, SyntaxError):

@@ -131,6 +131,11 @@ def _pandas_array(series: Any, column: str) -> Any:
         return as_arrow(series.to_numpy())
     if type(series.dtype).__name__ == "SparseDtype":
         series = series.sparse.to_dense()
+    # Arrow would have the numbers of periods, which say nothing, in the place of their names.
+    if type(series.dtype).__name__ == "PeriodDtype":
+        series = series.astype("string")
+    elif type(getattr(getattr(series.dtype, "categories", None), "dtype", None)).__name__ == "PeriodDtype":
+        series = series.astype(object).astype("string")
     return _arrow_array(series, column)
 
 

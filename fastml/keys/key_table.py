@@ -23,14 +23,16 @@ Int64s = npt.NDArray[np.int64]
 
 
 def check_key_type(argument: str, field: pa.Field) -> None:
-    """Refuse key columns of types that are no labels: nested ones.
+    """Refuse key columns of types that are no labels: nested ones, and periods, whose numbers say nothing.
 
     Raises
     ------
     ColumnTypeError
     """
     dtype = plain_type(field.type)
-    if pa.types.is_nested(dtype) or pa.types.is_interval(dtype):
+    held = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    is_period = getattr(held, "extension_name", "") == "pandas.period"
+    if pa.types.is_nested(dtype) or pa.types.is_interval(dtype) or is_period:
         raise ColumnTypeError(argument, field.name, field.type, "use a column of numbers, strings or dates")
 
 
@@ -69,14 +71,18 @@ def check_ids(name: str, labels: pa.Array) -> None:
     ------
     ValueNotAllowedError
     """
-    if not pa.types.is_floating(labels.type):
+    if pa.types.is_floating(labels.type):
+        values = as_floats(labels)
+        wrong = values[~np.isnan(values) & ((values != np.floor(values)) | np.isinf(values))].tolist()
+    elif pa.types.is_decimal(labels.type) and labels.type.scale > 0:
+        wrong = [label for label in labels.to_pylist() if label is not None and label % 1]
+    else:
         return
-    values = as_floats(labels)
-    wrong = ~np.isnan(values) & ((values != np.floor(values)) | np.isinf(values))
-    if wrong.any():
+    if wrong:
+        shown = wrong[0] if pa.types.is_decimal(labels.type) else repr(wrong[0])
         raise ValueNotAllowedError(
-            f"group column {name!r} has {float(values[np.argmax(wrong)])!r}, which is no id: are outcome and group "
-            "swapped? ids are whole numbers or texts, so if these are ids make them texts"
+            f"group column {name!r} has {shown}, which is no id: are outcome and group swapped? ids are whole numbers "
+            "or texts, so if these are ids make them texts"
         )
 
 

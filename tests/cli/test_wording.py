@@ -129,6 +129,7 @@ def test_notices_name_options_too(tmp_path: Path) -> None:
     ("csv_options={'types': {'id': 'string'}} takes", "--types id=string takes"),
     ("csv_options={'quote': ''}", "--quote ''"),
     ("csv_options: skip_rows=-1 is not", "--skip-rows: -1 is not"),
+    ("csv_options: thousands and decimal are both it", "thousands and decimal are both it"),
     ("csv_options={broken}", "csv_options={broken}"),
     ("no options", "no options"),
 ])  # fmt: skip

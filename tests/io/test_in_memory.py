@@ -14,6 +14,7 @@ from files import same
 
 import fastml
 from fastml import FastmlError
+from fastml.io.in_memory import open_memory
 
 N = 900
 
@@ -160,3 +161,15 @@ def test_other_streams(table: pa.Table) -> None:
     duckdb = pytest.importorskip("duckdb")
     relation = duckdb.from_arrow(table)
     same(fastml.group_stats(relation.arrow(), "y", "id"), fastml.group_stats(table, "y", "id"))
+
+
+@pytest.mark.parametrize(
+    ("freq", "names"), [("Y", ["2020", "2021"]), ("M", ["2020-01", "2020-02"]), ("D", ["2020-01-01", "2020-01-02"])]
+)
+@pytest.mark.parametrize("kind", ["period", "category", "index"])
+def test_periods_of_pandas_have_their_names(freq: str, names: list[str], kind: str) -> None:
+    periods = pd.Series([*pd.period_range("2020", periods=2, freq=freq), pd.NaT])
+    column = {"period": periods, "category": periods.astype("category"), "index": pd.PeriodIndex(periods)}[kind]
+    for data in ({"p": column}, pd.DataFrame({"p": column})):
+        source = open_memory(data, ["p"])
+        assert pa.Table.from_batches(source.batches)["p"].to_pylist() == [*names, None]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -50,6 +52,24 @@ def test_fractions_and_infinities_are_no_ids(dtype: pa.DataType, bad: float) -> 
     said = f"column 'id' has {np.float32(bad) if dtype == pa.float32() else bad}"
     with pytest.raises(ValueNotAllowedError, match=f"group {said}, .*are outcome and group swapped"):
         check_ids("id", pa.array([1.0, None, math.nan, bad], dtype))
+
+
+@pytest.mark.parametrize("dtype", [pa.decimal128(9, 2), pa.decimal128(38, 6), pa.decimal256(60, 20)], ids=str)
+@pytest.mark.parametrize("bad", ["0.5", "-2.25", "100000000000000.01"])
+def test_decimals_with_a_fraction_are_no_ids(dtype: pa.DataType, bad: str) -> None:
+    whole = [Decimal(1), Decimal("-7.00"), None, Decimal(10**6)]
+    check_ids("id", pa.array(whole, dtype))
+    if dtype.precision > 9 or len(bad) < 9:
+        with pytest.raises(ValueNotAllowedError, match=rf"column 'id' has {bad}0*, .*are outcome and group swapped"):
+            check_ids("id", pa.array([*whole, Decimal(bad)], dtype))
+
+
+@pytest.mark.parametrize("freq", ["Y", "M", "D"])
+def test_periods_in_arrow_are_refused_as_their_numbers_say_nothing(freq: str) -> None:
+    data = pa.Table.from_pandas(pd.DataFrame({"p": pd.period_range("2020", periods=4, freq=freq)}))
+    for column in (data["p"].combine_chunks(), pa.DictionaryArray.from_arrays([0, 1], data["p"].combine_chunks()[:2])):
+        with pytest.raises(ColumnTypeError, match=r"group column 'p' has type .*period"):
+            check_key_type("group", pa.field("p", column.type))
 
 
 @pytest.mark.parametrize("dtype", [pa.int64(), pa.string(), pa.decimal128(9, 1), pa.bool_(), pa.date32(), pa.null()])

@@ -56,7 +56,7 @@ LABELS: dict[str, tuple[Callable[[int], Any], pa.DataType]] = {
     "fixed bytes": (lambda g: bytes([g, 0, 255]), pa.binary(3)),
     "dates": (lambda g: dt.date(2000, 1, 1 + g), pa.date32()),
     "timestamps": (lambda g: dt.datetime(2000, 1, 1 + g), pa.timestamp("us")),
-    "decimals": (lambda g: Decimal(g) / 2, pa.decimal128(9, 1)),
+    "decimals": (lambda g: Decimal(g), pa.decimal128(9, 1)),
 }
 
 

@@ -190,7 +190,8 @@ TYPES = [
     ("None among floats", lambda: fit({"y": [1.0, None, 4.0, 8.0], "id": ID}), ONE_LOST),
     # group labels
     ("float16 ids", lambda: fit(table(Y, pa.array(np.array([1, 1, 2, 2], np.float16)))), PLAIN),
-    ("decimal ids", lambda: fit(table(Y, halves(Decimal("1.1"), Decimal("2.2")))), PLAIN),
+    ("decimal ids", lambda: fit(table(Y, halves(Decimal("1.00"), Decimal("2.00")))), PLAIN),
+    ("decimal ids with a fraction", lambda: fit(table(Y, halves(Decimal("1.1"), Decimal("2.2")))), (ValueNotAllowedError, "group column 'id' has 1.1, which is no id")),
     ("boolean ids", lambda: fit(table(Y, halves(True, False))), PLAIN),
     ("uint64 ids past int64", lambda: fit(table(Y, pa.array(halves(2**64 - 1, 2**63), pa.uint64()))), PLAIN),
     ("ids at both ends of int64", lambda: fit(table(Y, halves(-(2**63), 2**63 - 1))), PLAIN),
