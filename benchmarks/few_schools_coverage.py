@@ -45,7 +45,7 @@ SCHOOL_ICCS = (0.05, 0.2)
 Z = 1.959963984540054
 LEVEL = 0.95
 CHECKED = 20  # samples of school means, and of tau00's fiducial law, whose limits are found too
-PROFILED = 300  # samples of which tau00 has a profile, and gamma00 its limits
+PROFILED = 150  # samples of which tau00 has a profile, and gamma00 its limits
 FEWEST_AT_ZERO = 100  # samples with REML at 0, for their coverage to be told
 
 
@@ -165,7 +165,7 @@ TABLES = [
         head=("schools", "icc", "t", "default", "default where REML is at 0", "tau00, profile", "tau00, fiducial"),
     ),
     Table(
-        name="schools", text=SCHOOL, rows=list(product(SCHOOLS, SCHOOL_SIZES, SCHOOL_ICCS)), samples=6_000,
+        name="schools", text=SCHOOL, rows=list(product(SCHOOLS, SCHOOL_SIZES, SCHOOL_ICCS)), samples=3_000,
         measure=school_row, show=show_school,
         head=("schools", "sizes", "icc", "posterior", "plug-in", "posterior where REML is at 0", "plug-in there"),
     ),

@@ -233,8 +233,20 @@ def _interpolate(
         if not few:
             by_size = np.linalg.solve(size_basis, coefficients.T)
             coefficients = (chebyshev.chebvander(log_size, GRID_SIZES - 1) @ by_size).T
-        made.append(chebyshev.chebval(x, coefficients[:, place], tensor=False))
+        made.append(_chebyshev_sum(x, coefficients, place))
     return made[0], made[1]
+
+
+def _chebyshev_sum(x: Floats, coefficients: Floats, place: npt.NDArray[np.intp]) -> Floats:
+    """Sums of Chebyshev's polynomials at x (J,) by Clenshaw, of the coefficients (K, D) at each place.
+
+    NumPy's takes coefficients for each x, (K, J), which cost more to gather and copy than all the sums.
+    """
+    twice, last, before = 2.0 * x, np.zeros_like(x), np.zeros_like(x)
+    for row in coefficients[:0:-1]:
+        last, before = row[place] + twice * last - before, last
+    made: Floats = coefficients[0][place] + x * last - before
+    return made
 
 
 def _scaled(values: Floats, count: int) -> tuple[Floats, Floats, Floats]:
