@@ -17,6 +17,9 @@ __all__ = ["SizeSpread", "expected_icc_limits", "gamma_sizes", "own_sizes"]
 
 Floats = npt.NDArray[np.float64]
 
+_MOST_PARTS = 400
+_LEAST = 1e-12  # of the mean size: what is smaller tells nothing
+
 
 @dataclass(frozen=True, eq=False)
 class SizeSpread:
@@ -54,6 +57,20 @@ class SizeSpread:
         kept = float(np.sum(self.share / (1.0 - reliability + reliability * self.x)))
         kish = design_effect(icc, (1.0 + self.cv**2) * mean_size)
         return {"lecture": usual, "gls": usual / kept, "kish": kish}
+
+    def sample(self, n_groups: int) -> SizeSpread:
+        """Sizes of a sample of so many groups, each the mean size of its part of the law; of many, of 400 parts.
+
+        Sums over a sample's groups are those of real sizes: what is expected of each sum on its own need not be, where
+        groups are few and sizes differ much.
+        """
+        parts = min(n_groups, _MOST_PARTS)
+        order = np.argsort(self.x)
+        groups = np.append(0.0, np.cumsum(self.share[order] / self.x[order]))
+        students = np.append(0.0, np.cumsum(self.share[order]))
+        x = np.diff(np.interp(np.linspace(0.0, 1.0, parts + 1), groups / groups[-1], students))
+        x = np.maximum(parts * x / students[-1], _LEAST)
+        return SizeSpread(x, x / x.sum(), self.cv)
 
     def sum_over_groups(self, values: Floats, n_groups: int) -> Floats:
         """Sums over groups of what has shape (..., K), by size."""
@@ -122,7 +139,7 @@ def expected_icc_limits(
     low, high : float
         A limit is where the pivot F(theta) meets its quantile. In equal groups F(theta) is (1 + n true)/(1 + n theta)
         times an F variable; in others its mean square between groups, a weighted sum of chi-squares, is taken for one
-        of the same mean and variance. Over the quantiles of the F variable, the limits are averaged.
+        of the same mean and variance, of a sample of such sizes. Limits are averaged over the F variable's quantiles.
     """
     from scipy.special import ndtr
 
@@ -144,6 +161,7 @@ def expected_icc_limits(
         thetas = [np.maximum(0.0, (f / quantile - 1.0) / mean_size) for quantile in quantiles]
         low, high = (float(np.sum(weight * icc_of(theta))) for theta in thetas)
         return low, high
+    spread = spread.sample(n_groups)
     theta = _grid(true, mean_size, spread)
     mean, df = _pivot(theta, true, spread, sizes, arms)
     f = np.log(mean[:, None] * ratios(df[:, None]))

@@ -9,7 +9,9 @@ from scipy import stats
 from tables import simulated
 
 from fastml.inference.conventions import design_effects
+from fastml.inference.exact import exact_theta
 from fastml.inference.size_spread import expected_icc_limits, gamma_sizes, own_sizes
+from fastml.model.size_table import reduce_sizes
 from fastml.model.variance_components import estimate
 
 
@@ -43,6 +45,47 @@ def test_own_sizes_give_the_samples_design_effects() -> None:
     made = own_sizes(table).design_effects(vc.theta / (1 + vc.theta), table.n_obs / table.n_groups)
     for effect in design_effects(table, vc):
         assert made[effect.name] == pytest.approx(effect.deff, rel=1e-12)
+
+
+@pytest.mark.parametrize(("n_groups", "cv"), [(1, 0.5), (7, 0.8), (40, 1.5), (1000, 0.3)])
+def test_sizes_of_a_sample_are_the_means_of_parts_of_the_law(n_groups: int, cv: float) -> None:
+    made = gamma_sizes(cv).sample(n_groups)
+    parts = len(made.x)
+    assert parts == min(n_groups, 400)
+    law = stats.gamma(cv**-2, scale=cv**2)
+    assert made.x.sum() == pytest.approx(parts, rel=1e-12)
+    assert float(made.share.sum()) == pytest.approx(1.0, rel=1e-12)
+    for part in {0, parts // 2, parts - 1}:
+        slow = parts * law.expect(lambda x: x, lb=law.ppf(part / parts), ub=law.ppf((part + 1) / parts))
+        assert made.x[part] == pytest.approx(slow, rel=0.03, abs=1e-3)  # between nodes of the law sizes are one
+
+
+def test_a_sample_of_a_samples_own_number_has_its_sizes() -> None:
+    table = simulated(4, theta=0.4, groups=30).table
+    own = np.repeat(table.size, table.count.astype(int))
+    assert own_sizes(table).sample(30).x == pytest.approx(own / own.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("icc", [0.0, 0.05, 0.9])
+@pytest.mark.parametrize("cv", [0.2, 1.2, 3.0, 1e6])
+def test_there_are_limits_however_few_and_unequal_the_groups(icc: float, cv: float) -> None:
+    for n_groups, mean_size in ((2, 2.0), (2, 400.0), (5, 25.0), (20, 400.0)):
+        low, high = expected_icc_limits(icc, gamma_sizes(cv), (n_groups, mean_size), 1, 0.95)
+        assert 0.0 <= low < high <= 1.0
+
+
+@pytest.mark.parametrize(("cv", "icc"), [(0.6, 0.05), (1.0, 0.2)])
+def test_the_expected_width_is_that_of_samples_whose_sizes_follow_the_law(cv: float, icc: float) -> None:
+    """Within 2 %, and what 1,200 samples leave; `tests/test_planning.py` has samples of given sizes."""
+    rng, theta, widths = np.random.default_rng(1), icc / (1.0 - icc), []
+    for _ in range(1200):
+        n = np.maximum(1, np.round(rng.gamma(cv**-2, 100.0 * cv**2, 20))).astype(np.int64)
+        ss = np.where(n > 1, rng.chisquare(np.maximum(n - 1, 1)), 0.0)
+        table = reduce_sizes(n, rng.normal(size=20) * np.sqrt(theta + 1.0 / n), np.zeros(20), ss)
+        low, high, _ = exact_theta(table, 0.95)
+        widths.append(high / (1.0 + high) - low / (1.0 + low))
+    low, high = expected_icc_limits(icc, gamma_sizes(cv), (20, 100.0), 1, 0.95)
+    assert high - low == pytest.approx(np.mean(widths), abs=0.02 * np.mean(widths) + 2.5 * np.std(widths) / 1200**0.5)
 
 
 def test_expected_limits_against_draws_of_mean_squares() -> None:
