@@ -229,10 +229,10 @@ def _interpolate(
     mean, sd = _moments(law, origin, n, every, d)
     made = []
     for limit in mixture_of_t(law.nodes.weight, *_given_theta(law, origin, n[every], d), law.df, tail):
-        coefficients = np.linalg.solve(x_basis, ((limit - mean) / sd).reshape(-1, GRID_MEANS).T)
+        coefficients: Floats = np.linalg.solve(x_basis, ((limit - mean) / sd).reshape(-1, GRID_MEANS).T)
         if not few:
             by_size = np.linalg.solve(size_basis, coefficients.T)
-            coefficients = (chebyshev.chebvander(log_size, GRID_SIZES - 1) @ by_size).T
+            coefficients = np.asarray((chebyshev.chebvander(log_size, GRID_SIZES - 1) @ by_size).T, np.float64)
         made.append(_chebyshev_sum(x, coefficients, place))
     return made[0], made[1]
 
