@@ -229,11 +229,11 @@ def _interpolate(
     mean, sd = _moments(law, origin, n, every, d)
     made = []
     for limit in mixture_of_t(law.nodes.weight, *_given_theta(law, origin, n[every], d), law.df, tail):
-        coefficients: Floats = np.linalg.solve(x_basis, ((limit - mean) / sd).reshape(-1, GRID_MEANS).T)
+        coefficients = np.linalg.solve(x_basis, ((limit - mean) / sd).reshape(-1, GRID_MEANS).T)
         if not few:
             by_size = np.linalg.solve(size_basis, coefficients.T)
-            coefficients = np.asarray((chebyshev.chebvander(log_size, GRID_SIZES - 1) @ by_size).T, np.float64)
-        made.append(_chebyshev_sum(x, coefficients, place))
+            coefficients = (chebyshev.chebvander(log_size, GRID_SIZES - 1) @ by_size).T
+        made.append(_chebyshev_sum(x, np.asarray(coefficients, np.float64), place))
     return made[0], made[1]
 
 
