@@ -15,7 +15,7 @@ import numpy as np
 from fastml.errors import FastmlError, ModelError
 from fastml.inference.distributions import half_width
 from fastml.report import canvas
-from fastml.report.numbers import complement, percent, share, share_range, short_points
+from fastml.report.numbers import complement, icc_text, percent, share_range, short_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -267,7 +267,7 @@ def icc_profile(fit: _Fit, ax: Axes | None = None, *, level: float = 0.95) -> Ax
         kind = "method 'anova'" if fit.weight_scaling is None else "a weighted fit"
         raise ModelError(f"{kind} has no likelihood to profile; fit by 'reml' or 'ml' without weights")
     if fit.icc > 1.0 - 1e-5:
-        raise ModelError(f"the icc, {share(fit.icc)}, is too near 1 to draw its profile; ci('icc') has its interval")
+        raise ModelError(f"the icc, {icc_text(fit.icc)}, is too near 1 to draw its profile; ci('icc') has its interval")
     interval = fit.ci("icc", level)
     cut = chi2_quantile(level, 1.0)
     ax = canvas.axes_for(ax, 3.4)
@@ -284,7 +284,7 @@ def icc_profile(fit: _Fit, ax: Axes | None = None, *, level: float = 0.95) -> Ax
     ax.plot(grid, [deviance(float(icc)) for icc in grid], color=canvas.INK, linewidth=1.6,
             label="Deviance above its minimum")  # fmt: skip
     ax.axhline(cut, color=canvas.GREY, linestyle=":", linewidth=1.4, label=f"Cut of the profile interval, {cut:.2f}")
-    estimate = share(fit.icc, interval.high - interval.low)
+    estimate = icc_text(fit.icc, interval.high - interval.low)
     ax.axvline(fit.icc, **canvas.ESTIMATE, linewidth=1.2, label=f"Estimate {estimate}")
     ax.set_ylim(0.0, 1.9 * cut)
     ax.set_xlim(low, high)

@@ -137,7 +137,7 @@ def test_icc_profile_is_lowest_at_the_estimate(fit: fastml.OneWayFit) -> None:
     band = ax.patches[0]
     assert band.get_x() == pytest.approx(exact.low)  # type: ignore[attr-defined]
     assert band.get_width() == pytest.approx(exact.high - exact.low)  # type: ignore[attr-defined]
-    assert "Exact 95 % interval, 0.37 to 0.70" in labelled(ax)
+    assert "Exact 95 % interval, 0.368 to 0.696" in labelled(ax)
 
 
 def test_no_profile_without_a_likelihood(lecture_file: Path) -> None:

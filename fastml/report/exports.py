@@ -51,6 +51,10 @@ class TableForms:
     def _grid(self, level: float = 0.95) -> Grid:
         raise NotImplementedError
 
+    def _paper_grid(self) -> Grid:
+        """What a page of a paper has room for."""
+        return self._grid()
+
     def to_html(self) -> str:
         """Return the table as HTML, without any style; every name in it is escaped.
 
@@ -72,7 +76,7 @@ class TableForms:
         -------
         str
         """
-        return latex_table(self._grid(), caption, label)
+        return latex_table(self._paper_grid(), caption, label)
 
     def to_markdown(self) -> str:
         """Return the table as Markdown, as GitHub, Pandoc and Quarto read it.
@@ -81,7 +85,7 @@ class TableForms:
         -------
         str
         """
-        return markdown_table(self._grid())
+        return markdown_table(self._paper_grid())
 
     def summary(self) -> Summary:
         """Return what is printed, and the table for a notebook.

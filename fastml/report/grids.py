@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fastml.report.numbers import cell, degrees, number, p_value, share, share_range
+from fastml.report.numbers import cell, degrees, fixed_share, number, number_range, p_value, share, share_range
 from fastml.report.text import fit_heading, fit_rows, fit_weights, named_effects, plan_heading, plan_rows
 
-__all__ = ["Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
+__all__ = ["HEADS", "Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
            "statistics_grid"]  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def fit_grid(
     level: float = 0.95,
     effects: Mapping[str, float] | None = None,
     said: Sequence[str] = (),
+    wide: bool = True,
 ) -> Grid:
     """The model's table, a row per figure.
 
@@ -83,25 +84,28 @@ def fit_grid(
         Design effects by name.
     said : sequence of str
         What there is to know of the limits.
+    wide : bool
+        Whether columns have the test of the grand mean, or else a note, as on a page of a paper.
     """
 
     def minus(value: float) -> str:
         return f"{value:.1f}".replace("-", "−")
 
     def row(label: str, symbol: Cell, name: str, se: str = "", decimals: int = 3) -> tuple[Cell, ...]:
-        shares = name in ("icc", "reliability")
-        value = share(fit[name]) if shares else number(fit[name], decimals)
-        error = "" if not se or fit[se] is None else share(fit[se]) if shares else number(fit[se], decimals)
+        share = name in ("icc", "reliability")
+        low, high = limits.get(name, (0.0, 0.0))
+
+        def write(value: float, width: float = 0.0) -> str:
+            return fixed_share(value, decimals, width) if share else number(value, decimals)
+
+        error = "" if not se or fit[se] is None else write(fit[se])
         interval = ""
         if name in limits:
-            low, high = limits[name]
-            interval = (
-                share_range(low, high) if shares else f"{number(low, min(decimals, 2))} to "
-                f"{number(high, min(decimals, 2))}"
-            )  # fmt: skip
-        test = (degrees(fit["df"]), number(fit["t"]), p_value(fit["p_value"])) if name == "gamma00" else ("", "", "")
-        return (label, symbol, value, error, interval, *test)
+            interval = share_range(low, high, decimals) if share else number_range(low, high, min(decimals, 2))
+        test = tested if name == "gamma00" and wide else [""] * 3 if wide else []
+        return (label, symbol, write(fit[name], high - low), error, interval, *test)
 
+    tested = (degrees(fit["df"]), number(fit["t"]), p_value(fit["p_value"]))
     sections = (
         Section("Fixed effect", (row("Grand mean", Symbol.GAMMA00, "gamma00", "se_gamma00"),)),
         Section("Variance components", (
@@ -112,17 +116,17 @@ def fit_grid(
         )),
         Section("Clustering", (
             row("Intraclass correlation (ICC)", Symbol.RHO, "icc", "se_icc"),
-            row("Reliability of group means", "", "reliability"),
+            row("Reliability of group means", "", "reliability", decimals=2),
             row("Design effect (DEFF)", "", "deff", decimals=2),
             row("Its root (DEFT)", "", "deft", decimals=2),
             row("Effective sample size", "", "n_eff", decimals=1),
             *(
-                (f"DEFF of {'the ' if what[0] != 'g' else ''}{what} ({name})", "", number(deff, 2), *[""] * 5)
+                (f"DEFF, {what} ({name})", "", number(deff, 2), *[""] * (5 if wide else 2))
                 for name, what, deff in named_effects(effects or {})
             ),
         )),
     )  # fmt: skip
-    header = ("", "", "Estimate", "Std. error", f"{100 * level:.10g} % interval", "df", "t", "p")
+    header = ("", "", "Estimate", "Std. error", f"{100 * level:.10g} % interval", *(("df", "t", "p") if wide else ()))
     notes = [fit_rows(fit, sizes), *fit_weights(fit)]
     if fit["loglik"] is not None:
         criteria = "" if fit["aic"] is None else f"; AIC {minus(fit['aic'])}; BIC {minus(fit['bic'])}"
@@ -130,8 +134,10 @@ def fit_grid(
         notes.append(f"{kind} {minus(fit['loglik'])}; deviance {minus(fit['deviance'])}{criteria}")
     if fit["singular"]:
         notes.append("The variance between groups is 0, on the boundary.")
+    if not wide:
+        notes.append("Grand mean: df {}, t {}, p {}.".format(*tested))
     notes += said
-    return Grid(fit_heading(fit), header, sections, (False, False, *[True] * 6), tuple(notes))
+    return Grid(fit_heading(fit), header, sections, tuple(i > 1 for i in range(len(header))), tuple(notes))
 
 
 def naive_grid(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> Grid:
@@ -147,17 +153,38 @@ def naive_grid(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> Grid:
                 (error,))  # fmt: skip
 
 
-def rows_grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption: str = "") -> Grid:
-    """Rows of figures as a grid: numbers to the right, text to the left.
+# What the columns of a table of fits are called in words.
+HEADS: Mapping[str, str] = {
+    "outcome": "Outcome",
+    "n_obs": "Students",
+    "n_groups": "Schools",
+    "n_dropped": "Left out",
+    "mean": "Mean",
+    "gamma00": "Grand mean",
+    "tau00": "Between",
+    "sigma2": "Within",
+    "icc": "ICC",
+    "deff": "DEFF",
+    "reliability": "Reliability",
+    "status": "Status",
+    **{f"se_{name}": "SE" for name in ("mean", "gamma00", "tau00", "sigma2", "icc")},
+}
+
+
+def rows_grid(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption: str = "", heads: Mapping[str, str] | None = None
+) -> Grid:
+    """Rows of figures as a grid: numbers to the right, text to the left; `heads` of columns in place of their names.
 
     Examples
     --------
     >>> rows_grid([{"country": "NOR", "icc": 0.1234}], ["country", "icc"]).sections[0].rows
-    (('NOR', '0.12'),)
+    (('NOR', '0.123'),)
     """
     cells = tuple(tuple(cell(name, row[name]) for name in columns) for row in rows)
     numeric = tuple(not any(isinstance(row[name], str) for row in rows) for name in columns)
-    return Grid(caption, tuple(columns), (Section("", cells),), numeric)
+    header = tuple((heads or {}).get(name, name) for name in columns)
+    return Grid(caption, header, (Section("", cells),), numeric)
 
 
 def schools_grid(

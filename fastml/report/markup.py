@@ -85,12 +85,12 @@ def html_table(grid: Grid) -> str:
         parts.append("<tbody>")
         if section.title:
             parts.append(
-                f'<tr><th scope="rowgroup" colspan="{span}" class="section">{html_text(section.title)}</th></tr>'
+                f'<tr><th scope="rowgroup" colspan="{span}" class="section"{_LEFT}>{html_text(section.title)}</th></tr>'
             )
         parts += map(line, section.rows)
         parts.append("</tbody>")
     if grid.notes:
-        notes = "".join(f'<tr><td colspan="{span}">{html_text(note)}</td></tr>' for note in grid.notes)
+        notes = "".join(f'<tr><td colspan="{span}"{_LEFT}>{html_text(note)}</td></tr>' for note in grid.notes)
         parts.append(f"<tfoot>{notes}</tfoot>")
     parts.append("</table>")
     return "\n".join(parts)
@@ -111,7 +111,9 @@ def latex_table(grid: Grid, caption: str | None = None, label: str | None = None
         With either, the tabular stands in a floating ``table`` with them. The caption is escaped, the label is not.
     """
     span = len(grid.header)
-    lines = [rf"\begin{{tabular}}{{{''.join('r' if number else 'l' for number in grid.numeric)}}}", r"\toprule",
+    columns = "".join("r" if number else "l" for number in grid.numeric)
+    # In a group of its own: small, and close together, so that eight columns fit between the margins.
+    lines = [r"{\small\setlength{\tabcolsep}{4pt}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule",
              _latex_line(tuple(grid.header)), r"\midrule"]  # fmt: skip
     for i, section in enumerate(grid.sections):
         if i:
@@ -119,9 +121,11 @@ def latex_table(grid: Grid, caption: str | None = None, label: str | None = None
         if section.title:
             lines.append(rf"\multicolumn{{{span}}}{{l}}{{\textit{{{latex_text(section.title)}}}}} \\")
         lines += map(_latex_line, section.rows)
-    lines.append(r"\bottomrule")
-    lines += [rf"\multicolumn{{{span}}}{{l}}{{\footnotesize {latex_text(note)}}} \\" for note in grid.notes]
-    lines.append(r"\end{tabular}")
+    lines += [r"\bottomrule", r"\end{tabular}}"]
+    if grid.notes:  # under it, as lines of text that break
+        lines += [r"\par\smallskip\noindent", r"\begin{minipage}{\linewidth}\footnotesize\raggedright"]
+        lines += [rf"{latex_text(note)}\par" for note in grid.notes]
+        lines.append(r"\end{minipage}")
     if caption is not None or label is not None:
         head = [r"\begin{table}", r"\centering"]
         head += [] if caption is None else [rf"\caption{{{latex_text(caption)}}}"]
@@ -176,4 +180,7 @@ def _wordy(cell: Cell) -> str:
 
 
 def _right(number: bool) -> str:
-    return ' style="text-align:right"' if number else ""
+    return ' style="text-align:right"' if number else _LEFT
+
+
+_LEFT = ' style="text-align:left"'  # notebooks have all of a table to the right

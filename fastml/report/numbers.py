@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 __all__ = [
@@ -12,9 +12,13 @@ __all__ = [
     "complement",
     "decimals",
     "degrees",
+    "fixed_share",
+    "icc_text",
     "number",
+    "number_range",
     "p_value",
     "percent",
+    "percent_range",
     "points",
     "share",
     "share_range",
@@ -24,7 +28,7 @@ __all__ = [
 ]
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
-LEGEND = "stars: *** p < .001, ** p < .01, * p < .05, . p < .1"
+LEGEND = "stars: *** p < 0.001, ** p < 0.01, * p < 0.05, . p < 0.1"
 
 
 def number(value: float | None, decimals: int = 3) -> str:
@@ -84,33 +88,91 @@ def short_points(fit: Mapping[str, Any], value: float) -> str:
     return shown if len(shown) <= 14 else f"{value:.8g}"
 
 
-def share(value: float | None, width: float = 0.0) -> str:
+def share(value: float | None, width: float = 0.0, least: int = 2) -> str:
     """A share between 0 and 1 with at least two digits of it and one of the rest, and two of an interval's width.
 
     Examples
     --------
-    >>> share(0.5114), share(0.0433), share(0.99996), share(0.0), share(0.2006, 0.0031)
-    ('0.51', '0.043', '0.99996', '0.00', '0.2006')
+    >>> share(0.9691), share(0.0433), share(0.99996), share(0.0), share(0.2006, 0.0031), share(0.2, least=3)
+    ('0.97', '0.043', '0.99996', '0.00', '0.2006', '0.200')
     """
     if value is None:
         return "-"
-    decimals = 2
+    decimals = least
     if 0.0 < value < 1.0:
-        decimals = max(2, 1 - math.floor(math.log10(value)), -math.floor(math.log10(1.0 - value)))
-    if width > 0.0:
-        decimals = max(decimals, 1 - math.floor(math.log10(width)))
-    return f"{value:.{min(decimals, 15)}f}"
+        decimals = max(least, 1 - math.floor(math.log10(value)), -math.floor(math.log10(1.0 - value)))
+    return f"{value:.{min(max(decimals, _two_digits(width)), 15)}f}"
 
 
-def share_range(low: float, high: float) -> str:
-    """Limits of a share, to as many digits as tell them apart.
+def _two_digits(width: float) -> int:
+    """Decimals that show two digits of an interval's width."""
+    return 1 - math.floor(math.log10(width)) if 0.0 < width < math.inf else 0
+
+
+def fixed_share(value: float | None, decimals: int = 2, width: float = 0.0) -> str:
+    """A share to these decimals, as columns have it, or two digits of an interval's width; more if these read 0 or 1.
 
     Examples
     --------
-    >>> share_range(0.3682, 0.6952), share_range(0.19907, 0.20257)
-    ('0.37 to 0.70', '0.1991 to 0.2026')
+    >>> fixed_share(0.9691), fixed_share(0.0433), fixed_share(0.0012), fixed_share(0.0), fixed_share(None)
+    ('0.97', '0.04', '0.0012', '0.00', '-')
     """
-    return f"{share(low, high - low)} to {share(high, high - low)}"
+    if value is None:
+        return "-"
+    places = min(15, max(decimals, _two_digits(width)))
+    hidden = 0.0 < value < 1.0 and round(value, places) in (0.0, 1.0)
+    return share(value, width, decimals) if hidden else f"{value:.{places}f}"
+
+
+def icc_text(value: float | None, width: float = 0.0) -> str:
+    """An intraclass correlation: three decimals, more where these say nothing.
+
+    Examples
+    --------
+    >>> icc_text(0.5114), icc_text(0.00433), icc_text(0.00043), icc_text(0.2006, 0.0031), icc_text(None)
+    ('0.511', '0.004', '0.00043', '0.2006', '-')
+    """
+    return fixed_share(value, 3, width)
+
+
+def share_range(low: float, high: float, least: int = 3) -> str:
+    """Limits of a share, both to the digits that tell them apart; one that would seem to be 0 or 1 is beside it.
+
+    Examples
+    --------
+    >>> share_range(0.3682, 0.6952), share_range(0.19907, 0.20257), share_range(1e-6, 0.34), share_range(0.0, 0.34)
+    ('0.368 to 0.695', '0.1991 to 0.2026', '<0.001 to 0.340', '0.000 to 0.340')
+    """
+    if math.isnan(low) or math.isnan(high):
+        return "-"
+    decimals = min(15, max(least, _two_digits(high - low)))
+    if low == high:
+        decimals = len(share(low, least=least).partition(".")[2])
+    step = 10.0**-decimals
+
+    def text(limit: float) -> str:
+        shown = round(limit, decimals)
+        if 0.0 < limit < 1.0 and shown in (0.0, 1.0):
+            return f"<{step:.{decimals}f}" if shown == 0.0 else f">{1.0 - step:.{decimals}f}"
+        return f"{limit:.{decimals}f}"
+
+    return f"{text(low)} to {text(high)}"
+
+
+def number_range(low: float, high: float, decimals: int = 2) -> str:
+    """Limits of a figure in score points, both to the same digits, two of their distance at least.
+
+    Examples
+    --------
+    >>> number_range(504.6063, 573.351), number_range(0.0412, 3.4), number_range(0.00012, 0.00034)
+    ('504.61 to 573.35', '0.04 to 3.40', '0.00012 to 0.00034')
+    """
+    if math.isnan(low) or math.isnan(high):
+        return "-"
+    places = max(decimals, _two_digits(high - low))
+    if places > 6 or max(abs(low), abs(high)) >= 1e13:
+        return f"{low:.6g} to {high:.6g}"
+    return " to ".join(f"{round(limit, places) + 0.0:,.{places}f}" for limit in (low, high))
 
 
 def percent(value: float | None, width: float = 0.0) -> str:
@@ -125,6 +187,22 @@ def percent(value: float | None, width: float = 0.0) -> str:
         return "-"
     decimals = len(share(value, width).partition(".")[2]) - 2 if 0.0 < value < 1.0 else 0
     return f"{100.0 * value:.{decimals}f} %"
+
+
+def percent_range(low: float, high: float) -> str:
+    """Limits of a share in percent, as `share_range` has them.
+
+    Examples
+    --------
+    >>> percent_range(0.3682, 0.6952), percent_range(0.19907, 0.20257), percent_range(1e-6, 0.34)
+    ('37 % to 70 %', '19.91 % to 20.26 %', 'less than 1 % to 34 %')
+    """
+    texts = []
+    for text in share_range(low, high, 2).split(" to "):
+        decimals = len(text.partition(".")[2]) - 2
+        beside = {"<": "less than ", ">": "more than "}.get(text[0], "")
+        texts.append(f"{beside}{100.0 * float(text.lstrip('<>')):.{decimals}f} %")
+    return " to ".join(texts)
 
 
 def complement(value: float) -> str:
@@ -162,10 +240,32 @@ def stars(value: float | None) -> str:
 
 
 def cell(name: str, value: Any) -> str:
-    """A figure of that name, as tables print it."""
+    """A figure of that name, as tables print it.
+
+    Examples
+    --------
+    >>> cell("icc", 0.5114), cell("icc_interval", (0.3682, 0.6952)), cell("n_obs", 4028), cell("IDCNTRY", 4028)
+    ('0.511', '0.368 to 0.695', '4,028', '4028')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return share_range(*value)
     if isinstance(value, float):
-        return share(value) if name in ("icc", "se_icc", "ci_low_icc", "ci_high_icc", "reliability") else number(value)
-    return "-" if value is None else str(value)
+        return _CELLS.get(name, number)(value)
+    return f"{value:,}" if name in _COUNTS else str(value)
+
+
+def _two_decimals(value: float) -> str:
+    return number(value, 2)
+
+
+_CELLS: Mapping[str, Callable[[float], str]] = {
+    **dict.fromkeys(("icc", "se_icc", "ci_low_icc", "ci_high_icc"), icc_text),
+    "reliability": fixed_share,
+    "deff": _two_decimals,
+}
+_COUNTS = ("n_obs", "n_groups", "n_dropped")
 
 
 def whole_ids(row: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ thead th { border-bottom: 1px solid var(--ink); color: var(--soft); }
 th:last-child, td:last-child { padding-right: 0; }
 tbody th { min-width: 7rem; max-width: 16rem; overflow-wrap: anywhere; }
 tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); }
-td[style] { white-space: nowrap; }
+td[style*=right] { white-space: nowrap; }
 td.words { min-width: 7.5rem; }
 tbody th.section { font-weight: 600; padding-top: .7rem; }
 footer { margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: .5rem; }

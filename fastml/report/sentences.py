@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastml.report.numbers import complement, degrees, number, percent, points, share
+from fastml.report.numbers import complement, degrees, icc_text, number, percent, percent_range, points
 from fastml.report.text import fit_weights, named_effects
 
 __all__ = ["fit_sentences", "mean_note", "table_sentences"]
@@ -58,11 +58,8 @@ def fit_sentences(
 
 
 def _interval(limits: Limits, name: str, level: float, form: Callable[[float, float], str]) -> str:
-    """The interval in brackets, or nothing; `form` writes one limit, given the other."""
-    if name not in limits:
-        return ""
-    low, high = limits[name]
-    return f" ({100 * level:.10g} % interval {form(low, high)} to {form(high, low)})"
+    """The interval in brackets, or nothing; `form` writes both limits."""
+    return f" ({100 * level:.10g} % interval {form(*limits[name])})" if name in limits else ""
 
 
 def mean_note(fit: Mapping[str, Any], limits: tuple[float, float], by_df: tuple[float, float]) -> str:
@@ -79,12 +76,15 @@ def _of_width(by_df: tuple[float, float], limits: tuple[float, float]) -> str:
 
 
 def _mean(fit: Mapping[str, Any], limits: Limits, level: float, by_df: tuple[float, float] | None) -> str:
-    def form(value: float | None, _other: float | None = None) -> str:
+    def form(value: float | None) -> str:
         return points(fit, value, fit["se_gamma00"])
+
+    def both(low: float, high: float) -> str:
+        return f"{form(low)} to {form(high)}"
 
     said = (
         f"The mean of {fit['outcome']} over all schools is estimated at {form(fit['gamma00'])}, with a standard error "
-        f"of {form(fit['se_gamma00'])}{_interval(limits, 'gamma00', level, form)}."
+        f"of {form(fit['se_gamma00'])}{_interval(limits, 'gamma00', level, both)}."
     )
     if by_df is not None:
         said += (
@@ -107,7 +107,7 @@ def _no_gap(limits: Limits, p_value: float | None) -> str:
     return (
         "The schools' means differ no more than chance alone would have them: the variance between schools is "
         "estimated at 0. That does not show that the schools are equal"
-        + (f": an ICC of up to {share(highest)} would agree with the data" if highest > 0.0 else "")
+        + (f": an ICC of up to {icc_text(highest)} would agree with the data" if highest > 0.0 else "")
         + "."
     )
 
@@ -129,11 +129,11 @@ def _gap(fit: Mapping[str, Any], naive: Mapping[str, Any]) -> str:
 
 
 def _shares(fit: Mapping[str, Any], limits: Limits, level: float, p_value: float | None) -> str:
-    interval = _interval(limits, "icc", level, lambda value, other: percent(value, abs(other - value)))
+    interval = _interval(limits, "icc", level, percent_range)
     said = (
         f"{percent(fit['icc'])} of the variation in {fit['outcome']} lies between schools{interval}, the other "
         f"{complement(fit['icc'])} between students of the same school. That share is the intraclass correlation "
-        f"(ICC), {share(fit['icc'])}: the correlation between two students of the same school."
+        f"(ICC), {icc_text(fit['icc'])}: the correlation between two students of the same school."
     )
     if p_value is not None:
         odds = "less than 1 in 10,000" if p_value < 1e-4 else f"{p_value:.4f}"

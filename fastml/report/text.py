@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastml.errors import visible
-from fastml.report.numbers import LEGEND, cell, degrees, number, p_value, points, share, share_range, stars
+from fastml.report.numbers import (
+    LEGEND,
+    cell,
+    degrees,
+    fixed_share,
+    icc_text,
+    number,
+    p_value,
+    points,
+    share,
+    share_range,
+    stars,
+)
+
+if TYPE_CHECKING:
+    from fastml.inference.parameters import Interval
 
 __all__ = ["fit_heading", "fit_rows", "fit_text", "fit_weights", "named_effects", "plan_heading", "plan_rows",
            "plan_text", "rows_text", "table_notes"]  # fmt: skip
@@ -22,17 +37,17 @@ _CAUSES = {
 }
 
 
-def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Rows as an aligned table: numbers to the right, text to the left.
+def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], heads: Mapping[str, str] | None = None) -> str:
+    """Rows as an aligned table: numbers to the right, text to the left; `heads` of columns in place of their names.
 
     Examples
     --------
     >>> print(rows_text([{"country": "NOR", "icc": 0.1234}, {"country": "SE", "icc": None}], ["country", "icc"]))
-    country   icc
-    NOR      0.12
-    SE          -
+    country    icc
+    NOR      0.123
+    SE           -
     """
-    header = [visible(name) for name in columns]
+    header = [visible((heads or {}).get(name, name)) for name in columns]
     cells = [[visible(cell(name, row[name])) for name in columns] for row in rows]
     numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
     widths = (
@@ -100,7 +115,7 @@ def plan_heading(plan: Mapping[str, Any]) -> tuple[str, str]:
     return (
         f"{plan['n_groups']:,} schools of {plan['group_size']:,} students, {plan['n_obs']:,} in all"
         + found.get(plan["solved_for"], ""),
-        f"icc {share(plan['icc'])}, standard deviation {number(plan['sd'])}",
+        f"icc {icc_text(plan['icc'])}, standard deviation {number(plan['sd'])}",
     )
 
 
@@ -143,6 +158,7 @@ def fit_text(
     sizes: tuple[int, int],
     effects: Mapping[str, float] | None = None,
     mean_limits: tuple[float, float] | None = None,
+    interval: Interval | None = None,
 ) -> str:
     """The table that a fit prints.
 
@@ -158,6 +174,8 @@ def fit_text(
         Design effects by name; only "lecture" without.
     mean_limits : (float, float), optional
         The usual 95 % interval of the mean, where the degrees of freedom of its line would make another.
+    interval : Interval, optional
+        Of the ICC.
     """
     lines = [
         fit_heading(fit),
@@ -173,7 +191,7 @@ def fit_text(
         _line("tau00    between groups", number(fit["tau00"]), number(fit["se_tau00"]), number(fit["tau_sd"])),
         _line("sigma2   within groups", number(fit["sigma2"]), number(fit["se_sigma2"]), number(fit["sigma"])),
         "",
-        *_clustering(fit, effects or {}),
+        *_clustering(fit, effects or {}, interval),
     ]  # fmt: skip
     if fit["loglik"] is not None:
         lines.append(
@@ -207,9 +225,11 @@ def named_effects(effects: Mapping[str, float]) -> list[tuple[str, str, float]]:
     return known if any(abs(x - usual) > 1e-9 * usual for _, _, x in known) else []
 
 
-def _clustering(fit: Mapping[str, Any], effects: Mapping[str, float]) -> list[str]:
-    """The ICC's line, and where sizes differ the design effects by name."""
-    first = f"ICC {share(fit['icc'])}   reliability {share(fit['reliability'])}   "
+def _clustering(fit: Mapping[str, Any], effects: Mapping[str, float], interval: Interval | None) -> list[str]:
+    """The ICC's lines, and where sizes differ the design effects by name."""
+    limits = ""
+    if interval is not None:
+        limits = f"{100 * interval.level:.10g} % interval {share_range(interval.low, interval.high)}   "
     others = named_effects(effects)
     deff = ", ".join(
         [
@@ -222,7 +242,11 @@ def _clustering(fit: Mapping[str, Any], effects: Mapping[str, float]) -> list[st
         f"DEFT {', '.join(number(x**0.5, 2) for x in every)}   "
         f"effective n {', '.join(number(fit['n_obs'] / x, 1) for x in every)}"
     )
-    return [first + deff, rest] if others else [f"{first}{deff}   {rest}"]
+    return [
+        f"ICC {icc_text(fit['icc'])}   {limits}reliability {fixed_share(fit['reliability'])}",
+        *([f"interval of the ICC: {interval.note}"] if interval is not None and interval.note else []),
+        *([deff, rest] if others else [f"{deff}   {rest}"]),
+    ]
 
 
 def fit_heading(fit: Mapping[str, Any]) -> str:

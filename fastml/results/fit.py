@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, FastmlError, plain_errors, visible
+from fastml.errors import ArgumentError, FastmlError, ModelError, plain_errors, visible
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet, write_text
 from fastml.model.groups import Groups
@@ -223,9 +224,16 @@ class OneWayFit(FitInference):
         return str(self)
 
     def __str__(self) -> str:
+        return self._text(0.95)
+
+    def _text(self, level: float) -> str:
         mean = {} if self.weighting is not None else {"gamma00": self.ci("gamma00")}
         limits = limits_of(mean)["gamma00"] if self._mean_by_df(0.95, mean) else None
-        return text.fit_text(self.to_dict(), self.naive.to_dict(), self._sizes(), self._effects_by_name(), limits)
+        of_icc = None
+        with suppress(ModelError):  # a weighted fit has none where tau00 is 0
+            of_icc = self.ci("icc", level)
+        figures = self.to_dict(), self.naive.to_dict(), self._sizes(), self._effects_by_name()
+        return text.fit_text(*figures, limits, of_icc)
 
     def _effects_by_name(self) -> dict[str, float]:
         return {effect.name: effect.deff for effect in self._effects()}
@@ -238,9 +246,12 @@ class OneWayFit(FitInference):
     def _grid(self, level: float = 0.95) -> Grid:
         return self._grid_of(self._usual_intervals(level), level)
 
-    def _grid_of(self, made: dict[str, Interval], level: float) -> Grid:
+    def _paper_grid(self, level: float = 0.95) -> Grid:
+        return self._grid_of(self._usual_intervals(level), level, wide=False)
+
+    def _grid_of(self, made: dict[str, Interval], level: float, wide: bool = True) -> Grid:
         effects, notes = self._effects_by_name(), self._notes(made, level)
-        return fit_grid(self.to_dict(), self._sizes(), limits_of(made), level, effects, notes)
+        return fit_grid(self.to_dict(), self._sizes(), limits_of(made), level, effects, notes, wide)
 
     def _sentences(self, level: float = 0.95) -> dict[str, str]:
         return self._sentences_of(self._usual_intervals(level), level)
@@ -272,7 +283,7 @@ class OneWayFit(FitInference):
         made = self._usual_intervals(level)
         said = list(self._sentences_of(made, level).values())
         grid = self._grid_of(made, level)
-        lines = [str(self), ""]
+        lines = [self._text(level), ""]
         intervals = [(row[0], row[4]) for section in grid.sections for row in section.rows if row[4]]
         if intervals:
             lines.append(f"{100 * level:.10g} % confidence intervals")
@@ -364,6 +375,9 @@ class FitWithIntervals(Record):
 
     def _grid(self, level: float = 0.95) -> Grid:
         return self.fit._grid(self.level)
+
+    def _paper_grid(self) -> Grid:
+        return self.fit._paper_grid(self.level)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures, then level, ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.

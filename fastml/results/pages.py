@@ -76,7 +76,7 @@ def table_report(table: ResultTable, title: str | None, source: str) -> str:
         title or (f"{outcomes} by {', '.join(table.by)}" if table.by else outcomes),
         source,
         table._sentences(),
-        table._page_grid(),
+        table._grid(),
         [] if picture is None else [picture],
         "" if can_draw() else _NO_PICTURES,
     )

@@ -6,7 +6,7 @@ import math
 import os
 import textwrap
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,14 @@ import pyarrow as pa
 from fastml.errors import FastmlError, visible
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_text
-from fastml.report import text
-from fastml.report.exports import Exports, Summary
-from fastml.report.grids import Grid, rows_grid
-from fastml.report.markup import html_table, html_with_sentences
+from fastml.report.exports import Summary
+from fastml.report.markup import html_with_sentences
 from fastml.report.numbers import whole_ids
 from fastml.report.sentences import table_sentences
 from fastml.report.text import table_notes
 from fastml.results.figures import COUNTS, DOUBLES
 from fastml.results.pages import table_report
+from fastml.results.shown_table import Limits, SeenTable, table_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["DROPPED", "FIGURES", "FitTable", "ResultTable", "check_by", "fit_table", "label_column", "or_null"]
 
 
-_Limits = tuple[float, float, str]  # low, high, what there is to know of them
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class ResultTable(Exports):
+class ResultTable(SeenTable):
     """A table of results.
 
     Attributes
@@ -84,8 +80,21 @@ class ResultTable(Exports):
         return [whole_ids(row, self.by) for row in self.to_dict()]
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the level and the confidence limits of every row's icc; see `FitTable` and `SurveyTable`."""
-        raise NotImplementedError
+        """Return the confidence limits of every row's icc.
+
+        Parameters
+        ----------
+        level : float, optional
+            Between 0 and 1; the table's own without.
+
+        Returns
+        -------
+        level : float
+        limits : list of (float, float)
+            A pair for each row; NaN where the row has no result or no standard error.
+        """
+        level, made = self._icc_intervals(level)
+        return level, [(low, high) for low, high, _ in made]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a data frame.
@@ -105,37 +114,12 @@ class ResultTable(Exports):
         """
         return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
 
-    def _columns(self) -> list[str]:
-        """The columns that are printed: rows left out where there are any."""
-        hidden = {*self.by, *(() if self._lost() else ("n_dropped",))}
-        return [*self.by, *(name for name in _SHOWN if name in self.table.column_names and name not in hidden)]
-
-    def _lost(self) -> bool:
-        """Whether any part leaves out rows."""
-        return any(self.table["n_dropped"].to_pylist())
-
-    def _notes(self) -> list[str]:
-        """Lines under the printed table."""
-        return table_notes(self.shown(), self.by)
-
-    def _grid(self, level: float = 0.95) -> Grid:
-        return replace(rows_grid(self.shown(), self._columns()), notes=tuple(self._notes()))
-
-    def _page_grid(self) -> Grid:
-        """The grid of `report_html`."""
-        return self._grid()
+    def _notes(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Lines under the printed table of these rows."""
+        return table_notes(rows, self.by)
 
     def _sentences(self) -> list[str]:
         return table_sentences(self.shown(), self.by)
-
-    def _repr_html_(self) -> str:
-        grid = self._grid()
-        (body,) = grid.sections
-        if len(body.rows) <= _MAX_ROWS:
-            return html_table(grid)
-        note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
-        notes = (note, *grid.notes[:_MAX_ROWS])
-        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=notes))
 
     def summary(self) -> Summary:
         """Return the printed table, and in plain sentences what it says.
@@ -208,35 +192,24 @@ class FitTable(ResultTable):
     stats: GroupStats | None = field(default=None, repr=False)
     vcov: str | None = field(default=None, repr=False)
 
-    def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the confidence limits of every row's icc, as `OneWayFit.ci` has them.
-
-        Parameters
-        ----------
-        level : float, optional
-            Between 0 and 1; 0.95 without.
-
-        Returns
-        -------
-        level : float
-        limits : list of (float, float)
-            A pair for each row; NaN where the row has no result or no standard error.
-        """
-        level, made = self._icc_intervals(level)
-        return level, [(low, high) for low, high, _ in made]
-
-    def _icc_intervals(self, level: float | None) -> tuple[float, list[_Limits]]:
-        if level is None or level == 0.95:
-            return 0.95, self._usual_limits
+    def _icc_intervals(self, level: float | None) -> tuple[float, list[Limits]]:
+        """As `OneWayFit.ci` has them."""
+        level = self._level() if level is None else level
+        if level == 0.95:
+            return level, self._usual_limits
         check_level(level)
         return level, self._limits(level)
 
+    def _level(self) -> float:
+        """That of `with_intervals`."""
+        return self.table["level"][0].as_py() if "level" in self.table.column_names and len(self) else 0.95
+
     @cached_property
-    def _usual_limits(self) -> list[_Limits]:
+    def _usual_limits(self) -> list[Limits]:
         """At 95 %, computed once for a page's picture and its table."""
         return self._limits(0.95)
 
-    def _limits(self, level: float) -> list[_Limits]:
+    def _limits(self, level: float) -> list[Limits]:
         from fastml.inference.delta import logit_limits
         from fastml.inference.intervals import icc_interval
         from fastml.inference.robust import KINDS
@@ -257,7 +230,7 @@ class FitTable(ResultTable):
                 )
                 for row in rows
             ]
-        made: list[_Limits] = []
+        made: list[Limits] = []
         outcomes = len(rows) // max(1, len(self.stats.parts()))
         for k, (_, part) in enumerate(self.stats.split()):
             for row in rows[k * outcomes : (k + 1) * outcomes]:
@@ -271,7 +244,7 @@ class FitTable(ResultTable):
         return made
 
     def with_intervals(self, level: float = 0.95) -> FitTable:
-        """Return the table with columns ci_low_icc, ci_high_icc and ci_note_icc, what there is to know of them.
+        """Return the table with columns level, ci_low_icc, ci_high_icc and ci_note_icc, what there is to know of them.
 
         Parameters
         ----------
@@ -282,10 +255,11 @@ class FitTable(ResultTable):
         -------
         FitTable
         """
-        _, limits = self._icc_intervals(level)
+        level, limits = self._icc_intervals(level)
         table = self.table
         low, high, notes = zip(*limits, strict=True) if limits else ((), (), ())
         for name, column in (
+            ("level", pa.array([level] * len(limits), pa.float64())),
             ("ci_low_icc", pa.array(map(or_null, low), pa.float64())),
             ("ci_high_icc", pa.array(map(or_null, high), pa.float64())),
             ("ci_note_icc", pa.array((note or None for note in notes), pa.string())),
@@ -295,12 +269,10 @@ class FitTable(ResultTable):
             table = table.add_column(table.schema.get_field_index("status"), name, column)
         return FitTable(table, self.by, self.stats, self.vcov)
 
-    def _page_grid(self) -> Grid:
-        return self.with_intervals()._grid()
-
     def __str__(self) -> str:
-        table = text.rows_text(self.shown(), [name for name in self._columns() if name != "se_icc"])
-        return "\n".join([table, *(["", *self._notes()] if self._notes() else [])])
+        level, rows = self._seen()
+        notes = self._notes(rows)
+        return "\n".join([table_text(rows, self.by, level), *(["", *notes] if notes else [])])
 
 
 # Rows left out by cause, and those of no part.
@@ -314,13 +286,7 @@ FIGURES: Mapping[str, pa.DataType] = {
     "method": pa.string(),
 }
 
-# The columns that a grid shows, where the table has them.
-_SHOWN = ("outcome", "n_obs", "n_groups", "n_dropped", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2",
-          "icc", "se_icc", "ci_low_icc", "ci_high_icc", "deff", "reliability", "status")  # fmt: skip
-
-_MAX_ROWS = 100  # of a table in a notebook
-
-_COLUMNS = frozenset(("outcome", *FIGURES, "ci_low_icc", "ci_high_icc", "ci_note_icc", "status", "message"))
+_COLUMNS = frozenset(("outcome", *FIGURES, "level", "ci_low_icc", "ci_high_icc", "ci_note_icc", "status", "message"))
 
 
 def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:

@@ -16,6 +16,7 @@ from fastml.inference.distributions import check_level
 from fastml.report import text
 from fastml.report.exports import csv_text, json_text
 from fastml.report.sentences import table_sentences
+from fastml.results.shown_table import INTERVAL, table_text
 from fastml.results.table import ResultTable, label_column, or_nan, or_null
 from fastml.survey.choices import Choices
 from fastml.survey.columns import SurveyColumns
@@ -57,26 +58,14 @@ class SurveyTable(ResultTable):
     def _is_average(self, row: Mapping[str, Any]) -> bool:
         return bool(self.by) and all(row[name] is None for name in self.by)
 
-    def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
-        """Return the confidence limits of every row's icc: its logit's, by t with the pooled degrees of freedom.
-
-        Parameters
-        ----------
-        level : float, optional
-            Between 0 and 1; the table's own without.
-
-        Returns
-        -------
-        level : float
-        limits : list of (float, float)
-            A pair for each row; NaN where the row has no result or no standard error.
-        """
+    def _icc_intervals(self, level: float | None) -> tuple[float, list[tuple[float, float, str]]]:
+        """The logit's limits, by t with the pooled degrees of freedom; at the table's own level without another."""
         level = self.provenance["level"] if level is None else level
         check_level(level)
         made = []
         for row in self.to_dict():
             icc, se, df = (or_nan(row[name]) for name in ("icc", "se_icc", "df_icc"))
-            made.append(logit_limits(icc, se, df, level))
+            made.append((*logit_limits(icc, se, df, level), ""))
         return level, made
 
     def to_frame(self) -> pd.DataFrame:
@@ -99,11 +88,10 @@ class SurveyTable(ResultTable):
         return [{**row, "provenance": provenance} for row in self.to_dict()]
 
     def __str__(self) -> str:
-        figures = [column for name in _SHOWN for column in (name, f"se_{name}")]
-        counts = ["n_obs", "n_groups", *(["n_dropped"] if self._lost() else [])]
-        columns = [*self.by, "outcome", *counts, *figures, "deff", "status"]
+        level, rows = self._seen()
         model, *lines = self._lines()
-        return "\n".join([visible(model), "", text.rows_text(self.shown(), columns), "", *map(visible, lines)])
+        table = table_text(rows, self.by, level, _SHOWN)
+        return "\n".join([visible(model), "", table, "", *map(visible, lines)])
 
     def _lines(self) -> list[str]:
         """The model in a line; then what made the table, and the rows' notes."""
@@ -128,7 +116,7 @@ class SurveyTable(ResultTable):
                 notes.append(f"{label}: {row['notes']}")
         return [model, "; ".join(columns), "; ".join(origin), *notes]
 
-    def _notes(self) -> list[str]:
+    def _notes(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return self._lines()
 
     def _parts(self) -> list[dict[str, Any]]:
@@ -139,8 +127,9 @@ class SurveyTable(ResultTable):
         return table_sentences(self._parts(), self.by)
 
 
-# What is printed with its standard error.
-_SHOWN = ("mean", "gamma00", "tau00", "sigma2", "icc")
+# What is printed.
+_SHOWN = ("outcome", "n_obs", "n_groups", "n_dropped", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "se_tau00",
+          "sigma2", "se_sigma2", "icc", "se_icc", INTERVAL, "deff", "status")  # fmt: skip
 _POOLED = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")
 _DROPPED = ("n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome")
 _TYPES: Mapping[str, pa.DataType] = {

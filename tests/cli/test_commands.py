@@ -51,7 +51,7 @@ def test_level_of_a_table(lecture_file: Path, tmp_path: Path) -> None:
     low, high = fastml.fit(frame, "bsmmatxx", "idschool").ci("icc", 0.8)
     assert rows[0]["ci_low_icc"] == pytest.approx(low)
     assert rows[0]["ci_high_icc"] == pytest.approx(high)
-    assert "ci_low_icc" in run(*words, "--level", 0.8).stdout
+    assert "80 % interval" in run(*words, "--level", 0.8).stdout
     refused = run(*words, "--groups", tmp_path / "g.parquet")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith("fastml: --groups is of one fit")
@@ -281,14 +281,14 @@ def test_counts_that_are_none(count: str, tmp_path: Path) -> None:
 
 PLAN = """\
 93 schools of 25 students, 2,325 in all (the number of schools found)
-icc 0.20, standard deviation 100.000
+icc 0.200, standard deviation 100.000
 
 standard error of the mean                               4.995   df 92
 95 % margin                                              9.920
 design effect                                             5.80   effective n 400.9
 reliability of a school mean                              0.86
 least difference found with power 0.8                   14.141
-95 % interval of the icc, as expected             0.15 to 0.26
+95 % interval of the icc, as expected             0.152 to 0.262
 """
 
 

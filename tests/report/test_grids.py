@@ -27,7 +27,7 @@ def test_the_grid_of_a_fit_marks_what_does_not_exist_by_nothing() -> None:
     rows = {row[0]: row for section in grid.sections for row in section.rows}
     assert all(len(row) == len(grid.header) == len(grid.numeric) for row in rows.values())
     assert rows["Between groups"][2:5] == ("0.000", "", "")
-    assert rows["Intraclass correlation (ICC)"][4] == "0.00 to 0.90"
+    assert rows["Intraclass correlation (ICC)"][4] == "0.000 to 0.900"
     assert rows["Design effect (DEFF)"][4] == "1.00 to 1.90"
     assert [row[5:] for name, row in rows.items() if name != "Grand mean"] == [("", "", "")] * 9
 

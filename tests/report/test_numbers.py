@@ -12,7 +12,9 @@ from fastml.report.numbers import (
     cell,
     complement,
     degrees,
+    icc_text,
     number,
+    number_range,
     p_value,
     percent,
     points,
@@ -50,6 +52,30 @@ def test_limits_of_a_share_are_told_apart(one: float, other: float) -> None:
     assert (texts[0] != texts[1]) or high - low < 1e-13
 
 
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_both_limits_have_the_same_digits(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    for text in (share_range(low, high), number_range(1e3 * low, 1e3 * high)):
+        if "e" not in text:
+            assert len({len(limit.partition(".")[2]) for limit in text.split(" to ")}) == 1
+    if low < high:
+        first, last = share_range(low, high).split(" to ")
+        assert float(first.strip("<>")) <= float(last.strip("<>"))
+        assert (first[0] == "<" or float(first.strip(">")) > 0.0) == (low > 0.0)
+
+
+def test_limits_that_do_not_exist() -> None:
+    assert (share_range(math.nan, math.nan), number_range(math.nan, 1.0)) == ("-", "-")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5114, "0.511"), (0.0433, "0.043"), (0.0004, "0.00040"), (0.99996, "0.99996"), (0.0, "0.000"), (1.0, "1.000")],
+)
+def test_an_icc_has_three_decimals_or_as_many_as_it_needs(value: float, text: str) -> None:
+    assert icc_text(value) == text
+
+
 def test_what_does_not_exist() -> None:
     assert (number(None), share(None), percent(None), p_value(None), cell("icc", None)) == ("-",) * 5
     assert points({"tau00": 1.0, "sigma2": 1.0}, None) == "-"
@@ -62,6 +88,6 @@ def test_degrees_of_freedom(value: float, text: str) -> None:
 
 
 def test_cells_by_the_name_of_their_column() -> None:
-    assert [cell(name, 0.00123) for name in ("icc", "tau00")] == ["0.0012", "0.00123"]
+    assert [cell(name, 0.00123) for name in ("icc", "tau00")] == ["0.001", "0.00123"]
     assert (cell("status", "ok"), cell("n_obs", 12)) == ("ok", "12")
     assert whole_ids({"a": 1.0, "b": 1.5, "c": 2.0}, ["a", "b"]) == {"a": 1, "b": 1.5, "c": 2.0}

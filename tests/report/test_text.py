@@ -60,8 +60,8 @@ def test_design_effects_by_name_where_sizes_differ(fit: OneWayFit) -> None:
     assert text[at + 1].endswith("effective n " + ", ".join(f"{effects.loc[name, 'n_eff']:.1f}" for name in named))
     assert "gls" not in str(fit)  # they are one where sizes are equal
     page = unequal.to_markdown()
-    assert f"| DEFF of gamma00 (gls) |  | {named['gls']} |" in page
-    assert f"| DEFF of the mean of all students (kish) |  | {named['kish']} |" in page
+    assert f"| DEFF, gamma00 (gls) |  | {named['gls']} |" in page
+    assert f"| DEFF, mean of all students (kish) |  | {named['kish']} |" in page
     weighted = fastml.fit(
         {"y": [1.0, 2, 5, 7, 9, 3], "g": [1, 1, 2, 2, 2, 3], "v": [1.0, 1, 3, 3, 3, 2]}, "y", "g", group_weights="v"
     )
@@ -77,16 +77,16 @@ def test_printed_table_counts_dropped_rows() -> None:
 def test_rows_are_aligned_and_text_stands_left() -> None:
     rows = [{"country": "NOR", "icc": 0.1234, "n": 1200}, {"country": "a long name", "icc": None, "n": 7}]
     assert rows_text(rows, ["country", "n", "icc"]).splitlines() == [
-        "country         n   icc",
-        "NOR          1200  0.12",
-        "a long name     7     -",
+        "country         n    icc",
+        "NOR          1200  0.123",
+        "a long name     7      -",
     ]
     assert rows_text([], ["country", "icc"]) == "country  icc"
 
 
 def test_a_plan_prints_its_figures() -> None:
     text = str(fastml.plan(0.2, 150, 25, difference=0.2)).splitlines()
-    assert text[:2] == ["150 schools of 25 students, 3,750 in all", "icc 0.20, standard deviation 1.000"]
+    assert text[:2] == ["150 schools of 25 students, 3,750 in all", "icc 0.200, standard deviation 1.000"]
     assert text[3].split() == ["standard", "error", "of", "the", "mean", f"{(5.8 / 3750) ** 0.5:.6g}", "df", "149"]
     assert text[-2].startswith("power to find a difference of 0.200")
     assert str(fastml.plan(0.2, group_size=25, se=0.05)).startswith(

@@ -132,7 +132,7 @@ def test_summary_prints_table_intervals_and_sentences(fit: fastml.OneWayFit) -> 
     summary = fit.summary()
     assert str(summary) == repr(summary)
     assert str(summary).startswith(str(fit))
-    assert re.search(r"Intraclass correlation \(ICC\) +0\.37 to 0\.70\n", str(summary))
+    assert re.search(r"Intraclass correlation \(ICC\) +0\.368 to 0\.696\n", str(summary))
     assert max(map(len, str(summary).splitlines())) <= 100
     assert "<table" in summary._repr_html_()
     assert "90 % confidence intervals" in str(fit.summary(level=0.9))

@@ -74,8 +74,15 @@ def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, leve
             assert high == pytest.approx(alone.high, rel=1e-12)
         wide = table.with_intervals(used)
         assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
-        assert wide.table.column_names[-5:] == ["ci_low_icc", "ci_high_icc", "ci_note_icc", "status", "message"]
-        assert "ci_high_icc" in str(wide).splitlines()[0]
+        assert wide.table.column_names[-6:] == [
+            "level",
+            "ci_low_icc",
+            "ci_high_icc",
+            "ci_note_icc",
+            "status",
+            "message",
+        ]
+        assert f"{100 * used:g} % interval" in str(wide).splitlines()[0]
         again = table.with_intervals(0.5).with_intervals(used)
         assert again.to_arrow().equals(wide.to_arrow())
     with pytest.raises(FastmlError, match="level"):
@@ -114,7 +121,7 @@ def test_a_part_may_be_named_as_a_column_that_other_tables_have() -> None:
     header = str(table).splitlines()[0].split()
     assert header[:3] == ["mean", "outcome", "n_obs"]
     assert header.count("mean") == 1
-    assert table.to_markdown().splitlines()[0].count("| mean |") == 1
+    assert table.to_markdown().splitlines()[2].count("| mean |") == 1
 
 
 def test_a_part_called_infinity_keeps_its_name_in_every_form() -> None:

@@ -1,0 +1,178 @@
+"""What people see of a table of results: which of its columns, by which names, each ICC with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastml.errors import ArgumentError
+from fastml.report.exports import Exports
+from fastml.report.grids import HEADS, Grid, rows_grid
+from fastml.report.markup import html_table, latex_table, markdown_table
+from fastml.report.text import rows_text
+
+__all__ = ["FITS_ON_A_PAGE", "INTERVAL", "WIDE", "Limits", "SeenTable", "table_grid", "table_text"]
+
+Limits = tuple[float, float, str]  # low, high, what there is to know of them
+
+INTERVAL = "icc_interval"
+"""The column of both limits of the ICC, which the rows get beside those of the table."""
+
+WIDE = ("outcome", "n_obs", "n_groups", "n_dropped", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "sigma2",
+        "icc", INTERVAL, "deff", "reliability", "status")  # fmt: skip
+"""Where a table may be wide: on a terminal, in a notebook, on a page that scrolls."""
+
+FITS_ON_A_PAGE = ("outcome", "n_obs", "n_groups", "mean", "se_mean", "gamma00", "se_gamma00", "icc", INTERVAL, "deff")
+"""What a page of a paper has room for, in LaTeX or Word. A part without a result has a note."""
+
+
+def _usual(rows: Sequence[Mapping[str, Any]], by: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The by-columns, and the columns wanted that say something: rows left out where there are any."""
+    names = [name for name in wanted if name not in by and all(name in row for row in rows)]
+    if not any(row.get("n_dropped") for row in rows):
+        names = [name for name in names if name != "n_dropped"]
+    if wanted is FITS_ON_A_PAGE:
+        if len({row["outcome"] for row in rows}) == 1:
+            names.remove("outcome")
+        if "mean" in names:  # a survey's, which is published
+            names = [name for name in names if name not in ("gamma00", "se_gamma00", "deff")]
+    return [*by, *names]
+
+
+def table_text(rows: Sequence[Mapping[str, Any]], by: Sequence[str], level: float, wanted: Sequence[str] = WIDE) -> str:
+    """Rows as aligned text, under the names of the table's columns.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Rows of a `ResultTable`, perhaps with `INTERVAL`.
+    by : sequence of str
+    level : float
+        Of the intervals.
+    wanted : sequence of str
+        Columns beside `by`, where the rows have them.
+    """
+    return rows_text(rows, _usual(rows, by, wanted), {INTERVAL: _interval_head(level)})
+
+
+def table_grid(
+    rows: Sequence[Mapping[str, Any]],
+    by: Sequence[str],
+    level: float,
+    wanted: Sequence[str] = WIDE,
+    columns: Sequence[str] | None = None,
+) -> Grid:
+    """Rows as a grid, whose columns have words for names.
+
+    Parameters
+    ----------
+    rows, by, level, wanted
+        As in `table_text`.
+    columns : sequence of str, optional
+        These, in this order, and no others.
+    """
+    if columns is None:
+        columns = _usual(rows, by, wanted)
+    elif rows:
+        for name in columns:
+            if name not in rows[0]:
+                raise ArgumentError("columns", name, rows[0])
+    lone = {row["outcome"] for row in rows}
+    caption = lone.pop() if len(lone) == 1 and "outcome" not in columns else ""
+    heads = {name: words for name, words in HEADS.items() if name not in by}
+    return rows_grid(rows, columns, caption, {**heads, INTERVAL: _interval_head(level)})
+
+
+def _interval_head(level: float) -> str:
+    return f"{100 * level:.10g} % interval"
+
+
+_MAX_INTERVALS = 1000  # rows of a table that is printed; an interval takes a millisecond
+_MAX_ROWS = 100  # of a table in a notebook
+
+
+class SeenTable(Exports):
+    """The forms of a table of results that people read."""
+
+    by: tuple[str, ...]
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the rows as they are printed."""
+        raise NotImplementedError
+
+    def _icc_intervals(self, level: float | None) -> tuple[float, list[Limits]]:
+        """Return the level, the table's own without another, and limits of every row's icc; NaN for none."""
+        raise NotImplementedError
+
+    def _notes(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Lines under the printed table of these rows."""
+        raise NotImplementedError
+
+    def _seen(self) -> tuple[float, list[dict[str, Any]]]:
+        """The level, and the rows as `shown` with the ICC's intervals; without those where they would take seconds."""
+        rows = self.shown()
+        if len(rows) > _MAX_INTERVALS:
+            return 0.95, rows
+        level, limits = self._icc_intervals(None)
+        found = zip(rows, limits, strict=True)
+        return level, [{**row, INTERVAL: (low, high), "ci_note_icc": note} for row, (low, high, note) in found]
+
+    def _grid(self, level: float = 0.95, wanted: Sequence[str] = WIDE, columns: Sequence[str] | None = None) -> Grid:
+        level, rows = self._seen()
+        return replace(table_grid(rows, self.by, level, wanted, columns), notes=tuple(self._notes(rows)))
+
+    def to_html(self, columns: Sequence[str] | None = None) -> str:
+        """Return the table as HTML, without any style; every name in it is escaped.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to show, in this order: any of `to_frame`, and "icc_interval", both limits of the ICC.
+
+        Returns
+        -------
+        str
+        """
+        return html_table(self._grid(columns=columns))
+
+    def to_latex(
+        self, caption: str | None = None, label: str | None = None, *, columns: Sequence[str] | None = None
+    ) -> str:
+        r"""Return the table as LaTeX for ``\usepackage{booktabs}``; every name in it is escaped.
+
+        Parameters
+        ----------
+        caption, label : str, optional
+            With either, the tabular stands in a floating ``table``.
+        columns : sequence of str, optional
+            As in `to_html`; without, what a page has room for.
+
+        Returns
+        -------
+        str
+        """
+        return latex_table(self._grid(wanted=FITS_ON_A_PAGE, columns=columns), caption, label)
+
+    def to_markdown(self, columns: Sequence[str] | None = None) -> str:
+        """Return the table as Markdown, as GitHub, Quarto and Pandoc read it, which writes Word.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            As in `to_latex`.
+
+        Returns
+        -------
+        str
+        """
+        return markdown_table(self._grid(wanted=FITS_ON_A_PAGE, columns=columns))
+
+    def _repr_html_(self) -> str:
+        grid = self._grid()
+        (body,) = grid.sections
+        if len(body.rows) <= _MAX_ROWS:
+            return html_table(grid)
+        note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
+        notes = (note, *grid.notes[:_MAX_ROWS])
+        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=notes))
