@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from surveys import SMALL_PISA, only, pisa, timss
 
 import fastml
 
@@ -124,3 +125,65 @@ def test_moments_agree_with_reml_when_balanced(seed: int) -> None:
     assert anova.df == 11
     assert math.isnan(anova.loglik)
     assert anova.to_dict()["loglik"] is None
+
+
+# What a parameter is multiplied by where scores are by b.
+POWERS = {"gamma00": 1, "tau_sd": 1, "sigma": 1, "tau00": 2, "sigma2": 2}
+
+
+@pytest.mark.parametrize("kind", ["fiducial", "exact", "at least", "t", "cr2", "corrected", "joint"])
+@pytest.mark.parametrize(("a", "b"), [(1e4, 0.01), (-3.0, -250.0)])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_interval_goes_with_the_scores(seed: int, a: float, b: float, kind: str) -> None:
+    """y -> a + b y: the mean's interval does so too, those of variances by b^2, and the icc's stays."""
+    y, g = sample(seed)
+    rows = {"y": y, "g": g, "v": 1.0 + np.abs(np.sin(g.astype(float)))}
+    if kind in ("exact", "at least"):
+        noise = np.random.default_rng(seed).normal(size=(6, 5))
+        noise -= noise.mean(axis=1, keepdims=True)
+        apart = 3.0 if kind == "exact" else 0.02
+        rows = {"y": (noise + apart * np.arange(6)[:, None]).ravel(), "g": np.repeat(np.arange(6), 5)}
+    options: dict[str, str] = {}
+    if kind in ("cr2", "corrected", "joint"):
+        options = {"group_weights": "v", "vcov": "joint" if kind == "joint" else "cr2"}
+    if kind == "corrected":
+        options["bias"] = "corrected"
+    method = {"fiducial": "fiducial", "t": "t"}.get(kind)
+    plain, other = (
+        fastml.fit({**rows, "y": shift + factor * rows["y"]}, "y", "g", **options)
+        for shift, factor in ((0.0, 1.0), (a, b))
+    )
+    one, two = (made.intervals(method=method).set_index("parameter") for made in (plain, other))
+    used = {"cr2": "t", "corrected": "t", "joint": "wald"}.get(kind, kind)
+    assert one.loc["gamma00", "method"] == two.loc["gamma00", "method"] == used
+    width = one.loc["gamma00", "high"] - one.loc["gamma00", "low"]
+    for name, row in one.iterrows():
+        ends = np.array([row["low"], row["high"]])
+        expected = ends * abs(b) ** POWERS.get(str(name), 0) if name != "gamma00" else np.sort(a + b * ends)
+        near = 1e-8 * abs(b) * width if name == "gamma00" else 0.0
+        assert two.loc[name, ["low", "high"]].tolist() == pytest.approx(expected.tolist(), rel=1e-7, abs=near), name
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e4, 0.01), (-3.0, -250.0)])
+def test_every_interval_of_an_assessment_goes_with_the_scores(a: float, b: float) -> None:
+    students, schools = pisa()
+    for data, call in (
+        (timss(), {"outcome": "BSMMAT", "design": "timss"}),
+        (timss(), {"outcome": "BSMMAT", "design": "timss", "df": "johnson-rust"}),
+        (students, {"outcome": "MATH", "design": SMALL_PISA, "school_data": schools}),
+    ):
+        scores = [name for name in data if name.startswith(("BSMMAT", "PV"))]
+        changed = {**data, **{name: a + b * data[name] for name in scores}}
+        one, two = (only(fastml.fit_survey(rows, **call)) for rows in (data, changed))
+        for name, power in (
+            ("gamma00", 1),
+            ("mean", 1),
+            ("sd", 1),
+            ("tau00", 2),
+            ("sigma2", 2),
+            ("icc", 0),
+            ("deff", 0),
+        ):
+            ends = [one[f"ci_low_{name}"], one[f"ci_high_{name}"]]
+            at = sorted(a + b * x for x in ends) if name in ("gamma00", "mean") else [abs(b) ** power * x for x in ends]
+            assert [two[f"ci_low_{name}"], two[f"ci_high_{name}"]] == pytest.approx(at, rel=1e-9), name
