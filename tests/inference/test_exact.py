@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import mpmath as mp
+import numpy as np
 import pytest
 from tables import EQUAL_SIZES, Grouped, close, reference, simulated, two_by_two
 
+from fastml.inference.exact import exact_mean, pooled_mean
+from fastml.inference.fiducial import fiducial_mean
 from fastml.inference.intervals import interval
 from fastml.model.variance_components import estimate
 
@@ -75,3 +79,20 @@ def test_no_spread_of_means_is_flagged() -> None:
         assert "cut" in made.note
     assert interval(table, estimate(table), "tau00").low == 0.0
     assert interval(table, estimate(table), "tau00").high > 0.0
+
+
+def test_the_mean_of_three_equal_groups_by_hand() -> None:
+    """Means 10, 20, 33 of three scores each, SSW 24: MSB = 3 x 133, SST = 798 + 24; qt(.975, c(2, 8)) from R."""
+    n = np.full(3, 3)
+    table = Grouped(n, np.array([10.0, 20.0, 33.0]), np.zeros(3), np.array([8.0, 6.0, 10.0])).table
+    for made, reach in (
+        (exact_mean(table, 0.95), 4.302652729749462 * math.sqrt(399.0 / 9.0)),
+        (pooled_mean(table, 0.95), 2.306004135204166 * math.sqrt(822.0 / 8.0 / 9.0)),
+    ):
+        low, high = (table.origin + table.unit * limit for limit in made)
+        assert (low, high) == pytest.approx((21.0 - reach, 21.0 + reach), rel=1e-13)
+    # Of equal groups the fiducial interval is Student's too, where F is so large that theta is surely above 0.
+    low, high = (table.origin + table.unit * limit for limit in fiducial_mean(table, 0.95))
+    assert (low, high) == pytest.approx(
+        (21.0 - 4.302652729749462 * math.sqrt(399.0 / 9.0), 21.0 + 4.302652729749462 * math.sqrt(399.0 / 9.0)), rel=1e-3
+    )
