@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fastml.errors import ArgumentError, ColumnsMissingError
 from fastml.groupstats.statistics import GroupStats
@@ -15,11 +15,17 @@ from fastml.reduce.missing_codes import missing_values
 from fastml.results.fit import OneWayFit
 from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.table import FitTable, check_by
-from fastml.results.weighting import check_options, check_weights
+from fastml.results.weighting import Bias, WeightsAre, check_options, check_weights
+
+if TYPE_CHECKING:
+    from fastml.inference.information import Df
+    from fastml.inference.robust import RobustDf, Vcov
+    from fastml.model.weighted import Scaling
 
 __all__ = ["fit", "fit_by", "group_stats"]
 
-METHODS = ("reml", "ml", "anova")
+Method = Literal["reml", "ml", "anova"]
+METHODS = get_args(Method)
 
 
 def fit(
@@ -27,14 +33,14 @@ def fit(
     outcome: str | None = None,
     group: Names | None = None,
     *,
-    method: str | None = None,
-    df: str | None = None,
+    method: Method | None = None,
+    df: Df | RobustDf | None = None,
     weights: str | None = None,
     group_weights: Names | None = None,
-    weights_are: str = "total",
-    weight_scaling: str = "size",
-    vcov: str = "cr2",
-    bias: str | None = None,
+    weights_are: WeightsAre = "total",
+    weight_scaling: Scaling = "size",
+    vcov: Vcov = "cr2",
+    bias: Bias | None = None,
     missing: Any = None,
     filter: Any = None,
     threads: int | None = None,
@@ -114,8 +120,7 @@ def fit(
     >>> round(m.gamma00, 3), round(m.tau00, 3), round(m.sigma2, 3), round(m.icc, 3)
     (4.833, 12.083, 0.5, 0.96)
     """
-    if method is not None:
-        method = _one_of("method", method, METHODS)
+    chosen = None if method is None else _one_of("method", method, METHODS)
     weighting = check_options(weights_are, weight_scaling, vcov, bias)
     group_weight, factors = weight_product(group_weights)
     check_weights(weights, group_weight)
@@ -144,7 +149,7 @@ def fit(
         check_saved(stats, columns)
         weighting.check_used(stats.weights, stats.group_weights)
     name = stats.outcomes[0] if len(stats.outcomes) == 1 else outcome
-    return fit_stats(stats, name, method, df, weighting)
+    return fit_stats(stats, name, chosen, df, weighting)
 
 
 def fit_by(
@@ -153,14 +158,14 @@ def fit_by(
     group: Names | None = None,
     *,
     by: Names | None = None,
-    method: str | None = None,
-    df: str | None = None,
+    method: Method | None = None,
+    df: Df | RobustDf | None = None,
     weights: str | None = None,
     group_weights: Names | None = None,
-    weights_are: str = "total",
-    weight_scaling: str = "size",
-    vcov: str = "cr2",
-    bias: str | None = None,
+    weights_are: WeightsAre = "total",
+    weight_scaling: Scaling = "size",
+    vcov: Vcov = "cr2",
+    bias: Bias | None = None,
     missing: Any = None,
     filter: Any = None,
     threads: int | None = None,
@@ -207,8 +212,7 @@ def fit_by(
     N 2 ok None
     S 1 one_group there is one group only; the variance between groups needs at least two
     """
-    if method is not None:
-        method = _one_of("method", method, METHODS)
+    chosen = None if method is None else _one_of("method", method, METHODS)
     weighting = check_options(weights_are, weight_scaling, vcov, bias)
     group_weight, factors = weight_product(group_weights)
     check_weights(weights, group_weight)
@@ -227,7 +231,7 @@ def fit_by(
     else:
         check_saved_by(stats, columns)
         weighting.check_used(stats.weights, stats.group_weights)
-    return fit_each_part(stats, list(columns.outcomes or stats.outcomes), method, df, weighting)
+    return fit_each_part(stats, list(columns.outcomes or stats.outcomes), chosen, df, weighting)
 
 
 def group_stats(

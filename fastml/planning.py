@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, get_args
 
 from fastml.errors import ArgumentError, ModelError, RangeError
 from fastml.inference.distributions import check_level, t_quantile
@@ -25,7 +25,8 @@ from fastml.report.grids import Grid, plan_grid
 
 __all__ = ["Plan", "plan", "plan_from_fit"]
 
-ESTIMATORS = ("gls", "kish")
+Estimator = Literal["gls", "kish"]
+ESTIMATORS = get_args(Estimator)
 
 _MAX_CV = 1e6  # one school that has all students, among a billion schools, makes 3e4
 MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
@@ -126,7 +127,7 @@ def plan(
     sd: float = 1.0,
     arms: int = 1,
     size_cv: float = 0.0,
-    estimator: str = "gls",
+    estimator: Estimator = "gls",
     level: float = 0.95,
     power: float = 0.8,
     difference: float | None = None,

@@ -8,11 +8,11 @@ Okabe and Ito's, told apart by colour-blind eyes; in grey, lightness, marker and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from fastml.errors import FastmlError, ModelError
+from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference.distributions import half_width
 from fastml.report import canvas
 from fastml.report.numbers import complement, icc_text, percent, share_range, short_points
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["caterpillar", "icc_by", "icc_profile", "qq", "school_distribution", "variance_shares"]
+
+Means = Literal["mean", "eb_mean"]
+"""What a histogram of school means counts."""
 
 MAX_BARS = 300  # schools drawn one by one; beyond, bands
 MAX_NAMES = 40  # schools named on the axis
@@ -58,7 +61,7 @@ class _Fit(Protocol):
     @property
     def components(self) -> VarianceComponents: ...
     def groups_arrow(self, level: float = 0.95) -> Any: ...
-    def ci(self, parm: str, level: float = 0.95) -> Interval: ...
+    def ci(self, parm: Literal["icc"], level: float = 0.95) -> Interval: ...
 
 
 class _Table(Protocol):
@@ -139,7 +142,7 @@ def _points(fit: _Fit, value: float) -> str:
     return short_points({"tau00": fit.tau00, "sigma2": fit.sigma2}, value)
 
 
-def school_distribution(fit: _Fit, ax: Axes | None = None, *, of: str = "mean") -> Axes:
+def school_distribution(fit: _Fit, ax: Axes | None = None, *, of: Means = "mean") -> Axes:
     """Normal curve of the true school means with one SD either side, over the histogram of the estimates.
 
     Parameters
@@ -162,13 +165,12 @@ def school_distribution(fit: _Fit, ax: Axes | None = None, *, of: str = "mean") 
     '3 observed school means'
     """
     _check_fit(fit)
-    kinds = {"mean": "observed", "eb_mean": "shrunken"}
-    if of not in kinds:
-        raise FastmlError(f"of={of!r} is not one of 'mean', 'eb_mean'")
+    if of not in get_args(Means):
+        raise ArgumentError("of", of, get_args(Means))
     ax = canvas.axes_for(ax, 3.4)
     means = canvas.column(fit.groups_arrow(), of)
     ax.hist(means, bins=canvas.bins(means).tolist(), density=True, color=canvas.PALE, edgecolor="white", linewidth=0.5,
-            label=f"{len(means):,} {kinds[of]} school means")  # fmt: skip
+            label=f"{len(means):,} {'observed' if of == 'mean' else 'shrunken'} school means")  # fmt: skip
     centre, sd = fit.gamma00, fit.tau_sd
     if sd > 0.0:
         x = centre + sd * np.linspace(-4.0, 4.0, 321)

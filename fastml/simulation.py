@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from fastml.io.writing import check_parquet_name, replace_file, replace_folder
 __all__ = ["simulate", "simulate_files"]
 
 Floats = npt.NDArray[np.float64]
+
+Order = Literal["school", "random"]
 
 # Rows of a row group. Each has its own random stream, so that the rows are the same for any number of files.
 CHUNK = 1 << 20
@@ -51,7 +53,7 @@ def simulate(
     sigma2: float = 7000.0,
     outcomes: int = 1,
     weights: bool = False,
-    order: str = "school",
+    order: Order = "school",
     seed: int = 0,
 ) -> pa.Table:
     """Draw students in schools from the model, in memory.
@@ -100,7 +102,7 @@ def simulate_files(
     sigma2: float = 7000.0,
     outcomes: int = 1,
     weights: bool = False,
-    order: str = "school",
+    order: Order = "school",
     seed: int = 0,
     files: int = 1,
 ) -> list[Path]:
@@ -183,8 +185,8 @@ def _check(
     for name, value in (("gamma00", gamma00), ("tau00", tau00), ("sigma2", sigma2)):
         if not (isinstance(value, Real) and math.isfinite(value)) or (name != "gamma00" and value < 0):
             raise ValueNotAllowedError(f"{name}={value!r}; a mean is a finite number, a variance one of 0 or more")
-    if order not in ("school", "random"):
-        raise ArgumentError("order", order, ["school", "random"])
+    if order not in get_args(Order):
+        raise ArgumentError("order", order, get_args(Order))
     return _Settings(int(students), int(schools), gamma00, tau00, sigma2, int(outcomes), weights, order, int(seed))
 
 

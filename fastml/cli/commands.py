@@ -136,10 +136,11 @@ def survey(
     from fastml.survey.settings import changed_design
 
     form = check_output(format, output, [*files, *(school_file or [])])
+    words: dict[str, Any] = {"weight_scaling": weight_scaling, "se": se, "vcov": vcov, "df": df}  # checked there
     table = fit_survey(
         options.one_or_all(files), outcome, changed_design(find_design(design), settings or []), by=by, group=group,
-        school_data=options.any_or_none(school_file), weight_scaling=weight_scaling, se=se, vcov=vcov, df=df,
-        average=average, level=level, **reading.arguments,
+        school_data=options.any_or_none(school_file),
+        average=average, level=level, **words, **reading.arguments,
     )  # fmt: skip
     show(table, form, output)
     _tell_gaps(table)
@@ -270,9 +271,10 @@ def simulate(
     """
     from fastml.simulation import simulate_files
 
+    words: dict[str, Any] = {"order": order}  # checked by what is called
     simulate_files(
         output, students=_whole(students), schools=_whole(schools), gamma00=gamma00, tau00=tau00, sigma2=sigma2,
-        outcomes=outcomes, weights=weights, order=order, seed=seed, files=files,
+        outcomes=outcomes, weights=weights, **words, seed=seed, files=files,
     )  # fmt: skip
 
 
@@ -308,9 +310,10 @@ def plan(
     if schools is None and cluster_size is None:
         raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
                           "or both of them")  # fmt: skip
+    words: dict[str, Any] = {"estimator": estimator}  # checked by what is called
     made = make_plan(
-        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, estimator=estimator, level=level, power=power,
-        difference=difference, se=se, margin=margin, icc_width=icc_width,
+        icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
+        difference=difference, se=se, margin=margin, icc_width=icc_width, **words,
     )  # fmt: skip
     show(made, form, output)
 

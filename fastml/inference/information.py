@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
-DF = ("satterthwaite", "kenward-roger", "hlm", "normal")
+Df = Literal["satterthwaite", "kenward-roger", "hlm", "normal"]
+DF = get_args(Df)
 
 
 @dataclass(frozen=True)

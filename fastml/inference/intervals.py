@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,8 @@ __all__ = ["METHODS", "PARAMETERS", "Interval", "icc_interval", "interval", "int
 
 Floats = npt.NDArray[np.float64]
 
-METHODS = ("exact", "at least", "fiducial", "t", "profile", "profile-ml", "bootstrap", "bca", "wald")
+Method = Literal["exact", "at least", "fiducial", "t", "profile", "profile-ml", "bootstrap", "bca", "wald"]
+METHODS = get_args(Method)
 
 # Of the methods that not every parameter has: those that have it.
 _OF = {

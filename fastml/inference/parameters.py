@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,7 +24,9 @@ BASES = {
     "sigma2": "sigma2",
     "sigma": "sigma2",
 } | dict.fromkeys(_OF_THETA, "theta")
-PARAMETERS = tuple(BASES)
+Parameter = Literal["gamma00", "tau00", "tau_sd", "sigma2", "sigma", "theta", "icc", "deff", "deft", "n_eff",
+                    "reliability"]  # fmt: skip
+PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from fastml.errors import ArgumentError, ModelError
 from fastml.inference.delete_one import delete_one
@@ -91,12 +92,16 @@ class Kind:
     for_few: bool
 
 
-KINDS = {
+Vcov = Literal["cr2", "joint", "block"]
+RobustDf = Literal["bell-mccaffrey", "hlm", "normal"]
+RobustMethod = Literal["t", "jackknife", "wald"]
+
+KINDS: Mapping[str, Kind] = {
     "cr2": Kind(_by_cr2, "bell-mccaffrey", "t", "jackknife", for_few=True),
     "joint": Kind(_by_joint, "hlm", "wald", "wald", for_few=False),
     "block": Kind(_by_block, "hlm", "wald", "wald", for_few=False),
 }
-VCOVS = tuple(KINDS)
+VCOVS = get_args(Vcov)
 
 
 def robust_errors(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -152,7 +153,8 @@ def pseudo_ml(table: SizeTable) -> VarianceComponents:
     return estimate(table, "ml", dof=float(table.count @ table.size))
 
 
-SCALINGS = ("size", "effective", "none", "gk", "group-only")
+Scaling = Literal["size", "effective", "none", "gk", "group-only"]
+SCALINGS = get_args(Scaling)
 UNWEIGHTED_WITHIN = ("gk", "group-only")
 
 

@@ -31,7 +31,7 @@ from fastml.report.sentences import fit_sentences, mean_note
 from fastml.results.figures import estimates
 from fastml.results.inference import FitInference, interval_notes, limits_of
 from fastml.results.pages import Picture, draw, fit_report
-from fastml.results.schools import check_interval, schools_table
+from fastml.results.schools import SchoolInterval, check_interval, schools_table
 from fastml.results.weighting import weighted_groups
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ class OneWayFit(FitInference):
         labels = self.stats.groups(self.outcome).labels
         return Groups(labels, made.n, made.mean, made.residual, made.ss), made.size, made.count
 
-    def groups_arrow(self, level: float = 0.95, sort: str | None = None, *, interval: str | None = None) -> pa.Table:
+    def groups_arrow(
+        self, level: float = 0.95, sort: str | None = None, *, interval: SchoolInterval | None = None
+    ) -> pa.Table:
         """School means, observed and shrunken.
 
         Parameters
@@ -143,23 +145,25 @@ class OneWayFit(FitInference):
         Morris and Lysy (2012), Shrinkage estimation in multilevel normal models, Statistical Science 27(1).
         """
         check_level(level)
-        interval = check_interval(interval, self.weighting is not None)
+        kind = check_interval(interval, self.weighting is not None)
         groups = self.stats.groups(self.outcome)
         if self.weighting is not None:
             groups, size, _ = self._weighted(self.weighting.scaling)
-            table = schools_table(groups.labels, school_means(groups, self.components, size), None, interval, level)
+            table = schools_table(groups.labels, school_means(groups, self.components, size), None, kind, level)
         else:
             from fastml.inference.posterior import school_posterior
 
             posterior = school_posterior(self.sizes, groups, level)
-            table = schools_table(groups.labels, school_means(groups, self.components), posterior, interval, level)
+            table = schools_table(groups.labels, school_means(groups, self.components), posterior, kind, level)
         if sort is None:
             return table
         if sort not in table.column_names:
             raise ArgumentError("sort", sort, table.column_names)
         return table.sort_by(sort)
 
-    def groups(self, level: float = 0.95, sort: str | None = None, *, interval: str | None = None) -> pd.DataFrame:
+    def groups(
+        self, level: float = 0.95, sort: str | None = None, *, interval: SchoolInterval | None = None
+    ) -> pd.DataFrame:
         """School means as a data frame; see `groups_arrow`.
 
         Parameters
@@ -208,7 +212,9 @@ class OneWayFit(FitInference):
         return pd.DataFrame(rows, columns=["weight_scaling", "gamma00", "se_gamma00", "tau00", "se_tau00", "sigma2",
                                            "se_sigma2", "icc", "se_icc", "deff", "reliability", "loglik"])  # fmt: skip
 
-    def write_groups(self, path: str | os.PathLike[str], level: float = 0.95, *, interval: str | None = None) -> None:
+    def write_groups(
+        self, path: str | os.PathLike[str], level: float = 0.95, *, interval: SchoolInterval | None = None
+    ) -> None:
         """Write the school means, `groups_arrow`, to a Parquet file, whole or not at all.
 
         Parameters

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fastml.inference.conventions import DesignEffect
-    from fastml.inference.parameters import Interval
+    from fastml.inference.intervals import Method
+    from fastml.inference.parameters import Interval, Parameter
+    from fastml.inference.robust import RobustMethod
     from fastml.planning import Plan
 
 __all__ = ["FitInference", "interval_notes", "limits_of"]
@@ -48,9 +50,9 @@ class FitInference(FitFigures):
 
     def ci(
         self,
-        parm: str,
+        parm: Parameter,
         level: float = 0.95,
-        method: str | None = None,
+        method: Method | RobustMethod | None = None,
         *,
         draws: int = 10_000,
         seed: int | np.random.Generator | None = 0,
@@ -127,7 +129,7 @@ class FitInference(FitFigures):
     def intervals(
         self,
         level: float = 0.95,
-        method: str | None = None,
+        method: Method | RobustMethod | None = None,
         *,
         draws: int = 10_000,
         seed: int | np.random.Generator | None = 0,
@@ -275,7 +277,7 @@ class FitInference(FitFigures):
         """The usual interval of each parameter that has one."""
         from fastml.inference.parameters import PARAMETERS
 
-        made = {}
+        made: dict[str, Interval] = {}
         for name in PARAMETERS:
             # Weighted fits have none of a variance at 0.
             with suppress(ModelError):

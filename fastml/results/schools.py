@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERVALS", "check_interval", "schools_table"]
 
+SchoolInterval = Literal["posterior", "plug-in"]
+
 # What the limits are, and what readers are told of them.
-INTERVALS = {
+INTERVALS: Mapping[str, str] = {
     "posterior": "Intervals by the posterior under a flat prior on tau00, which counts that it is estimated.",
     "plug-in": "Intervals that take the estimated tau00 as known.",
 }
@@ -26,9 +29,9 @@ INTERVALS = {
 
 def check_interval(interval: str | None, weighted: bool) -> str:
     """The kind of interval, the posterior's by default; weighted fits have the plug-in one only."""
-    allowed = ["plug-in"] if weighted else list(INTERVALS)
+    allowed = ("plug-in",) if weighted else get_args(SchoolInterval)
     if interval is None:
-        return allowed[0]
+        return str(allowed[0])
     if interval not in allowed:
         remedy = "a weighted fit has no likelihood to take a posterior from" if weighted else ""
         raise ArgumentError("interval", interval, allowed, remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -53,8 +53,10 @@ class WeightedFit:
     errors: RobustErrors
 
 
-WEIGHTS_ARE = ("total", "conditional")
-BIASES = ("corrected",)
+WeightsAre = Literal["total", "conditional"]
+WEIGHTS_ARE = get_args(WeightsAre)
+Bias = Literal["corrected"]
+BIASES = get_args(Bias)
 
 
 @dataclass(frozen=True)

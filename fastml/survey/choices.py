@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from fastml.designs import Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError
@@ -15,8 +15,10 @@ from fastml.results.weighting import check_options
 
 __all__ = ["Choices", "check_choices", "check_names"]
 
-SES = ("replicate", "sandwich")
-DFS = ("johnson-rust",)
+Se = Literal["replicate", "sandwich"]
+SES = get_args(Se)
+Df = Literal["johnson-rust"]
+DFS = get_args(Df)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastml.designs import Design, Jackknife
 from fastml.errors import FastmlError, ModelError, plain_errors
@@ -13,7 +13,7 @@ from fastml.io.source import Input
 from fastml.io.threads import thread_count
 from fastml.results.table import check_by
 from fastml.survey.cells import Part
-from fastml.survey.choices import Choices, check_choices, check_names
+from fastml.survey.choices import Choices, Df, Se, check_choices, check_names
 from fastml.survey.cleaning import CleanRows, check_codes, check_ends, check_has_rows, open_rows
 from fastml.survey.columns import find_columns
 from fastml.survey.estimates import fit_parts
@@ -21,6 +21,10 @@ from fastml.survey.jackknife import jackknife_parts
 from fastml.survey.replicate_weights import column_parts
 from fastml.survey.school_file import SchoolWeights, read_school_weights
 from fastml.survey.table import COLUMNS, SurveyTable, provenance, survey_table
+
+if TYPE_CHECKING:
+    from fastml.inference.robust import Vcov
+    from fastml.model.weighted import Scaling
 
 __all__ = ["fit_survey"]
 
@@ -33,10 +37,10 @@ def fit_survey(
     by: str | Sequence[str] | None = None,
     group: str | None = None,
     school_data: Any = None,
-    weight_scaling: str = "size",
-    se: str = "replicate",
-    vcov: str = "cr2",
-    df: str | None = None,
+    weight_scaling: Scaling = "size",
+    se: Se = "replicate",
+    vcov: Vcov = "cr2",
+    df: Df | None = None,
     average: bool = False,
     level: float = 0.95,
     missing: float | str | Sequence[float | str] | None = None,
