@@ -272,8 +272,9 @@ BOUNDS_TEXT = """### What bounds the informative ones
 
 The first {samples} samples of each row. gamma00: the root of the mean squared error over the true error, 1 where the
 error is unbiased; its correlation, on the logarithm, with the estimate; percent of samples whose interval is below the
-truth, and above it. tau00, plain and corrected: how low the mean of its logarithm is; the median of its relative error
-over the true one; what the true error of the logarithm, which nobody has, would cover; and what the interval does."""
+truth, and above it. tau00, plain and corrected: the mean logarithm of the estimate over the truth; the median of its
+relative error over the true one; what the true error of the logarithm, which nobody has, would cover; and
+what the interval does."""
 
 REPLICATES_TEXT = f"""## Replicates
 
@@ -281,8 +282,11 @@ REPLICATES_TEXT = f"""## Replicates
 of {STUDENTS} students, icc {ICC}, {PLAUSIBLE} plausible values, lognormal school weights. "now": the number of zones
 (JK2), or the rank less 1 (Fay, 80 columns), as degrees of freedom, limits of tau00, icc and sd on log and logit.
 "before": the number of zones or columns, and t limits on the scale itself. "JR": as now, but by the degrees of freedom
-of Welch and Satterthwaite times the factor of Johnson and Rust, as EdSurvey has them. df: the three, on average, before
-the plausible values are pooled."""
+of Welch and Satterthwaite times the factor of Johnson and Rust, as EdSurvey has them (fit_survey(df="johnson-rust"), of
+zones only). df: the three, on average, before the plausible values are pooled.
+
+tau00 with 25 zones falls short as weighted fits of 50 schools do: with unequal weights its logarithm is low and its
+error small in most samples, which Johnson and Rust's degrees of freedom count and the number of zones does not."""
 
 STEPS_TEXT = """## The jackknife beyond 500 schools
 
@@ -298,8 +302,8 @@ TABLES = [
     Table(
         name="bounds", text=BOUNDS_TEXT, rows=INFORMATIVE, samples=1_000, measure=weighted_row, show=show_bounds,
         head=("schools, cv", "informative", "gamma00: error over true", "with the estimate", "below", "above",
-              "tau00: low by", "error over true", "true error covers", "covers",
-              "corrected: low by", "error over true", "true error covers", "covers"),
+              "tau00: mean log", "error over true", "true error covers", "covers",
+              "corrected: mean log", "error over true", "true error covers", "covers"),
     ),
     Table(
         name="replicates", text=REPLICATES_TEXT, rows=REPLICATES, samples=3_000, measure=replicate_row,
