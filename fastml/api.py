@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from fastml.errors import ArgumentError, ColumnsMissingError
+from fastml.errors import ArgumentError, ColumnsMissingError, RangeError, called_as
 from fastml.groupstats.statistics import GroupStats
+from fastml.io.in_memory import check_has_columns
 from fastml.io.source import Input
 from fastml.reduce.build import check_saved, check_saved_by, saved_statistics, statistics
 from fastml.reduce.columns import CallColumns, Names, list_names, weight_product
@@ -28,6 +29,7 @@ Method = Literal["reml", "ml", "anova"]
 METHODS = get_args(Method)
 
 
+@called_as("fit(data, outcome='score', group='school')")
 def fit(
     data: Any,
     outcome: str | None = None,
@@ -141,7 +143,7 @@ def fit(
         if not columns.outcomes or not columns.group:
             raise ColumnsMissingError
     if not isinstance(outcome, str | None):
-        raise ArgumentError("outcome", outcome, ["one column's name"])
+        raise RangeError("outcome", outcome, "the name of one column; fit_by takes several")
     if stats is None:
         weighting.check_used(weights, group_weight)
         stats = statistics(given, columns)
@@ -152,6 +154,7 @@ def fit(
     return fit_stats(stats, name, chosen, df, weighting)
 
 
+@called_as("fit_by(data, 'score', 'school', by='country')")
 def fit_by(
     data: Any,
     outcome: Names | None = None,
@@ -223,6 +226,7 @@ def fit_by(
     )  # fmt: skip
     stats = saved_statistics(given)
     if stats is None:
+        columns = columns.from_formula()
         if not (columns.outcomes and columns.group and columns.by):
             raise ColumnsMissingError("fit_by(data, 'score', 'school', by='country')", "outcome, group and by")
         check_by(columns.by)  # before all rows are read
@@ -234,6 +238,7 @@ def fit_by(
     return fit_each_part(stats, list(columns.outcomes or stats.outcomes), chosen, df, weighting)
 
 
+@called_as("group_stats(data, outcome='score', group='school')")
 def group_stats(
     data: Any,
     outcome: Names,
@@ -302,6 +307,7 @@ def _given(
     progress: bool | None,
 ) -> tuple[Input, tuple[float, ...]]:
     """The data with how to read them, and the codes of missing values; texts of such are of CSV files."""
+    check_has_columns(data)
     codes, texts = missing_values(missing)
     return Input(data, filter, threads, csv_options, progress).with_missing(texts), codes
 

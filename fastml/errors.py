@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 __all__ = [
     "ArgumentError",
+    "CallError",
     "ColumnNotFoundError",
     "ColumnTypeError",
     "ColumnsMissingError",
@@ -27,6 +30,7 @@ __all__ = [
     "SourceError",
     "ValueNotAllowedError",
     "WeightVariesError",
+    "called_as",
     "first_line",
     "plain_errors",
     "row_text",
@@ -127,6 +131,70 @@ class RangeError(ArgumentError):
 
     def __init__(self, name: str, value: object, rule: str) -> None:
         FastmlError.__init__(self, f"{name}={_shown(value)} can't be: it is {rule}")
+
+
+# What users of other packages, or of the command line, call an argument.
+_MEANT = {
+    "outcome": "y outcomes score scores formula response dv",
+    "group": "g groups school schools cluster clusters id groupby group_by",
+    "weights": "weight student_weights",
+    "group_weights": "group_weight school_weights school_weight",
+    "schools": "n_groups n_schools groups",
+    "cluster_size": "group_size n_students students",
+    "missing": "na na_values",
+    "filter": "where query",
+}
+
+
+class CallError(FastmlError, TypeError):
+    """A function is called with an argument that it doesn't have, or has already.
+
+    Parameters
+    ----------
+    function, argument : str
+        What is called, and the name that it doesn't know; "" for one too many without a name.
+    names : sequence of str
+        What it has.
+    example : str
+        A right call.
+    """
+
+    def __init__(self, function: str, argument: str, names: Sequence[str], example: str) -> None:
+        meant = [name for name in names if argument in _MEANT.get(name, "").split()]
+        close = meant or get_close_matches(argument, names, n=1)
+        if argument in names:
+            said = f"{function}() is given {argument} twice, by its place and by its name"
+        elif not argument:
+            said = f"{function}() takes the arguments after the first ones by name"
+        elif argument == "by":
+            said, example = f"{function}() fits all data at once", "fit_by(data, 'score', 'school', by='country')"
+        else:
+            said = f"{function}() has no argument {argument!r}" + (f", but {close[0]!r}" if close else "")
+        super().__init__(f"{said}: {example}")
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def called_as(example: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Answer a call with an argument that the function doesn't have by this one, in a line."""
+
+    def answering(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        code = function.__code__
+        places = code.co_varnames[: code.co_argcount]
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+        @wraps(function)
+        def call(*args: _P.args, **named: _P.kwargs) -> _R:
+            unknown = [name for name in named if name not in names or name in places[: len(args)]]
+            if unknown or len(args) > len(places):
+                raise CallError(function.__name__, unknown[0] if unknown else "", names, example)
+            return function(*args, **named)
+
+        return call
+
+    return answering
 
 
 class ColumnsMissingError(FastmlError):

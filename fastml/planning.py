@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
-from fastml.errors import ArgumentError, ModelError, RangeError
+from fastml.errors import ArgumentError, ModelError, RangeError, called_as
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.inference.power import detectable_shift, power_of_t
 from fastml.inference.size_spread import SizeSpread, expected_icc_limits, gamma_sizes, own_sizes
@@ -119,10 +119,11 @@ class Plan(Record):
         return text.plan_text(self.to_dict())
 
 
+@called_as("plan(icc=0.2, schools=150, cluster_size=25)")
 def plan(
     icc: float,
-    n_groups: int | None = None,
-    group_size: int | None = None,
+    schools: int | None = None,
+    cluster_size: int | None = None,
     *,
     sd: float = 1.0,
     arms: int = 1,
@@ -141,7 +142,7 @@ def plan(
     ----------
     icc : float
         Intraclass correlation, from 0 to below 1.
-    n_groups, group_size : int or None
+    schools, cluster_size : int or None
         Schools, and students in each. With both, the plan is evaluated. With one, the other is the smallest that
         reaches the target: `difference` (found with `power`), `se`, `margin` or `icc_width`, exactly one of them.
     sd : float
@@ -175,14 +176,14 @@ def plan(
     >>> made = plan(0.2, 150, 25)
     >>> round(made.deff, 2), round(made.se, 4), round(made.n_eff)
     (5.8, 0.0393, 647)
-    >>> plan(0.2, group_size=25, se=0.05).n_groups
+    >>> plan(0.2, cluster_size=25, se=0.05).n_groups
     93
     """
     targets = {"se": se, "margin": margin, "icc_width": icc_width, "difference": difference}
     asked = _Assumptions(
         icc, sd, arms, size_cv, estimator, level, power, math.nan if difference is None else difference
     )
-    return _find(asked, None, (n_groups, group_size), targets)
+    return _find(asked, None, (schools, cluster_size), targets)
 
 
 def _find(
@@ -192,49 +193,49 @@ def _find(
     asked_for: dict[str, float | None],
 ) -> Plan:
     """The plan of sizes, or of the one left open that reaches a target; `own` sizes stand for those of a law."""
-    n_groups, group_size = sizes
+    schools, cluster_size = sizes
     difference, icc_width = asked_for["difference"], asked_for["icc_width"]
-    _check(asked, n_groups, group_size)
+    _check(asked, schools, cluster_size)
     for name, value in asked_for.items():
         if value is not None and not (isinstance(value, Real) and 0.0 < value < math.inf):
             raise RangeError(name, value, "a number above 0")
     given = {name: value for name, value in asked_for.items() if value is not None and name != "difference"}
     assumed = asked.plain()
     arms, spread = assumed.arms, own or gamma_sizes(assumed.size_cv)
-    n_groups, group_size = (None if n is None else int(n) for n in (n_groups, group_size))
-    if n_groups is not None and group_size is not None:
+    schools, cluster_size = (None if n is None else int(n) for n in (schools, cluster_size))
+    if schools is not None and cluster_size is not None:
         if given:
             raise RangeError(*next(iter(given.items())),
-                             "a target: leave n_groups or group_size out, to have it found")  # fmt: skip
-        return _evaluate(assumed, spread, (n_groups, group_size), "")
-    if n_groups is None and group_size is None:
-        raise RangeError("n_groups", None, "a number of schools; give it or group_size, and the other is found")
+                             "a target: leave schools or cluster_size out, to have it found")  # fmt: skip
+        return _evaluate(assumed, spread, (schools, cluster_size), "")
+    if schools is None and cluster_size is None:
+        raise RangeError("schools", None, "a number of schools; give it or cluster_size, and the other is found")
     if not given and difference is not None:
         given = {"detectable": difference}
     if not given:
         raise RangeError("se", None, "needed to find the other size by, or else difference=, margin= or icc_width=; "
-                                     "or give both n_groups and group_size")  # fmt: skip
+                                     "or give both schools and cluster_size")  # fmt: skip
     if len(given) > 1:
         first, second = list(given)[:2]
         raise RangeError(second, given[second], f"one target too many beside {first}")
-    if icc_width is not None and group_size == 1:
+    if icc_width is not None and cluster_size == 1:
         raise RangeError(
-            "group_size", 1, "2 or more for an interval of the icc, which one student a school says nothing of"
+            "cluster_size", 1, "2 or more for an interval of the icc, which one student a school says nothing of"
         )
-    (name, goal), solved = next(iter(given.items())), "n_groups" if n_groups is None else "group_size"
+    (name, goal), solved = next(iter(given.items())), "schools" if schools is None else "cluster_size"
 
     def at(count: int, only: str = name) -> Plan:
-        sizes = (count, group_size or 1) if n_groups is None else (n_groups, count)
+        sizes = (count, cluster_size or 1) if schools is None else (schools, count)
         return _evaluate(assumed, spread, sizes, solved, only)
 
-    least = arms + 1 if n_groups is None else (2 if name == "icc_width" else 1)
-    step = arms if n_groups is None else 1
+    least = arms + 1 if schools is None else (2 if name == "icc_width" else 1)
+    step = arms if schools is None else 1
     least += -least % step
     # What misses the goal by rounding alone reaches it: a fit's own error, halved, takes four times its schools.
     count = _smallest(lambda k: bool(getattr(at(k), name) <= goal * (1.0 + 1e-12)), least, step)
     if count is None:
         best = getattr(at(MAX_COUNT), name)
-        other = "n_groups" if solved == "group_size" else "group_size"
+        other = "schools" if solved == "cluster_size" else "cluster_size"
         target = "difference" if name == "detectable" else name
         raise ModelError(f"no {solved} reaches {target}={goal:g}: it stays above {best:.4g}; raise {other}")
     return at(count, "")
@@ -243,8 +244,8 @@ def _find(
 def plan_from_fit(
     table: SizeTable,
     vc: VarianceComponents,
-    n_groups: int | None = None,
-    group_size: int | None = None,
+    schools: int | None = None,
+    cluster_size: int | None = None,
     **options: float | int | None,
 ) -> Plan:
     """Plan a sample like a fitted one: with its icc, standard deviation and spread of sizes.
@@ -253,7 +254,7 @@ def plan_from_fit(
     ----------
     table : SizeTable
     vc : VarianceComponents
-    n_groups, group_size : int or None
+    schools, cluster_size : int or None
         As in `plan`; the fit's own number of schools and mean size (rounded) where both are None and no target is
         given.
     **options
@@ -265,10 +266,10 @@ def plan_from_fit(
     """
     own = own_sizes(table)
     targets: dict[str, Any] = {name: options.pop(name, None) for name in ("se", "margin", "icc_width", "difference")}
-    if n_groups is None and group_size is None:
+    if schools is None and cluster_size is None:
         wanted = any(targets[name] is not None for name in ("se", "margin", "icc_width"))
-        n_groups = None if wanted else table.n_groups
-        group_size = round(table.n_obs / table.n_groups)
+        schools = None if wanted else table.n_groups
+        cluster_size = round(table.n_obs / table.n_groups)
     sd = table.unit * math.sqrt((1.0 + vc.theta) * vc.terms.r / vc.dof)
     usual = {"sd": sd, "arms": 1, "size_cv": own.cv, "estimator": "gls", "level": 0.95, "power": 0.8}
     for name in options:
@@ -276,10 +277,10 @@ def plan_from_fit(
             raise ArgumentError("option", name, [*usual, *targets])
     difference = math.nan if targets["difference"] is None else targets["difference"]
     asked = _Assumptions(icc=icc_of(vc.theta), difference=difference, **(usual | options))  # type: ignore[arg-type]
-    return _find(asked, None if "size_cv" in options else own, (n_groups, group_size), targets)
+    return _find(asked, None if "size_cv" in options else own, (schools, cluster_size), targets)
 
 
-def _check(asked: _Assumptions, n_groups: int | None, group_size: int | None) -> None:
+def _check(asked: _Assumptions, schools: int | None, cluster_size: int | None) -> None:
     icc, sd, arms, size_cv, level, power = asked.icc, asked.sd, asked.arms, asked.size_cv, asked.level, asked.power
     if not (isinstance(icc, Real) and 0.0 <= icc < 1.0):
         raise RangeError("icc", icc, "a number from 0 to below 1")
@@ -295,12 +296,12 @@ def _check(asked: _Assumptions, n_groups: int | None, group_size: int | None) ->
     check_level(power, "power")
     if power <= 1.0 - level:
         raise RangeError("power", power, "more than the size of the test, 1 - level")
-    if n_groups is not None and not (isinstance(n_groups, Integral) and arms < n_groups <= MAX_COUNT):
-        raise RangeError("n_groups", n_groups, f"a whole number of schools, from {arms + 1} to {MAX_COUNT:,}")
-    if n_groups is not None and n_groups % arms:
-        raise RangeError("n_groups", n_groups, "an even number, the same in both arms")
-    if group_size is not None and not (isinstance(group_size, Integral) and 1 <= group_size <= MAX_COUNT):
-        raise RangeError("group_size", group_size, f"a whole number of students, from 1 to {MAX_COUNT:,}")
+    if schools is not None and not (isinstance(schools, Integral) and arms < schools <= MAX_COUNT):
+        raise RangeError("schools", schools, f"a whole number of schools, from {arms + 1} to {MAX_COUNT:,}")
+    if schools is not None and schools % arms:
+        raise RangeError("schools", schools, "an even number, the same in both arms")
+    if cluster_size is not None and not (isinstance(cluster_size, Integral) and 1 <= cluster_size <= MAX_COUNT):
+        raise RangeError("cluster_size", cluster_size, f"a whole number of students, from 1 to {MAX_COUNT:,}")
 
 
 @dataclass(frozen=True)
@@ -325,22 +326,22 @@ class _Assumptions:
 def _evaluate(given: _Assumptions, spread: SizeSpread, sizes: tuple[int, int], solved_for: str, only: str = "") -> Plan:
     """The plan; with `only` one figure of it that is needed, as powers and the icc's interval take milliseconds."""
     icc, arms, level = given.icc, given.arms, given.level
-    n_groups, group_size = sizes
-    n_obs = n_groups * group_size
-    effects = spread.design_effects(icc, group_size)
+    schools, cluster_size = sizes
+    n_obs = schools * cluster_size
+    effects = spread.design_effects(icc, cluster_size)
     deff = effects[given.estimator]
     # Two arms: each mean has half of the schools, and their variances add.
     se = arms * given.sd * math.sqrt(deff / n_obs)
-    df = float(n_groups - arms)
+    df = float(schools - arms)
     low, high = math.nan, math.nan
-    if group_size > 1 and only in ("", "icc_width"):
+    if cluster_size > 1 and only in ("", "icc_width"):
         low, high = expected_icc_limits(icc, spread, sizes, arms, level)
     with_power = only in ("", "detectable")
     with_difference = with_power and not math.isnan(given.difference)
     return Plan(
         **vars(given),
-        n_groups=n_groups,
-        group_size=group_size,
+        n_groups=schools,
+        group_size=cluster_size,
         n_obs=n_obs,
         deff=deff,
         n_eff=n_obs / deff,
@@ -352,11 +353,11 @@ def _evaluate(given: _Assumptions, spread: SizeSpread, sizes: tuple[int, int], s
         margin=-t_quantile(0.5 * (1.0 - level), df) * se,
         detectable=detectable_shift(df, level, given.power) * se if with_power else math.nan,
         power_at_difference=power_of_t(abs(given.difference) / se, df, level) if with_difference else math.nan,
-        reliability=group_size * icc / (1.0 + icc * (group_size - 1.0)),
+        reliability=cluster_size * icc / (1.0 + icc * (cluster_size - 1.0)),
         icc_low=low,
         icc_high=high,
         icc_width=high - low,
-        solved_for=solved_for,
+        solved_for={"schools": "n_groups", "cluster_size": "group_size"}.get(solved_for, ""),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ArgumentError, ValueNotAllowedError
+from fastml.errors import ArgumentError, ValueNotAllowedError, called_as
 from fastml.io.writing import check_parquet_name, replace_file, replace_folder
 
 __all__ = ["simulate", "simulate_files"]
@@ -44,6 +44,7 @@ class _Settings:
     seed: int
 
 
+@called_as("simulate(students=10_000, schools=400)")
 def simulate(
     *,
     students: int = 10_000,
@@ -92,6 +93,7 @@ def simulate(
     return pa.Table.from_batches(list(_batches(settings)))
 
 
+@called_as("simulate_files('scores', students=10_000, schools=400, files=4)")
 def simulate_files(
     path: str | os.PathLike[str],
     *,

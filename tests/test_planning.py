@@ -67,11 +67,11 @@ def test_searches_against_trying_all(icc: float, arms: int, target: str) -> None
     def reaches(made: Plan) -> bool:
         return getattr(made, "detectable" if target == "difference" else target) <= goal
 
-    found = plan(icc, group_size=9, arms=arms, **{target: goal})
+    found = plan(icc, cluster_size=9, arms=arms, **{target: goal})
     slow = next(j for j in count(arms * 2, arms) if reaches(plan(icc, j, 9, arms=arms)))
     assert found.n_groups == slow
     assert found.solved_for == "n_groups"
-    found = plan(icc, n_groups=60, arms=arms, **{target: goal}) if icc < 0.3 or target == "icc_width" else None
+    found = plan(icc, schools=60, arms=arms, **{target: goal}) if icc < 0.3 or target == "icc_width" else None
     if found is not None:
         slow = next(n for n in count(1) if reaches(plan(icc, 60, n, arms=arms)))
         assert found.group_size == slow
@@ -79,20 +79,20 @@ def test_searches_against_trying_all(icc: float, arms: int, target: str) -> None
 
 def test_what_no_size_reaches() -> None:
     # sd sqrt(icc/J) is the floor of the standard error: sqrt(0.2/50) = 0.0632.
-    with pytest.raises(ModelError, match=r"se=0.06: it stays above 0.06325; raise n_groups"):
-        plan(0.2, n_groups=50, se=0.06)
-    assert plan(0.2, n_groups=50, se=0.064).group_size > 100
+    with pytest.raises(ModelError, match=r"se=0.06: it stays above 0.06325; raise schools"):
+        plan(0.2, schools=50, se=0.06)
+    assert plan(0.2, schools=50, se=0.064).group_size > 100
 
 
 def test_the_search_goes_to_its_end() -> None:
     # sd^2 deff/(25 J) with deff 5.8: for 0.0017 about 803 million schools, past the last power of 2 before the end.
-    found = plan(0.2, group_size=25, sd=100.0, se=0.0017).n_groups
+    found = plan(0.2, cluster_size=25, sd=100.0, se=0.0017).n_groups
     assert found == math.ceil(1e4 * 5.8 / 25 / 0.0017**2)
     last = plan(0.2, 10**9, 25, sd=100.0).se
-    assert plan(0.2, group_size=25, sd=100.0, se=last).n_groups == 10**9
-    assert plan(0.2, group_size=25, sd=100.0, arms=2, se=2.0 * last).n_groups == 10**9
+    assert plan(0.2, cluster_size=25, sd=100.0, se=last).n_groups == 10**9
+    assert plan(0.2, cluster_size=25, sd=100.0, arms=2, se=2.0 * last).n_groups == 10**9
     with pytest.raises(ModelError, match="stays above"):
-        plan(0.2, group_size=25, sd=100.0, se=0.999 * last)
+        plan(0.2, cluster_size=25, sd=100.0, se=0.999 * last)
 
 
 def test_numbers_of_any_kind_are_plain_in_the_plan(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_searches_keep_no_more_than_they_need() -> None:
     from fastml.inference.distributions import chi2_nodes
 
     for k in range(20):
-        plan(0.2, group_size=25, difference=0.05 + 0.01 * k)
+        plan(0.2, cluster_size=25, difference=0.05 + 0.01 * k)
     assert chi2_nodes.cache_info().currsize <= 8
 
 
@@ -159,7 +159,7 @@ def test_from_a_fit() -> None:
     assert (made.n_groups, made.group_size, made.size_cv) == (6, 5, 0.0)
     # Equal sizes: the plan of the fit's own design has its standard error.
     assert made.se == pytest.approx(vc.se_gamma00, rel=1e-13)
-    more = plan_from_fit(table, vc, group_size=5, se=vc.se_gamma00 / 2)
+    more = plan_from_fit(table, vc, cluster_size=5, se=vc.se_gamma00 / 2)
     assert more.n_groups == 24
     assert plan_from_fit(table, vc, se=vc.se_gamma00 / 2).n_groups == 24
     uneven = simulated(2, theta=0.4)
@@ -184,14 +184,14 @@ def test_from_a_fit() -> None:
     "wrong",
     [
         {"icc": 1.0}, {"icc": -0.1}, {"icc": math.nan}, {"sd": 0.0}, {"arms": 3}, {"size_cv": -1.0}, {"level": 95.0},
-        {"power": 0.01}, {"n_groups": 1}, {"group_size": 0}, {"n_groups": 7, "arms": 2}, {"difference": -1.0},
-        {"se": 0.1}, {"n_groups": None, "group_size": None}, {"n_groups": None}, {"n_groups": None, "se": -1.0},
-        {"n_groups": None, "se": 0.1, "margin": 0.2},
+        {"power": 0.01}, {"schools": 1}, {"cluster_size": 0}, {"schools": 7, "arms": 2}, {"difference": -1.0},
+        {"se": 0.1}, {"schools": None, "cluster_size": None}, {"schools": None}, {"schools": None, "se": -1.0},
+        {"schools": None, "se": 0.1, "margin": 0.2},
     ],
 )  # fmt: skip
 def test_what_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(FastmlError) as caught:
-        plan(**({"icc": 0.2, "n_groups": 20, "group_size": 10} | wrong))  # type: ignore[arg-type]
+        plan(**({"icc": 0.2, "schools": 20, "cluster_size": 10} | wrong))  # type: ignore[arg-type]
     assert isinstance(caught.value, ArgumentError)
     assert "\n" not in str(caught.value)
 
@@ -200,19 +200,19 @@ def test_what_is_refused(wrong: dict[str, float]) -> None:
     ("call", "message"),
     [
         (lambda: plan("a", 10, 5), "icc='a' can't be"),  # type: ignore[arg-type]
-        (lambda: plan(0.2, 10.5, 5), "n_groups=10.5 can't be: it is a whole number of schools"),  # type: ignore[arg-type]
-        (lambda: plan(0.2, 10.0, 5), "n_groups=10.0 can't be"),  # type: ignore[arg-type]
-        (lambda: plan(0.2, 10, "x"), "group_size='x' can't be: it is a whole number of students"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10.5, 5), "schools=10.5 can't be: it is a whole number of schools"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10.0, 5), "schools=10.0 can't be"),  # type: ignore[arg-type]
+        (lambda: plan(0.2, 10, "x"), "cluster_size='x' can't be: it is a whole number of students"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, sd="a"), "sd='a' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, se="a"), "se='a' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, se=math.nan), "se=nan can't be"),
         (lambda: plan(0.2, 10, 5, level="a"), "level='a' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, size_cv=1e200), r"size_cv=1e\+200 can't be: it is a number from 0 to 1,000,000"),
         (lambda: plan(0.2, 10, 5, arms=np.array([1, 2])), "is not one of '1', '2'"),  # type: ignore[arg-type]
-        (lambda: plan(0.2, 10, 5, se=3.0), "se=3.0 can't be: it is a target: leave n_groups or group_size out"),
+        (lambda: plan(0.2, 10, 5, se=3.0), "se=3.0 can't be: it is a target: leave schools or cluster_size out"),
         (lambda: plan(0.2, 10), "se=None can't be: it is needed to find the other size by"),
         (lambda: plan(0.2, 10, se=1.0, margin=2.0), "margin=2.0 can't be: it is one target too many beside se"),
-        (lambda: plan(0.2, group_size=1, icc_width=0.2), "group_size=1 can't be: it is 2 or more for an interval of the icc"),
+        (lambda: plan(0.2, cluster_size=1, icc_width=0.2), "cluster_size=1 can't be: it is 2 or more for an interval of the icc"),
     ],
 )  # fmt: skip
 def test_arguments_of_another_kind(call: Callable[[], Plan], message: str) -> None:

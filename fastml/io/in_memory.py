@@ -15,7 +15,7 @@ from fastml.io.arrays import as_arrow
 from fastml.io.origins import Origin
 from fastml.io.python_values import check_objects
 
-__all__ = ["Source", "is_pandas", "open_memory"]
+__all__ = ["Source", "check_has_columns", "is_pandas", "open_memory"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,27 @@ def open_memory(data: Any, wanted: list[str]) -> Source:
         f"data of type {type(data).__name__} can't be read; give a pandas, Polars or Arrow table, a dict of arrays, "
         "the path of a Parquet, Arrow, CSV, SPSS, Stata or SAS file, or group statistics"
     )
+
+
+def check_has_columns(data: Any) -> None:
+    """Refuse what stands for a table's rows in groups, or is one of its columns.
+
+    Raises
+    ------
+    SourceError
+    """
+    kind = type(data).__name__
+    if kind.endswith("GroupBy"):
+        raise SourceError(
+            f"a {kind} has no rows of its own; give the table: fit(data, outcome='score', group='school'), or a fit "
+            "for each part, fit_by(data, 'score', 'school', by='country')"
+        )
+    if kind == "Series" or isinstance(data, np.ndarray):
+        what = "a Series is one column" if kind == "Series" else f"an {kind} holds no named columns"
+        raise SourceError(
+            f"{what}; give a table of scores and school ids, and the names of both: "
+            "fit(data, outcome='score', group='school')"
+        )
 
 
 def _stream(data: Any, wanted: list[str], kind: str) -> pa.RecordBatchReader:

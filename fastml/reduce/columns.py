@@ -101,6 +101,11 @@ class CallColumns:
                 raise FastmlError(
                     f"the formula {self.outcomes[0]!r} names outcome and group both; leave out group={self.group[0]!r}"
                 )
+            formula = next((name for name in self.group if isinstance(name, str) and _FORMULA.fullmatch(name)), None)
+            if formula is not None:
+                raise FastmlError(
+                    f"the formula {formula!r} names outcome and group both; give it alone, as the outcome"
+                )
             return self
         if match:
             return replace(self, outcomes=(match[1] or match[2],), group=(match[3] or match[4],))
@@ -153,8 +158,11 @@ def list_names(names: Any) -> tuple[Any, ...]:
         return ()
     if hasattr(names, "__array__") and not isinstance(names, str):  # a Series, an array: the data, not their name
         name = getattr(names, "name", None)
-        given = f"{name!r}, not the {type(names).__name__} itself" if isinstance(name, str) else "'score'"
-        raise FastmlError(f"columns are given by name: {given}, and the table that holds them as data")
+        called = f" ({name!r})" if isinstance(name, str) else ""
+        raise FastmlError(
+            f"columns are given by name{called}, not as a {type(names).__name__}: "
+            "fit(data, outcome='score', group='school'), where data is the table that holds them"
+        )
     return tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else (names,)
 
 

@@ -68,7 +68,7 @@ def fit_stats(
     sizes = reduce_sizes(groups.n, groups.mean, groups.residual, groups.ss)
     vc = estimate(sizes, method or "reml")
     if df == "kenward-roger" and vc.method == "reml" and vc.singular and len(sizes.size) > 1:
-        warnings.warn(NO_KENWARD_ROGER, stacklevel=3)
+        warnings.warn(NO_KENWARD_ROGER, stacklevel=4)
         df = "satterthwaite"
     return _result(
         stats,

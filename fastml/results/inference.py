@@ -254,12 +254,12 @@ class FitInference(FitFigures):
         self._unweighted("the programs' conventions")
         return _frame([asdict(row) for row in conventions(self.sizes, self.components)])
 
-    def plan(self, n_groups: int | None = None, group_size: int | None = None, **options: float | int | None) -> Plan:
+    def plan(self, schools: int | None = None, cluster_size: int | None = None, **options: float | int | None) -> Plan:
         """Plan a sample like this one: with its icc, standard deviation and spread of school sizes.
 
         Parameters
         ----------
-        n_groups, group_size : int, optional
+        schools, cluster_size : int, optional
             Schools and students in each; this fit's own where neither is given, nor a target.
         **options
             As in `fastml.plan`: a target (se, margin, icc_width, or difference with power), arms, level.
@@ -271,7 +271,7 @@ class FitInference(FitFigures):
         from fastml.planning import plan_from_fit
 
         self._unweighted("plans")
-        return plan_from_fit(self.sizes, self.components, n_groups, group_size, **options)
+        return plan_from_fit(self.sizes, self.components, schools, cluster_size, **options)
 
     def _usual_intervals(self, level: float) -> dict[str, Interval]:
         """The usual interval of each parameter that has one."""

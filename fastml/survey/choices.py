@@ -10,6 +10,7 @@ from fastml.designs import Design, Jackknife, find_design
 from fastml.errors import ArgumentError, FastmlError
 from fastml.inference.distributions import check_level
 from fastml.model.weighted import UNWEIGHTED_WITHIN
+from fastml.reduce.columns import list_names
 from fastml.reduce.missing_codes import missing_values
 from fastml.results.weighting import check_options
 
@@ -102,7 +103,7 @@ def _check_df(df: Any, design: Design, se: str) -> str | None:
 
 def check_names(argument: str, names: str | Sequence[str] | None) -> list[str]:
     """The names as a list; a FastmlError where one is none, or stands twice."""
-    found = [names] if isinstance(names, str) else list(names or [])
+    found = list(list_names(names))
     if not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
         raise FastmlError(f"{argument}={names!r} must name one column or several different ones")
     return found

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastml.designs import Design, Jackknife
-from fastml.errors import FastmlError, ModelError, plain_errors
+from fastml.errors import FastmlError, ModelError, called_as, plain_errors
+from fastml.io.in_memory import check_has_columns
 from fastml.io.source import Input
 from fastml.io.threads import thread_count
 from fastml.results.table import check_by
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_survey"]
 
 
+@called_as("fit_survey(data, 'BSMMAT', design='timss', by='IDCNTRY')")
 def fit_survey(
     data: Any,
     outcome: str | Sequence[str],
@@ -128,6 +130,7 @@ def fit_survey(
     (12, 504.034, 0.2164, 3.0)
     """
     choices = check_choices(design, weight_scaling, se, vcov, level, missing, df)
+    check_has_columns(data)
     outcomes, by = check_names("outcome", outcome), check_names("by", by)
     if not outcomes:
         raise FastmlError("outcome=[] names no score; name one or several: fit_survey(data, 'BSMMAT', 'timss')")

@@ -296,7 +296,7 @@ def test_plan_prints_what_it_found() -> None:
     # By hand: deff = 1 + .2 x 24 = 5.8; the least J with 100 sqrt(5.8/(25 J)) <= 5 is 5.8 x 16 = 92.8, so 93.
     done = run("plan", "--icc", 0.2, "--cluster-size", 25, "--sd", 100, "--se", 5)
     assert (done.returncode, done.stdout, done.stderr) == (0, PLAN, "")
-    assert f"{fastml.plan(0.2, group_size=25, sd=100.0, se=5.0)}\n" == PLAN
+    assert f"{fastml.plan(0.2, cluster_size=25, sd=100.0, se=5.0)}\n" == PLAN
 
 
 def test_plan_as_json() -> None:
@@ -312,7 +312,7 @@ def test_plan_as_json() -> None:
 
 def test_plan_in_every_form(tmp_path: Path) -> None:
     words = ["plan", "--icc", 0.2, "--cluster-size", 25, "--sd", 100, "--se", 5]
-    made = fastml.plan(0.2, group_size=25, sd=100.0, se=5.0)
+    made = fastml.plan(0.2, cluster_size=25, sd=100.0, se=5.0)
     for form in ("csv", "markdown", "latex", "html"):
         assert run(*words, "--format", form).stdout.strip() == getattr(made, f"to_{form}")().strip()
     assert '<td style="text-align:right">4.995</td>' in made._repr_html_()

@@ -24,7 +24,7 @@ SAID = {
     "column 'group_weights' isn't there; schools' group_weights": "column 'group_weights' isn't there; schools' --group-weights",
     "file /t/group_weights and icc_width.csv; icc_width.": "file /t/group_weights and icc_width.csv; --icc-width.",
     "se=None can't be: or else margin= or": "--se left out can't be: or else --margin or",
-    "n_groups=3 can't be": "--schools 3 can't be",
+    "schools=3 can't be": "--schools 3 can't be",
     "Invalid value for '--threads': 'x' is not a valid integer.": "--threads: it takes a whole number",
     "Invalid value for '--icc' (env var: 'None'): 'x' is not a valid float.": "--icc: it takes a number",
     "Invalid value for '--threads': Input should be greater than or equal to 1": "--threads: it takes 1 or more",

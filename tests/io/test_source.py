@@ -65,7 +65,7 @@ BAD = [
     ("formula with slope", lambda: fastml.fit(ONE, "y ~ 1 + (x | id)"), r"is not one fastml fits"),
     ("no group", lambda: fastml.fit(ONE, "y"), r"name an outcome and a group"),
     ("no outcome", lambda: fastml.fit(ONE, group="id"), r"name an outcome and a group"),
-    ("two outcomes", lambda: fastml.fit(ONE, ["y", "id"], "id"), r"one column's name"),
+    ("two outcomes", lambda: fastml.fit(ONE, ["y", "id"], "id"), r"the name of one column; fit_by takes several"),
     ("same column", lambda: fastml.fit(ONE, "y", "y"), r"column 'y' is named as outcome and as group"),
     ("group twice", lambda: fastml.fit(ONE, "y", ["id", "id"]), r"names a column twice"),
     ("number as name", lambda: fastml.group_stats(ONE, 3, "id"), r"a column's name"),

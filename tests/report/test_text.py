@@ -89,6 +89,6 @@ def test_a_plan_prints_its_figures() -> None:
     assert text[:2] == ["150 schools of 25 students, 3,750 in all", "icc 0.200, standard deviation 1.000"]
     assert text[3].split() == ["standard", "error", "of", "the", "mean", f"{(5.8 / 3750) ** 0.5:.6g}", "df", "149"]
     assert text[-2].startswith("power to find a difference of 0.200")
-    assert str(fastml.plan(0.2, group_size=25, se=0.05)).startswith(
+    assert str(fastml.plan(0.2, cluster_size=25, se=0.05)).startswith(
         "93 schools of 25 students, 2,325 in all (the number"
     )

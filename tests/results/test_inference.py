@@ -198,7 +198,7 @@ def test_design_effect_of_the_weighted_mean(weighted: OneWayFit) -> None:
 
 def test_a_plan_from_the_fit_is_of_its_own_figures(lecture_file: Path) -> None:
     fit = fastml.fit(lecture_file, "bsmmatxx", "idschool")
-    planned = fit.plan(group_size=30, se=10.0)
-    by_hand = fastml.plan(fit.icc, group_size=30, sd=math.sqrt(fit.tau00 + fit.sigma2), se=10.0)
+    planned = fit.plan(cluster_size=30, se=10.0)
+    by_hand = fastml.plan(fit.icc, cluster_size=30, sd=math.sqrt(fit.tau00 + fit.sigma2), se=10.0)
     assert planned.n_groups == by_hand.n_groups
     assert str(planned) == str(by_hand)
