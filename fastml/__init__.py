@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from fastml.errors import FastmlError
     from fastml.groupstats.statistics import GroupStats
     from fastml.planning import Plan, plan
+    from fastml.results.contrast_table import ContrastTable
+    from fastml.results.contrasts import trend
     from fastml.results.fit import OneWayFit
     from fastml.results.table import FitTable
     from fastml.simulation import simulate, simulate_files
     from fastml.survey.fit import fit_survey
+    from fastml.survey.storage import read_table
     from fastml.survey.table import SurveyTable
 
 __all__ = [
     "CheckTable",
+    "ContrastTable",
     "FastmlError",
     "FitTable",
     "GroupStats",
@@ -41,12 +45,15 @@ __all__ = [
     "group_stats",
     "plan",
     "plots",
+    "read_table",
     "simulate",
     "simulate_files",
+    "trend",
 ]
 
 _HOME = {
     "CheckTable": "drift.comparison",
+    "ContrastTable": "results.contrast_table",
     "FastmlError": "errors",
     "FitTable": "results.table",
     "GroupStats": "groupstats.statistics",
@@ -61,8 +68,10 @@ _HOME = {
     "group_stats": "api",
     "plan": "planning",
     "plots": "plots",
+    "read_table": "survey.storage",
     "simulate": "simulation",
     "simulate_files": "simulation",
+    "trend": "results.contrasts",
 }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.inference.distributions import half_width
 from fastml.report import canvas
+from fastml.report.contrast_pictures import contrasts, trend
 from fastml.report.numbers import complement, icc_text, percent, share_range, short_points
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from fastml.model.size_table import SizeTable
     from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["caterpillar", "icc_by", "icc_profile", "qq", "school_distribution", "variance_shares"]
+__all__ = ["caterpillar", "contrasts", "icc_by", "icc_profile", "qq", "school_distribution", "trend",
+           "variance_shares"]  # fmt: skip
 
 Means = Literal["mean", "eb_mean"]
 """What a histogram of school means counts."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from fastml._version import __version__
-from fastml.cli import commands, pipelines
+from fastml.cli import commands, comparing, pipelines
 from fastml.cli.once import OnceCommand
 from fastml.cli.output import printing
 from fastml.cli.wording import in_own_words, without_types
@@ -77,7 +77,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 for command in (
-    commands.fit, commands.survey, commands.report, commands.stats, commands.merge, pipelines.check,
+    commands.fit, commands.survey, comparing.contrast, commands.report, commands.stats, commands.merge, pipelines.check,
     commands.simulate, commands.plan, commands.warmup,
 ):  # fmt: skip
     _doc, _, _examples = (inspect.getdoc(command) or "").partition("\n\n")

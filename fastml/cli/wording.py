@@ -17,6 +17,7 @@ _ARGUMENTS = (
     "size_cv estimator arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
     "delimiter encoding decimal df max_schools_lost max_schools_new max_n_change max_missing max_mean_shift "
     "max_mean_shift_sd max_sd_change max_icc_shift "
+    "parameter over link adjust independent "
 ).split()
 
 _QUOTED = r"""'[^']*'|"[^"]*\""""
@@ -101,6 +102,8 @@ def _option(found: re.Match[str]) -> str:
         return option
     if value == "None":
         return f"{option} left out"
+    if (name, value) == ("independent", "False"):
+        return "--one-sample"
     if value == "()":
         return f"{option} ''"
     if name == "missing" and value.startswith("["):

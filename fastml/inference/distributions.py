@@ -37,6 +37,7 @@ __all__ = [
     "normal_tail",
     "root",
     "t_quantile",
+    "t_quantiles",
     "t_tail",
 ]
 
@@ -93,15 +94,21 @@ def t_quantile(p: float, df: float) -> float:
     >>> round(t_quantile(0.975, 19.0), 6)
     2.093024
     """
+    return float(t_quantiles(p, df))
+
+
+def t_quantiles(p: float, df: float | Floats) -> Any:
+    """Quantile of Student's t for one number of degrees of freedom, or for many at once."""
     from scipy.special import betainccinv, betaincinv
 
-    if math.isinf(df):
-        return normal_quantile(p)
+    normal, df = np.isinf(df), np.where(np.isinf(df), 1.0, df)
     # By the beta law of df/(df + t^2), or of its complement: SciPy's own quantile has 11 digits before 1.17.
     tails = 2.0 * min(p, 1.0 - p)
-    x = float(betaincinv(0.5 * df, 0.5, tails))
-    y = float(betainccinv(0.5, 0.5 * df, tails)) if x > 0.5 else 1.0 - x
-    return math.copysign(math.sqrt(df * y / (1.0 - y if x > 0.5 else x)), p - 0.5)
+    x = betaincinv(0.5 * df, 0.5, tails)
+    with np.errstate(divide="ignore"):
+        y = np.where(x > 0.5, betainccinv(0.5, 0.5 * df, tails), 1.0 - x)
+        found = np.sqrt(df * y / np.where(x > 0.5, 1.0 - y, x))
+    return np.where(normal, normal_quantile(p), np.copysign(found, p - 0.5))
 
 
 def t_tail(t: float, df: float) -> float:

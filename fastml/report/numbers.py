@@ -264,6 +264,7 @@ _CELLS: Mapping[str, Callable[[float], str]] = {
     **dict.fromkeys(("icc", "se_icc", "ci_low_icc", "ci_high_icc"), icc_text),
     "reliability": fixed_share,
     "deff": _two_decimals,
+    **dict.fromkeys(("p_value", "p_adjusted", "p_value_ratio", "p_adjusted_ratio"), p_value),
 }
 _COUNTS = ("n_obs", "n_groups", "n_dropped")
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastml.report.numbers import complement, degrees, icc_text, number, percent, percent_range, points
 from fastml.report.text import fit_weights, named_effects
 
-__all__ = ["fit_sentences", "mean_note", "table_sentences"]
+__all__ = ["contrast_sentences", "fit_sentences", "mean_note", "table_sentences"]
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -194,3 +194,39 @@ def table_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> lis
 
 def _part(row: Mapping[str, Any], by: Sequence[str]) -> str:
     return " ".join(f"{name} {row[name]}" for name in by)
+
+
+def contrast_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str], level: float) -> list[str]:
+    """What a table of comparisons says: how many differences are more than chance, and which is the largest.
+
+    Examples
+    --------
+    >>> row = {"parameter": "mean", "a": "girls", "b": "boys", "outcome": "BSMMAT", "difference": 11.05, "se": 5.4,
+    ...        "p_value": 0.045, "p_adjusted": None, "ci_low": 0.3, "ci_high": 21.8}
+    >>> print(contrast_sentences([row], [], 0.95)[0])
+    Of BSMMAT, girls less boys: 11.05 in mean (95 % interval 0.30 to 21.80), more than chance would bring.
+    """
+    said = []
+    for parameter in dict.fromkeys(row["parameter"] for row in rows):
+        done = [row for row in rows if row["parameter"] == parameter and row["se"] is not None]
+        name, adjusted = "p_value", [row for row in done if row["p_adjusted"] is not None]
+        if adjusted:
+            done, name = adjusted, "p_adjusted"
+        found = [row for row in done if row[name] is not None and row[name] < 1.0 - level]
+        if len(done) > 1:
+            how = ", the p values adjusted for their number" if adjusted else ""
+            said.append(f"{len(found):,} of {len(done):,} differences in {parameter} are more than chance would bring "
+                        f"(p below {1.0 - level:.10g}{how}).")  # fmt: skip
+        if done:
+            row = max(done, key=lambda row: abs(row["difference"]))
+            chance = "more than" if row in found else "no more than"
+            which = " ".join(str(row[key]) for key in by if key != "outcome")
+            what = " less ".join(filter(None, (row["a"], row["b"])))
+            begin = "The largest: of" if len(done) > 1 else "Of"
+            place = " ".join(filter(None, (row["outcome"], which))) or "the outcomes"
+            interval = f"{100 * level:.10g} % interval {number(row['ci_low'], 2)} to {number(row['ci_high'], 2)}"
+            said.append(
+                f"{begin} {place}, {what}: {number(row['difference'], 2)} in {parameter} ({interval}), {chance} chance "
+                "would bring."
+            )
+    return said

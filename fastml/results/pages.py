@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.axes import Axes
 
+    from fastml.results.contrast_table import ContrastTable
     from fastml.results.fit import OneWayFit
     from fastml.results.table import ResultTable
 
-__all__ = ["Picture", "draw", "fit_report", "table_report"]
+__all__ = ["Picture", "contrast_report", "draw", "fit_report", "table_report"]
 
 Picture = Literal["caterpillar", "school_distribution", "variance_shares", "icc_profile", "qq"]
 """The functions of `fastml.plots` that draw one fit."""
@@ -82,6 +83,24 @@ def table_report(table: ResultTable, title: str | None, source: str) -> str:
     )
 
 
+def contrast_report(table: ContrastTable, title: str | None, source: str) -> str:
+    """The page of a table of comparisons. See `ContrastTable.report_html`."""
+    level = f"{100 * table.provenance['level']:.10g} %"
+    picture = _draw(
+        "contrasts", table, f"Each difference with its {level} interval; those that leave out 0 are filled."
+    )
+    rows = table.to_dict()
+    names = (dict.fromkeys(row[key] for row in rows if row[key]) for key in ("parameter", "outcome"))
+    return table_page(
+        title or f"Comparisons of {' of '.join(filter(None, map(', '.join, names)))}",
+        source,
+        table._sentences(),
+        table._grid(),
+        [] if picture is None else [picture],
+        "" if can_draw() else _NO_PICTURES,
+    )
+
+
 def _interval_note(schools: pa.Table) -> str:
     return INTERVALS[schools.schema.metadata[b"interval"].decode()]
 
@@ -94,7 +113,7 @@ def _ends(schools: pa.Table) -> dict[str, list[dict[str, Any]]]:
     return {"The 20 highest": high, "The 20 lowest": low}
 
 
-def _draw(name: str, result: OneWayFit | ResultTable, caption: str) -> Drawing | None:
+def _draw(name: str, result: OneWayFit | ResultTable | ContrastTable, caption: str) -> Drawing | None:
     """A picture by that function of `plots`; None without matplotlib, or where this result has no such picture."""
     if not can_draw():
         return None

@@ -21,6 +21,8 @@ from fastml.report.markup import html_with_sentences
 from fastml.report.numbers import whole_ids
 from fastml.report.sentences import table_sentences
 from fastml.report.text import table_notes
+from fastml.results.comparable import Comparable, fits_compared
+from fastml.results.contrasts import Compared
 from fastml.results.figures import COUNTS, DOUBLES
 from fastml.results.pages import table_report
 from fastml.results.shown_table import Limits, SeenTable, table_text
@@ -35,7 +37,7 @@ __all__ = ["DROPPED", "FIGURES", "FitTable", "ResultTable", "check_by", "fit_tab
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ResultTable(SeenTable):
+class ResultTable(Comparable, SeenTable):
     """A table of results.
 
     Attributes
@@ -191,6 +193,9 @@ class FitTable(ResultTable):
 
     stats: GroupStats | None = field(default=None, repr=False)
     vcov: str | None = field(default=None, repr=False)
+
+    def _compared(self) -> Compared:
+        return fits_compared(self.shown(), self.by, self.stats, self.vcov)
 
     def _icc_intervals(self, level: float | None) -> tuple[float, list[Limits]]:
         """As `OneWayFit.ci` has them."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastml.results.samples import CYCLES, SampleIdentity, label_text, school_number
 from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import CellMoments
 from fastml.survey.school_file import SchoolWeights
@@ -36,12 +37,15 @@ class Sample:
     complete : float
         Degrees of freedom of a replicate standard error: the number of zones, or the rank of columns less 1.
     notes : list of str
+    replicates : tuple of str
+        What tells the replicates from others of the same sample: the zone and the half, or the column.
     """
 
     v: Floats
     values: list[CellMoments]
     complete: float
     notes: list[str]
+    replicates: tuple[str, ...] = ()
 
 
 Sampler = Callable[[str], Sample | None]
@@ -74,6 +78,8 @@ class Part:
     notes : list of str
     unfit : Unfit or None
         Where there is a mean only.
+    identity : SampleIdentity
+        Which sample the part is of, but for the data.
     """
 
     labels: Mapping[str, Any]
@@ -81,6 +87,7 @@ class Part:
     sample: Sampler
     notes: list[str] = field(default_factory=list)
     unfit: Unfit | None = None
+    identity: SampleIdentity = field(default_factory=lambda: SampleIdentity((), False, frozenset(), ()))
 
     @property
     def has_schools(self) -> bool:
@@ -160,9 +167,21 @@ class Cells:
                 continue
             dropped = {outcome: self._dropped(cells, n) for outcome, n in n_used.items()}
             labels = dict(zip(self.columns.by, by, strict=True))
-            sample = sampler(cells[self.used[cells]])
-            found.append(Part(labels, dropped, sample, self._notes(cells), self._unfit(cells)))
+            used = cells[self.used[cells]]
+            unfit = self._unfit(cells)
+            found.append(Part(labels, dropped, sampler(used), self._notes(cells), unfit, self._identity(used, unfit)))
         return found, dropped_by
+
+    def _identity(self, used: Int64s, unfit: Unfit | None) -> SampleIdentity:
+        """Which sample the cells are of. Without weights of their own, schools of other data can have the same ids."""
+        place, cycles = self.columns.place, [name for name in self.columns.by if name.casefold() in CYCLES]
+        names = [*([place] if place else []), *cycles]
+        rows = used.tolist()
+        countries = {" ".join(label_text(self.labels[name][c]) for name in names) for c in rows if names}
+        at = [self.columns.keys.index(place)] if place else []
+        schools = {(*(self.school[c][i] for i in at), self.school[c][-1], float(self.v[c])) for c in rows}
+        numbers = frozenset(school_number(*school) for school in schools) if unfit is None else frozenset()
+        return SampleIdentity(tuple(sorted(countries)), place is not None, numbers, ())
 
     def _unfit(self, cells: Int64s) -> Unfit | None:
         if self._without_schools[cells[0]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow, without_blanks
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.in_memory import Source
+from fastml.io.origins import origin_in_memory
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
 from fastml.reduce.lazy_frames import is_lazy
@@ -49,6 +51,8 @@ class CleanRows:
         Largest value of each score that is measured once; infinite where one isn't a whole number.
     seen : dict of str to Seen
         What looks like a code in every column of numbers.
+    digests : callable
+        Of the files that were read, once they have been; of data in memory one that no other call has.
     """
 
     schema: pa.Schema
@@ -58,6 +62,7 @@ class CleanRows:
     partial: dict[str, int] = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
+    digests: Callable[[], tuple[str, ...]] = tuple
 
     def look(self, column: str, values: Floats) -> Floats:
         """Look at values of a column for codes, and return them."""
@@ -126,9 +131,14 @@ def open_rows(
     numbers = dict.fromkeys([*columns.weights, *product, *cleaned.values])
     labels = map(source.schema.field, columns.labels)
     schema = pa.schema([*labels, *(pa.field(name, pa.float64()) for name in numbers)])
-    rows = CleanRows(schema, iter(()), cleaned)
+    rows = CleanRows(schema, iter(()), cleaned, digests=partial(_digests, source))
     rows.batches = _clean(source, columns, np.array(sorted(missing)), codes_of_weights(named), rows)
     return rows
+
+
+def _digests(source: Source) -> tuple[str, ...]:
+    origins = (origin_in_memory(source.name, 0),) if source.origins is None else source.origins("")
+    return tuple(origin.digest for origin in origins)
 
 
 def check_codes(seen: Mapping[str, Seen], missing: tuple[float, ...] | None, weights: Collection[str] = ()) -> None:

@@ -42,6 +42,8 @@ class SurveyColumns:
         Columns of replicate weights; empty without.
     notes : dict of str to list of str
         Outcome to what its row should say about its columns.
+    place : str or None
+        The design's country column, also where it is one of `by`.
     """
 
     by: tuple[str, ...]
@@ -56,6 +58,7 @@ class SurveyColumns:
     half: str = ""
     replicates: tuple[str, ...] = ()
     notes: Mapping[str, list[str]] = field(default_factory=dict)
+    place: str | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -130,6 +133,7 @@ def find_columns(
     columns = SurveyColumns(
         by=by,
         country=None if country in by or country == group_column else country,
+        place=None if country == group_column else country,
         group=group_column,
         weight=finder.need(design.weight, f"{design.name} keeps the students' total weight there"),
         **(_replicate_columns(finder, design) if choices.replicated else {}),

@@ -20,6 +20,7 @@ from fastml.model.weighted import pseudo_ml, reduce_weighted
 from fastml.survey.cells import Part, Sample, Unfit
 from fastml.survey.choices import Choices
 from fastml.survey.degrees import johnson_rust
+from fastml.survey.kept import Kept
 from fastml.survey.pooling import Pooled, average, limits, pool, without_error
 from fastml.survey.replication import FIGURES, CellMoments, figures, full_groups
 
@@ -42,16 +43,19 @@ class FittedPart:
     pooled : list of Pooled
         In the order of `FIGURES`; empty without rows.
     notes : list of str
+    kept : Kept or None
+        None without rows.
     """
 
     row: dict[str, Any]
     pooled: list[Pooled]
     notes: list[str]
+    kept: Kept | None = None
 
 
 def fit_parts(
     parts: list[Part], notes: Mapping[str, list[str]], choices: Choices, average: bool, threads: int
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[Kept | None]]:
     """Fit every outcome in every part.
 
     Parameters
@@ -66,8 +70,10 @@ def fit_parts(
 
     Returns
     -------
-    list of dict
+    rows : list of dict
         Rows of the table.
+    kept : list of Kept or None
+        What is kept of the parts, which come first among the rows.
     """
     tasks = list(product(parts, notes))
     workers = min(threads, len(tasks))
@@ -78,7 +84,8 @@ def fit_parts(
 
     fitted = map_on_threads(work, tasks, workers)
     rows = [{**fit.row, "notes": "; ".join([*fit.notes, *notes[fit.row["outcome"]]])} for fit in fitted]
-    return rows + ([average_row(outcome, fitted, choices) for outcome in notes] if average else [])
+    rows += [average_row(outcome, fitted, choices) for outcome in notes] if average else []
+    return rows, [fit.kept for fit in fitted]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what has no finite value is null in the table
@@ -106,16 +113,26 @@ def fit_part(part: Part, outcome: str, choices: Choices, threads: int) -> Fitted
     else:
         variances, complete = _sandwich_variances(sample, tables, choices)
     notes += _boundary_note(tables)
-    origins = np.array([moments.origin for moments in sample.values])
+    values = _values(tables, sample)
     pooled = []
     for i, name in enumerate(FIGURES):
-        estimates = np.array([table[0, i] for table in tables])
-        if name in ("gamma00", "mean"):
-            estimates = estimates + origins
-        pooled.append(pool(estimates, variances[:, i], float(complete[i])))
+        pooled.append(pool(values[0, :, i], variances[:, i], float(complete[i])))
         if name in _OF_TAU00 and not pooled[_TAU00].estimate:
             pooled[-1] = without_error(pooled[-1])  # on the boundary
-    return FittedPart(row | _columns(pooled, choices.level), pooled, notes)
+    kept = Kept(values, np.array([figure.sampling_variance for figure in pooled]), complete, sample.replicates,
+                isinstance(choices.design.replicates, Jackknife), choices.design.factor, choices.design.first_only,
+                part.identity)  # fmt: skip
+    return FittedPart(row | _columns(pooled, choices.level), pooled, notes, kept)
+
+
+def _values(tables: list[Floats], sample: Sample) -> Floats:
+    """The estimates (1 + R, M, 7) as `Kept` has them, of tables (1 + R, 7), or (1, 7), less the moments' origins."""
+    values = np.full((max(map(len, tables)), len(tables), len(FIGURES)), math.nan)
+    for k, (table, moments) in enumerate(zip(tables, sample.values, strict=True)):
+        values[0, k] = table[0]
+        values[1 : len(table), k] = table[1:] - table[0]
+        values[0, k, [_GAMMA00, _MEAN]] += moments.origin
+    return values
 
 
 def _unfit(sample: Sample, scaling: str) -> Unfit | None:

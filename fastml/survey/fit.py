@@ -162,8 +162,10 @@ def fit_survey(
         "rows_without_by": dropped_by,
     }
     types = {name: rows.schema.field(name).type for name in columns.by}
-    found = fit_parts(parts, notes, choices, average, threads)
-    return survey_table(types, found, provenance(origin, choices, columns, schools))
+    found, kept = fit_parts(parts, notes, choices, average, threads)
+    data = rows.digests()
+    return survey_table(types, found, provenance(origin, choices, columns, schools),
+                        [None if row is None else row.of(data) for row in kept])  # fmt: skip
 
 
 def _read_parts(

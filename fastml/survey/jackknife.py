@@ -15,6 +15,7 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.keys.key_table import check_labels
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.workers import from_source
+from fastml.results.samples import label_text
 from fastml.survey.cells import Cells, Part, Sample, Sampler
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import CleanRows
@@ -68,6 +69,8 @@ def _sampler(stats: GroupStats, cells: Cells, choices: Choices, units: Int64s) -
     # A zone lives within what a school lives within: its country, or the part.
     zone_names = list(zip(*(cells.labels[name] for name in (*columns.keys[:-1], columns.zone)), strict=True))
     school, zone = _codes(cells.school, units), _codes(zone_names, units)
+    place = [cells.labels[name] for name in (columns.place, columns.zone) if name]
+    names = [" ".join(label_text(column[c]) for column in place) for c in units.tolist()]
     half = np.array([float(cells.labels[columns.half][c]) for c in units.tolist()])
 
     def sample(outcome: str) -> Sample | None:
@@ -83,7 +86,11 @@ def _sampler(stats: GroupStats, cells: Cells, choices: Choices, units: Int64s) -
             for k, value in enumerate(values)
         ]
         notes = [f"zones with one half only: {plan.n_half} of {plan.n_zones}"] if plan.n_half else []
-        return Sample(cells.v[used][first_cell], moments, float(plan.n_zones), notes)
+        _, first_unit = np.unique(zone[seen], return_index=True)
+        zones = [names[i] for i in np.flatnonzero(seen)[first_unit].tolist()]
+        halves = ("1", "0") if scheme.both_halves else ("1",)
+        replicates = tuple(f"zone {name}, half {half}" for name in zones for half in halves)
+        return Sample(cells.v[used][first_cell], moments, float(plan.n_zones), notes, replicates)
 
     return sample
 

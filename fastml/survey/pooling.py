@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.inference.delta import log_limits, logit_limits, margin
+from fastml.inference.rubin import barnard_rubin
 
-__all__ = ["Pooled", "average", "barnard_rubin", "limits", "pool", "without_error"]
+__all__ = ["Pooled", "average", "limits", "pool", "without_error"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,44 +39,6 @@ class Pooled:
     sampling_variance: float
     imputation_variance: float
     df: float
-
-
-def barnard_rubin(sampling: float, imputation: float, m: int, complete: float) -> float:
-    """Degrees of freedom of a pooled estimate.
-
-    Parameters
-    ----------
-    sampling, imputation : float
-        U and B.
-    m : int
-        Plausible values M.
-    complete : float
-        Degrees of freedom without missing information; may be infinite.
-
-    Returns
-    -------
-    float
-        1/(1/old + 1/observed), old = (M - 1)/lambda^2, observed = complete (complete + 1)/(complete + 3) (1 - lambda),
-        lambda = (1 + 1/M) B/T (Barnard and Rubin 1999, Biometrika 86, 948-955). `complete` for one value.
-
-    Examples
-    --------
-    >>> round(barnard_rubin(2.0, 1.0, 5, 75.0), 3)
-    17.528
-    """
-    if m == 1:
-        return complete
-    total = sampling + (1.0 + 1.0 / m) * imputation
-    if total == 0.0 or math.isnan(total):
-        return math.nan if math.isnan(total) else complete
-    share = (1.0 + 1.0 / m) * imputation / total
-    observed = (1.0 - share) * (1.0 if math.isinf(complete) else (complete + 1.0) / (complete + 3.0)) * complete
-    if share == 0.0:
-        return observed
-    old = (m - 1) / share**2
-    if observed == 0.0:
-        return 0.0
-    return old if math.isinf(observed) else old * observed / (old + observed)
 
 
 def pool(estimates: Floats, variances: Floats, complete: float) -> Pooled:
@@ -110,7 +73,7 @@ def pool(estimates: Floats, variances: Floats, complete: float) -> Pooled:
         se=math.sqrt(sampling + imputation),
         sampling_variance=sampling,
         imputation_variance=imputation,
-        df=barnard_rubin(sampling, between, m, complete),
+        df=float(barnard_rubin(sampling, between, m, complete)),
     )
 
 

@@ -213,7 +213,7 @@ def _sampler(sums: _SchoolSums, choices: Choices, schools: Int64s, weights: Floa
         total = shared[1]
         gram = sums.grams[rows[0]] if rows[0] in sums.grams else replicate_gram(total[1:], total[0])
         freedom = max(0, replicate_rank(gram) - 1)
-        return Sample(weights[chosen], values, float(freedom), [])
+        return Sample(weights[chosen], values, float(freedom), [], sums.columns.replicates)
 
     return sample
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, get_args
 
 import pyarrow as pa
 
@@ -13,13 +16,16 @@ from fastml.designs import Jackknife
 from fastml.errors import visible
 from fastml.inference.delta import logit_limits
 from fastml.inference.distributions import check_level
+from fastml.io.writing import write_parquet
 from fastml.report import text
 from fastml.report.exports import csv_text, json_text
 from fastml.report.sentences import table_sentences
+from fastml.results.contrasts import Compared, Compares
 from fastml.results.shown_table import INTERVAL, table_text
 from fastml.results.table import ResultTable, label_column, or_nan, or_null
 from fastml.survey.choices import Choices
 from fastml.survey.columns import SurveyColumns
+from fastml.survey.kept import KEPT, Kept, kept_columns
 from fastml.survey.replication import FIGURES
 from fastml.survey.school_file import SchoolWeights
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "SurveyTable", "provenance", "survey_table"]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class SurveyTable(ResultTable):
     """Assessments of many countries: what `fit_survey` gives.
 
@@ -42,7 +49,11 @@ class SurveyTable(ResultTable):
         schema's metadata hold the provenance, under ``fastml``, as JSON; so does the Parquet file of `write`.
     by : tuple of str
         The by-columns.
+    kept : tuple of Kept or None
+        All estimates of each row, which comparing them needs; None for an average, and where there are no data.
     """
+
+    kept: tuple[Kept | None, ...] = field(default=(), repr=False)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -67,6 +78,37 @@ class SurveyTable(ResultTable):
             icc, se, df = (or_nan(row[name]) for name in ("icc", "se_icc", "df_icc"))
             made.append((*logit_limits(icc, se, df, level), ""))
         return level, made
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the table, and what is kept of its estimates, to a Parquet file, which `read_table` reads.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        SourceError
+            The file can't be written.
+        """
+        table = self.to_arrow()
+        for name, column in (kept_columns(self.kept) if self.kept else {}).items():
+            table = table.append_column(name, column)
+        write_parquet(table, path)
+
+    def _compared(self) -> Compared:
+        parts = [i for i, row in enumerate(self.to_dict()) if not self._is_average(row)]
+        rows, made = self.shown(), self.provenance
+        kept = [self.kept[i] if i < len(self.kept) else None for i in parts]
+        return Compared(
+            name=PurePath(made["files"][0]).name if len(made["files"]) == 1 else "",
+            by=self.by,
+            rows=[rows[i] for i in parts],
+            samples=lambda: [None if row is None else row.sample for row in kept],
+            estimates=lambda parameter: [None if row is None else row.estimate(parameter) for row in kept],
+            parameters=get_args(Compares),
+            provenance=made,
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it."""
@@ -142,7 +184,7 @@ _TYPES: Mapping[str, pa.DataType] = {
     "message": pa.string(),
     "notes": pa.string(),
 }
-COLUMNS = frozenset((*_TYPES, "provenance"))
+COLUMNS = frozenset((*_TYPES, *KEPT, "provenance"))
 """What a by-column can't be called."""
 
 
@@ -184,7 +226,10 @@ def provenance(
 
 
 def survey_table(
-    by_types: Mapping[str, pa.DataType], rows: Sequence[Mapping[str, Any]], provenance: Mapping[str, Any]
+    by_types: Mapping[str, pa.DataType],
+    rows: Sequence[Mapping[str, Any]],
+    provenance: Mapping[str, Any],
+    kept: Sequence[Kept | None] = (),
 ) -> SurveyTable:
     """Make a table of rows of pooled figures.
 
@@ -196,6 +241,8 @@ def survey_table(
         By-labels and figures; what is missing becomes null.
     provenance : mapping
         What made the table, as plain values.
+    kept : sequence of Kept or None
+        Of the first rows.
 
     Returns
     -------
@@ -204,4 +251,6 @@ def survey_table(
     metadata = {b"fastml": json.dumps(provenance, ensure_ascii=False).encode()}
     labels = {name: label_column([row.get(name) for row in rows], dtype) for name, dtype in by_types.items()}
     columns = {name: pa.array((or_null(row.get(name)) for row in rows), dtype) for name, dtype in _TYPES.items()}
-    return SurveyTable(pa.table({**labels, **columns}, metadata=metadata), tuple(by_types))
+    return SurveyTable(
+        pa.table({**labels, **columns}, metadata=metadata), tuple(by_types), (*kept, *[None] * (len(rows) - len(kept)))
+    )

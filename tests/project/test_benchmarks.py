@@ -78,7 +78,7 @@ def test_coverage_of_school_means_is_that_of_the_public_intervals(coverage: Call
     assert few.show_school(row, found)[:3] == ["5", "5 or 30", "0.05"]
 
 
-@pytest.mark.parametrize("name", ["robust_coverage", "interval_coverage", "few_schools_coverage"])
+@pytest.mark.parametrize("name", ["robust_coverage", "interval_coverage", "few_schools_coverage", "contrast_coverage"])
 def test_a_page_of_coverage_is_written_and_taken_up_again(
     coverage: Callable[[str], ModuleType], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

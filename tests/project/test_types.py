@@ -16,7 +16,7 @@ import fastml
 from fastml import api, planning, plots, simulation
 from fastml.inference import information, intervals, parameters, robust
 from fastml.model import weighted
-from fastml.results import pages, schools, weighting
+from fastml.results import contrasts, pages, schools, weighting
 from fastml.survey import choices
 
 FIT = "fastml.fit(rows, 'y', 'g', {})"
@@ -38,6 +38,9 @@ CALLS = {
     "ci method": ("fit.ci('icc', {})", "method", intervals.Method),
     "ci method, weighted": ("fit.ci('icc', {})", "method", robust.RobustMethod),
     "intervals method": ("fit.intervals({})", "method", intervals.Method),
+    "contrast adjust": ("fastml.fit_by(rows, 'y', 'g', by='c').contrast({})", "adjust", contrasts.Adjust),
+    "contrast parameter": ("fastml.read_table('t').contrast({})", "parameter", contrasts.Compares),
+    "trend parameter": ("fastml.trend({{}}, {})", "parameter", contrasts.Compares),
     "groups interval": ("fit.groups({})", "interval", schools.SchoolInterval),
     "groups_arrow interval": ("fit.groups_arrow({})", "interval", schools.SchoolInterval),
     "plot kind": ("fit.plot({})", "kind", pages.Picture),

@@ -171,8 +171,9 @@ def normal_part(name: str, seed: int) -> Part:
 def test_rows_of_parts_in_any_number_of_threads() -> None:
     choices = check_choices("pisa", "size", "replicate", "joint", 0.9, None)
     parts = [normal_part("A", 1), normal_part("B", 2), Part({"land": "C"}, {"y": {"group": 4}}, lambda outcome: None)]
-    rows = fit_parts(parts, {"y": ["of all"]}, choices, True, 1)
-    assert repr(fit_parts(parts, {"y": ["of all"]}, choices, True, 3)) == repr(rows)  # where NaN is NaN
+    rows, kept = fit_parts(parts, {"y": ["of all"]}, choices, True, 1)
+    assert repr(fit_parts(parts, {"y": ["of all"]}, choices, True, 3)[0]) == repr(rows)  # where NaN is NaN
+    assert [None if one is None else one.values.shape for one in kept] == [(13, 1, 7), (13, 1, 7), None]
     a, b, c, mean = rows
     assert [row.get("land") for row in rows] == ["A", "B", "C", None]
     assert (a["n_dropped"], a["dropped_outcome"], a["notes"]) == (3, 2, "said of it; of all")

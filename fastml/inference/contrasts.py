@@ -1,0 +1,307 @@
+"""Linear contrasts of estimates, of one sample and of several: their errors, degrees of freedom, tests, intervals.
+
+Within a sample the covariance comes from the replicates, plausible value by plausible value; samples are independent of
+each other. Everything is a quadratic form in two matrices of each sample: U, the sampling covariances, and B, the
+covariances between the plausible values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fastml.errors import FastmlError
+from fastml.inference.distributions import t_quantiles
+from fastml.inference.rubin import barnard_rubin
+
+__all__ = ["NO_REPLICATES", "Contrasts", "Estimate", "adjusted", "combine", "on_log"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """One parameter of one row of a table, with all that its comparison to others needs.
+
+    Attributes
+    ----------
+    values : ndarray, shape (M,)
+        The full sample's estimates, one per plausible value; NaN without a result.
+    deviations : ndarray, shape (R, K)
+        What they are under each replicate, less `values`; K is M, or 1 where plausible value 1 alone is replicated. No
+        row without replicates.
+    replicates : tuple of str, length R
+        What tells a replicate from others of the same sample: its zone and half, or its column.
+    zoned : bool
+        Whether replicates are of zones: rows that have no school in a zone are the full sample under its replicates.
+    factor : float
+        The sampling variance is this times the sum of squares of the deviations.
+    variance : float
+        The sampling variance, the mean over plausible values.
+    complete : float
+        Its degrees of freedom.
+    """
+
+    values: Floats
+    deviations: Floats
+    replicates: tuple[str, ...]
+    zoned: bool
+    factor: float
+    variance: float
+    complete: float
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasts:
+    """C linear contrasts.
+
+    Attributes
+    ----------
+    estimate, se, df : ndarray, shape (C,)
+        The square of the standard error is the sum of the three variances.
+    sampling_variance, imputation_variance, linking_variance : ndarray, shape (C,)
+    """
+
+    estimate: Floats
+    se: Floats
+    df: Floats
+    sampling_variance: Floats
+    imputation_variance: Floats
+    linking_variance: Floats
+
+    def limits(self, level: float) -> tuple[Floats, Floats]:
+        """Low and high limits (C,) by t; NaN without a standard error or degrees of freedom."""
+        half = -t_quantiles(0.5 * (1.0 - level), _usable(self.df)) * self.se
+        return self.estimate - half, self.estimate + half
+
+    def tests(self) -> tuple[Floats, Floats]:
+        """The t statistics of a contrast of 0 and their two-sided p values, shape (C,) each."""
+        from scipy.special import stdtr
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(self.se > 0.0, self.estimate / self.se, math.nan)
+        return t, 2.0 * stdtr(_usable(self.df), -np.abs(t))
+
+
+def _usable(df: Floats) -> Floats:
+    return np.where(df > 0.0, df, math.nan)
+
+
+def on_log(estimate: Estimate) -> Estimate:
+    """The logarithm of a positive figure, replicate by replicate; NaN where a value is 0.
+
+    Parameters
+    ----------
+    estimate : Estimate
+
+    Returns
+    -------
+    Estimate
+        Without replicates its variance is by the delta method.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.where(estimate.values > 0.0, np.log(estimate.values), math.nan)
+        moved = np.log1p(estimate.deviations / estimate.values[: estimate.deviations.shape[1]])
+        deviations = np.where(np.isfinite(moved), moved, math.nan)
+        variance = float(estimate.variance / np.mean(estimate.values) ** 2)
+    if len(deviations):
+        variance = _sampling(deviations, estimate.factor)
+    return replace(estimate, values=values, deviations=deviations, variance=variance)
+
+
+def _sampling(deviations: Floats, factor: float) -> float:
+    return float(factor * np.mean(np.sum(deviations**2, axis=0)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """U and B (n, n) of the n estimates of one sample, at these places among all, and their M."""
+
+    places: npt.NDArray[np.intp]
+    u: Floats
+    b: Floats
+    m: int
+
+
+def combine(
+    estimates: Sequence[Estimate],
+    samples: Sequence[npt.NDArray[np.intp]],
+    shared: npt.NDArray[np.bool_],
+    weights: Sequence[Mapping[int, float]],
+    linking: Floats | None = None,
+) -> Contrasts:
+    """Contrasts of estimates.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate, length n
+    samples : sequence of ndarray of int
+        Places of the estimates that belong together; each is in one of them.
+    shared : ndarray of bool, shape (n, n)
+        Which two are of one sample: a row that pools two countries is of one sample with each, which are not with each
+        other. Without replicates estimates of one sample are taken as independent too.
+    weights : sequence of mapping of int to float, length C
+        For each contrast, the places of its estimates and their weights.
+    linking : ndarray, shape (C,), optional
+        Variance of the error of linking scales, which is taken as known.
+
+    Returns
+    -------
+    Contrasts
+        Within a sample U = f mean over k of sum over r of d_ik d_jk, B the covariance over k of the estimates, and
+        T = U + (1 + 1/M) B as of one figure (Rubin 1987), degrees of freedom by Barnard and Rubin from the smallest
+        complete ones of the estimates in it. Over samples variances add, and degrees of freedom are Welch and
+        Satterthwaite's, T^2/sum(T_s^2/df_s).
+
+    Raises
+    ------
+    FastmlError
+        Two estimates of one sample have other plausible values, or other replicates.
+    """
+    values = np.array([float(np.mean(estimate.values)) for estimate in estimates])
+    complete = np.array([estimate.complete for estimate in estimates])
+    blocks = [_block([estimates[i] for i in rows.tolist()], rows, shared) for rows in samples]
+    sums = np.empty((5, len(weights)))
+    step = max(1, _CELLS // max(1, len(estimates)))
+    for start in range(0, len(weights), step):
+        some = weights[start : start + step]
+        dense = np.zeros((len(some), len(estimates)))
+        for row, of_rows in zip(dense, some, strict=True):
+            row[list(of_rows)] = list(of_rows.values())
+        sums[:, start : start + len(some)] = _sums(dense, values, complete, blocks)
+    made, sampling, imputation, total, squares = sums
+    linked = np.zeros(len(weights)) if linking is None else linking
+    total = total + linked
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(squares == 0.0, math.inf, total**2 / squares)
+    return Contrasts(made, np.sqrt(total), df, sampling, imputation, linked)
+
+
+_CELLS = 1 << 22  # of a matrix of weights at a time: 32 MB
+
+
+def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_Block]) -> Floats:
+    """Estimate, U, (1 + 1/M) B, T and sum of T^2/df over samples, (5, C), of contrasts (C, n)."""
+    sampling, imputation, total, squares = np.zeros((4, len(weights)))
+    # A sample of one row has the same degrees of freedom whatever its weight, so all such are summed at once.
+    single = [block for block in blocks if len(block.places) == 1]
+    if single:
+        places = np.concatenate([block.places for block in single])
+        u, b = (np.array([matrix[0, 0] for matrix in of]) for of in zip(*((s.u, s.b) for s in single), strict=True))
+        m = np.array([block.m for block in single])
+        t = u + (1.0 + 1.0 / m) * b
+        df = np.array([barnard_rubin(*x) for x in zip(u, b, m.tolist(), complete[places], strict=True)])
+        mine = weights[:, places]
+        sampling, imputation, total = (_over(mine**2, x) for x in (u, (1.0 + 1.0 / m) * b, t))
+        squares = _over(mine**4, _share(t, df))
+    for block in blocks:
+        mine = weights[:, block.places]
+        used = np.flatnonzero((mine != 0.0).any(axis=1))
+        if len(block.places) == 1 or not len(used):
+            continue
+        mine = mine[used]
+        u, b = _form(mine, block.u), _form(mine, block.b)
+        t = u + (1.0 + 1.0 / block.m) * b
+        df = barnard_rubin(u, b, block.m, np.where(mine != 0.0, complete[block.places], math.inf).min(axis=1))
+        for sum_of, of in ((sampling, u), (imputation, t - u), (total, t), (squares, _share(t, df))):
+            sum_of[used] += of
+    return np.stack([_over(weights, values), sampling, imputation, total, squares])
+
+
+def _share(t: Floats, df: Floats) -> Floats:
+    """T^2/df of a sample; 0 where it has no variance."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(t == 0.0, 0.0, t**2 / df)
+
+
+def _over(weights: Floats, values: Floats) -> Floats:
+    """Weighted sums (C,), in which what has no weight counts nothing, NaN or not."""
+    lost = ~np.isfinite(values)
+    found = weights @ np.where(lost, 0.0, values)
+    return np.where((weights[:, lost] != 0.0).any(axis=1), math.nan, found)
+
+
+def _form(weights: Floats, matrix: Floats) -> Floats:
+    """Quadratic forms (C,); NaN where a row with a weight has none, and never below 0 by rounding."""
+    lost = np.isnan(np.diagonal(matrix))
+    found = np.sum((weights @ np.where(np.isnan(matrix), 0.0, matrix)) * weights, axis=1)
+    return np.where((weights[:, lost] != 0.0).any(axis=1), math.nan, np.maximum(found, 0.0))
+
+
+def _block(rows: list[Estimate], places: npt.NDArray[np.intp], shared: npt.NDArray[np.bool_]) -> _Block:
+    m = max(len(row.values) for row in rows)
+    own_u = np.array([row.variance for row in rows])
+    own_b = np.array([np.var(row.values, ddof=1) if len(row.values) > 1 else 0.0 for row in rows])
+    replicated = [row for row in rows if row.replicates]
+    if len(rows) == 1 or not replicated:
+        return _Block(places, np.diag(own_u), np.diag(own_b), m)
+    _check_alike(replicated)
+    width = max(row.deviations.shape[1] for row in rows)
+    names = {name: i for i, name in enumerate(dict.fromkeys(name for row in rows for name in row.replicates))}
+    apart = np.zeros((len(rows), len(names), width))
+    for i, row in enumerate(rows):
+        apart[i, [names[name] for name in row.replicates]] = row.deviations  # one column stands for all
+    flat = apart.reshape(len(rows), -1)
+    values = np.stack([np.broadcast_to(row.values, m) for row in rows])
+    values = values - values.mean(axis=1, keepdims=True)
+    together = shared[np.ix_(places, places)]
+    u = np.where(together, replicated[0].factor / width * (flat @ flat.T), 0.0)
+    b = np.where(together, values @ values.T / max(1, m - 1), 0.0)
+    for i, row in enumerate(rows):  # what has no error, and what has no replicates
+        if math.isnan(row.variance) or not row.replicates:
+            u[i, i] = row.variance
+    return _Block(places, u, b, m)
+
+
+def _check_alike(rows: list[Estimate]) -> None:
+    counts = {len(row.values) for row in rows} - {1}
+    if len(counts) > 1:
+        raise FastmlError(
+            f"rows of one sample have {' and '.join(map(str, sorted(counts)))} plausible values, which don't pair; "
+            "fit both with the same number"
+        )
+    columns = {row.replicates for row in rows if not row.zoned}
+    if len({(row.zoned, row.factor) for row in rows}) > 1 or len(columns) > 1:
+        raise FastmlError("rows of one sample have replicates of different designs; fit both with the same design")
+
+
+NO_REPLICATES = (
+    "estimates of one sample can't be compared by their separate standard errors, and these have no replicates that "
+    "tell how they vary together; fit_survey has, by se='replicate'. Say independent=True if the samples are different"
+)
+
+
+def adjusted(p: Floats, method: str) -> Floats:
+    """P values adjusted for the number of comparisons; those that are NaN don't count.
+
+    Parameters
+    ----------
+    p : ndarray, shape (C,)
+    method : {"holm", "bh"}
+        Holm (1979), which holds the chance of any false finding; Benjamini and Hochberg (1995), which holds the
+        expected share of false ones among the findings.
+
+    Returns
+    -------
+    ndarray, shape (C,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adjusted(np.array([0.01, 0.04, 0.03]), "holm"), adjusted(np.array([0.01, 0.04, 0.03]), "bh")
+    (array([0.03, 0.06, 0.06]), array([0.03, 0.04, 0.04]))
+    """
+    found = np.full(len(p), math.nan)
+    given = np.flatnonzero(~np.isnan(p))
+    order = given[np.argsort(p[given], kind="stable")]
+    count, rank = len(order), np.arange(1, len(order) + 1)
+    if method == "holm":
+        found[order] = np.minimum(1.0, np.maximum.accumulate((count - rank + 1) * p[order]))
+    else:
+        scaled = p[order] * count / rank
+        found[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
+    return found

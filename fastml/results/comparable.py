@@ -1,0 +1,153 @@
+"""What a table of results is asked for a comparison of its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastml.designs import BY_NAME
+from fastml.inference.contrasts import Estimate
+from fastml.results.contrast_table import ContrastTable
+from fastml.results.contrasts import Adjust, Compared, Compares, ContrastTerms, contrast_rows, contrast_tables
+from fastml.results.samples import CYCLES, SampleIdentity, label_text, school_number
+
+if TYPE_CHECKING:
+    from fastml.groupstats.statistics import GroupStats
+
+__all__ = ["Comparable", "fits_compared"]
+
+
+class Comparable:
+    """A table whose rows can be compared."""
+
+    def _compared(self) -> Compared:
+        raise NotImplementedError
+
+    def contrast(
+        self,
+        a: Any = None,
+        b: Any = None,
+        *,
+        parameter: Compares | Sequence[Compares] = "gamma00",
+        over: str | None = None,
+        link: float | Mapping[Any, float] | None = None,
+        adjust: Adjust | None = None,
+        independent: bool | None = None,
+        level: float = 0.95,
+    ) -> ContrastTable:
+        """Compare rows: their differences, with the errors that are right for rows of one sample and of several.
+
+        Parameters
+        ----------
+        a : label, tuple, dict or list of these, optional
+            Rows by their labels: one label (792, "BSSSCI"), where one column alone has it; a tuple of the labels of all
+            by-columns; a dict of column to label ({"ITSEX": 1}, {"outcome": "BSSSCI"}), which may name several rows.
+            All rows without.
+        b : the same, "average", "previous", "trend", a table, optional
+            What they are compared to. Without, each pair of them that has one outcome. A label or dict: the rows
+            that have it, and in all other columns the labels of the row of `a`. A list: the mean of these rows.
+            "average": the mean of all rows that differ in the column `over` only, itself among them. "previous": the
+            one before in the order of `over`. "trend": no difference, but the slope over the numbers in `over`; of
+            several tables see `fastml.trend`. A table: the row of the same labels in it.
+        parameter : str or list of str
+            "gamma00", "tau00", "sigma2", "icc", "deff"; of a SurveyTable "mean" and "sd" too.
+        over : str, optional
+            By-column along which there are averages, steps and trends, and the only one in which the two of a pair
+            differ. May be left out where there is one by-column, or one that `a` doesn't name.
+        link : float or mapping, optional
+            Standard error of linking the scales of two cycles, from the study's technical report, where a table, or the
+            labels of a by-column "year", "cycle", "CYC" or "wave", are cycles. It moves all rows of a cycle alike, so
+            that it is added once to a comparison between cycles, of averages too, and not at all within one. Of
+            several cycles: a dict of each cycle but one, to whose scale they are linked. For means only.
+        adjust : {"holm", "bh"}, optional
+            Adjust the p values for the number of comparisons in the table, as Holm or Benjamini and Hochberg.
+        independent : bool, optional
+            Whether the rows are of independent samples. Without, rows are of one sample that have schools in common,
+            or are of one country in the same data.
+        level : float
+            Of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        ContrastTable
+
+        Raises
+        ------
+        FastmlError
+            No row has such a label; rows of one sample have no replicates; the data don't tell whether rows are of one
+            sample.
+
+        Notes
+        -----
+        Differences are taken for each plausible value and replicate, the k-th of one row with the k-th of the other,
+        and pooled by Rubin's rules; degrees of freedom are Barnard and Rubin's. So what rows of one sample have in
+        common cancels. Independent samples' variances add, each sample's sampling and imputation variance, with the
+        degrees of freedom of Welch and Satterthwaite. Against an average of C countries with one of them,
+        Var = (1 - 2/C) V_i + sum V_j/C^2, as the OECD has it (PISA Data Analysis Manual, 2nd edition, 2009).
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"sector": ["a"] * 6 + ["b"] * 6, "school": [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6],
+        ...           "score": [1.0, 2, 4, 5, 9, 8, 3, 1, 2, 6, 4, 4]}
+        >>> table = fastml.fit_by(scores, "score", "school", by="sector")
+        >>> row = table.contrast("a", "b").to_dict()[0]
+        >>> round(row["difference"], 3), round(row["se"], 3), row["samples"]
+        (1.5, 2.15, 'independent')
+        """
+        terms = ContrastTerms(parameter, over, link, adjust, independent, level)
+        if hasattr(b, "_compared"):
+            return contrast_tables(self._compared(), b._compared(), a, terms)
+        return contrast_rows(self._compared(), a, b, terms)
+
+
+_COUNTRIES = frozenset(name.casefold() for design in BY_NAME.values() for name in design.country)
+_FITTED = ("gamma00", "tau00", "sigma2", "icc", "deff")
+
+
+def fits_compared(
+    rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None, vcov: str | None
+) -> Compared:
+    """What a table of fits has for comparisons: no replicates, and schools that tell samples apart."""
+
+    def estimate(row: Mapping[str, Any], parameter: str) -> Estimate | None:
+        if row[parameter] is None:
+            return None
+        # That of deff, which is 1 + icc times a number, follows from the icc's.
+        of, times = (parameter, 1.0) if parameter != "deff" else ("icc", (row["deff"] - 1.0) / (row["icc"] or math.nan))
+        se = row[f"se_{of}"]
+        few = row["n_groups"] - 1.0 if vcov == "cr2" else math.inf
+        df = row["df"] if parameter == "gamma00" else few
+        variance = math.nan if se is None else (times * se) ** 2
+        none = math.nan if df is None else float(df)
+        return Estimate(np.array([row[parameter]]), np.empty((0, 1)), (), False, 0.0, variance, none)
+
+    return Compared(
+        name="",
+        by=by,
+        rows=rows,
+        samples=lambda: _samples(rows, by, stats),
+        estimates=lambda parameter: [estimate(row, parameter) for row in rows],
+        parameters=_FITTED,
+        provenance={"content": "fit table", "by": list(by), "vcov": vcov},
+    )
+
+
+def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None) -> list[SampleIdentity | None]:
+    """Schools with one label are one, unless they are of two countries, or of two cycles."""
+    if stats is None:
+        return [SampleIdentity((), False, frozenset(), ("not known",)) for _ in rows]
+    apart = [name for name in by if name.casefold() in _COUNTRIES | CYCLES]
+    found: list[SampleIdentity | None] = []
+    outcomes = len(rows) // max(1, len(stats.parts()))
+    for k, (_, part) in enumerate(stats.split()):
+        row = rows[k * outcomes]
+        names = [name for name in part.keys.column_names if name not in by]
+        labels = zip(*(part.keys[name].to_pylist() for name in names), strict=True)
+        numbers = frozenset(school_number(*label) for label in labels)
+        countries = (" ".join(label_text(row[name]) for name in apart),) if apart else ()
+        found += [SampleIdentity(countries, bool(apart), numbers, ())] * outcomes
+    return found

@@ -1,0 +1,199 @@
+"""The table of comparisons in all its forms."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from fastml.errors import visible
+from fastml.io.writing import write_text
+from fastml.report import text
+from fastml.report.exports import Exports, Summary, csv_text, json_text
+from fastml.report.grids import Grid, rows_grid
+from fastml.report.markup import html_table, html_with_sentences
+from fastml.report.sentences import contrast_sentences
+from fastml.results.pages import contrast_report
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["ContrastTable", "contrast_table"]
+
+_DOUBLES = ("estimate_a", "estimate_b", "difference", "se", "sampling_variance", "imputation_variance",
+            "linking_variance", "df", "t", "p_value", "p_adjusted", "ci_low", "ci_high", "ratio", "p_value_ratio",
+            "p_adjusted_ratio", "ci_low_ratio", "ci_high_ratio")  # fmt: skip
+_TYPES: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("a", "b", "outcome", "parameter"), pa.string()),
+    **dict.fromkeys(_DOUBLES, pa.float64()),
+    **dict.fromkeys(("samples", "status", "message"), pa.string()),
+}
+_MAX_ROWS = 100  # in a notebook
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ContrastTable(Exports):
+    """Comparisons of rows: what `SurveyTable.contrast`, `FitTable.contrast` and `trend` give.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The by-columns whose label all rows of a comparison share; ``a`` and ``b``, what is compared, ``outcome`` (null
+        where it is what differs), ``parameter``; ``estimate_a``, ``estimate_b``, their ``difference``, its ``se`` and
+        what that is made of, ``sampling_variance``, ``imputation_variance``, ``linking_variance``; ``df``, ``t``,
+        ``p_value``, ``p_adjusted`` (with ``adjust=``), ``ci_low``, ``ci_high``. Of variances and the sd the ``ratio``
+        too, with ``p_value_ratio``, ``p_adjusted_ratio``, ``ci_low_ratio``, ``ci_high_ratio``, on the logarithm.
+        ``samples``: "one", "independent", or "both"; ``status``, "ok" or "no_result", and ``message``. Of a trend
+        ``difference`` is the change per year, ``ratio`` the factor. Its schema's metadata hold the provenance.
+    by : tuple of str
+        The by-columns.
+    notes : tuple of str
+        How the comparisons were made.
+    points : tuple of dict or None
+        Of a trend over several tables, the estimates: ``name`` of the part, ``parameter``, ``cycle``, ``estimate``,
+        ``low``, ``high``.
+    """
+
+    table: pa.Table
+    by: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    points: tuple[dict[str, Any], ...] | None = None
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __len__(self) -> int:
+        """Return the number of comparisons."""
+        return int(self.table.num_rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every comparison has a result."""
+        return all(status == "ok" for status in self.table["status"].to_pylist())
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the table: version, level, adjustment, linking error, and what made the tables compared."""
+        found: dict[str, Any] = json.loads(self.table.schema.metadata[b"fastml"])
+        return found
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table; null where a figure does not exist."""
+        return self.table
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it."""
+        frame = self.table.to_pandas()
+        frame.attrs["provenance"] = self.provenance
+        return frame  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return the rows as dicts; None where a figure does not exist, never NaN."""
+        return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the rows as a JSON array of objects, each with the table's ``provenance``; see `FitTable.to_json`."""
+        return json_text(self._rows_and(self.provenance), indent)
+
+    def to_csv(self) -> str:
+        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object."""
+        rows = self._rows_and(json.dumps(self.provenance, ensure_ascii=False))
+        return csv_text(rows, [*self.table.column_names, "provenance"])
+
+    def _rows_and(self, provenance: Any) -> list[dict[str, Any]]:
+        return [{**row, "provenance": provenance} for row in self.to_dict()]
+
+    def name(self, row: Mapping[str, Any]) -> str:
+        """Return what a row compares, in words.
+
+        Parameters
+        ----------
+        row : mapping
+            Of `to_dict`.
+
+        Returns
+        -------
+        str
+        """
+        sides = " - ".join(filter(None, (row["a"], row["b"])))
+        shared = [f"{name} {row[name]}" for name in self.by]
+        return " ".join(filter(None, (*shared, sides, row["outcome"], row["parameter"])))
+
+    def _columns(self) -> list[str]:
+        """The columns that are printed: those that say something."""
+        rows = self.to_dict()
+        rest = ("difference", "se", "df", "p_value", "p_adjusted", "ci_low", "ci_high", "ratio", "ci_low_ratio",
+                "ci_high_ratio")  # fmt: skip
+        wanted = [*self.by, "outcome", "parameter", "a", "b", *rest]
+        return [name for name in wanted if any(row[name] is not None for row in rows)]
+
+    def _lines(self) -> list[str]:
+        level = f"intervals of {100 * self.provenance['level']:.10g} %"
+        said = [f"{self.name(row)}: {row['message']}" for row in self.to_dict() if row["message"]]
+        return [f"{level}, by t", *self.notes, *said]
+
+    def __str__(self) -> str:
+        rows = self.to_dict()
+        return "\n".join([text.rows_text(rows, self._columns()), "", *map(visible, self._lines())])
+
+    def _grid(self, level: float = 0.95) -> Grid:
+        return replace(rows_grid(self.to_dict(), self._columns()), notes=tuple(self._lines()))
+
+    def _sentences(self) -> list[str]:
+        return contrast_sentences(self.to_dict(), self.by, self.provenance["level"])
+
+    def _repr_html_(self) -> str:
+        grid = self._grid()
+        (body,) = grid.sections
+        if len(body.rows) <= _MAX_ROWS:
+            return html_table(grid)
+        note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
+        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),),
+                                  notes=(note, *grid.notes[:_MAX_ROWS])))  # fmt: skip
+
+    def summary(self) -> Summary:
+        """Return the printed table, and in plain sentences what it says."""
+        said = self._sentences()
+        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(visible(sentence), 100))]
+        return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
+
+    def plot(self, ax: Axes | None = None, *, sort: bool = False) -> Axes:
+        """Draw every difference with its interval, or a trend's cycles; see `plots.contrasts` and `plots.trend`."""
+        from fastml import plots
+
+        return plots.contrasts(self, ax, sort=sort) if self.points is None else plots.trend(self, ax)
+
+    def report_html(self, title: str | None = None, source: str = "") -> str:
+        """Return a self-contained page: the table, its picture, and what it says. See `OneWayFit.report_html`."""
+        return contrast_report(self, title, source)
+
+    def write_report(self, path: str | os.PathLike[str], title: str | None = None, source: str = "") -> None:
+        """Write the page to a file, whole or not at all. See `report_html`."""
+        write_text(self.report_html(title, source), path)
+
+
+def contrast_table(
+    labels: Mapping[str, Sequence[Any]],
+    columns: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    notes: Sequence[str],
+    points: Sequence[dict[str, Any]] | None = None,
+) -> ContrastTable:
+    """Make a table of by-columns and of columns of figures, lists or arrays; what is not finite becomes null."""
+
+    def column(name: str, dtype: pa.DataType) -> pa.Array:
+        values = columns[name]
+        return pa.array(values, dtype, mask=~np.isfinite(values) if isinstance(values, np.ndarray) else None)
+
+    made = {name: pa.array(values) for name, values in labels.items()}
+    made |= {name: column(name, dtype) for name, dtype in _TYPES.items()}
+    metadata = {b"fastml": json.dumps({**provenance, "notes": list(notes)}, ensure_ascii=False).encode()}
+    return ContrastTable(pa.table(made, metadata=metadata), tuple(labels), tuple(notes),
+                         None if points is None else tuple(points))  # fmt: skip

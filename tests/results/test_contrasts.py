@@ -1,0 +1,218 @@
+"""Comparisons of tables of fits, linking errors, trends, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastml
+from fastml.errors import FastmlError
+from fastml.inference.contrasts import Estimate
+from fastml.results.contrasts import Compared, ContrastTerms, contrast_rows
+
+
+def scores(seed: int = 0, shift: float = 0.0) -> dict[str, np.ndarray]:
+    """Three countries, whose school ids start again, two sexes in each school."""
+    rng = np.random.default_rng(seed)
+    school = np.repeat(np.arange(18), 8)
+    score = 500.0 + shift + rng.normal(0, 20, 18)[school] + rng.normal(0, 40, len(school))
+    return {"IDCNTRY": 1 + school // 6, "IDSCHOOL": school % 6, "SEX": np.arange(len(school)) % 2, "score": score,
+            "other": score + rng.normal(0, 10, len(school)), "ID": school}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fits() -> fastml.FitTable:
+    return fastml.fit_by(scores(), ["score", "other"], "IDSCHOOL", by="IDCNTRY")
+
+
+PARAMETERS = ("gamma00", "tau00", "sigma2", "icc", "deff")
+
+
+def test_countries_by_fit_by(fits: fastml.FitTable) -> None:
+    rows = fits.to_dict()
+    one, two = (row for row in rows if row["outcome"] == "score" and row["IDCNTRY"] < 3)
+    found = {row["parameter"]: row for row in fits.contrast((1, "score"), (2, "score"), parameter=PARAMETERS).to_dict()}
+    for name in PARAMETERS[:4]:
+        assert found[name]["difference"] == one[name] - two[name]
+        assert found[name]["se"] ** 2 == pytest.approx(one[f"se_{name}"] ** 2 + two[f"se_{name}"] ** 2)
+    variances = [row["se_gamma00"] ** 2 for row in (one, two)]
+    df = sum(variances) ** 2 / sum(v**2 / row["df"] for v, row in zip(variances, (one, two), strict=True))
+    assert found["gamma00"]["df"] == pytest.approx(df)
+    assert found["icc"]["df"] is None  # normal
+    size = one["n_obs"] / one["n_groups"] - 1.0
+    assert found["deff"]["se"] == pytest.approx(size * found["icc"]["se"])
+    assert found["sigma2"]["ratio"] == pytest.approx(one["sigma2"] / two["sigma2"])
+    relative = sum((row["se_sigma2"] / row["sigma2"]) ** 2 for row in (one, two))
+    width = np.log(found["sigma2"]["ci_high_ratio"] / found["sigma2"]["ci_low_ratio"])
+    assert width == pytest.approx(2 * 1.959963984540054 * relative**0.5)
+    assert found["icc"]["ratio"] is None
+
+
+def test_weighted_fits_have_the_degrees_of_freedom_of_their_schools() -> None:
+    data = scores() | {"w": np.ones(144)}
+    weighted = fastml.fit_by(data, "score", "IDSCHOOL", by="IDCNTRY", weights="w", group_weights="w")
+    (row,) = weighted.contrast(1, 2, parameter="sigma2").to_dict()
+    one, two, _ = (row["se_sigma2"] ** 2 for row in weighted.to_dict())
+    assert row["df"] == pytest.approx((one + two) ** 2 / (one**2 / 5 + two**2 / 5))
+
+
+@pytest.mark.parametrize("by", ["SEX", ["IDCNTRY", "SEX"]])
+def test_the_same_schools_are_refused(by: Any) -> None:
+    table = fastml.fit_by(scores(), "score", "IDSCHOOL", by=by)
+    with pytest.raises(FastmlError, match=r"SEX 0 and SEX 1: estimates of one sample can't be compared .* fit_survey"):
+        table.contrast({"SEX": 0}, {"SEX": 1})
+    assert table.contrast({"SEX": 0}, {"SEX": 1}, independent=True).complete
+    if isinstance(by, list):  # across countries they can be, sex by sex
+        assert len(table.contrast({"IDCNTRY": 1}, {"IDCNTRY": 2})) == 2
+        assert table.contrast({"IDCNTRY": 1}, {"IDCNTRY": 2}).to_dict()[0]["samples"] == "independent"
+
+
+def test_two_outcomes_of_the_same_schools_are_refused(fits: fastml.FitTable) -> None:
+    with pytest.raises(FastmlError, match="score and other: estimates of one sample"):
+        fits.contrast("score", "other")
+    with pytest.raises(FastmlError, match="estimates of one sample"):
+        fits.contrast("score", b=fastml.fit_by(scores(1), ["score", "other"], "IDSCHOOL", by="IDCNTRY"))
+
+
+def test_schools_with_ids_of_their_own_need_no_country() -> None:
+    data = scores()
+    data["region"] = data["ID"] // 9
+    assert fastml.fit_by(data, "score", "ID", by="region").contrast(0, 1).to_dict()[0]["samples"] == "independent"
+    bare = fastml.FitTable(fastml.fit_by(data, "score", "ID", by="region").table, ("region",))
+    with pytest.raises(FastmlError, match="no column of countries"):
+        bare.contrast(0, 1)
+
+
+def test_adjusted_p_values_stand_beside_the_plain_ones(fits: fastml.FitTable) -> None:
+    table = fits.contrast("score", adjust="holm", parameter=["gamma00", "sigma2"])
+    plain = [row["p_value"] for row in table.to_dict()]
+    rows = table.to_dict()
+    order = np.argsort(plain)
+    holm = np.minimum(1.0, np.maximum.accumulate((6 - np.arange(6)) * np.array(plain)[order]))
+    assert [rows[i]["p_adjusted"] for i in order] == pytest.approx(holm.tolist())
+    assert [row["p_adjusted_ratio"] is None for row in rows] == [True] * 3 + [False] * 3
+    assert "p_adjusted: by Holm, for 6 comparisons" in str(table)
+    assert fits.contrast("score").to_dict()[0]["p_adjusted"] is None
+    assert [row["p_value"] for row in fits.contrast("score", parameter=["gamma00", "sigma2"]).to_dict()] == plain
+
+
+def cycles(years: tuple[int, ...] = (2011, 2015, 2019)) -> dict[float, fastml.FitTable]:
+    return {year: fastml.fit_by(scores(year, 2.0 * (year - 2011)), "score", "ID", by="IDCNTRY") for year in years}
+
+
+def test_a_trend_over_three_cycles_with_linking_errors() -> None:
+    tables = cycles()
+    found = fastml.trend(tables, link={2011: 3.0, 2015: 2.0}, parameter=["gamma00", "icc"], independent=True).to_dict()
+    assert [row["IDCNTRY"] for row in found] == [1, 2, 3, 1, 2, 3]
+    assert [row["linking_variance"] for row in found] == pytest.approx([9.0 / 64.0] * 3 + [0.0] * 3)
+    for i, row in enumerate(found[:3]):
+        of = [table.to_dict()[i] for table in tables.values()]
+        slope = np.polyfit(list(tables), [x["gamma00"] for x in of], 1)[0]
+        assert row["difference"] == pytest.approx(slope, rel=1e-9)
+        assert row["se"] ** 2 == pytest.approx((of[0]["se_gamma00"] ** 2 + of[2]["se_gamma00"] ** 2 + 9.0) / 64.0)
+        assert row["a"] == "slope over 2011, 2015, 2019"
+        assert row["b"] is row["estimate_a"] is row["estimate_b"] is None
+
+
+def test_a_trend_over_what_cycles_there_are() -> None:
+    """Country 3 came later; a sample weight for each of two cycles is what one number can be."""
+    tables = cycles()
+    first = scores(2011)
+    tables[2011] = fastml.fit_by({k: v[first["IDCNTRY"] < 3] for k, v in first.items()}, "score", "ID", by="IDCNTRY")
+    rows = fastml.trend(tables, independent=True).to_dict()
+    assert [row["a"] for row in rows] == ["slope over 2011, 2015, 2019"] * 2 + ["slope over 2015, 2019"]
+    two = fastml.trend(cycles((2015, 2019)), link=4.0, independent=True).to_dict()
+    assert two[0]["linking_variance"] == 1.0
+
+
+def test_cycles_in_a_column_of_one_table() -> None:
+    """Their ids start again too; a linking error counts between cycles, once, and not within one."""
+    both = {name: np.concatenate([scores(s)[name] for s in (1, 2)]) for name in scores()}
+    both["cycle"] = np.repeat([2015, 2019], 144)
+    table = fastml.fit_by(both, "score", "IDSCHOOL", by=["cycle", "IDCNTRY"])
+    change = table.contrast({"cycle": 2019}, {"cycle": 2015}, link=3.0).to_dict()
+    assert [row["linking_variance"] for row in change] == [9.0] * 3
+    assert change[0]["samples"] == "independent"
+    steps = table.contrast(b="previous", over="cycle", link=3.0).to_dict()
+    assert [row["difference"] for row in steps] == [row["difference"] for row in change]
+    within = table.contrast({"cycle": 2019}, "average", over="IDCNTRY", link=3.0).to_dict()
+    assert [row["linking_variance"] for row in within] == [0.0] * 3
+    slopes = table.contrast(b="trend", over="cycle", link={2015: 4.0}).to_dict()
+    assert [row["linking_variance"] for row in slopes] == [1.0] * 3
+
+
+def test_a_table_against_another() -> None:
+    """The row of the same labels; b is named by the files, where there are any."""
+    one, other = cycles((2015, 2019)).values()
+    table = other.contrast([1, 2], one, link=2.0, independent=True)
+    rows = table.to_dict()
+    assert [(row["IDCNTRY"], row["a"], row["b"]) for row in rows] == [(i, "this table", "the other") for i in (1, 2)]
+    assert rows[0]["difference"] == other.to_dict()[0]["gamma00"] - one.to_dict()[0]["gamma00"]
+    with pytest.raises(FastmlError, match="different by-columns"):
+        one.contrast(b=fastml.fit_by(scores(), "score", "ID", by="SEX"))
+    with pytest.raises(FastmlError, match="no row of one table has"):
+        one.contrast(b=fastml.fit_by(scores(), "other", "ID", by="IDCNTRY"))
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"parameter": "mean"}, "parameter='mean' is not one of 'gamma00', 'tau00'"),
+        ({"parameter": []}, "parameter=None is not one of"),
+        ({"adjust": "bonferroni"}, "adjust='bonferroni' is not one of 'holm', 'bh'"),
+        ({"independent": "yes"}, "independent='yes' can't be"),
+        ({"level": 95}, "level=95"),
+        ({"link": -1.0}, "link=-1.0 can't be"),
+        ({"link": {2015: "x"}}, "can't be"),
+        ({"link": 3.0}, "link= is the error of linking two cycles"),
+        ({"over": "land"}, "over='land' is no column"),
+    ],
+)
+def test_terms_that_can_not_be(fits: fastml.FitTable, terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(FastmlError, match=said):
+        fits.contrast("score", **terms)
+
+
+def test_trends_that_can_not_be() -> None:
+    tables = cycles()
+    one = tables[2015]
+    for given, said in (
+        ({2015: one}, "two cycles or more"),
+        ([one, one], "two cycles or more"),
+        ({"2015": one, 2019: one}, "'2015': FitTable is no year"),
+        ({2015: one, 2019: 3}, "int is no year"),
+    ):
+        with pytest.raises(FastmlError, match=said):
+            fastml.trend(given)  # type: ignore[arg-type]
+    for link, said in (
+        ({2011: 1.0}, "2015 and 2019 have none"),
+        ({2012: 1.0, 2011: 1.0}, "'2012' is no cycle"),
+    ):
+        with pytest.raises(FastmlError, match=said):
+            fastml.trend(tables, link=link, independent=True)
+    uneven = {2011: tables[2011], 2013: tables[2015], 2019: tables[2019]}
+    with pytest.raises(FastmlError, match="link= of 3 cycles is a dict"):
+        fastml.trend(uneven, link=3.0, independent=True)
+
+
+def test_sixty_countries_in_three_cycles() -> None:
+    """All 16,110 pairs, each as the two alone have it."""
+    rng = np.random.default_rng(0)
+    names = tuple(f"zone {z}, half {h}" for z in range(75) for h in (1, 0))
+
+    def estimate() -> Estimate:
+        deviations = rng.normal(0.0, 0.4, (150, 5))
+        return Estimate(rng.normal(500.0, 2.0, 5), deviations, names, True, 0.5,
+                        0.5 * float((deviations**2).sum(axis=0).mean()), 75.0)  # fmt: skip
+
+    rows = [{"year": y, "IDCNTRY": c, "outcome": "BSMMAT"} for y in (2011, 2015, 2019) for c in range(60)]
+    estimates = [estimate() for _ in rows]
+    table = Compared("", ("year", "IDCNTRY"), rows, lambda: [None] * 180, lambda _: list(estimates), ("mean",), {})
+    found = contrast_rows(table, None, None, ContrastTerms("mean", adjust="bh"))
+    assert len(found) == 16_110
+    row = found.to_dict()[7]
+    first, second = estimates[0], estimates[8]
+    total = sum(x.variance + 1.2 * float(np.var(x.values, ddof=1)) for x in (first, second))
+    assert row["se"] ** 2 == pytest.approx(total, rel=1e-12)
