@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAVIGATION = {
     "Use": [
         "docs/guide", "docs/command_line", "docs/check", "docs/inference", "docs/pictures", "docs/files", "docs/scale",
-        "docs/assessments", "docs/contrasts",
+        "docs/sql", "docs/assessments", "docs/contrasts",
     ],
     "Judge": [
         "docs/methods", "docs/accuracy", "docs/coverage", "docs/coverage_few_schools", "docs/coverage_weights",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastml.errors import FastmlError
     from fastml.groupstats.statistics import GroupStats
     from fastml.planning import Plan, plan
+    from fastml.reduce.sql_text import group_stats_sql
     from fastml.results.contrast_table import ContrastTable
     from fastml.results.contrasts import trend
     from fastml.results.fit import OneWayFit
@@ -43,6 +44,7 @@ __all__ = [
     "fit_by",
     "fit_survey",
     "group_stats",
+    "group_stats_sql",
     "plan",
     "plots",
     "read_table",
@@ -66,6 +68,7 @@ _HOME = {
     "fit_by": "api",
     "fit_survey": "survey.fit",
     "group_stats": "api",
+    "group_stats_sql": "reduce.sql_text",
     "plan": "planning",
     "plots": "plots",
     "read_table": "survey.storage",

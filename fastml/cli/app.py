@@ -78,7 +78,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 for command in (
     commands.fit, commands.survey, comparing.contrast, commands.report, commands.stats, commands.merge, pipelines.check,
-    commands.simulate, commands.plan, commands.warmup,
+    pipelines.sql, commands.simulate, commands.plan, commands.warmup,
 ):  # fmt: skip
     _doc, _, _examples = (inspect.getdoc(command) or "").partition("\n\n")
     app.command(cls=_Command, help=_doc, epilog=f"\b\n{_examples}")(_guarded(command))  # \b: its lines stay as they are

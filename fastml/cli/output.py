@@ -18,8 +18,8 @@ from fastml.io.progress import is_terminal
 from fastml.io.writing import check_parquet_name, write_text
 from fastml.report.formats import ENDINGS, FORMATS, Format
 
-__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "check_page", "deliver",
-           "printing", "show"]  # fmt: skip
+__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "check_page", "check_query",
+           "deliver", "printing", "show"]  # fmt: skip
 
 
 def _silence(wanted: bool) -> bool:
@@ -93,6 +93,12 @@ def check_page(output: Path | None, files: Sequence[str]) -> None:
     _check_not_read(output, files)
     if output is not None and output.suffix.lower() != ".html" and not _is_special(output):
         raise FastmlError(f"-o {output}: the report is a page of HTML; name it .html")
+
+
+def check_query(output: Path | None) -> None:
+    """Refuse to write a query to a file of another kind, such as that of the table."""
+    if output is not None and output.suffix.lower() != ".sql" and not _is_special(output):
+        raise FastmlError(f"-o {output}: the query is SQL; name it .sql")
 
 
 def _check_not_read(output: Path | None, files: Sequence[str]) -> None:

@@ -1,17 +1,18 @@
-"""The commands of pipelines that load data: check. No logic."""
+"""The commands of pipelines that load data: check, sql. No logic."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fastml.cli import options
-from fastml.cli.output import Form, Output, check_output, show
+from fastml.cli.output import Form, Output, Quiet, check_output, check_query, deliver, show
 from fastml.cli.reading import Reading, reads
 from fastml.errors import ColumnsMissingError
 
-__all__ = ["check"]
+__all__ = ["check", "sql"]
 
 
 @reads
@@ -62,3 +63,39 @@ def check(
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
     show(made, form, output)
     made.require()
+
+
+def sql(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table there, as db.schema.students; or Parquet.")],
+    outcome: Annotated[list[str], typer.Option("--outcome", "-y", metavar="COLUMN",
+                       help="Column of scores; again for more.")],
+    group: Annotated[list[str], typer.Option("--group", "-g", metavar="COLUMN",
+                     help="Column of school ids; again for more.")],
+    dialect: Annotated[str, typer.Option(metavar="WORD", callback=options.word,
+                       help="duckdb, postgres, bigquery, snowflake or spark.")],
+    by: Annotated[list[str] | None, typer.Option(metavar="COLUMN",
+                  help="Column that splits the data (countries).")] = None,
+    weights: options.Weights = None,
+    group_weights: options.GroupWeights = None,
+    filter: Annotated[str | None, typer.Option(metavar="TEXT",
+                      help="Which rows: \"cycle = 2019 and country = 'TUR'\".")] = None,
+    missing: Annotated[list[str] | None, typer.Option(metavar="CODE",
+                       help="Number that stands for a missing value; again for more.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE.sql",
+                      help="Write to a file, not to stdout.")] = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Print the query that reduces a table in a database for fit.
+
+    For example:
+      fastml sql raw.students -y score -g school --by country --dialect snowflake -o models/schools.sql
+      fastml sql 'students/*.parquet' -y score -g school --dialect duckdb
+    """
+    from fastml.reduce.sql_text import group_stats_sql
+
+    check_query(output)
+    query = group_stats_sql(
+        table, outcome, group, dialect=dialect, by=by, weights=weights,
+        group_weights=options.any_or_none(group_weights), missing=missing, filter=filter,
+    )  # fmt: skip
+    deliver(f"{query}\n", output)

@@ -17,7 +17,7 @@ _ARGUMENTS = (
     "size_cv estimator arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
     "delimiter encoding decimal df max_schools_lost max_schools_new max_n_change max_missing max_mean_shift "
     "max_mean_shift_sd max_sd_change max_icc_shift "
-    "parameter over link adjust independent "
+    "parameter over link adjust independent dialect "
 ).split()
 
 _QUOTED = r"""'[^']*'|"[^"]*\""""
@@ -86,7 +86,7 @@ def without_types(help: str) -> str:
     words = {"str": "TEXT", "int": "N", "float": "NUMBER", "path": "FILE"}
 
     def word(found: re.Match[str]) -> str:
-        named = help[: found.start()].endswith("FILE ")  # the argument has its name before its type
+        named = help[: found.start()].endswith(("FILE ", "TABLE "))  # the argument has its name before its type
         return ("" if named else words[found[1]]).ljust(len(found[0]))
 
     return re.sub(r"<(?:list\[)?(str|int|float|path)(?: range)?\]?>", word, help)

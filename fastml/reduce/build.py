@@ -7,7 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fastml.errors import ArgumentError, ColumnsMissingError, FastmlError, MergeError, SourceError, plain_errors
+from fastml.errors import (
+    ArgumentError,
+    ColumnNotFoundError,
+    ColumnsMissingError,
+    FastmlError,
+    MergeError,
+    SourceError,
+    plain_errors,
+)
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.discovery import DataFile, find_files, is_path
 from fastml.io.origins import origin_in_memory
@@ -15,6 +23,7 @@ from fastml.io.source import Input
 from fastml.keys.key_table import check_labels
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.lazy_frames import from_engine, is_lazy
+from fastml.reduce.reduced_tables import from_reduced
 from fastml.reduce.workers import from_source
 
 __all__ = ["alike", "check_saved", "check_saved_by", "merge", "saved_statistics", "statistics"]
@@ -252,7 +261,8 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
     Parameters
     ----------
     given : Input
-        Of anything `fastml.io.source.open_source` takes, or of a lazy frame.
+        Of anything `fastml.io.source.open_source` takes, or of a lazy frame; or of a table that a database reduced by
+        the query of `fastml.group_stats_sql`.
     columns : CallColumns
 
     Returns
@@ -263,10 +273,16 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
     if lazy and given.filter is not None:
         raise FastmlError(f"filter= is for rows that fastml reads; filter the {type(given.data).__name__} itself")
     with plain_errors(given.named()):
-        if lazy:
-            found = from_engine(given.data, columns)
-        else:
-            found = from_source(given.checked(), columns, threads=given.threads)
+        try:
+            if lazy:
+                found = from_engine(given.data, columns)
+            else:
+                found = from_source(given.checked(), columns, threads=given.threads)
+        except ColumnNotFoundError:
+            reduced = from_reduced(given, columns)
+            if reduced is None:
+                raise
+            found = reduced
         check_labels(found.keys)
     if given.remember and not found.origins:
         rows = int(found.counts[:, 0].sum())

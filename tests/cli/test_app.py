@@ -102,7 +102,7 @@ def test_help_and_version() -> None:
     assert "Usage" in nothing.stderr
 
 
-COMMANDS = ("fit", "survey", "contrast", "report", "stats", "merge", "check", "simulate", "plan", "warmup")
+COMMANDS = ("fit", "survey", "contrast", "report", "stats", "merge", "check", "sql", "simulate", "plan", "warmup")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,4 +1,4 @@
-"""The commands of pipelines: check."""
+"""The commands of pipelines: check, sql."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -74,3 +75,42 @@ def test_errors_of_check_are_in_the_words_of_the_command_line(nights: tuple[Path
     )
     assert "would be replaced" in bad(*call, "-o", old)
     assert "--against" in bad("check", new)
+
+
+def test_sql_prints_the_query_of_python_and_fit_takes_its_result(nights: tuple[Path, Path], tmp_path: Path) -> None:
+    new, _ = nights
+    call = ["sql", new, "-y", "score", "-g", "school", "--by", "country", "--filter", "score > 300", "--missing", 999]
+    query = fastml.group_stats_sql(
+        str(new), "score", "school", by="country", dialect="duckdb", filter="score > 300", missing=[999]
+    )
+    assert good(*call, "--dialect", "DuckDB") == f"{query}\n"
+    assert good(*call, "--dialect", "duckdb", "-o", tmp_path / "q.sql") == ""
+    assert (tmp_path / "q.sql").read_text() == f"{query}\n"
+    duckdb.connect().sql(query).write_parquet(str(tmp_path / "schools.parquet"))
+    found, truth = (
+        json.loads(good("fit", path, "-y", "score", "-g", "school", "--by", "country", *more, "--format", "json"))
+        for path, more in ((tmp_path / "schools.parquet", []), (new, ["--filter", "score > 300"]))
+    )
+    assert [row["icc"] for row in found] == pytest.approx([row["icc"] for row in truth], rel=1e-9)
+    good(
+        "stats",
+        tmp_path / "schools.parquet",
+        "-y",
+        "score",
+        "-g",
+        "school",
+        "--by",
+        "country",
+        "-o",
+        tmp_path / "s.parquet",
+    )
+    good("check", new, "--against", tmp_path / "schools.parquet", "-y", "score", "-g", "school", "--by", "country")
+
+
+def test_errors_of_sql_are_in_the_words_of_the_command_line(nights: tuple[Path, Path], tmp_path: Path) -> None:
+    new, _ = nights
+    call = ["sql", new, "-y", "score", "-g", "school"]
+    assert "--dialect mysql is not one of 'duckdb'" in bad(*call, "--dialect", "mysql")
+    assert "name it .sql" in bad(*call, "--dialect", "duckdb", "-o", new)
+    assert "--dialect" in bad(*call)
+    assert "--missing 'k.A.' can't be" in bad(*call, "--dialect", "duckdb", "--missing", "k.A.")

@@ -18,14 +18,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from engine_rows import CALLS, N, assert_same_schools, students
 from foreign import ignore_foreign_warnings
 
 import fastml
 from fastml import FastmlError, GroupStats
 
 pytestmark = pytest.mark.together
-
-N = 3000
 
 # Spark takes the longest, and no kernel: interpreted, the others have its turn.
 SPARK = [] if numba.config.DISABLE_JIT else ["spark"]
@@ -89,24 +88,6 @@ def _spark() -> Any:
     return session
 
 
-def students(seed: int = 1) -> pa.Table:
-    """Rows with all that can be missing."""
-    rng = np.random.default_rng(seed)
-    school = rng.integers(1, 40, N)
-    country = rng.choice(["FIN", "NOR", "SWE"], N)
-    y = rng.normal(500, 80, N) + rng.normal(0, 50, 41)[school]
-    return pa.table(
-        {
-            "country": pa.array(country, mask=rng.random(N) < 0.01),
-            "school": pa.array(school, mask=rng.random(N) < 0.01),
-            "math": pa.array(np.where(rng.random(N) < 0.03, np.nan, y), mask=rng.random(N) < 0.03),
-            "read": pa.array(np.round(y).astype(np.int32), mask=rng.random(N) < 0.05),
-            "w": pa.array(np.where(rng.random(N) < 0.05, 0.0, rng.uniform(0.5, 3, N)), mask=rng.random(N) < 0.02),
-            "v": pa.array(1.0 + school % 4, mask=rng.random(N) < 0.02),
-        }
-    )
-
-
 def folder_of(table: pa.Table, folder: Path) -> Path:
     """Two files, so that partitions have to be added."""
     folder.mkdir(exist_ok=True)
@@ -135,19 +116,6 @@ def assert_agree(found: GroupStats, truth: GroupStats, tolerance: float = 1e-10)
         np.testing.assert_allclose(one[..., 3:], other[..., 3:], rtol=tolerance, atol=0)
     if truth.group_weight is not None:
         np.testing.assert_array_equal(found.group_weight, truth.group_weight)
-
-
-CALLS: dict[str, dict[str, Any]] = {
-    "plain": {"outcome": "math", "group": "school"},
-    "two outcomes": {"outcome": ["math", "read"], "group": "school"},
-    "composite group": {"outcome": "math", "group": ["country", "school"]},
-    "by": {"outcome": ["read", "math"], "group": "school", "by": "country"},
-    "weights": {"outcome": ["math", "read"], "group": ["country", "school"], "weights": "w", "group_weights": "v"},
-    "group weights": {"outcome": "math", "group": "school", "group_weights": "v"},
-    "all": {"outcome": ["math", "read"], "group": "school", "by": "country", "weights": "w", "group_weights": "v",
-            "tags": {"cycle": 2019}},
-    "by a tag": {"outcome": "math", "group": "school", "by": ["cycle", "country"], "tags": {"cycle": 2019, "wave": "a"}},
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -378,3 +346,28 @@ def test_columns_named_as_those_of_the_sums(role: str, name: str) -> None:
         )  # fmt: skip
         for figure in ("gamma00", "tau00", "sigma2", "se_gamma00"):
             assert math.isclose(getattr(found, figure), getattr(memory, figure), rel_tol=1e-10, abs_tol=1e-10)
+
+
+@pytest.mark.parametrize("case", ["by", "weights"])
+@pytest.mark.parametrize("engine", SPARK)
+def test_spark_runs_the_query_of_the_reduction(engine: str, case: str, engines: OPEN, folder: Path) -> None:
+    """The other dialects are in test_sql_text.py; here is a Spark already."""
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    assert session is not None
+    engines[engine](folder).createOrReplaceTempView("students")
+    words = dict(CALLS[case])
+    for table in ("students", f"{folder}/*.parquet"):
+        made = session.sql(fastml.group_stats_sql(table, dialect="spark", **words))
+        assert_same_schools(fastml.group_stats(made, **words), fastml.group_stats(students(), **words))
+
+
+@pytest.mark.parametrize("engine", SPARK)
+def test_spark_keeps_the_digits_of_a_high_icc_in_the_query(engine: str, engines: OPEN, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    school = rng.integers(0, 40, 2000)
+    table = pa.table({"school": school, "y": 1e9 * (1 + school) + rng.normal(0, 1e-3, 2000)})
+    session = engines[engine](folder_of(table, tmp_path / "rows")).sparkSession
+    made = session.sql(fastml.group_stats_sql(f"{tmp_path}/rows/*.parquet", "y", "school", dialect="spark"))
+    assert_same_schools(fastml.group_stats(made, "y", "school"), fastml.group_stats(table, "y", "school"))
