@@ -96,7 +96,7 @@ def main() -> None:
         with printing():  # the help and the version; results see to themselves
             code = app(standalone_mode=False)
     except PartsMissingError as error:
-        _fail(str(error), 3)
+        _fail(in_own_words(str(error)), 3)
     except DriftError as error:
         _fail(str(error), 4)
     except FastmlBugError as error:

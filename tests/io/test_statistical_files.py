@@ -117,6 +117,22 @@ def test_dates_are_dates(kind: str, tmp_path: Path) -> None:
     assert rows(path, "Y", filter="D > DATE '2000-01-01' and T = TIMESTAMP '2020-01-31 12:30:00'") == {"Y": [1.0]}
 
 
+@pytest.mark.parametrize("far", [1e15, -1e15, 1e300])
+@pytest.mark.parametrize("column", ["D", "T"])
+def test_times_beyond_all_calendars_are_refused_not_wrapped(far: float, column: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"D": [DAY, DAY, dt.date(1999, 9, 9)], "T": [WHEN, WHEN, dt.datetime(1999, 9, 9, 9)], "Y": 1.0}
+    )
+    path = write(frame, tmp_path / "t.sav")
+    last = {"D": dt.datetime(1999, 9, 9), "T": dt.datetime(1999, 9, 9, 9)}[column]
+    mark = struct.pack("<d", (last - dt.datetime(1582, 10, 14)).total_seconds())
+    assert path.read_bytes().count(mark) == 1
+    path.write_bytes(path.read_bytes().replace(mark, struct.pack("<d", far)))
+    assert fastml.group_stats(path, "Y", "D" if column == "T" else "T").counts[:, 0].tolist() == [1, 2]
+    with pytest.raises(FastmlError, match=f"column '{column}' holds labels that can't be shown"):
+        fastml.group_stats(path, "Y", column)
+
+
 @pytest.mark.parametrize("kind", ["sav", "dta"])
 def test_value_labels_are_not_values(kind: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"s": [1.0, 1, 2, 2], "y": [1.0, 2, 4, 7]})

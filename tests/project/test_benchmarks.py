@@ -193,3 +193,13 @@ def test_the_comparison_names_what_is_slower_new_and_gone(compare: ModuleType) -
     assert "| b | 1.0000 | 1.5000 | 1.50 | slower |" in text
     assert "| young | | 1.0000 | | new |" in text
     assert "| old | 2.0000 | | | gone |" in text
+
+
+def test_readers_of_spss_files_are_compared(tmp_path: Path) -> None:
+    pytest.importorskip("pyreadstat")
+    reading = load("statistical_files")
+    reading.write(tmp_path / "wide.sav", 12)
+    reading.write_texts(tmp_path / "texts.sav")
+    for name in ("fastml", "pyreadstat, dict"):
+        found = reading.measure(name, str(tmp_path / "wide.sav"), str(tmp_path / "texts.sav"))
+        assert (found["rows"], found["right"]) == (12, True)
