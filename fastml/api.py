@@ -58,6 +58,7 @@ def fit(
         Stata or SAS file, a folder of them (perhaps partitioned: ``cycle=2019/a.parquet``), a glob or an ``s3://`` URI;
         a list of paths is one table too. So are the files of `GroupStats.write`, which are added. A PySpark or Dask
         DataFrame, DuckDB relation, Polars LazyFrame or Ibis table is aggregated by its engine, and never collected.
+        What a database made by the query of `group_stats_sql` stands for its rows.
         Rows whose outcome or group is null or NaN are dropped and counted.
     outcome : str
         Column of scores, or the formula ``"y ~ 1 + (1 | g)"``, with or without its ``1 +``, in place of both names.

@@ -88,10 +88,25 @@ def group_stats_sql(
         list_names(outcome), list_names(group), list_names(by), weights, group_weight, missing=codes, factors=factors
     )
     columns.check()
+    if folded == "postgres":
+        _check_lengths(columns)
     condition = None if filter is None else as_filter(filter)
     if condition is not None and not isinstance(condition.condition, Condition):
         raise ArgumentError("filter", filter, ["text such as 'cycle = 2019'"])
     return _compiled(table, columns, condition, folded)
+
+
+def _check_lengths(columns: CallColumns) -> None:
+    """Refuse names that PostgreSQL would cut, in silence."""
+    made = [*columns.keys, *ReducedColumns.of(columns).all]
+    long = [name for name in made if len(name.encode()) >= _LONGEST_NAME]
+    if long:
+        raise FastmlError(
+            f"PostgreSQL cuts names at {_LONGEST_NAME} bytes, and {long[0]!r} would be one; rename a column"
+        )
+
+
+_LONGEST_NAME = 63
 
 
 def _compiled(table: str, columns: CallColumns, condition: Filter | None, dialect: str) -> str:

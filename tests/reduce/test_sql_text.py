@@ -239,6 +239,7 @@ def test_errors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ({"by": "n_rows"}, "two columns of the reduced table would be called 'n_rows'"),
         ({"by": "y"}, "a column has one role"),
         ({"weights": ""}, "weights=''"),
+        ({"dialect": "postgres", "by": "b" * 63}, "PostgreSQL cuts names at 63 bytes"),
     ):
         with pytest.raises(FastmlError, match=message):
             fastml.group_stats_sql("t", "y", "s", **{"dialect": "duckdb", **words})  # type: ignore[arg-type]
