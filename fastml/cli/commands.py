@@ -76,7 +76,7 @@ def _fitted(
     """The fit of the call, or with --by the table of fits."""
     from fastml import api
     from fastml.io.source import Input
-    from fastml.survey.countries import tell_countries
+    from fastml.reduce.countries import tell_countries
 
     data, others = options.one_or_all(files), {**others, **reading.arguments}
     others["group_weights"] = options.any_or_none(others["group_weights"])

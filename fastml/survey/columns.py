@@ -8,8 +8,8 @@ from typing import Any
 
 from fastml.designs import Design, Jackknife
 from fastml.errors import FastmlError
+from fastml.io.column_finder import ColumnFinder
 from fastml.survey.choices import Choices
-from fastml.survey.column_finder import ColumnFinder
 from fastml.survey.plausible_values import find_values, number_notes, part_notes
 
 __all__ = ["SurveyColumns", "find_columns"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastml.designs import Design
 from fastml.errors import ColumnNotFoundError
-from fastml.survey.column_finder import ColumnFinder
+from fastml.io.column_finder import ColumnFinder
 
 __all__ = ["find_values", "number_notes", "part_notes"]
 

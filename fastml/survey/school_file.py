@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from fastml.errors import ValueNotAllowedError
 from fastml.io.arrays import without_blanks
+from fastml.io.column_finder import ColumnFinder
 from fastml.io.columns import as_floats, check_numeric
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
 from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import check_codes
-from fastml.survey.column_finder import ColumnFinder
 from fastml.survey.columns import SurveyColumns
 
 __all__ = ["SchoolWeights", "read_school_weights"]

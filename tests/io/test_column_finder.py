@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fastml
-from fastml.survey.column_finder import ColumnFinder
+from fastml.io.column_finder import ColumnFinder
 
 
 def test_a_name_as_the_data_spell_it() -> None:

@@ -12,7 +12,7 @@ import pytest
 from commandline import run
 
 from fastml.io.source import Input
-from fastml.survey.countries import country_column
+from fastml.reduce.countries import country_column
 
 
 def data(name: str, *countries: object) -> dict[str, np.ndarray]:
@@ -50,8 +50,9 @@ def test_a_filter_may_leave_one_country() -> None:
 
 
 @pytest.mark.filterwarnings("always")
-def test_fit_and_report_say_so(tmp_path: Path) -> None:
-    table = pa.table(data("IDCNTRY", 40, 792))
+@pytest.mark.parametrize(("name", "countries"), [("IDCNTRY", (40, 792)), ("CNT", ("AUT", "TUR"))])
+def test_fit_and_report_say_so(name: str, countries: tuple[object, ...], tmp_path: Path) -> None:
+    table = pa.table(data(name, *countries))
     pq.write_table(table, tmp_path / "t.parquet")
     pacsv.write_csv(table, tmp_path / "t.csv")
     call = ["-y", "y", "-g", "IDSCHOOL"]
@@ -59,9 +60,9 @@ def test_fit_and_report_say_so(tmp_path: Path) -> None:
         for command in (["fit"], ["report", "-o", tmp_path / "r.html"]):
             done = run(command[0], file, *call, *command[1:])
             assert (done.returncode, done.stderr.count("\n")) == (0, 1)
-            assert "column 'IDCNTRY' has several countries, and school ids may start again in each" in done.stderr
-            assert "--by IDCNTRY" in done.stderr
-            assert "-g IDCNTRY" in done.stderr
+            assert f"column '{name}' has several countries, and school ids may start again in each" in done.stderr
+            assert f"--by {name}" in done.stderr
+            assert f"-g {name}" in done.stderr
             assert run(command[0], file, *call, *command[1:], "-q").stderr == ""
-        for more in (["--by", "IDCNTRY"], ["-g", "IDCNTRY"], ["--filter", "IDCNTRY = 40"]):
+        for more in (["--by", name], ["-g", name], ["--filter", f"{name} = {countries[0]!r}"]):
             assert run("fit", file, *call, *more).stderr == ""

@@ -10,7 +10,7 @@ from surveys import SMALL_PISA, only, pisa, timss
 
 import fastml
 from fastml import designs
-from fastml.survey.column_finder import ColumnFinder
+from fastml.io.column_finder import ColumnFinder
 from fastml.survey.plausible_values import find_values, number_notes, part_notes
 
 
