@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 __all__ = [
     "ArgumentError",
@@ -28,6 +28,7 @@ __all__ = [
     "PartsMissingError",
     "RangeError",
     "SourceError",
+    "Status",
     "ValueNotAllowedError",
     "WeightVariesError",
     "called_as",
@@ -256,6 +257,13 @@ class WeightVariesError(ValueNotAllowedError):
         )
 
 
+# What a part's status can be; `fastml.report.fields.STATUSES` says what each means.
+Status = Literal[
+    "ok", "no_rows", "one_group", "singletons", "constant", "constant_in_groups", "almost_constant_in_groups",
+    "too_large", "too_small", "no_school_ids", "no_school_weight", "no_result",
+]  # fmt: skip
+
+
 class ModelError(FastmlError):
     """The model can't be fitted to these groups.
 
@@ -265,7 +273,7 @@ class ModelError(FastmlError):
         The reason in a word, as tables of results have it in their column of that name.
     """
 
-    def __init__(self, message: str, status: str = "no_result") -> None:
+    def __init__(self, message: str, status: Status = "no_result") -> None:
         super().__init__(message)
         self.status = status
 

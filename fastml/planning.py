@@ -21,7 +21,9 @@ from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 from fastml.report import text
 from fastml.report.exports import Record
+from fastml.report.fields import PLAN, Fields
 from fastml.report.grids import Grid, plan_grid
+from fastml.report.provenance import provenance
 
 __all__ = ["Plan", "plan", "plan_from_fit"]
 
@@ -100,23 +102,25 @@ class Plan(Record):
     icc_width: float
     solved_for: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values; None where one does not exist.
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the plan: version and schema."""
+        return provenance("plan")
 
-        Returns
-        -------
-        dict
-        """
+    def _fields(self) -> Fields:
+        return PLAN
+
+    def _figures(self) -> dict[str, Any]:
         return {
             name: None if isinstance(value, float) and math.isnan(value) else value
             for name, value in vars(self).items()
         }
 
     def _grid(self, level: float = 0.95) -> Grid:
-        return plan_grid(self.to_dict())
+        return plan_grid(self._figures())
 
     def __str__(self) -> str:
-        return text.plan_text(self.to_dict())
+        return text.plan_text(self._figures())
 
 
 @called_as("plan(icc=0.2, schools=150, cluster_size=25)")

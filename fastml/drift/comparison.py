@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,10 @@ from fastml.report.drift_grid import check_grid, check_text, drift_words
 from fastml.report.exports import Exports
 from fastml.report.grids import Grid
 from fastml.report.numbers import whole_ids
+from fastml.report.provenance import provenance
 from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.table import check_by, label_column, or_null
 from fastml.results.weighting import Weighting, check_weights, total_weights
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["CheckTable", "compare"]
 
@@ -107,7 +105,7 @@ class CheckTable(Exports):
         -------
         list of dict
         """
-        return [whole_ids(row, self.by) for row in self.to_dict()]
+        return [whole_ids(row, self.by) for row in self.table.to_pylist()]
 
     def to_arrow(self) -> pa.Table:
         """Return the table; null where a figure does not exist.
@@ -118,23 +116,11 @@ class CheckTable(Exports):
         """
         return self.table
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table as a data frame.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        return self.table.to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
-
-    def to_dict(self) -> list[dict[str, Any]]:
-        """Return the rows as dicts; None where a figure does not exist, never NaN.
-
-        Returns
-        -------
-        list of dict
-        """
-        return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What was compared: version, schema, both names, columns."""
+        outcomes = dict.fromkeys(self.table["outcome"].to_pylist())
+        return provenance("check", outcomes={name: [name] for name in outcomes}, by=self.by, names=list(self.names))
 
     def _grid(self, level: float = 0.95) -> Grid:
         return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, self.notes)

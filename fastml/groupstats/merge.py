@@ -124,7 +124,7 @@ def _emptied(stats: Stats) -> Stats:
 
 
 def _check_origins(a: GroupFields, b: GroupFields) -> None:
-    known = {origin.digest: origin for origin in a.origins if origin.rows}
+    known = {origin.digest: origin for origin in a.origins if origin.rows and origin.digest}
     for origin in b.origins:
         if origin.digest in known:
             other = known[origin.digest].name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml._version import __version__
 from fastml.errors import SourceError, first_line
 from fastml.groupstats.fields import GroupFields
 from fastml.io.origins import Origin
@@ -47,6 +49,7 @@ def to_table(stats: GroupFields) -> pa.Table:
     description = {
         "content": "group statistics",
         "version": VERSION,
+        "fastml": __version__,
         "by": stats.by,
         "group": stats.group,
         "outcomes": stats.outcomes,
@@ -54,7 +57,7 @@ def to_table(stats: GroupFields) -> pa.Table:
         "group_weights": stats.group_weights,
         "labelled": stats.labelled,
         "notes": stats.notes,
-        "origins": [[origin.name, origin.rows, origin.digest] for origin in stats.origins],
+        "origins": [list(astuple(origin)) for origin in stats.origins],
     }
     return pa.table(columns).replace_schema_metadata({_METADATA_KEY: json.dumps(description).encode()})
 
@@ -72,7 +75,15 @@ def is_stats_file(path: Any) -> bool:
     """
     if not isinstance(path, (str, os.PathLike)) or Path(path).is_dir():
         return False
-    return _METADATA_KEY in schema_metadata(path)
+    said = schema_metadata(path).get(_METADATA_KEY)
+    if said is None:
+        return False
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return True  # damaged, which who reads it says
+    # Tables of results have a schema's number there (`fastml.report.provenance`), and are rows like any other.
+    return not (isinstance(found, dict) and "schema" in found)
 
 
 def read_fields(table: pa.Table, source: str) -> GroupFields:
@@ -137,7 +148,7 @@ def read_fields(table: pa.Table, source: str) -> GroupFields:
 def find_problem(stats: GroupFields) -> str:
     """What can't be in statistics that `to_arrow` made, or an empty string."""
     texts = [*stats.by, *stats.group, *stats.outcomes, *stats.notes]
-    texts += [text for origin in stats.origins for text in (origin.name, origin.digest)]
+    texts += [text for origin in stats.origins for text in (origin.name, origin.digest, origin.filter or "")]
     texts += [name for name in (stats.weights, stats.group_weights) if name is not None]
     if not all(isinstance(text, str) for text in texts) or not (stats.group and stats.outcomes):
         return "its names are no names"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from fastml.io.discovery import DataFile, find_files
 from fastml.io.file_formats import File, Job, open_ipc, open_parquet
 from fastml.io.filters import Filter, RowFilter
 from fastml.io.locations import hold, unchanged
-from fastml.io.origins import Origin, file_origin
+from fastml.io.origins import Origin, Origins, file_origin
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
 from fastml.io.statistical_files import ENDINGS, open_statistical
@@ -38,14 +38,14 @@ class Dataset:
     batches : iterator of (pyarrow.RecordBatch, int)
         With the bytes of the files that each accounts for.
     origins : callable
-        ``origins(use)``: what was read, once it has been; with `use`, filter and tags.
+        ``origins(use, filter)``: what was read, and once it has been, of how many rows.
     """
 
     name: str
     schema: pa.Schema
     size: int
     batches: Iterator[tuple[pa.RecordBatch, int]]
-    origins: Callable[[str], tuple[Origin, ...]]
+    origins: Origins
 
 
 def open_dataset(
@@ -105,8 +105,8 @@ def open_dataset(
             for job in file.jobs(columns, None if twice else condition):
                 yield _counted(_conforming(job, file, entry, twice, schema, wanted, of_rows, csv), seen)
 
-    def origins(use: str) -> tuple[Origin, ...]:
-        return tuple(file_origin(place, sum(seen), use) for place, seen in zip(locations, rows, strict=True))
+    def origins(use: str | None, filter: str | None) -> tuple[Origin, ...]:
+        return tuple(file_origin(place, sum(seen), use, filter) for place, seen in zip(locations, rows, strict=True))
 
     batches = unchanged(in_order(jobs(), threads), locations, before)
     return Dataset(name, kept, sum(file.size for file in files), batches, origins)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
+from collections.abc import Generator, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, SourceError, first_line
 from fastml.io.arrays import as_arrow
-from fastml.io.origins import Origin
+from fastml.io.origins import Origins
 from fastml.io.python_values import check_objects
 
 __all__ = ["Source", "check_has_columns", "is_pandas", "open_memory"]
@@ -37,7 +37,12 @@ class Source:
     name: str
     schema: pa.Schema
     batches: Generator[pa.RecordBatch, None, None]
-    origins: Callable[[str], tuple[Origin, ...]] | None = None
+    origins: Origins | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that it reads; none of data in memory."""
+        return () if self.origins is None else tuple(origin.name for origin in self.origins(None, None))
 
 
 def open_memory(data: Any, wanted: list[str]) -> Source:

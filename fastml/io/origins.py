@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from fastml.io.locations import Location
 
-__all__ = ["Origin", "file_origin", "origin_in_memory"]
+__all__ = ["Origin", "Origins", "file_origin", "origin_in_memory"]
 
 # Of larger files the ends and pieces between are looked at: to read all again would take as long as the statistics.
 _WHOLE, _END, _PIECE, _PIECES = 1 << 17, 1 << 15, 1 << 12, 8
@@ -25,32 +26,49 @@ class Origin:
     rows : int
         Those that the filter kept.
     digest : str
-        The same for the same content, read with the same filter and tags, wherever the file is.
+        The same for the same content, read with the same filter and tags, wherever the file is. Empty where it was not
+        taken, as for rows that are fitted at once.
+    filter : str or None
+        The condition that they fulfil.
+    is_file : bool
+        Whether the name is that of a file.
     """
 
     name: str
     rows: int
     digest: str
+    filter: str | None = None
+    is_file: bool = True
 
     def marked(self, mark: str) -> Origin:
         """Return the origin of what differs from this by a mark: a part of the rows, or tags."""
+        if not self.digest:
+            return self
         return replace(self, digest=blake2b(f"{self.digest}\n{mark}".encode(), digest_size=16).hexdigest())
 
 
-def file_origin(location: Location, rows: int, use: str) -> Origin:
+# Of all files of a call, once they have been read: see `file_origin` for what it takes.
+Origins = Callable[[str | None, str | None], tuple[Origin, ...]]
+
+
+def file_origin(location: Location, rows: int, use: str | None, filter: str | None = None) -> Origin:
     """Origin of rows of a file.
 
     Parameters
     ----------
     location : Location
     rows : int
-    use : str
-        Filter and tags.
+    use : str or None
+        Filter and tags, of which a digest is taken with the file's content; None: no digest.
+    filter : str, optional
 
     Returns
     -------
     Origin
     """
+    name = location.shown or location.path
+    if use is None:
+        return Origin(name, rows, "", filter)
     size = location.size()
     digest = blake2b(f"{size}\n{use}\n".encode(errors="surrogatepass"), digest_size=16)
     with location.open() as file:
@@ -62,19 +80,22 @@ def file_origin(location: Location, rows: int, use: str) -> Origin:
             for place, length in places:
                 file.seek(place)
                 digest.update(file.read(length))
-    return Origin(location.shown or location.path, rows, digest.hexdigest())
+    return Origin(name, rows, digest.hexdigest(), filter)
 
 
-def origin_in_memory(name: str, rows: int) -> Origin:
+def origin_in_memory(name: str, rows: int, remember: bool = True, filter: str | None = None) -> Origin:
     """Origin of rows that no file holds: another at each call.
 
     Parameters
     ----------
     name : str
     rows : int
+    remember : bool
+        Whether it has a digest.
+    filter : str, optional
 
     Returns
     -------
     Origin
     """
-    return Origin(name, rows, uuid.uuid4().hex)
+    return Origin(name, rows, uuid.uuid4().hex if remember else "", filter, is_file=False)

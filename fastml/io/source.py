@@ -37,7 +37,7 @@ class Input:
     progress : bool, optional
         Whether to show progress; None: on a terminal only.
     remember : bool
-        Whether the statistics say what they were made of.
+        Whether a digest is taken of what is read, by which the same is not added twice.
     """
 
     data: Any
@@ -46,6 +46,11 @@ class Input:
     csv_options: Mapping[str, Any] | CsvOptions | None = None
     progress: bool | None = None
     remember: bool = False
+
+    @property
+    def condition(self) -> str | None:
+        """The filter as text; None without one."""
+        return None if self.filter is None else as_filter(self.filter).text
 
     def named(self) -> str:
         """Return what the data are, in a few words, for messages."""

@@ -200,7 +200,7 @@ def _newest(parts: list[tuple[str, GroupStats]], times: list[int]) -> list[tuple
     kept: list[int] = []
     for i in sorted(range(len(parts)), key=lambda i: -times[i]):
         name, stats = parts[i]
-        held = {origin.name: origin.digest for k in kept for origin in parts[k][1].origins}
+        held = {origin.name: origin.digest or None for k in kept for origin in parts[k][1].origins}
         old = [origin for origin in stats.origins if origin.name in held or origin.digest in held.values()]
         if not old:
             kept.append(i)
@@ -284,9 +284,9 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
                 raise
             found = reduced
         check_labels(found.keys)
-    if given.remember and not found.origins:
-        rows = int(found.counts[:, 0].sum())
-        found = replace(found, origins=(origin_in_memory(f"the {type(given.data).__name__}", rows),))
+    if not found.origins:
+        name, rows = f"the {type(given.data).__name__}", int(found.counts[:, 0].sum())
+        found = replace(found, origins=(origin_in_memory(name, rows, given.remember, given.condition),))
     return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 
 

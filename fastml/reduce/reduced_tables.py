@@ -15,7 +15,6 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.groupstats.storage import find_problem
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import check_numeric
-from fastml.io.filters import as_filter
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import Input, column_names, open_source
 from fastml.keys.key_table import KeyTable, check_key_type
@@ -131,7 +130,7 @@ def from_reduced(given: Input, columns: CallColumns) -> GroupStats | None:
         )
     table, origins = _read(given, columns, names)
     stats = _statistics(table, columns, names)
-    stats = replace(stats, origins=origins) if given.remember else stats
+    stats = replace(stats, origins=origins)
     return stats.tagged(dict(columns.constant)) if columns.constant else stats
 
 
@@ -160,9 +159,8 @@ def _read(given: Input, columns: CallColumns, names: ReducedColumns) -> tuple[pa
         return collected(nw.from_native(given.data).lazy().select(*wanted), given.data), ()
     source = open_source(given.checked(), wanted, columns.keys)
     table = pa.Table.from_batches(list(source.batches), source.schema)
-    condition = None if given.filter is None else as_filter(given.filter).text
-    how = repr((condition, sorted(columns.constant.items())))
-    return table, source.origins(how) if source.origins else ()
+    how = repr((given.condition, sorted(columns.constant.items()))) if given.remember else None
+    return table, source.origins(how, given.condition) if source.origins else ()
 
 
 def _statistics(table: pa.Table, columns: CallColumns, names: ReducedColumns) -> GroupStats:

@@ -14,7 +14,6 @@ import pyarrow as pa
 from fastml.errors import FastmlError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.columns import check_numeric
-from fastml.io.filters import as_filter
 from fastml.io.in_memory import Source
 from fastml.io.prefetch import in_order
 from fastml.io.source import Input, open_source
@@ -79,11 +78,11 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
                 seen[name] = seen.get(name, Seen()) + found
     stats = accumulator.finish()
     tell(seen, columns.of_weights)
-    if source.origins is None or not (isinstance(data, Input) and data.remember):
+    if source.origins is None:
         return stats
-    condition = None if data.filter is None else as_filter(data.filter).text
-    how = (condition, sorted(columns.constant.items()), *([columns.missing] if columns.missing else []))
-    return replace(stats, origins=source.origins(repr(how)))
+    given = data if isinstance(data, Input) else Input(data)
+    how = (given.condition, sorted(columns.constant.items()), *([columns.missing] if columns.missing else []))
+    return replace(stats, origins=source.origins(repr(how) if given.remember else None, given.condition))
 
 
 class _Pass:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from fastml.errors import visible
 from fastml.io.writing import write_parquet
+from fastml.report.fields import Fields
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table, latex_table, markdown_table
+from fastml.report.provenance import read_metadata, stamp, with_metadata
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Exports", "Record", "Summary", "TableForms", "csv_text", "flat", "json_text"]
+__all__ = ["Exports", "Record", "Summary", "TableForms", "as_frame", "csv_text", "flat", "json_text"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,18 +103,41 @@ class TableForms:
 
 
 class Exports(TableForms):
-    """The figures as data too, for whatever has `to_dict` and `to_arrow`."""
+    """The figures as data too, for whatever has `to_arrow`. Each form says what made it."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the result: version, schema, files, filter, columns and options."""
+        return read_metadata(self.to_arrow())
 
     def to_dict(self) -> Any:
-        """Return the figures as plain Python values; None where one does not exist, never NaN."""
-        raise NotImplementedError
+        """Return the rows as dicts; None where a figure does not exist, never NaN.
+
+        Returns
+        -------
+        list of dict
+            In each, ``fastml``, ``schema`` and ``provenance`` come last.
+        """
+        table = self.to_arrow()
+        last = stamp(self.provenance, table.num_rows)
+        return [row | last for row in table.to_pylist()]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the figures as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Its ``attrs["provenance"]`` says what made it.
+        """
+        return as_frame(self.to_arrow(), self.provenance)
 
     def to_arrow(self) -> pa.Table:
         """Return the figures as an Arrow table; null where one does not exist."""
         raise NotImplementedError
 
     def to_json(self, indent: int | None = 2) -> str:
-        """Return the figures as JSON: one object, or for a table of results an array with an object for each row.
+        """Return `to_dict` as JSON: one object, or for a table of results an array with an object for each row.
 
         Parameters
         ----------
@@ -128,14 +153,17 @@ class Exports(TableForms):
     def to_csv(self) -> str:
         """Return the figures as CSV with a header; `dropped` of a fit is spread over columns ``dropped_CAUSE``.
 
-        A text that a spreadsheet would take for a formula gets an apostrophe before it: see `csv_text`.
+        The last columns are ``fastml``, ``schema`` and, as a JSON object, ``provenance``. A text that a spreadsheet
+        would take for a formula gets an apostrophe before it: see `csv_text`.
 
         Returns
         -------
         str
         """
-        table = self.to_arrow()
-        return csv_text(table.to_pylist(), table.column_names)
+        table, made = self.to_arrow(), self.provenance
+        last = stamp(made, table.num_rows)
+        last["provenance"] = json_text(last["provenance"])
+        return csv_text([row | last for row in table.to_pylist()], [*table.column_names, *last])
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the figures to a Parquet file; the file is replaced whole or not at all.
@@ -152,23 +180,26 @@ class Exports(TableForms):
         write_parquet(self.to_arrow(), path)
 
 
-# Figures that are text; all others that may be missing are doubles, so that all rows of a kind have one schema.
-_TEXTS = frozenset(("weights", "group_weights", "weights_are", "weight_scaling", "vcov", "ci_notes", "bias"))
-
-
 class Record(Exports):
     """A result of one row."""
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the figures as a data frame of one row.
+    def _figures(self) -> dict[str, Any]:
+        """The figures as plain Python values; None where one does not exist."""
+        raise NotImplementedError
+
+    def _fields(self) -> Fields:
+        """The columns of the row."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain Python values; None where one does not exist, never NaN.
 
         Returns
         -------
-        pandas.DataFrame
+        dict
+            Last come ``fastml``, ``schema`` and ``provenance``.
         """
-        import pandas as pd
-
-        return pd.DataFrame([flat(self.to_dict())])
+        return self._figures() | stamp(self.provenance)
 
     def to_arrow(self) -> pa.Table:
         """Return the figures as an Arrow table of one row; null, of its column's own type, where one does not exist.
@@ -176,14 +207,38 @@ class Record(Exports):
         Returns
         -------
         pyarrow.Table
+            Its schema's metadata say, as JSON under ``fastml``, what made it.
         """
         import pyarrow as pa
 
-        def column(name: str, value: Any) -> pa.Array:
-            dtype = None if value is not None else pa.string() if name in _TEXTS else pa.float64()
-            return pa.array([value], dtype)
+        row = flat(self._figures())
+        columns = {name: pa.array([row[name]], field.arrow) for name, field in self._fields().items()}
+        return with_metadata(pa.table(columns), self.provenance)
 
-        return pa.table({name: column(name, value) for name, value in flat(self.to_dict()).items()})
+
+def as_frame(table: pa.Table, made: Mapping[str, Any]) -> pd.DataFrame:
+    """The table as a data frame: integers, and true and false, stay such where one is missing.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    made : mapping
+        What made it, for the frame's ``attrs``.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    frame: pd.DataFrame = table.to_pandas()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = "boolean" if pa.types.is_boolean(column.type) else str(column.type).replace("i", "I").replace("u", "U")
+        if column.null_count and (kind == "boolean" or pa.types.is_integer(column.type)):
+            frame[name] = pd.array(column.to_pylist(), kind)
+    frame.attrs["provenance"] = dict(made)
+    return frame
 
 
 def flat(figures: Mapping[str, Any]) -> dict[str, Any]:

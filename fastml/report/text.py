@@ -79,7 +79,7 @@ def rows_of(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
-def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str], rows_without_by: int | None = None) -> list[str]:
+def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[str]:
     """Lines under a table of results: the rows that are in no figure, why parts have no result, notes of intervals.
 
     Parameters
@@ -87,8 +87,6 @@ def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str], rows_witho
     rows : sequence of mapping
         Rows of a `ResultTable`.
     by : sequence of str
-    rows_without_by : int, optional
-        Rows of all the data that belong to no part; else a column of the rows.
     """
     notes = []
     for outcome in dict.fromkeys(row["outcome"] for row in rows):
@@ -97,15 +95,15 @@ def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str], rows_witho
         if any(dropped.values()):
             used = sum(row["n_obs"] or 0 for row in mine)
             notes.append(f"{outcome}: {rows_of(used)} used, {dropped_text(dropped)}")
-    without = rows[0]["rows_without_by"] if rows_without_by is None and rows else rows_without_by
+    without = rows[0]["rows_without_by"] if rows else 0
     if without:
         notes.append(f"{rows_of(without)} without {', '.join(by)} left out")
     for row in rows:
         label = " ".join(str(row[name]) for name in (*by, "outcome") if row[name] is not None)
         if row["message"]:
             notes.append(f"{label}: {row['message']}")
-        if row.get("ci_note_icc"):
-            notes.append(f"{label}, interval of the ICC: {row['ci_note_icc']}")
+        if row.get("ci_notes"):
+            notes.append(f"{label}, interval of the ICC: {row['ci_notes']}")
     return notes
 
 
@@ -147,7 +145,7 @@ def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def plan_text(plan: Mapping[str, Any]) -> str:
-    """What a plan prints; it is given as `Plan.to_dict()`."""
+    """What a plan prints; it is given as the figures of a `Plan`."""
     rows = [f"{name:<50}{value:>12}   {more}".rstrip() for name, value, more in plan_rows(plan)]
     return "\n".join([*plan_heading(plan), "", *rows])
 
@@ -159,6 +157,7 @@ def fit_text(
     effects: Mapping[str, float] | None = None,
     mean_limits: tuple[float, float] | None = None,
     interval: Interval | None = None,
+    made: str = "",
 ) -> str:
     """The table that a fit prints.
 
@@ -176,6 +175,8 @@ def fit_text(
         The usual 95 % interval of the mean, where the degrees of freedom of its line would make another.
     interval : Interval, optional
         Of the ICC.
+    made : str
+        What made it, in a line.
     """
     lines = [
         fit_heading(fit),
@@ -202,7 +203,7 @@ def fit_text(
         )
     if fit["singular"]:
         lines.append("tau00 is 0, on the boundary: no variance between groups has the highest likelihood")
-    lines += ["", *_naive(fit, naive), "", LEGEND]
+    lines += ["", *_naive(fit, naive), "", LEGEND, *([visible(made)] if made else [])]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastml.errors import ModelError
+from fastml.errors import ModelError, Status
 from fastml.groupstats.statistics import GroupStats
 from fastml.inference.information import interior_errors, interior_satterthwaite
 from fastml.io.threads import thread_count
@@ -68,12 +68,13 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, 
         **{f"dropped_{cause}": count.astype(np.int64).tolist() for cause, count in dropped.items()},
         "singular": [value if ok else None for value, ok in zip(singular.tolist(), fitted, strict=True)],
         "method": [method if ok else None for ok in fitted],
+        "df_method": ["satterthwaite" if ok else None for ok in fitted],
         "status": [status for status, _ in reasons],
         "message": [message for _, message in reasons],
     }
 
 
-def _reason(table: SizeTables, k: int) -> tuple[str, str | None]:
+def _reason(table: SizeTables, k: int) -> tuple[Status, str | None]:
     """Status of a part and, where it can't be fitted, why."""
     try:
         check_part(table, k)
@@ -120,6 +121,7 @@ def _figures(table: SizeTables, fitted: npt.NDArray[np.bool_], method: str) -> d
             "se_tau00": sigma2 * se_tau00 * inside,
             "se_sigma2": sigma2 * np.where(theta > 0.0, se_sigma2, np.sqrt(2.0 / dof)),
             "se_icc": se_icc * inside,
+            "se_deff": se_icc * inside * (table.n_obs / table.n_groups - 1.0),
             "icc": icc,
             "deff": deff,
             "deft": np.sqrt(deff),

@@ -109,7 +109,11 @@ _FITTED = ("gamma00", "tau00", "sigma2", "icc", "deff")
 
 
 def fits_compared(
-    rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None, vcov: str | None
+    rows: list[dict[str, Any]],
+    by: tuple[str, ...],
+    stats: GroupStats | None,
+    vcov: str | None,
+    provenance: Mapping[str, Any],
 ) -> Compared:
     """What a table of fits has for comparisons: no replicates, and schools that tell samples apart."""
 
@@ -132,7 +136,7 @@ def fits_compared(
         samples=lambda: _samples(rows, by, stats),
         estimates=lambda parameter: [estimate(row, parameter) for row in rows],
         parameters=_FITTED,
-        provenance={"content": "fit table", "by": list(by), "vcov": vcov},
+        provenance=provenance,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,14 +14,14 @@ import pyarrow as pa
 from fastml.errors import visible
 from fastml.io.writing import write_text
 from fastml.report import text
-from fastml.report.exports import Exports, Summary, csv_text, json_text
+from fastml.report.exports import Exports, Summary
 from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table, html_with_sentences
+from fastml.report.provenance import with_metadata
 from fastml.report.sentences import contrast_sentences
 from fastml.results.pages import contrast_report
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["ContrastTable", "contrast_table"]
@@ -78,37 +77,9 @@ class ContrastTable(Exports):
         """Whether every comparison has a result."""
         return all(status == "ok" for status in self.table["status"].to_pylist())
 
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What made the table: version, level, adjustment, linking error, and what made the tables compared."""
-        found: dict[str, Any] = json.loads(self.table.schema.metadata[b"fastml"])
-        return found
-
     def to_arrow(self) -> pa.Table:
         """Return the table; null where a figure does not exist."""
         return self.table
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it."""
-        frame = self.table.to_pandas()
-        frame.attrs["provenance"] = self.provenance
-        return frame  # type: ignore[no-any-return]  # pyarrow is not typed
-
-    def to_dict(self) -> list[dict[str, Any]]:
-        """Return the rows as dicts; None where a figure does not exist, never NaN."""
-        return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """Return the rows as a JSON array of objects, each with the table's ``provenance``; see `FitTable.to_json`."""
-        return json_text(self._rows_and(self.provenance), indent)
-
-    def to_csv(self) -> str:
-        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object."""
-        rows = self._rows_and(json.dumps(self.provenance, ensure_ascii=False))
-        return csv_text(rows, [*self.table.column_names, "provenance"])
-
-    def _rows_and(self, provenance: Any) -> list[dict[str, Any]]:
-        return [{**row, "provenance": provenance} for row in self.to_dict()]
 
     def name(self, row: Mapping[str, Any]) -> str:
         """Return what a row compares, in words.
@@ -194,6 +165,6 @@ def contrast_table(
 
     made = {name: pa.array(values) for name, values in labels.items()}
     made |= {name: column(name, dtype) for name, dtype in _TYPES.items()}
-    metadata = {b"fastml": json.dumps({**provenance, "notes": list(notes)}, ensure_ascii=False).encode()}
-    return ContrastTable(pa.table(made, metadata=metadata), tuple(labels), tuple(notes),
+    table = with_metadata(pa.table(made), {**provenance, "notes": list(notes)})
+    return ContrastTable(table, tuple(labels), tuple(notes),
                          None if points is None else tuple(points))  # fmt: skip

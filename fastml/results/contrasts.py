@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fastml._version import __version__
 from fastml.errors import ArgumentError, FastmlError, RangeError
 from fastml.inference.contrasts import NO_REPLICATES, Contrasts, Estimate, adjusted, combine, on_log
 from fastml.inference.distributions import check_level
+from fastml.report.provenance import provenance
 from fastml.results.contrast_table import ContrastTable, contrast_table
 from fastml.results.row_contrasts import RowContrast, Rows, compare, matches
 from fastml.results.samples import CYCLES, SampleIdentity, components, label_text, same_samples
@@ -235,8 +235,16 @@ def _points(rows: Rows, tables: Sequence[Compared], terms: ContrastTerms) -> lis
 
 def _provenance(tables: Sequence[Compared], terms: ContrastTerms) -> dict[str, Any]:
     link = {label_text(k): v for k, v in terms.link.items()} if isinstance(terms.link, Mapping) else terms.link
-    return {"content": "contrast table", "fastml": __version__, "level": terms.level, "adjust": terms.adjust,
-            "link": link, "independent": terms.independent, "tables": [dict(t.provenance) for t in tables]}  # fmt: skip
+    files = dict.fromkeys(file for table in tables for file in table.provenance.get("files", ()))
+    return provenance(
+        "contrast table",
+        files=list(files),
+        level=terms.level,
+        adjust=terms.adjust,
+        link=link,
+        independent=terms.independent,
+        tables=[dict(table.provenance) for table in tables],
+    )
 
 
 def _linking(chosen: Sequence[RowContrast], rows: Sequence[Mapping[str, Any]], cycle: str | None, link: Any) -> Floats:

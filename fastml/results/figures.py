@@ -15,20 +15,15 @@ from fastml.model.icc import design_effect, icc_of, reliabilities
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import Optimum, VarianceComponents
 from fastml.report.exports import Record
+from fastml.report.fields import DROPPED, FIT, Fields
+from fastml.results.provenance import fit_provenance
 from fastml.results.weighting import Weighting
 
-__all__ = ["COUNTS", "DOUBLES", "FitFigures", "estimates"]
+__all__ = ["FitFigures", "estimates"]
 
 Floats = npt.NDArray[np.float64]
 
-DOUBLES = (
-    "gamma00", "se_gamma00", "df", "t", "p_value", "tau00", "sigma2", "tau_sd", "sigma", "se_tau00", "se_sigma2",
-    "se_icc", "icc", "deff", "deft", "n_eff", "reliability", "loglik", "deviance", "aic", "bic",
-)  # fmt: skip
-COUNTS = ("n_obs", "n_groups", "n_dropped")
-
-_WEIGHTING = ("weights", "group_weights", "weights_are", "weight_scaling", "vcov", "bias")
-_NAMES = (*DOUBLES, *COUNTS, "dropped", "singular", "method", "df_method", "outcome", "group", *_WEIGHTING)
+_DROPPED = tuple(name.removeprefix("dropped_") for name in DROPPED)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,14 +141,22 @@ class FitFigures(Record):
         """The optimiser's record; None for method "anova"."""
         return self.components.optimum
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain Python values; None for what does not exist, never NaN.
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the fit: version, schema, files, filter, columns and options."""
+        return fit_provenance("fit", self.stats, [self.outcome], self.weighting)
 
-        Returns
-        -------
-        dict
-        """
-        return {name: _plain(getattr(self, name)) for name in _NAMES}
+    def _fields(self) -> Fields:
+        return FIT
+
+    def _figures(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for name in FIT:
+            if name in DROPPED:  # columns of a row, and an object here
+                made["dropped"] = {cause: self.dropped.get(cause, 0) for cause in _DROPPED}
+            else:
+                made[name] = _plain(getattr(self, name))
+        return made
 
 
 def estimates(vc: VarianceComponents, sizes: SizeTable, size: Floats, count: Floats) -> dict[str, Any]:

@@ -25,8 +25,10 @@ from fastml.model.shrinkage import school_means
 from fastml.model.weighted import SCALINGS
 from fastml.report import text
 from fastml.report.exports import Record, Summary
+from fastml.report.fields import FIT, FIT_INTERVALS, Fields
 from fastml.report.grids import Grid, fit_grid
 from fastml.report.markup import html_with_sentences
+from fastml.report.provenance import data_text, with_metadata
 from fastml.report.sentences import fit_sentences, mean_note
 from fastml.results.figures import estimates
 from fastml.results.inference import FitInference, interval_notes, limits_of
@@ -155,6 +157,7 @@ class OneWayFit(FitInference):
 
             posterior = school_posterior(self.sizes, groups, level)
             table = schools_table(groups.labels, school_means(groups, self.components), posterior, kind, level)
+        table = with_metadata(table, self.provenance | {"content": "school means"})
         if sort is None:
             return table
         if sort not in table.column_names:
@@ -238,8 +241,8 @@ class OneWayFit(FitInference):
         of_icc = None
         with suppress(ModelError):  # a weighted fit has none where tau00 is 0
             of_icc = self.ci("icc", level)
-        figures = self.to_dict(), self.naive.to_dict(), self._sizes(), self._effects_by_name()
-        return text.fit_text(*figures, limits, of_icc)
+        figures = self._figures(), self.naive.to_dict(), self._sizes(), self._effects_by_name()
+        return text.fit_text(*figures, limits, of_icc, data_text(self.provenance))
 
     def _effects_by_name(self) -> dict[str, float]:
         return {effect.name: effect.deff for effect in self._effects()}
@@ -256,21 +259,21 @@ class OneWayFit(FitInference):
         return self._grid_of(self._usual_intervals(level), level, wide=False)
 
     def _grid_of(self, made: dict[str, Interval], level: float, wide: bool = True) -> Grid:
-        effects, notes = self._effects_by_name(), self._notes(made, level)
-        return fit_grid(self.to_dict(), self._sizes(), limits_of(made), level, effects, notes, wide)
+        effects, notes = self._effects_by_name(), (*self._notes(made, level), data_text(self.provenance))
+        return fit_grid(self._figures(), self._sizes(), limits_of(made), level, effects, notes, wide)
 
     def _sentences(self, level: float = 0.95) -> dict[str, str]:
         return self._sentences_of(self._usual_intervals(level), level)
 
     def _sentences_of(self, made: dict[str, Interval], level: float) -> dict[str, str]:
-        return fit_sentences(self.to_dict(), self.naive.to_dict(), self._sizes(), limits_of(made),
+        return fit_sentences(self._figures(), self.naive.to_dict(), self._sizes(), limits_of(made),
                              self._p_value_between(), level, self._effects_by_name(),
                              self._mean_by_df(level, made))  # fmt: skip
 
     def _notes(self, made: dict[str, Interval], level: float) -> tuple[str, ...]:
         """What a reader must know of these intervals, and of the mean's beside the degrees of freedom of its line."""
         by_df = self._mean_by_df(level, made)
-        apart = () if by_df is None else (mean_note(self.to_dict(), limits_of(made)["gamma00"], by_df),)
+        apart = () if by_df is None else (mean_note(self._figures(), limits_of(made)["gamma00"], by_df),)
         return (*interval_notes(made), *apart)
 
     def summary(self, level: float = 0.95) -> Summary:
@@ -385,20 +388,21 @@ class FitWithIntervals(Record):
     def _paper_grid(self) -> Grid:
         return self.fit._paper_grid(self.level)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures, then level, ``ci_low_`` and ``ci_high_`` of every parameter that has an interval.
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made the fit; see `OneWayFit`."""
+        return self.fit.provenance
 
-        Last comes ``ci_notes``, what a reader must know of them.
+    def _fields(self) -> Fields:
+        return {**FIT, **FIT_INTERVALS}
 
-        Returns
-        -------
-        dict
-        """
+    def _figures(self) -> dict[str, Any]:
+        """The figures, then level, ``ci_low_`` and ``ci_high_`` of every parameter, and what to know of them."""
         made = self.fit._usual_intervals(self.level)
         limits = {
             f"ci_{end}_{name}": value if math.isfinite(value) else None
             for name, pair in made.items()
             for end, value in zip(("low", "high"), pair, strict=True)
         }
-        notes = " ".join(self.fit._notes(made, self.level)) or None
-        return {**self.fit.to_dict(), "level": self.level, **limits, "ci_notes": notes}
+        known = {"level": self.level, **limits, "ci_notes": " ".join(self.fit._notes(made, self.level)) or None}
+        return self.fit._figures() | {name: known.get(name) for name in FIT_INTERVALS}

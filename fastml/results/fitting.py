@@ -13,9 +13,11 @@ from fastml.errors import ArgumentError, FastmlError, ModelError
 from fastml.groupstats.statistics import GroupStats
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
+from fastml.report.fields import DROPPED, FIT_TABLE
 from fastml.results.figures import estimates
 from fastml.results.fit import OneWayFit
-from fastml.results.table import DROPPED, FIGURES, FitTable, check_by, fit_table
+from fastml.results.provenance import fit_provenance
+from fastml.results.table import FitTable, check_by, fit_table
 from fastml.results.weighting import Weighting
 
 if TYPE_CHECKING:
@@ -185,20 +187,21 @@ def fit_each_part(
     without_by = stats.dropped(outcomes[0])["by"]
     columns["rows_without_by"] = [without_by] * len(columns["status"])
     types = {name: stats.keys[name].type for name in stats.by}
-    return fit_table(types, columns, stats, weighting.vcov if weighted else None)
+    made = fit_provenance("fit table", stats, outcomes, weighting if weighted else None)
+    return fit_table(types, columns, stats, weighting.vcov if weighted else None, made)
 
 
 def _one_by_one(
     stats: GroupStats, outcomes: list[str], method: str | None, df: str | None, weighting: Weighting
 ) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, "outcome", *FIGURES, "status", "message")}
+    columns: dict[str, list[Any]] = {name: [] for name in (*stats.by, *FIT_TABLE)}
     for labels, part in stats.split():
         for name in outcomes:
             n, dropped = part.groups(name).n, part.dropped(name)
             row = {"n_obs": int(n.sum()), "n_groups": len(n), "n_dropped": sum(dropped.values()), "status": "ok"}
             row |= {f"dropped_{cause}": count for cause, count in dropped.items()} | labels | {"outcome": name}
             try:
-                row |= fit_stats(part, name, method, df, weighting).to_dict()
+                row |= fit_stats(part, name, method, df, weighting)._figures()
             except ModelError as error:
                 row |= {"status": error.status, "message": str(error)}
             for column, values in columns.items():

@@ -52,7 +52,7 @@ def draw(fit: OneWayFit, kind: str, ax: Axes | None = None) -> Axes:
 
 def fit_report(fit: OneWayFit, title: str | None, source: str) -> str:
     """The page of one fit. See `OneWayFit.report_html`."""
-    figures = fit.to_dict()
+    figures = fit._figures()
     drawn = {name: _draw(name, fit, caption) for name, caption in _CAPTIONS.items()}
     schools = fit.groups_arrow(sort="eb_mean")
     labels = schools.column_names[: schools.column_names.index("n")]

@@ -116,7 +116,7 @@ class SeenTable(Exports):
             return 0.95, rows
         level, limits = self._icc_intervals(None)
         found = zip(rows, limits, strict=True)
-        return level, [{**row, INTERVAL: (low, high), "ci_note_icc": note} for row, (low, high, note) in found]
+        return level, [{**row, INTERVAL: (low, high), "ci_notes": note} for row, (low, high, note) in found]
 
     def _grid(self, level: float = 0.95, wanted: Sequence[str] = WIDE, columns: Sequence[str] | None = None) -> Grid:
         level, rows = self._seen()
@@ -174,5 +174,6 @@ class SeenTable(Exports):
         if len(body.rows) <= _MAX_ROWS:
             return html_table(grid)
         note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
-        notes = (note, *grid.notes[:_MAX_ROWS])
+        *said, made = grid.notes
+        notes = (note, *said[:_MAX_ROWS], made)
         return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=notes))

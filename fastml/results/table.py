@@ -17,23 +17,23 @@ from fastml.errors import FastmlError, visible
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_text
 from fastml.report.exports import Summary
+from fastml.report.fields import DROPPED, FIT_TABLE, FIT_TABLE_INTERVALS
 from fastml.report.markup import html_with_sentences
 from fastml.report.numbers import whole_ids
+from fastml.report.provenance import STAMP, made_text, provenance, with_metadata
 from fastml.report.sentences import table_sentences
-from fastml.report.text import table_notes
+from fastml.report.text import fit_weights, table_notes
 from fastml.results.comparable import Comparable, fits_compared
 from fastml.results.contrasts import Compared
-from fastml.results.figures import COUNTS, DOUBLES
 from fastml.results.pages import table_report
 from fastml.results.shown_table import Limits, SeenTable, table_text
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from fastml.groupstats.statistics import GroupStats
 
-__all__ = ["DROPPED", "FIGURES", "FitTable", "ResultTable", "check_by", "fit_table", "label_column", "or_null"]
+__all__ = ["FitTable", "ResultTable", "check_by", "fit_table", "label_column", "or_null"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,6 +69,7 @@ class ResultTable(Comparable, SeenTable):
         Returns
         -------
         pyarrow.Table
+            Its schema's metadata say, as JSON under ``fastml``, what made it; so does the Parquet file of `write`.
         """
         return self.table
 
@@ -79,7 +80,7 @@ class ResultTable(Comparable, SeenTable):
         -------
         list of dict
         """
-        return [whole_ids(row, self.by) for row in self.to_dict()]
+        return [whole_ids(row, self.by) for row in self.table.to_pylist()]
 
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
         """Return the confidence limits of every row's icc.
@@ -98,27 +99,10 @@ class ResultTable(Comparable, SeenTable):
         level, made = self._icc_intervals(level)
         return level, [(low, high) for low, high, _ in made]
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table as a data frame.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        return self.table.to_pandas()  # type: ignore[no-any-return]  # pyarrow is not typed
-
-    def to_dict(self) -> list[dict[str, Any]]:
-        """Return the rows as dicts; None where a figure does not exist, never NaN.
-
-        Returns
-        -------
-        list of dict
-        """
-        return self.table.to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
-
     def _notes(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         """Lines under the printed table of these rows."""
-        return table_notes(rows, self.by)
+        made = self.provenance
+        return [*table_notes(rows, self.by), *fit_weights(made), made_text(made)]
 
     def _sentences(self) -> list[str]:
         return table_sentences(self.shown(), self.by)
@@ -182,7 +166,7 @@ class FitTable(ResultTable):
     table : pyarrow.Table
         The by-columns, ``outcome``, every figure of a single fit by its name, rows left out by cause
         (``dropped_CAUSE``) and those of all the data that belong to no part (``rows_without_by``); ``status``, "ok" or
-        in a word why there is no result, and ``message``, why in a sentence.
+        in a word why there is no result, and ``message``, why in a sentence. Its schema's metadata say what made it.
     by : tuple of str
         The by-columns.
     stats : GroupStats or None
@@ -195,7 +179,7 @@ class FitTable(ResultTable):
     vcov: str | None = field(default=None, repr=False)
 
     def _compared(self) -> Compared:
-        return fits_compared(self.shown(), self.by, self.stats, self.vcov)
+        return fits_compared(self.shown(), self.by, self.stats, self.vcov, self.provenance)
 
     def _icc_intervals(self, level: float | None) -> tuple[float, list[Limits]]:
         """As `OneWayFit.ci` has them."""
@@ -249,7 +233,7 @@ class FitTable(ResultTable):
         return made
 
     def with_intervals(self, level: float = 0.95) -> FitTable:
-        """Return the table with columns level, ci_low_icc, ci_high_icc and ci_note_icc, what there is to know of them.
+        """Return the table with columns level, ci_low_icc, ci_high_icc, and ci_notes, what there is to know of them.
 
         Parameters
         ----------
@@ -262,36 +246,20 @@ class FitTable(ResultTable):
         """
         level, limits = self._icc_intervals(level)
         table = self.table
-        low, high, notes = zip(*limits, strict=True) if limits else ((), (), ())
-        for name, column in (
-            ("level", pa.array([level] * len(limits), pa.float64())),
-            ("ci_low_icc", pa.array(map(or_null, low), pa.float64())),
-            ("ci_high_icc", pa.array(map(or_null, high), pa.float64())),
-            ("ci_note_icc", pa.array((note or None for note in notes), pa.string())),
-        ):
+        rows = [(level, or_null(low), or_null(high), note or None) for low, high, note in limits]
+        for i, (name, kind) in enumerate(FIT_TABLE_INTERVALS.items()):
             if name in table.column_names:  # those of another level
                 table = table.drop_columns(name)
+            column = pa.array([row[i] for row in rows], kind.arrow)
             table = table.add_column(table.schema.get_field_index("status"), name, column)
         return FitTable(table, self.by, self.stats, self.vcov)
 
     def __str__(self) -> str:
         level, rows = self._seen()
-        notes = self._notes(rows)
-        return "\n".join([table_text(rows, self.by, level), *(["", *notes] if notes else [])])
+        return "\n".join([table_text(rows, self.by, level), "", *map(visible, self._notes(rows))])
 
 
-# Rows left out by cause, and those of no part.
-DROPPED = ("dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome", "rows_without_by")
-
-# The scalars of a fit and their types.
-FIGURES: Mapping[str, pa.DataType] = {
-    **dict.fromkeys((*COUNTS, *DROPPED), pa.int64()),
-    **dict.fromkeys(DOUBLES, pa.float64()),
-    "singular": pa.bool_(),
-    "method": pa.string(),
-}
-
-_COLUMNS = frozenset(("outcome", *FIGURES, "level", "ci_low_icc", "ci_high_icc", "ci_note_icc", "status", "message"))
+_COLUMNS = frozenset((*FIT_TABLE, *FIT_TABLE_INTERVALS, *STAMP))
 
 
 def check_by(by: Iterable[str], columns: Container[str] = _COLUMNS) -> None:
@@ -306,6 +274,7 @@ def fit_table(
     columns: Mapping[str, Any],
     stats: GroupStats | None = None,
     vcov: str | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> FitTable:
     """Make a table of columns of figures.
 
@@ -320,13 +289,15 @@ def fit_table(
         What was fitted.
     vcov : str, optional
         Of weighted fits.
+    made : mapping, optional
+        What made the table.
     """
     labels = {name: label_column(columns[name], dtype) for name, dtype in by_types.items()}
-    rest = {"outcome": pa.string(), **FIGURES, "status": pa.string(), "message": pa.string()}
     none = [0] * len(columns["status"])
-    found = {name: _column(columns.get(name, none) if name in DROPPED else columns[name], dtype)
-             for name, dtype in rest.items()}  # fmt: skip
-    return FitTable(pa.table({**labels, **found}), tuple(by_types), stats, vcov)
+    found = {name: _column(columns.get(name, none) if name in DROPPED else columns[name], kind.arrow)
+             for name, kind in FIT_TABLE.items()}  # fmt: skip
+    table = with_metadata(pa.table({**labels, **found}), made or provenance("fit table", by=tuple(by_types)))
+    return FitTable(table, tuple(by_types), stats, vcov)
 
 
 def label_column(labels: Sequence[Any], dtype: pa.DataType) -> pa.Array:

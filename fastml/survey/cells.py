@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastml.errors import Status
 from fastml.results.samples import CYCLES, SampleIdentity, label_text, school_number
 from fastml.survey.columns import SurveyColumns
 from fastml.survey.replication import CellMoments
@@ -21,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-NO_SCHOOL_IDS = "no_school_ids"
+NO_SCHOOL_IDS: Status = "no_school_ids"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Unfit:
     status, message : str
     """
 
-    status: str
+    status: Status
     message: str
 
 

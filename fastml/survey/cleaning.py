@@ -53,6 +53,8 @@ class CleanRows:
         What looks like a code in every column of numbers.
     digests : callable
         Of the files that were read, once they have been; of data in memory one that no other call has.
+    files : tuple of str
+        Names of the files; none of data in memory.
     """
 
     schema: pa.Schema
@@ -63,6 +65,7 @@ class CleanRows:
     largest: dict[str, float] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
     digests: Callable[[], tuple[str, ...]] = tuple
+    files: tuple[str, ...] = ()
 
     def look(self, column: str, values: Floats) -> Floats:
         """Look at values of a column for codes, and return them."""
@@ -131,13 +134,13 @@ def open_rows(
     numbers = dict.fromkeys([*columns.weights, *product, *cleaned.values])
     labels = map(source.schema.field, columns.labels)
     schema = pa.schema([*labels, *(pa.field(name, pa.float64()) for name in numbers)])
-    rows = CleanRows(schema, iter(()), cleaned, digests=partial(_digests, source))
+    rows = CleanRows(schema, iter(()), cleaned, digests=partial(_digests, source), files=source.files)
     rows.batches = _clean(source, columns, np.array(sorted(missing)), codes_of_weights(named), rows)
     return rows
 
 
 def _digests(source: Source) -> tuple[str, ...]:
-    origins = (origin_in_memory(source.name, 0),) if source.origins is None else source.origins("")
+    origins = (origin_in_memory(source.name, 0),) if source.origins is None else source.origins("", None)
     return tuple(origin.digest for origin in origins)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from fastml.survey.estimates import fit_parts
 from fastml.survey.jackknife import jackknife_parts
 from fastml.survey.replicate_weights import column_parts
 from fastml.survey.school_file import SchoolWeights, read_school_weights
-from fastml.survey.table import COLUMNS, SurveyTable, provenance, survey_table
+from fastml.survey.table import COLUMNS, SurveyTable, survey_provenance, survey_table
 
 if TYPE_CHECKING:
     from fastml.inference.robust import Vcov
@@ -155,16 +154,11 @@ def fit_survey(
     if not parts:
         raise ModelError("there are no rows to fit; check the files, the filter and the by-columns")
     notes = {name: [*columns.notes[name], *rows.notes(name)] for name in outcomes}
-    origin = {
-        "files": _paths(data),
-        "school_files": _paths(school_data),
-        "filter": None if filter is None else str(filter),
-        "rows_without_by": dropped_by,
-    }
     types = {name: rows.schema.field(name).type for name in columns.by}
     found, kept = fit_parts(parts, notes, choices, average, threads)
+    found = [row | {"rows_without_by": dropped_by} for row in found]
     data = rows.digests()
-    return survey_table(types, found, provenance(origin, choices, columns, schools),
+    return survey_table(types, found, survey_provenance(rows, given.condition, choices, columns, schools),
                         [None if row is None else row.of(data) for row in kept])  # fmt: skip
 
 
@@ -175,8 +169,3 @@ def _read_parts(
     if choices.replicated and isinstance(choices.design.replicates, Jackknife):
         return jackknife_parts(rows, schools, choices, threads)
     return column_parts(rows, schools, choices, threads)
-
-
-def _paths(data: Any) -> list[str]:
-    paths = data if isinstance(data, (list, tuple)) else [data]
-    return [os.fspath(path) for path in paths if isinstance(path, (str, os.PathLike))]

@@ -37,11 +37,14 @@ class SchoolWeights:
         Labels of those columns, as `_as_written` has them, to weight.
     name : str
         The weight, in words.
+    files : tuple of str
+        Those that it was read from.
     """
 
     keys: tuple[str, ...]
     weight: Mapping[tuple[Any, ...], float]
     name: str
+    files: tuple[str, ...] = ()
 
     def of(self, labels: Mapping[str, list[Any]], length: int) -> Floats:
         """Weights of the schools that the labels (column to the labels of each) name; NaN where the file has none.
@@ -115,7 +118,7 @@ def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, cho
                     "country column)"
                 )
     check_codes(seen, choices.missing, weights)
-    return SchoolWeights((*([country] if country else []), columns.group), found, name)
+    return SchoolWeights((*([country] if country else []), columns.group), found, name, source.files)
 
 
 def _as_written(label: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 
-from fastml._version import __version__
 from fastml.designs import Jackknife
 from fastml.errors import visible
 from fastml.inference.delta import logit_limits
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet
 from fastml.report import text
-from fastml.report.exports import csv_text, json_text
+from fastml.report.fields import SURVEY_TABLE
+from fastml.report.provenance import STAMP, data_text, provenance, with_metadata
 from fastml.report.sentences import table_sentences
 from fastml.results.contrasts import Compared, Compares
 from fastml.results.shown_table import INTERVAL, table_text
 from fastml.results.table import ResultTable, label_column, or_nan, or_null
 from fastml.survey.choices import Choices
+from fastml.survey.cleaning import CleanRows
 from fastml.survey.columns import SurveyColumns
 from fastml.survey.kept import KEPT, Kept, kept_columns
-from fastml.survey.replication import FIGURES
 from fastml.survey.school_file import SchoolWeights
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["COLUMNS", "SurveyTable", "provenance", "survey_table"]
+__all__ = ["COLUMNS", "SurveyTable", "survey_provenance", "survey_table"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,12 +50,6 @@ class SurveyTable(ResultTable):
     """
 
     kept: tuple[Kept | None, ...] = field(default=(), repr=False)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What made the table: version, design, files, filter, columns and options."""
-        found: dict[str, Any] = json.loads(self.table.schema.metadata[b"fastml"])
-        return found
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the rows as they are printed: ids as they are meant, and the row of an average named so."""
@@ -110,25 +100,6 @@ class SurveyTable(ResultTable):
             provenance=made,
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table as a data frame, whose ``attrs["provenance"]`` says what made it."""
-        frame = super().to_frame()
-        frame.attrs["provenance"] = self.provenance
-        return frame
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """Return the rows as a JSON array of objects, each with the table's ``provenance``; see `FitTable.to_json`."""
-        rows = self._rows_and(self.provenance)
-        return json_text(rows, indent)
-
-    def to_csv(self) -> str:
-        """Return the rows as CSV with a header; the last column, ``provenance``, is a JSON object."""
-        rows = self._rows_and(json.dumps(self.provenance, ensure_ascii=False))
-        return csv_text(rows, [*self.table.column_names, "provenance"])
-
-    def _rows_and(self, provenance: Any) -> list[dict[str, Any]]:
-        return [{**row, "provenance": provenance} for row in self.to_dict()]
-
     def __str__(self) -> str:
         level, rows = self._seen()
         model, *lines = self._lines()
@@ -146,17 +117,12 @@ class SurveyTable(ResultTable):
         if p["replicates"]:
             columns += [p["replicates"], f"variance {p['factor']:g} x sum of squares, {p['sampling_variance']}"]
             columns += ["degrees of freedom by Johnson and Rust"] if p["df"] else []
-        origin = [f"fastml {p['fastml']}"]
-        if p["files"]:
-            origin.append(f"files {', '.join(p['files'])}")
-        if p["filter"]:
-            origin.append(f"filter {p['filter']}")
-        notes = text.table_notes(self._parts(), self.by, p["rows_without_by"])
+        notes = text.table_notes(self._parts(), self.by)
         for row in self.shown():
             if row["notes"]:
                 label = " ".join(str(row[name]) for name in (*self.by, "outcome") if row[name] is not None)
                 notes.append(f"{label}: {row['notes']}")
-        return [model, "; ".join(columns), "; ".join(origin), *notes]
+        return [model, "; ".join(columns), data_text(p), *notes]
 
     def _notes(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return self._lines()
@@ -172,26 +138,14 @@ class SurveyTable(ResultTable):
 # What is printed.
 _SHOWN = ("outcome", "n_obs", "n_groups", "n_dropped", "mean", "se_mean", "gamma00", "se_gamma00", "tau00", "se_tau00",
           "sigma2", "se_sigma2", "icc", "se_icc", INTERVAL, "deff", "status")  # fmt: skip
-_POOLED = ("", "se_", "sampling_variance_", "imputation_variance_", "df_", "ci_low_", "ci_high_")
-_DROPPED = ("n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome")
-_TYPES: Mapping[str, pa.DataType] = {
-    "outcome": pa.string(),
-    "n_obs": pa.int64(),
-    "n_groups": pa.int64(),
-    **{f"{prefix}{name}": pa.float64() for name in FIGURES for prefix in _POOLED},
-    **dict.fromkeys(_DROPPED, pa.int64()),
-    "status": pa.string(),
-    "message": pa.string(),
-    "notes": pa.string(),
-}
-COLUMNS = frozenset((*_TYPES, *KEPT, "provenance"))
+COLUMNS = frozenset((*SURVEY_TABLE, *KEPT, *STAMP))
 """What a by-column can't be called."""
 
 
-def provenance(
-    origin: Mapping[str, Any], choices: Choices, columns: SurveyColumns, schools: SchoolWeights | None
+def survey_provenance(
+    rows: CleanRows, filter: str | None, choices: Choices, columns: SurveyColumns, schools: SchoolWeights | None
 ) -> dict[str, Any]:
-    """What made a table: its origin (files, filter), columns, statistics, and how the design makes a variance."""
+    """What made a table: files, filter, columns, statistics, and how the design makes a variance."""
     design, scheme = choices.design, None
     if choices.replicated and isinstance(design.replicates, Jackknife):
         halves = "both halves" if design.replicates.both_halves else "one half"
@@ -199,36 +153,35 @@ def provenance(
     elif choices.replicated:
         names = columns.replicates
         scheme = f"{len(names)} columns {names[0]} to {names[-1]}"
-    return {
-        "content": "survey table",
-        "fastml": __version__,
-        **origin,
-        "outcomes": {name: list(values) for name, values in columns.outcomes.items()},
-        "by": list(columns.by),
-        "country": columns.country,
-        "group": columns.group,
-        "weights": columns.weight,
-        "group_weights": columns.group_weight_name if schools is None else schools.name,
-        "school_data": schools is not None,
-        "design": design.name,
-        "weight_scaling": choices.scaling,
-        "se": choices.se,
-        "vcov": None if choices.replicated else choices.vcov,
-        "df": choices.df,
-        "replicates": scheme,
-        "factor": design.factor if choices.replicated else None,
-        "sampling_variance": "plausible value 1"
-        if design.first_only and choices.replicated
-        else "all plausible values",
-        "level": choices.level,
-        "missing": list(design.missing),
-    }
+    return provenance(
+        "survey table",
+        files=rows.files,
+        filter=filter,
+        outcomes=columns.outcomes,
+        by=columns.by,
+        group=columns.group,
+        weights=columns.weight,
+        group_weights=columns.group_weight_name if schools is None else schools.name,
+        school_data=schools is not None,
+        school_files=[] if schools is None else list(schools.files),
+        country=columns.country,
+        design=design.name,
+        weight_scaling=choices.scaling,
+        se=choices.se,
+        vcov=None if choices.replicated else choices.vcov,
+        df=choices.df,
+        replicates=scheme,
+        factor=design.factor if choices.replicated else None,
+        sampling_variance="plausible value 1" if design.first_only and choices.replicated else "all plausible values",
+        level=choices.level,
+        missing=list(design.missing),
+    )
 
 
 def survey_table(
     by_types: Mapping[str, pa.DataType],
     rows: Sequence[Mapping[str, Any]],
-    provenance: Mapping[str, Any],
+    made: Mapping[str, Any],
     kept: Sequence[Kept | None] = (),
 ) -> SurveyTable:
     """Make a table of rows of pooled figures.
@@ -239,7 +192,7 @@ def survey_table(
         By-column to type of its labels.
     rows : sequence of mapping
         By-labels and figures; what is missing becomes null.
-    provenance : mapping
+    made : mapping
         What made the table, as plain values.
     kept : sequence of Kept or None
         Of the first rows.
@@ -248,9 +201,8 @@ def survey_table(
     -------
     SurveyTable
     """
-    metadata = {b"fastml": json.dumps(provenance, ensure_ascii=False).encode()}
     labels = {name: label_column([row.get(name) for row in rows], dtype) for name, dtype in by_types.items()}
-    columns = {name: pa.array((or_null(row.get(name)) for row in rows), dtype) for name, dtype in _TYPES.items()}
-    return SurveyTable(
-        pa.table({**labels, **columns}, metadata=metadata), tuple(by_types), (*kept, *[None] * (len(rows) - len(kept)))
-    )
+    columns = {name: pa.array((or_null(row.get(name)) for row in rows), kind.arrow)
+               for name, kind in SURVEY_TABLE.items()}  # fmt: skip
+    table = with_metadata(pa.table({**labels, **columns}), made)
+    return SurveyTable(table, tuple(by_types), (*kept, *[None] * (len(rows) - len(kept))))

@@ -69,7 +69,7 @@ def test_a_table_of_several_outcomes(tmp_path: Path) -> None:
     data = {"y": [1.0, 2.0, 4.0, 8.0], "z": [1.0, 3.0, 4.0, 9.0], "g": [1, 1, 2, 2], "c": [7, 7, 7, 7]}
     pq.write_table(pa.table(data), tmp_path / "t.parquet")
     done = run("fit", tmp_path / "t.parquet", "-y", "y", "-y", "z", "-g", "g", "--by", "c", "--format", "json")
-    assert json.loads(done.stdout) == fastml.fit_by(data, ["y", "z"], "g", by="c").to_dict()
+    assert json.loads(done.stdout) == fastml.fit_by(tmp_path / "t.parquet", ["y", "z"], "g", by="c").to_dict()
 
 
 def test_the_command(file: Path, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_plan_in_every_form(tmp_path: Path) -> None:
     assert '<td style="text-align:right">4.995</td>' in made._repr_html_()
     assert run(*words, "--format", "parquet", "-o", tmp_path / "p.parquet").returncode == 0
     (row,) = pq.read_table(tmp_path / "p.parquet").to_pylist()
-    assert row == made.to_dict()
+    assert row == made._figures()
     assert run(*words, "-o", tmp_path / "p.txt").stdout == ""
     assert (tmp_path / "p.txt").read_text() == PLAN
 

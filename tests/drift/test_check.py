@@ -12,7 +12,8 @@ from fastml import FastmlError
 
 
 def figures(made: Any) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if value is not None} for row in made.to_dict()]
+    rows = made.to_arrow().to_pylist()
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
 def test_rows_and_statistics_give_the_same() -> None:

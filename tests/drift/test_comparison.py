@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -226,7 +227,8 @@ def test_every_form_of_the_table() -> None:
     table = made.to_arrow()
     assert list(made.to_frame().columns) == table.column_names
     assert len(made) == 2
-    assert made.to_csv().splitlines()[0] == ",".join(table.column_names)
+    assert {row["provenance"]["content"] for row in json.loads(made.to_json())} == {"check"}
+    assert made.to_csv().splitlines()[0] == ",".join([*table.column_names, "fastml", "schema", "provenance"])
     for text in (str(made), repr(made), made.to_markdown(), made.to_latex(), made.to_html()):
         assert "passed" in text
         assert "country NOR math" in text

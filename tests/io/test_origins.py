@@ -49,4 +49,4 @@ def test_data_in_memory_are_known_by_the_call() -> None:
     one, other = (origin_in_memory("the DataFrame", 5) for _ in range(2))
     assert (one.name, one.rows) == ("the DataFrame", 5)
     assert one.digest != other.digest
-    assert one == Origin("the DataFrame", 5, one.digest)
+    assert one == Origin("the DataFrame", 5, one.digest, is_file=False)

@@ -417,7 +417,7 @@ def test_the_command(rows: dict[str, np.ndarray], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fastml", "fit", file, "-y", "score", "-g", "school", "--weights", "t",
                "--group-weights", "v", "--weights-are", "total", "--weight-scaling", "effective", "--vcov", "block"]  # fmt: skip
     done = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, check=True)
-    fit = weighted(rows, weight_scaling="effective", vcov="block")
+    fit = weighted(file, weight_scaling="effective", vcov="block")
     assert json.loads(done.stdout) == fit.to_dict()
     refused = subprocess.run([*command, "--method", "reml"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2

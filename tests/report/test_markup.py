@@ -97,7 +97,7 @@ def test_html_table_of_the_lecture(fit: fastml.OneWayFit) -> None:
 def test_markdown(fit: fastml.OneWayFit, evil_table: fastml.FitTable) -> None:
     lines = fit.to_markdown().splitlines()
     assert "| Grand mean | γ00 | 538.979 | 16.422 | 504.61 to 573.35 |" in lines
-    assert "Grand mean: df 19, t 32.821, p &lt;0.0001." in lines
+    assert "Grand mean: df 19, t 32.821, p &lt;0.0001.  " in lines
     table = [line for line in lines if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
     assert "<script" not in evil_table.to_markdown()

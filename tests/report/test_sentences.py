@@ -131,7 +131,7 @@ def test_notes_reach_every_form() -> None:
     assert plain.to_arrow().schema.field("ci_notes").type == "string"
     table = fastml.fit_by({**data, "c": ["a"] * 4}, "y", "g", by="c")
     assert table.icc_limits()[1] == [tuple(fit.ci("icc"))]
-    assert words in table.with_intervals().to_dict()[0]["ci_note_icc"]
+    assert words in table.with_intervals().to_dict()[0]["ci_notes"]
     for form in (str(table.with_intervals()), table.report_html(), table.with_intervals().to_csv()):
         assert words in " ".join(form.split())
 

@@ -9,8 +9,8 @@ import pytest
 
 import fastml
 from fastml import GroupStats
+from fastml.report.fields import COUNTS, ESTIMATES
 from fastml.results.batch_fitting import fit_parts
-from fastml.results.figures import COUNTS, DOUBLES
 from fastml.results.fitting import fit_stats
 from fastml.results.weighting import Weighting
 
@@ -45,8 +45,8 @@ def test_figures_are_those_of_each_part_alone(stats: GroupStats, method: str) ->
             assert fits["status"][row] == "ok"
             alone = fit_stats(part, outcome, method, None, Weighting())
             singular += alone.singular
-            assert fits["method"][row] == alone.method
-            for name in (*COUNTS, *DOUBLES, "singular"):
+            assert (fits["method"][row], fits["df_method"][row]) == (alone.method, alone.df_method)
+            for name in (*COUNTS, *ESTIMATES, "singular"):
                 value = getattr(alone, name)
                 assert fits[name][row] == pytest.approx(value, rel=1e-12, abs=1e-300, nan_ok=True), (row, name)
     assert 0 < singular < 22

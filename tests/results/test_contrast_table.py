@@ -48,7 +48,8 @@ def test_every_form_has_the_figures_and_what_made_them(table: fastml.ContrastTab
     assert (made["content"], made["level"], made["fastml"]) == ("contrast table", 0.9, fastml.__version__)
     assert made["notes"] == ["rows are of independent samples: their variances add"]
     rows = json.loads(table.to_json(), parse_constant=pytest.fail)
-    assert rows == [{**row, "provenance": made} for row in table.to_dict()]
+    assert rows == table.to_dict()
+    assert all(row["provenance"] == made and row["schema"] == made["schema"] for row in rows)
     lines = list(csv.DictReader(io.StringIO(table.to_csv())))
     assert [float(line["difference"]) for line in lines] == [row["difference"] for row in rows]
     assert lines[0]["a"] == "'=1+1"

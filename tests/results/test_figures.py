@@ -12,7 +12,7 @@ from fastml import OneWayFit
 
 KEYS = """
 gamma00 se_gamma00 df t p_value tau00 sigma2 tau_sd sigma icc deff deft n_eff reliability loglik deviance aic
-bic n_obs n_groups n_dropped dropped singular method outcome group se_tau00 se_sigma2 se_icc
+bic n_obs n_groups n_dropped singular method outcome group se_tau00 se_sigma2 se_icc se_deff
 """.split()
 
 
@@ -27,6 +27,7 @@ def test_every_field(fit: OneWayFit) -> None:
     for name in KEYS:
         value = getattr(fit, name)
         assert figures[name] == (value[0] if name == "group" else value), name
+    assert figures["dropped"] == {"group": 0, "weights": 0, "zero_weight": 0, "outcome": 0}
     assert fit.group == ("idschool",)
     assert fit.tau_sd**2 == pytest.approx(fit.tau00)
     assert fit.deft**2 == pytest.approx(fit.deff)

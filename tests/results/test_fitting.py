@@ -43,7 +43,7 @@ def test_same_figures_as_each_part_alone(frame: pd.DataFrame, method: str) -> No
         assert (row["message"], row["rows_without_by"]) == (None, 0)
         for name in figures["dropped"]:
             assert row[f"dropped_{name}"] == figures["dropped"][name]
-        for name in set(row) & set(figures) - {"outcome"}:
+        for name in set(row) & set(figures) - {"outcome", "provenance"}:
             if isinstance(row[name], float):
                 assert math.isclose(row[name], figures[name], rel_tol=1e-12), name
             else:
@@ -55,7 +55,7 @@ def test_every_scalar_field_is_there(frame: pd.DataFrame) -> None:
     table = fastml.fit_by(frame, "math", "school", by="country")
     figures = fastml.fit(frame, "math", "school").to_dict()
     scalars = {name for name, value in figures.items() if isinstance(value, (int, float, str))}
-    assert scalars - {"group", "df_method"} <= set(table.to_frame().columns)
+    assert scalars - {"group", "fastml", "schema"} <= set(table.to_frame().columns)
     assert list(table.to_frame().columns)[:2] == ["country", "outcome"]
     assert list(table.to_frame().columns)[-2:] == ["status", "message"]
 
@@ -142,6 +142,8 @@ def test_command_line(frame: pd.DataFrame, tmp_path: Path) -> None:
     call = ["fit", tmp_path / "t.parquet", "-y", "math", "-g", "school", "--by", "country"]
     done = run(*call, "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == fastml.fit_by(frame, "math", "school", by="country").to_dict()
+    made = {"files": [str(tmp_path / "t.parquet")], "n_files": 1}
+    rows = fastml.fit_by(frame, "math", "school", by="country").to_dict()
+    assert json.loads(done.stdout) == [row | {"provenance": row["provenance"] | made} for row in rows]
     pq.write_table(pa.Table.from_pandas(frame[:30].assign(school=1)), tmp_path / "t.parquet")
     assert run(*call).returncode == 3

@@ -15,6 +15,7 @@ from webpages import Reader, evil_fits
 
 import fastml
 from fastml import FastmlError
+from fastml.report.provenance import SCHEMA
 from fastml.results.table import ResultTable
 
 
@@ -42,7 +43,8 @@ def test_write_and_text(frame: pd.DataFrame, tmp_path: Path) -> None:
     lines = str(table).splitlines()
     assert lines[0].split()[:5] == ["country", "outcome", "n_obs", "n_groups", "n_dropped"]
     lost = int(frame["math"].isna().sum())
-    assert lines[5:] == ["", f"math: {4000 - lost:,} rows used, {lost} rows dropped ({lost} no outcome)"]
+    assert lines[5:] == ["", f"math: {4000 - lost:,} rows used, {lost} rows dropped ({lost} no outcome)",
+                         f"groups school; fastml {fastml.__version__}, schema {SCHEMA}"]  # fmt: skip
     assert table.to_csv().count("\n") == 5
 
 
@@ -51,7 +53,7 @@ def test_ids_that_came_as_floats_print_as_they_are_meant() -> None:
     table = fastml.fit_by(data, "y", "s", by="c")
     assert repr(table) == str(table)  # what a prompt shows is what print does
     lines = str(table).splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["40.500", "792"]
+    assert [line.split()[0] for line in lines[1:3]] == ["40.500", "792"]
 
 
 @pytest.mark.parametrize("level", [None, 0.8])
@@ -74,14 +76,8 @@ def test_limits_of_every_part_are_those_of_its_own_fit(frame: pd.DataFrame, leve
             assert high == pytest.approx(alone.high, rel=1e-12)
         wide = table.with_intervals(used)
         assert [row["ci_low_icc"] is None for row in wide.to_dict()] == [math.isnan(low) for low, _ in limits]
-        assert wide.table.column_names[-6:] == [
-            "level",
-            "ci_low_icc",
-            "ci_high_icc",
-            "ci_note_icc",
-            "status",
-            "message",
-        ]
+        assert wide.table.column_names[-6:] == ["level", "ci_low_icc", "ci_high_icc", "ci_notes", "status", "message"]
+        assert wide.table["level"].to_pylist() == [used] * len(wide)
         assert f"{100 * used:g} % interval" in str(wide).splitlines()[0]
         again = table.with_intervals(0.5).with_intervals(used)
         assert again.to_arrow().equals(wide.to_arrow())
@@ -102,8 +98,9 @@ def test_a_long_table_is_cut_in_a_notebook_and_nowhere_else() -> None:
         "y": [float(i % 7) for i in range(600)],
     }
     table = fastml.fit_by(data, "y", "s", by="c")
-    assert table.to_html().count("<tr>") == 1 + 150
-    assert table._repr_html_().count("<tr>") == 1 + 100 + 1
+    assert table.to_html().count("<tr>") == 1 + 150 + 1
+    assert table._repr_html_().count("<tr>") == 1 + 100 + 2
+    assert "groups s;" in table._repr_html_()
     assert "The first 100 of 150 rows" in table._repr_html_()
 
 

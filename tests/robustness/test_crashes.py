@@ -243,7 +243,8 @@ def test_fits_go_on_where_threads_can_not_start(room: int, tmp_path: Path, monke
     rng = np.random.default_rng(5)
     table = pa.table({"y": rng.normal(size=4000), "s": np.arange(4000) // 20, "c": np.arange(4000) // 1000})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=200)
-    before = fastml.fit(table, "y", "s"), fastml.fit_by(table, "y", "s", by="c").to_dict()
+    path = tmp_path / "t.parquet"
+    before = fastml.fit(path, "y", "s"), fastml.fit_by(path, "y", "s", by="c").to_dict()
     start, started = threading.Thread.start, []
 
     def limited(self: threading.Thread) -> None:

@@ -62,7 +62,7 @@ def test_rows_without_a_part_are_counted() -> None:
     table = fastml.fit_survey({**students, "CNT": labels}, "MATH", SMALL_PISA, by="CNT",
                               school_data={"CNTSCHID": schools["CNTSCHID"], "W_SCHGRNRABWT": schools["W_SCHGRNRABWT"]})  # fmt: skip
     assert [row["CNT"] for row in table.to_dict()] == ["TUR"]
-    assert table.provenance["rows_without_by"] == 7
+    assert only(table)["rows_without_by"] == 7
     assert "7 rows without CNT left out" in str(table)
 
 

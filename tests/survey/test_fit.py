@@ -167,7 +167,8 @@ def test_several_files(tmp_path: Path) -> None:
         pq.write_table(pa.table(data), tmp_path / f"{name}.parquet")
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     table = fastml.fit_survey(files, "BSMMAT", "timss", by="IDCNTRY")
-    assert table.to_dict() == fastml.fit_survey(together(a, b), "BSMMAT", "timss", by="IDCNTRY").to_dict()
+    whole = fastml.fit_survey(together(a, b), "BSMMAT", "timss", by="IDCNTRY")
+    assert table.to_arrow().equals(whole.to_arrow())
     assert table.provenance["files"] == [str(file) for file in files]
 
 

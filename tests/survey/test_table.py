@@ -18,6 +18,7 @@ from pyarrow import csv as arrow_csv
 from surveys import SMALL_PISA, only, pisa, timss, together
 
 import fastml
+from fastml.report.provenance import SCHEMA
 
 FILTER = "IDSCHOOL > 5001"
 
@@ -39,7 +40,7 @@ def test_columns_in_the_order_of_the_single_figures(table: fastml.SurveyTable) -
     figures = ("gamma00", "tau00", "sigma2", "icc", "deff", "mean", "sd")
     expected = ["IDCNTRY", "outcome", "n_obs", "n_groups", *(p + name for name in figures for p in prefixes)]
     dropped = ["n_dropped", "dropped_group", "dropped_weights", "dropped_zero_weight", "dropped_outcome"]
-    assert list(table.to_frame().columns) == [*expected, *dropped, "status", "message", "notes"]
+    assert list(table.to_frame().columns) == [*expected, *dropped, "rows_without_by", "status", "message", "notes"]
     assert len(table) == 3
     first, *_ = table.to_dict()
     total = first["sampling_variance_icc"] + first["imputation_variance_icc"]
@@ -81,7 +82,9 @@ def test_every_form_says_what_made_it(table: fastml.SurveyTable, file: Path, tmp
     assert json.loads(again.schema.metadata[b"fastml"]) == table.provenance
     assert table.to_frame().attrs["provenance"] == table.provenance
     rows = json.loads(table.to_json(), parse_constant=pytest.fail)
-    assert rows == [{**row, "provenance": table.provenance} for row in table.to_dict()]
+    assert rows == table.to_dict()
+    assert {(row["fastml"], row["schema"]) for row in rows} == {(fastml.__version__, SCHEMA)}
+    assert all(row["provenance"] == table.provenance for row in rows)
     lines = list(csv.DictReader(io.StringIO(table.to_csv())))
     assert [float(line["icc"]) for line in lines] == [row["icc"] for row in rows]
     assert json.loads(lines[0]["provenance"]) == table.provenance

@@ -1,0 +1,158 @@
+"""Every form of every result says what made it, wherever the rows came from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import fastml
+from fastml.report.provenance import SCHEMA
+
+DATA = {
+    "c": ["A"] * 8 + ["B"] * 4 + [None],
+    "s": [1, 1, 2, 2, 3, 3, 4, 4, 1, 1, 1, 1, 1],
+    "w": [1.0, 2.0] * 6 + [1.0],
+    "v": [3.0] * 13,
+    "y": [1.5, 2.5, 4.5, 5.5, 3.25, 2.25, 9.5, 8.0, 3.5, 4.5, 5.5, 1.0, 2.0],
+}
+FILTER = "y > 1.25"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("made")
+    whole = pa.table(DATA)
+    paths = [folder / "a.parquet", folder / "b.parquet"]
+    for path, part in zip(paths, (whole.slice(0, 6), whole.slice(6)), strict=True):
+        pq.write_table(part, path)
+    return paths
+
+
+def made_of(files: list[Path], by: bool) -> Any:
+    columns = {"weights": "w", "group_weights": "v", "weight_scaling": "effective"}
+    if by:
+        return fastml.fit_by(files, "y", "s", by="c", filter=FILTER, **columns)  # type: ignore[arg-type]
+    return fastml.fit(files, "y", ["c", "s"], filter=FILTER, **columns)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("by", [False, True])
+def test_every_form_says_version_schema_files_filter_and_columns(files: list[Path], by: bool, tmp_path: Path) -> None:
+    result = made_of(files, by)
+    made = result.provenance
+    assert made == {
+        "content": "fit table" if by else "fit", "fastml": fastml.__version__, "schema": SCHEMA,
+        "files": [str(path) for path in files], "n_files": 2, "filter": FILTER, "outcomes": {"y": ["y"]},
+        "by": ["c"] if by else [], "group": "s" if by else ["c", "s"], "weights": "w", "group_weights": "v",
+        "weights_are": "total", "weight_scaling": "effective", "vcov": "cr2", "bias": None, "notes": [],
+    }  # fmt: skip
+    stamp = {"fastml": fastml.__version__, "schema": SCHEMA, "provenance": made}
+    for one in (result, result.with_intervals(0.9)):
+        rows = one.to_dict() if by else [one.to_dict()]
+        assert all(list(row)[-3:] == list(stamp) and row.items() >= stamp.items() for row in rows)
+        found = json.loads(one.to_json())
+        assert found == (rows if by else rows[0])
+        lines = list(csv.DictReader(io.StringIO(one.to_csv())))
+        assert len(lines) == len(rows)
+        for line in lines:
+            said = (line["fastml"], int(line["schema"]), json.loads(line["provenance"]))
+            assert said == tuple(stamp.values())
+        assert one.to_frame().attrs["provenance"] == made
+        one.write(tmp_path / "one.parquet")
+        for table in (one.to_arrow(), pq.read_table(tmp_path / "one.parquet")):
+            assert json.loads(table.schema.metadata[b"fastml"]) == made
+    for text in (str(result), result.to_markdown(), result.to_latex(), result.to_html(), result.report_html()):
+        plain = text.replace("\\textgreater{}", ">").replace("&gt;", ">").replace("\\", "")
+        for said in (f"fastml {fastml.__version__}, schema {SCHEMA}", "a.parquet", "b.parquet", FILTER,
+                     "total weights w, school weights v, scaling effective"):  # fmt: skip
+            assert said in plain, said
+        assert not by or "groups s" in plain
+
+
+def test_statistics_say_what_they_were_made_of(files: list[Path], tmp_path: Path) -> None:
+    """A fit of them has the files of the rows, not of the statistics; so has one of their sum."""
+    for i, (path, condition) in enumerate(zip(files, (FILTER, None), strict=True)):
+        stats = fastml.group_stats(path, "y", "s", by="c", filter=condition, min_group_size=1 + i)
+        stats.write(tmp_path / f"{i}.parquet")
+    made = fastml.fit_by([tmp_path / "0.parquet", tmp_path / "1.parquet"]).provenance
+    assert made["files"] == [str(path) for path in files]
+    assert made["filter"] == f"{FILTER}; none"
+    assert made["notes"][-1].startswith("groups of fewer than 2 left out: ")
+    alone = fastml.fit_by(tmp_path / "0.parquet")
+    assert (alone.provenance["files"], alone.provenance["filter"]) == ([str(files[0])], FILTER)
+    assert (alone.provenance["by"], alone.provenance["group"]) == (["c"], "s")
+
+
+def test_rows_of_a_table_name_the_first_files_only(tmp_path: Path) -> None:
+    """Forty files for each of forty countries are not named in each of forty rows; metadata name them all."""
+    for i in range(24):
+        pq.write_table(pa.table(DATA), tmp_path / f"{i:02}.parquet")
+    table, one = fastml.fit_by(tmp_path, "y", "s", by="c"), fastml.fit(tmp_path, "y", "s")
+    assert len(table.provenance["files"]) == len(one.to_dict()["provenance"]["files"]) == 24
+    rows = [*table.to_dict(), *json.loads(table.to_json())]
+    rows += [{"provenance": json.loads(line["provenance"])} for line in csv.DictReader(io.StringIO(table.to_csv()))]
+    assert len(rows) == 6
+    for row in rows:
+        assert row["provenance"] == table.provenance | {"files": table.provenance["files"][:20]}
+        assert row["provenance"]["n_files"] == 24
+    assert f"24 files, {tmp_path / '00.parquet'} to {tmp_path / '23.parquet'}" in str(table)
+
+
+def test_fits_of_rows_are_as_of_their_statistics(files: list[Path]) -> None:
+    direct, through = (fastml.fit(source, "y", "s").provenance
+                       for source in (files, fastml.group_stats(files, "y", "s")))  # fmt: skip
+    assert direct == through
+
+
+def test_data_in_memory_have_no_file_but_a_filter() -> None:
+    made = fastml.fit(pd.DataFrame(DATA), "y", "s", filter="y > 2").provenance
+    assert (made["files"], made["filter"]) == ([], "y > 2")
+    table = fastml.GroupStats.from_summary(group=["a", "b"], n=[20, 31], mean=[540, 470], sd=[88, 79])
+    assert (fastml.fit(table).provenance["files"], fastml.fit(table).provenance["filter"]) == ([], None)
+
+
+def test_two_fits_of_the_same_file_add_as_before(files: list[Path]) -> None:
+    """Rows that are fitted at once have no digest, so that nothing is said of their statistics but the name."""
+    stats = fastml.fit(files, "y", "s").stats
+    assert [(origin.digest, origin.is_file) for origin in stats.origins] == [("", True)] * 2
+    assert fastml.fit(stats + stats).n_obs == 2 * fastml.fit(stats).n_obs
+
+
+def test_school_means_and_results_are_rows_like_any_other(files: list[Path], tmp_path: Path) -> None:
+    """They are no statistics, though their schema says what made them."""
+    fit = fastml.fit(files, "y", ["c", "s"])
+    fit.write_groups(tmp_path / "schools.parquet")
+    said = json.loads(pq.read_table(tmp_path / "schools.parquet").schema.metadata[b"fastml"])
+    assert said == fit.provenance | {"content": "school means"}
+    again = fastml.fit(tmp_path / "schools.parquet", "mean", "c")
+    assert (again.n_obs, again.n_groups) == (5, 2)
+    with pytest.raises(fastml.FastmlError, match="holds no fastml statistics"):
+        fastml.GroupStats.read(tmp_path / "schools.parquet")
+
+
+def test_counts_are_integers_where_a_part_failed(tmp_path: Path) -> None:
+    y = np.array(DATA["y"])
+    for method in ("reml", "anova"):
+        table = fastml.fit_by({**DATA, "y": np.where(np.arange(13) < 8, y, np.nan)}, "y", "s", by="c", method=method)
+        assert [row["status"] for row in table.to_dict()] == ["ok", "no_rows"]
+        frame = table.to_frame()
+        counts = [name for name in frame.columns if name.startswith(("n_", "dropped_", "rows_"))
+                  and name != "n_eff"]  # fmt: skip
+        assert len(counts) == 8
+        assert {str(frame[name].dtype) for name in counts} == {"int64"}
+        assert str(frame["singular"].dtype) == "boolean"
+        assert all(type(row[name]) is int for row in table.to_dict() for name in counts)
+        (_, failed) = csv.DictReader(io.StringIO(table.to_csv()))
+        assert [failed[name] for name in ("n_obs", "n_groups", "n_dropped")] == ["0", "0", "4"]
+        assert '"n_obs": 0,' in table.to_json()
+        table.write(tmp_path / "t.parquet")
+        schema = pq.read_table(tmp_path / "t.parquet").schema
+        assert {str(schema.field(name).type) for name in counts} == {"int64"}
