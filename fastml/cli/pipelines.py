@@ -88,7 +88,7 @@ def sql(
     """Print the query that reduces a table in a database for fit.
 
     For example:
-      fastml sql raw.students -y score -g school --by country --dialect snowflake -o models/schools.sql
+      fastml sql raw.students -y score -g school --by country --dialect postgres -o models/schools.sql
       fastml sql 'students/*.parquet' -y score -g school --dialect duckdb
     """
     from fastml.reduce.sql_text import group_stats_sql

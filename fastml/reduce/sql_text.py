@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ _READERS = {"duckdb": None, "spark": "parquet"}
 
 
 def group_stats_sql(
-    table: str,
+    table: str | os.PathLike[str],
     outcome: Names,
     group: Names,
     *,
@@ -46,7 +47,7 @@ def group_stats_sql(
 
     Parameters
     ----------
-    table : str
+    table : str or path
         The table's name, perhaps with those of its schema and database (``db.schema.students``), parts with dots or
         spaces in double quotes or backticks; what dbt fills in, ``{{ ref('students') }}``; or the path of Parquet
         files, for "duckdb" and "spark".
@@ -80,6 +81,9 @@ def group_stats_sql(
     folded = dialect.lower() if isinstance(dialect, str) else dialect
     if folded not in DIALECTS:
         raise ArgumentError("dialect", dialect, DIALECTS)
+    name = os.fspath(table) if isinstance(table, os.PathLike) else table
+    if not isinstance(name, str):
+        raise ArgumentError("table", table, ["a table's name", "the path of Parquet files"])
     codes, texts = missing_values(missing)
     if texts:
         raise RangeError("missing", missing, "a number, or several; texts are codes in text files only")
@@ -93,7 +97,7 @@ def group_stats_sql(
     condition = None if filter is None else as_filter(filter)
     if condition is not None and not isinstance(condition.condition, Condition):
         raise ArgumentError("filter", filter, ["text such as 'cycle = 2019'"])
-    return _compiled(table, columns, condition, folded)
+    return _compiled(name, columns, condition, folded)
 
 
 def _check_lengths(columns: CallColumns) -> None:

@@ -65,6 +65,20 @@ def test_the_figures_are_those_of_a_slow_twin(seed: int) -> None:
         assert_figures(row, twin(*parts, "math"))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_other_way_round_gains_are_losses(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    old, new = (rows(int(s), 300) for s in rng.integers(0, 1000, 2))
+    old, new = (table.slice(int(rng.integers(0, 250)), 40) for table in (old, new))
+    there = fastml.check(new, "math", "school", against=old).to_dict()[0]
+    back = fastml.check(old, "math", "school", against=new).to_dict()[0]
+    assert (there["groups_lost"], there["first_lost"]) == (back["groups_added"], back["first_added"])
+    for name in ("n_groups", "n_obs", "missing", "mean", "sd", "icc"):
+        assert there[f"{name}_new"] == back[f"{name}_old"]
+    assert there["mean_shift"] == -back["mean_shift"]
+    assert (there["icc_shift"] is None) == (back["icc_shift"] is None)
+
+
 def test_large_means_keep_their_digits() -> None:
     rng = np.random.default_rng(2)
     school, y = np.repeat(np.arange(20), 10), 1e9 + rng.normal(0, 1e-3, 200)

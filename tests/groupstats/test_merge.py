@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import shutil
@@ -18,7 +19,7 @@ import fastml
 from fastml import FastmlError, GroupStats
 from fastml.errors import MergeError
 from fastml.groupstats.fields import GroupFields
-from fastml.groupstats.merge import add
+from fastml.groupstats.merge import add, side_by_side
 from fastml.reduce.build import merge
 
 PIECES = fewer(50, times=5, at_least=10)
@@ -151,6 +152,24 @@ def test_other_refusals_of_addition() -> None:
         c + d
     with pytest.raises(TypeError):
         a + 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_side_by_side_they_have_the_same_cells_and_are_what_they_were(seed: int) -> None:
+    a, b = (everything(rows(seed).slice(0, 60)), everything(rows(seed + 50).slice(0, 60)))
+    left, right = side_by_side(a, b)
+    assert left.keys.equals(right.keys)
+    assert left.keys.equals((a + b).keys)
+    for made, before in ((left, a), (right, b)):
+        assert [made.dropped(name) for name in made.outcomes] == [before.dropped(name) for name in before.outcomes]
+        there = np.flatnonzero(made.counts[:, 0] > 0)
+        assert_same(
+            dataclasses.replace(
+                made, keys=made.keys.take(pa.array(there)), counts=made.counts[there], moments=made.moments[:, there],
+                weighted=made.weighted[:, there], group_weight=made.group_weight[there],  # type: ignore[index]
+            ),
+            before,
+        )  # fmt: skip
 
 
 def test_rows_without_a_label_are_counted_through_addition() -> None:

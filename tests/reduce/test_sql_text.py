@@ -189,6 +189,9 @@ def test_files_of_duckdb_and_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         found = fastml.group_stats(duckdb.connect().sql(query), "math", "school", by="country")
         assert_same_schools(found, fastml.group_stats(path, "math", "school", by="country", filter="read > 300"))
         assert f"`parquet`.`{path}`" in fastml.group_stats_sql(path, "math", "school", dialect="spark")
+    assert fastml.group_stats_sql(Path(path), "math", "school", dialect="duckdb").count(path) == 1
+    with pytest.raises(FastmlError, match="table=3 is not one of"):
+        fastml.group_stats_sql(3, "math", "school", dialect="duckdb")  # type: ignore[arg-type]
     with pytest.raises(FastmlError, match="postgres reads none"):
         fastml.group_stats_sql("rows/a.parquet", "math", "school", dialect="postgres")
     with pytest.raises(FastmlError, match="must be numeric"):
