@@ -18,7 +18,7 @@ from fastml.inference.bootstrap import (
     percentile_limits,
 )
 from fastml.inference.distributions import check_level, chi2_quantile, chi2_upper, t_quantile
-from fastml.inference.exact import between_ratio, exact_mean, exact_theta, pooled_mean
+from fastml.inference.exact import CUT_AT_ZERO, between_ratio, exact_mean, exact_theta, pooled_mean
 from fastml.inference.fiducial import fiducial_mean, fiducial_tau00
 from fastml.inference.information import mean_test
 from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
@@ -43,6 +43,7 @@ _OF = {
     "t": ("gamma00",),
 }
 
+EMPTY = "the group means differ less than chance alone would have them, and the exact interval is empty"
 LEAVES_OUT = "the exact interval leaves the estimate out"
 INSTEAD = "; this is the {} interval"
 AT_LEAST = "the means differ less than by chance; it covers at least its level"
@@ -229,7 +230,7 @@ class _Intervals:
         if base == "theta":
             _, _, note = self._exact_theta
             if note:
-                return profile, note + INSTEAD.format(profile)
+                return profile, (EMPTY if note == CUT_AT_ZERO else note) + INSTEAD.format(profile)
         return "exact", ""
 
     def _differ(self) -> bool:
