@@ -185,7 +185,7 @@ PIRLS_BEFORE_2016 = replace(TIMSS_BEFORE_2015, name="PIRLS before 2016", school_
 """PIRLS 2001 to 2011, as TIMSS before 2015."""
 
 LANA = replace(TIMSS, name="LaNA", school_file="the school context file (ACG), column SCHWGT")
-"""LaNA, the IEA's assessment of literacy and numeracy, as TIMSS."""
+"""LaNA, the IEA's assessment of literacy and numeracy, as TIMSS, whose scale it has; compared with no figures."""
 
 PISA = Design(
     name="PISA",
@@ -247,7 +247,8 @@ TALIS = Design(
     missing=_MISSING,
     school_file="the principals' file (BCG), column SCHWGT, key IDSCHOOL",
 )
-"""TALIS: teachers in schools; 100 replicates with Fay's factor .5, 1/(100 (1 - .5)^2) = .04; no plausible values."""
+"""TALIS: teachers in schools; 100 replicates with Fay's factor .5, 1/(100 (1 - .5)^2) = .04, as in the OECD's Rrepest;
+no plausible values. SCHWGT is of the principals' file."""
 
 NAEP = Design(
     name="NAEP",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import struct
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,24 @@ def test_a_column_that_is_not_there(tmp_path: Path) -> None:
         fastml.fit(path, "Y", "t")
     with pytest.raises(FastmlError, match="outcome column 't' has type string"):
         fastml.fit(path, "t", "y")
+
+
+def test_a_file_that_sas_wrote(tmp_path: Path) -> None:
+    """haven's example of iris (MIT, the haven authors); the means are R's, by haven: `tapply(x$Sepal_Length, x$Species, mean)`."""
+    path = tmp_path / "iris.sas7bdat"
+    path.write_bytes(gzip.decompress((Path(__file__).parent / "iris.sas7bdat.gz").read_bytes()))
+    stats = fastml.group_stats(path, ["Sepal_Length", "Petal_Width"], "Species")
+    assert stats.keys["Species"].to_pylist() == ["setosa", "versic", "virgin"]
+    assert stats.groups("Sepal_Length").mean.tolist() == pytest.approx([5.006, 5.936, 6.588], rel=1e-14)
+    assert stats.groups("Petal_Width").n.tolist() == [50, 50, 50]
+    kept = fastml.group_stats(path, "Sepal_Length", "Species", filter="Species <> 'setosa' and Petal_Width > 2")
+    assert kept.groups().n.tolist() == [23]
+
+
+def test_a_damaged_file_of_sas_is_refused_with_no_row_lost(tmp_path: Path) -> None:
+    content = gzip.decompress((Path(__file__).parent / "iris.sas7bdat.gz").read_bytes())
+    for i, damaged in enumerate((content[:70_000], content[:1000], b"\0" * 32 + content[32:])):
+        path = tmp_path / f"{i}.sas7bdat"
+        path.write_bytes(damaged)
+        with pytest.raises(FastmlError, match=rf"{i}\.sas7bdat is not an SAS file that can be read"):
+            fastml.group_stats(path, "Sepal_Length", "Species")
