@@ -33,6 +33,7 @@ Means = Literal["mean", "eb_mean"]
 
 MAX_BARS = 300  # schools drawn one by one; beyond, bands
 MAX_NAMES = 40  # schools named on the axis
+MAX_LETTERS = 36  # of names side by side; longer ones stand upright
 MAX_POINTS = 600  # of a quantile plot
 MAX_PARTS = 150  # countries named on the axis
 
@@ -110,7 +111,7 @@ def caterpillar(
     order = np.argsort(shrunken, kind="stable")
     named = len(order) <= max_bars and (len(order) <= MAX_NAMES if names is None else names)
     labels = canvas.school_names(table, order) if named else []
-    ax = canvas.axes_for(ax, 3.4 + 0.08 * max(map(len, labels), default=0))
+    ax = canvas.axes_for(ax, 3.8 + 0.08 * max(map(len, labels), default=0))
     raw, half = canvas.column(table, "mean"), half_width(level) * canvas.column(table, "se_mean")
     low, high = canvas.column(table, "ci_low")[order], canvas.column(table, "ci_high")[order]
     sure = f"{100 * level:.10g} %"
@@ -123,12 +124,14 @@ def caterpillar(
         intervals = ((raw - half)[order], raw[order], (raw + half)[order]), (low, shrunken[order], high)
         canvas.draw_bars(ax, x, *intervals, sure, apart=0.17 if len(order) <= MAX_NAMES else 0.0)
         if named:
-            ax.set_xticks(x, labels, rotation=90)
+            room = len(order) * max(map(len, labels)) <= MAX_LETTERS
+            ax.set_xticks(x, labels, rotation=0 if room else 90)
             ax.set_xlabel(canvas.plain(", ".join(fit.group)))
         else:
             ax.set_xticks([])
             ax.set_xlabel(f"{len(order):,} schools in order of their shrunken mean")
-        ax.margins(x=0.02)
+        beside = max(0.6, 3.0 - 0.5 * len(order))  # two schools stand in the middle, not at the edges
+        ax.set_xlim(-beside, len(order) - 1 + beside)
     ax.axhline(fit.gamma00, **canvas.ESTIMATE, linewidth=1.2, label=f"Grand mean {_points(fit, fit.gamma00)}")
     ax.set_ylabel(f"Mean of {canvas.plain(fit.outcome, 24)}, score points")
     canvas.legend_above(ax, columns=2, order=() if len(order) > max_bars else (1, 0, 4, 3, 2))
@@ -389,7 +392,7 @@ def icc_by(table: _Table, ax: Axes | None = None, *, level: float | None = None,
     ax.hlines(y, low, high, color=canvas.BLUE, linewidth=thick, label=f"{100 * sure:g} % interval")
     ax.scatter(icc, y, s=11.0 * thick, color=canvas.INK, linewidth=0.0, zorder=3, clip_on=False, label="ICC")
     parts = [*table.by, *(["outcome"] if len(outcomes) > 1 else [])]
-    names = [canvas.plain(" ".join(str(row[part]) for part in parts), 28) for row in rows]
+    names = canvas.apart([" ".join(str(row[part]) for part in parts) for row in rows], 28)
     ax.set_yticks(y, names) if named else ax.set_yticks([])
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlim(0.0, min(1.0, 1.05 * float(np.nanmax([high, icc]))) or 1.0)

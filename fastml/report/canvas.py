@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from fastml.io.arrays import as_numpy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BAND", "BLUE", "ESTIMATE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "axes_for", "axis_end",
-           "bins", "can_draw", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines", "inline_svg",
-           "legend_above", "plain", "school_names"]  # fmt: skip
+__all__ = ["BAND", "BLUE", "ESTIMATE", "GREY", "INK", "OTHER", "PALE", "RULE", "VERMILION", "apart", "axes_for",
+           "axis_end", "bins", "can_draw", "column", "density", "draw_bands", "draw_bars", "draw_sd_lines",
+           "inline_svg", "legend_above", "plain", "school_names"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +30,7 @@ BLUE, VERMILION, PALE, GREY, INK = "#0072b2", "#d55e00", "#9ecae9", "#8a8a8a", "
 BAND, OTHER, RULE = "#dddddd", "#f2d9c6", "#cccccc"
 ESTIMATE: dict[str, Any] = {"color": VERMILION, "linestyle": "--"}
 BANDS = 100
-WIDTH = 5.6  # inches; legible in a column of 400 pixels and in print
+WIDTH = 4.8  # inches; legible in a column of 400 pixels and in print
 
 
 def axes_for(ax: Axes | None, height: float) -> Axes:
@@ -70,14 +71,14 @@ def legend_above(ax: Axes, columns: int, order: Sequence[int] = ()) -> None:
     chosen = order or range(len(labels))
     handles, labels = [handles[i] for i in chosen], [labels[i] for i in chosen]
     figure: Any = ax.figure
-    room = 1.12 * ax.get_position().width * figure.get_figwidth() * 72.0  # points; the layout widens the axes later
+    room = 1.02 * ax.get_position().width * figure.get_figwidth() * 72.0  # points; the layout widens the axes later
     if _legend_width(labels, columns) > room:
         columns = 1
     ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, frameon=False,
               fontsize=_SMALL, borderaxespad=0.2, handlelength=1.8)  # fmt: skip
 
 
-_SMALL = 8.33  # points
+_SMALL = 9.0  # points
 
 
 def _legend_width(labels: Sequence[str], columns: int) -> float:
@@ -136,13 +137,36 @@ def school_names(table: Any, order: npt.NDArray[np.intp]) -> list[str]:
     """Names of the schools in the given order; several columns make one name."""
     names = table.column_names[: table.column_names.index("n")]
     columns = [table[name].to_pylist() for name in names]
-    return [plain(" ".join(str(column[i]) for column in columns), 18) for i in order]
+    return apart([" ".join(str(column[i]) for column in columns) for i in order], 18)
 
 
-def plain(name: object, longest: int = 40) -> str:
+def plain(name: object, longest: int = 30) -> str:
     """A name as matplotlib shows it: cut where too long, dollar signs escaped, since they would start a formula."""
-    text = " ".join(str(name).split())
-    return (text if len(text) <= longest else text[: longest - 1] + "…").replace("$", r"\$")
+    return _escaped(_cut(" ".join(str(name).split()), longest))
+
+
+def apart(names: Sequence[str], longest: int) -> list[str]:
+    """Names as matplotlib shows them, cut in their middle so that different ones stay so where it can be."""
+    names = [" ".join(name.split()) for name in names]
+    short = [_cut(name, longest, longest // 2) for name in names]
+    for cut in {text for text in short if short.count(text) > 1}:
+        alike = [name for name, text in zip(names, short, strict=True) if text == cut]
+        start = len(commonprefix(alike))  # noqa: RUF071  # of letters, not of folders
+        if "…" in cut:  # from where they differ
+            short = [
+                f"…{_cut(name[start:], longest - 1, longest // 2 - 1)}" if text == cut else text
+                for name, text in zip(names, short, strict=True)
+            ]
+    return [_escaped(text) for text in short]
+
+
+def _cut(text: str, longest: int, end: int = 0) -> str:
+    """The text, its last `end` letters kept, with dots for what there is no room for."""
+    return text if len(text) <= longest else f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("$", r"\$")
 
 
 def density(x: Floats, centre: float, sd: float) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fastml._version import __version__
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table, html_text
+from fastml.report.sentences import NO_LEAGUE_TABLE, SURE_ORDER
 
 __all__ = ["fit_page", "table_page"]
 
@@ -28,7 +29,7 @@ p { margin: .5rem 0; }
 .note { margin: .15rem 0; }
 .lead { font-size: 1.1rem; }
 figure { margin: 1rem 0; }
-svg { display: block; fill: var(--ink); width: 100%; height: auto; }
+svg { display: block; fill: var(--ink); width: 100%; max-width: 36rem; height: auto; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
 .wide { overflow-x: auto; margin: .4rem 0; border-bottom: 1px solid var(--rule);
   background: linear-gradient(to left, var(--paper) 40%, transparent) right / 3rem 100% no-repeat local,
@@ -80,19 +81,20 @@ def fit_page(
     """
 
     def words(*topics: str) -> str:
-        return "".join(f"<p>{html_text(said[topic])}</p>\n" for topic in topics if topic in said)
+        return "".join(_paragraph(said[topic]) for topic in topics if topic in said)
 
     def figure(name: str) -> str:
         return _figure(pictures[name]) if name in pictures else ""
 
     body = [
-        f'<p class="lead">{html_text(said["shares"])}</p>\n',
+        _paragraph(said["shares"], ' class="lead"'),
         words("weights", "rows"),
-        f"<p>{html_text(note)}</p>\n" if note else "",
+        _paragraph(note) if note else "",
         "<h2>The model</h2>\n", words("mean"), _wide(model),
-        "<h2>Where the variance lies</h2>\n", figure("variance_shares"), figure("icc_profile"),
+        "<h2>Where the variance lies</h2>\n", figure("variance_shares"),
         "<h2>How far schools differ</h2>\n", words("gap"), figure("school_distribution"),
-        "<h2>What the school means are worth</h2>\n", words("reliability"), figure("caterpillar"), figure("qq"),
+        "<h2>What the school means are worth</h2>\n", words("reliability"),
+        _paragraph(SURE_ORDER + NO_LEAGUE_TABLE), figure("caterpillar"), figure("qq"),
         "<h2>What ignoring schools would do</h2>\n", words("deff"), _wide(naive),
         "<h2>The schools</h2>\n", _wide(schools),
     ]  # fmt: skip
@@ -100,12 +102,26 @@ def fit_page(
 
 
 def table_page(
-    title: str, source: str, said: Sequence[str], results: Grid, pictures: Sequence[Drawing], note: str = ""
+    title: str,
+    source: str,
+    said: Sequence[str],
+    results: Grid,
+    pictures: Sequence[Drawing],
+    note: str = "",
+    reading: Sequence[str] = (),
 ) -> str:
-    """The page of a table of fits; see `fit_page`."""
-    body = [f"<p>{html_text(sentence)}</p>\n" for sentence in (*said, *([note] if note else []))]
-    body += map(_figure, pictures)
-    return _page(title, source, [*body, "<h2>All results</h2>\n", _wide(results)], "table")
+    """The page of a table of fits; see `fit_page`. `reading` are sentences on how to read it."""
+    body = [
+        *map(_paragraph, said), *map(_paragraph, [note] if note else []), *map(_figure, pictures),
+        *(["<h2>How to read this</h2>\n", *map(_paragraph, reading)] if reading else []),
+        "<h2>All results</h2>\n", _wide(results),
+    ]  # fmt: skip
+    return _page(title, source, body, "table")
+
+
+def _paragraph(text: str, attributes: str = "") -> str:
+    """Text whose percent signs stay with their numbers."""
+    return f"<p{attributes}>{html_text(text).replace(' %', '&nbsp;%')}</p>\n"
 
 
 def _figure(picture: Drawing) -> str:

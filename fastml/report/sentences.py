@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastml.report.numbers import complement, degrees, icc_text, number, percent, percent_range, points
 from fastml.report.text import fit_weights, named_effects
 
-__all__ = ["contrast_sentences", "fit_sentences", "mean_note", "table_sentences"]
+__all__ = ["HOW_TO_READ", "NO_LEAGUE_TABLE", "STATUSES", "SURE_ORDER", "contrast_sentences", "fit_sentences",
+           "mean_note", "table_sentences"]  # fmt: skip
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -174,26 +176,87 @@ def _deff(fit: Mapping[str, Any], naive: Mapping[str, Any], effects: Mapping[str
     return said
 
 
-def table_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[str]:
-    """What a table of results says; the columns `by` name a part."""
+def table_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str], level: float = 0.95) -> list[str]:
+    """What a table of results says; the columns `by` name a part, `icc_interval` has limits of this level."""
     said = []
     for outcome in dict.fromkeys(row["outcome"] for row in rows):
         mine = [row for row in rows if row["outcome"] == outcome]
-        done = sorted((row for row in mine if row.get("icc") is not None), key=lambda row: row["icc"])
+        done = sorted((row for row in mine if row.get("icc") is not None), key=lambda row: -row["icc"])
         if done:
-            low, high = done[0], done[-1]
-            text = f"Of the variation in {outcome}, {percent(high['icc'])} lies between schools in {_part(high, by)}"
-            if len(done) > 1:
-                text += f", the highest of {len(done):,}, and {percent(low['icc'])} in {_part(low, by)}, the lowest"
-            said.append(text + ".")
-        if len(done) < len(mine):
-            missing = f"{len(mine) - len(done):,} of {len(mine):,} parts have no result for {outcome}"
-            said.append(f"{missing}; the column status says why.")
+            said.append(_extremes(outcome, done, by, level))
+        missing = [row for row in mine if row.get("icc") is None]
+        if missing:
+            reasons = [
+                f"{_part(row, by)} ({STATUSES.get(row['status'], row['status'])})" for row in missing[:_MOST_NAMED]
+            ]
+            more = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
+            said.append(f"No result for {outcome} in {len(missing):,} of {len(mine):,}: {', '.join(reasons)}{more}.")
     return said
 
 
+_MOST_NAMED = 5
+
+# What a status says where there is no result.
+STATUSES: Mapping[str, str] = {
+    "ok": "estimated",
+    "one_group": "one school only",
+    "singletons": "one student in each school",
+    "no_rows": "no scores",
+    "constant_in_groups": "no differences within schools",
+    "almost_constant_in_groups": "no differences within schools",
+    "too_small": "scores too small to compute with",
+    "too_large": "scores too large to compute with",
+    "no_school_ids": "no school ids",
+    "no_school_weight": "no school weight",
+    "no_result": "no result",
+}
+
+
+def _extremes(outcome: str, done: Sequence[Mapping[str, Any]], by: Sequence[str], level: float) -> str:
+    """Where schools differ most and least, and how sure that order is; the rows are in order, the highest first."""
+
+    def share(row: Mapping[str, Any]) -> str:
+        low, high = row.get("icc_interval") or (math.nan, math.nan)
+        interval = "" if math.isnan(low) else f" ({100 * level:.10g} % interval {percent_range(low, high)})"
+        return percent(row["icc"]) + interval
+
+    high, low = done[0], done[-1]
+    if len(done) == 1:
+        where = f" in {_part(high, by)}" if by else ""
+        return f"{share(high)} of the variation in {outcome} lies between schools{where}."
+    said = (
+        f"Of {len(done):,} results for {outcome}, schools differ most in {_part(high, by)}, where {share(high)} of the "
+        f"variation lies between them, and least in {_part(low, by)}: {share(low)}."
+    )
+    limits = [row["icc_interval"] for row in done if row.get("icc_interval") is not None]
+    close = sum(pair[1] >= limits[0][0] for pair in limits[1:]) if limits else 0
+    if close:
+        said += (
+            f" The interval of {_part(high, by)} overlaps with {'that' if close == 1 else 'those'} of {close:,} "
+            f"other{'' if close == 1 else 's'}, so its first place may be due to chance."
+        )
+    return said
+
+
+HOW_TO_READ = (
+    "The share of the variation that lies between schools is called the intraclass correlation (ICC). It is 0 where "
+    "schools have the same mean but for chance, and 1 where all students of a school have the same score.",
+    "The interval says how far chance may have moved a figure, as only a sample of schools and students was tested. "
+    "Two results whose intervals overlap may be the other way round.",
+)
+"""What a reader of a table of ICCs must know."""
+
+NO_LEAGUE_TABLE = (
+    "Differences between schools are what was observed: they include whom schools take in, and not only what they "
+    "do. So this is no league table, neither of schools nor of systems."
+)
+
+SURE_ORDER = "Schools whose intervals overlap may be in the other order: most ranks are less sure than they look. "
+
+
 def _part(row: Mapping[str, Any], by: Sequence[str]) -> str:
-    return " ".join(f"{name} {row[name]}" for name in by)
+    """A part by its labels; those that are no words with the names of their columns."""
+    return ", ".join(row[name] if isinstance(row[name], str) else f"{name} {row[name]}" for name in by) or "the data"
 
 
 def contrast_sentences(rows: Sequence[Mapping[str, Any]], by: Sequence[str], level: float) -> list[str]:

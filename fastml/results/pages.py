@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fastml.errors import ArgumentError, FastmlError
@@ -10,7 +12,7 @@ from fastml.report.grids import naive_grid, schools_grid
 from fastml.report.markup import html_text
 from fastml.report.numbers import decimals
 from fastml.report.page import Drawing, fit_page, table_page
-from fastml.report.text import fit_rows
+from fastml.report.sentences import HOW_TO_READ, NO_LEAGUE_TABLE
 from fastml.results.schools import INTERVALS
 
 if TYPE_CHECKING:
@@ -31,13 +33,21 @@ MAX_ROWS = 100  # of schools; of more, both ends are shown
 _NO_PICTURES = "The pictures are missing, as matplotlib is not installed: pip install matplotlib."
 
 _CAPTIONS = {
-    "variance_shares": "Shares of the variance of students' scores, and of the observed school means.",
-    "icc_profile": "How fast the deviance rises as the ICC leaves its estimate, and its interval.",
-    "school_distribution": "The distribution of the true school means by the model, one standard deviation either side "
-    "hatched, over the histogram of the observed means.",
-    "caterpillar": "School means in order, raw and shrunken, with 95 % intervals; the dashed line is the grand mean.",
-    "qq": "School effects against normal quantiles: the model takes them to lie on the line, within the band.",
+    "variance_shares": "Where the differences lie: of students' scores, between and within schools; of the observed "
+    "school means, true differences and error.",
+    "school_distribution": "How the true school means are spread by the model (curve; hatched: one standard deviation "
+    "either side), over the observed means (bars).",
+    "caterpillar": "School means in order, as observed (raw) and pulled towards the mean of all schools (shrunken), "
+    "with 95 % intervals; the dashed line is that mean.",
+    "qq": "A check of the model, which takes the true school means to follow a bell curve: then the points lie near "
+    "the line, 95 % of them within the grey band.",
 }
+
+
+_COLUMNS = (
+    "SE: standard error of the figure before it. Design effect (DEFF): how many times as many students such a sample "
+    "needs as one drawn student by student. Reliability: the share of true differences in those of school means."
+)
 
 
 def draw(fit: OneWayFit, kind: str, ax: Axes | None = None) -> Axes:
@@ -58,7 +68,7 @@ def fit_report(fit: OneWayFit, title: str | None, source: str) -> str:
     labels = schools.column_names[: schools.column_names.index("n")]
     return fit_page(
         title or f"{fit.outcome} in schools ({', '.join(fit.group)})",
-        "; ".join(filter(None, (source, fit_rows(figures, fit._sizes())))),
+        "; ".join(filter(None, (source, _counts(figures, fit._sizes())))),
         fit._sentences(),
         fit._grid(),
         naive_grid(figures, fit.naive.to_dict()),
@@ -70,16 +80,22 @@ def fit_report(fit: OneWayFit, title: str | None, source: str) -> str:
 
 def table_report(table: ResultTable, title: str | None, source: str) -> str:
     """The page of a table of fits. See `ResultTable.report_html`."""
-    caption = f"The ICC of each part with its {100 * table.icc_limits()[0]:g} % interval, by rank."
+    each = " and ".join(table.by) or "outcome"
+    caption = (
+        f"The ICC of each {each} with its {100 * table.icc_limits()[0]:g} % interval, the highest first. Where two "
+        "lines overlap, the data may not tell which of the two is higher."
+    )
+    results = table._grid()
     picture = _draw("icc_by", table, caption)
     outcomes = ", ".join(dict.fromkeys(row["outcome"] for row in table.shown()))
     return table_page(
         title or (f"{outcomes} by {', '.join(table.by)}" if table.by else outcomes),
         source,
         table._sentences(),
-        table._grid(),
+        replace(results, notes=(_COLUMNS, *results.notes)),
         [] if picture is None else [picture],
         "" if can_draw() else _NO_PICTURES,
+        (*HOW_TO_READ, NO_LEAGUE_TABLE),
     )
 
 
@@ -99,6 +115,12 @@ def contrast_report(table: ContrastTable, title: str | None, source: str) -> str
         [] if picture is None else [picture],
         "" if can_draw() else _NO_PICTURES,
     )
+
+
+def _counts(figures: Mapping[str, Any], sizes: tuple[int, int]) -> str:
+    low, high = sizes
+    each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"{figures['n_obs']:,} students in {figures['n_groups']:,} schools of {each}"
 
 
 def _interval_note(schools: pa.Table) -> str:

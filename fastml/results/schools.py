@@ -22,8 +22,8 @@ SchoolInterval = Literal["posterior", "plug-in"]
 
 # What the limits are, and what readers are told of them.
 INTERVALS: Mapping[str, str] = {
-    "posterior": "Intervals by the posterior under a flat prior on tau00, which counts that it is estimated.",
-    "plug-in": "Intervals that take the estimated tau00 as known.",
+    "posterior": "The intervals count that tau00, the variance between schools, is estimated (posterior, flat prior).",
+    "plug-in": "The intervals take the estimated tau00 as known.",
 }
 
 

@@ -10,6 +10,7 @@ from fastml.errors import ArgumentError
 from fastml.report.exports import Exports
 from fastml.report.grids import HEADS, Grid, rows_grid
 from fastml.report.markup import html_table, latex_table, markdown_table
+from fastml.report.sentences import STATUSES
 from fastml.report.text import rows_text
 
 __all__ = ["FITS_ON_A_PAGE", "INTERVAL", "WIDE", "Limits", "SeenTable", "table_grid", "table_text"]
@@ -74,10 +75,13 @@ def table_grid(
     """
     if columns is None:
         columns = _usual(rows, by, wanted)
+        if all(row["status"] == "ok" for row in rows) and "status" in columns:
+            columns.remove("status")
     elif rows:
         for name in columns:
             if name not in rows[0]:
                 raise ArgumentError("columns", name, rows[0])
+    rows = [{**row, "status": STATUSES.get(row["status"], row["status"])} for row in rows]
     lone = {row["outcome"] for row in rows}
     caption = lone.pop() if len(lone) == 1 and "outcome" not in columns else ""
     heads = {name: words for name, words in HEADS.items() if name not in by}

@@ -105,7 +105,8 @@ class ResultTable(Comparable, SeenTable):
         return [*table_notes(rows, self.by), *fit_weights(made), made_text(made)]
 
     def _sentences(self) -> list[str]:
-        return table_sentences(self.shown(), self.by)
+        level, rows = self._seen()
+        return table_sentences(rows, self.by, level)
 
     def summary(self) -> Summary:
         """Return the printed table, and in plain sentences what it says.

@@ -132,7 +132,9 @@ class SurveyTable(ResultTable):
         return [shown for row, shown in zip(self.to_dict(), self.shown(), strict=True) if not self._is_average(row)]
 
     def _sentences(self) -> list[str]:
-        return table_sentences(self._parts(), self.by)
+        level, rows = self._seen()
+        parts = [row for row, plain in zip(rows, self.to_dict(), strict=True) if not self._is_average(plain)]
+        return table_sentences(parts, self.by, level)
 
 
 # What is printed.

@@ -24,7 +24,7 @@ def test_axes_and_figure_are_the_same_picture_twice_as_sharp(fit: fastml.OneWayF
         png, size = shown._repr_png_()  # type: ignore[attr-defined]
         assert png.startswith(b"\x89PNG")
         assert struct.unpack(">II", png[16:24]) == (2 * size["width"], 2 * size["height"])
-        assert size["width"] == 560
+        assert size["width"] == 480
 
 
 def test_pyplot_holds_no_figure(fit: fastml.OneWayFit) -> None:

@@ -34,11 +34,11 @@ def test_a_fit_has_its_sections_in_order_and_the_pictures_it_has() -> None:
 
 
 def test_a_table_has_sentences_pictures_and_rows_all_escaped() -> None:
-    page = table_page(EVIL[0], EVIL[1], EVIL[2:4], grid(EVIL[4]), [("<svg></svg>", EVIL[3])], EVIL[5])
+    page = table_page(EVIL[0], EVIL[1], EVIL[2:4], grid(EVIL[4]), [("<svg></svg>", EVIL[3])], EVIL[5], [EVIL[2]])
     seen = Reader(page)
     assert not {"script", "img", "b"} & set(seen.tags)
     text = "".join(seen.words)
     for name in EVIL[:5]:
         assert name in text
     assert seen.tags.count("figure") == 1
-    assert seen.tags.count("h2") == 1
+    assert seen.tags.count("h2") == 2

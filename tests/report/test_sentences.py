@@ -136,12 +136,33 @@ def test_notes_reach_every_form() -> None:
         assert words in " ".join(form.split())
 
 
+def part(
+    c: object, icc: float | None, limits: tuple[float, float] | None = None, status: str = "ok"
+) -> dict[str, object]:
+    return {"c": c, "outcome": "y", "icc": icc, "icc_interval": limits, "status": status}
+
+
 def test_sentences_of_parts_without_a_result() -> None:
-    rows = [{"c": "a", "outcome": "y", "icc": None}, {"c": "b", "outcome": "y", "icc": None}]
-    missing = "2 of 2 parts have no result for y; the column status says why."
-    assert table_sentences(rows, ["c"]) == [missing]
-    rows[0]["icc"] = 0.25
+    rows = [part("a", None, status="one_group"), part(7, None, status="new_one")]
+    assert table_sentences(rows, ["c"]) == ["No result for y in 2 of 2: a (one school only), c 7 (new_one)."]
+    rows[0] = part("a", 0.25)
     assert table_sentences(rows, ["c"]) == [
-        "Of the variation in y, 25 % lies between schools in c a.",
-        missing.replace("2 of", "1 of"),
+        "25 % of the variation in y lies between schools in a.",
+        "No result for y in 1 of 2: c 7 (new_one).",
     ]
+    assert table_sentences(rows[:1], []) == ["25 % of the variation in y lies between schools."]
+    many = table_sentences([part(f"a{k}", None, status="one_group") for k in range(9)], ["c"])
+    assert many[0].endswith("a4 (one school only) and 4 more.")
+
+
+def test_the_first_place_is_as_sure_as_its_interval() -> None:
+    rows = [part("a", 0.1, (0.05, 0.2)), part("b", 0.3, (0.19, 0.4)), part("c", 0.02, (0.0, 0.1))]
+    assert table_sentences(rows, ["c"], 0.9) == [
+        "Of 3 results for y, schools differ most in b, where 30 % (90 % interval 19 % to 40 %) of the variation lies "
+        "between them, and least in c: 2.0 % (90 % interval 0 % to 10 %). The interval of b overlaps with that of 1 other, "
+        "so its first place may be due to chance."
+    ]
+    rows[0] = part("a", 0.1, (0.05, 0.18))
+    assert "due to chance" not in table_sentences(rows, ["c"])[0]
+    rows[0] = part("a", 0.1, (float("nan"), float("nan")))
+    assert "due to chance" not in table_sentences(rows, ["c"])[0]

@@ -72,10 +72,13 @@ def test_the_page_says_what_the_figures_mean() -> None:
         "97 % of the variation seen between the school means reflects true differences; the other 3 % is error",
         "the 600 students are worth 37.9",
         "estimated at 539.0, with a standard error of 16.4 (95 % interval 504.6 to 573.3)",
+        "600 students in 20 schools of 30",
         "600 observations in 20 groups of 30; 0 rows dropped",
+        "most ranks are less sure than they look. Differences between schools are what was observed",
+        "So this is no league table, neither of schools nor of systems.",
     ):
         assert said in text
-    assert page("lecture").count("<svg") == 5
+    assert page("lecture").count("<svg") == 4
 
 
 def test_the_page_is_the_same_each_time(lecture_file: Path, tmp_path: Path) -> None:
@@ -117,3 +120,18 @@ def test_a_title_of_bytes_that_are_no_text_is_written(
     monkeypatch.setattr(pages, "can_draw", lambda: False)  # pictures take a second, and have no title
     fit.write_report(tmp_path / "page.html", title="bad\udcff")
     assert r"bad\udcff" in (tmp_path / "page.html").read_text()
+
+
+def test_a_table_says_what_an_icc_is_and_what_it_is_not() -> None:
+    rows = {"c": ["a"] * 6 + ["b"], "s": [1, 1, 2, 2, 3, 3, 1], "y": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0, 3.0]}
+    text = " ".join("".join(Reader(fastml.fit_by(rows, "y", "s", by="c").report_html()).words).split())
+    for said in (
+        "No result for y in 1 of 2: b (one school only).",
+        "is called the intraclass correlation (ICC). It is 0 where schools have the same mean but for chance",
+        "Two results whose intervals overlap may be the other way round.",
+        "So this is no league table, neither of schools nor of systems.",
+        "The ICC of each c with its 95 % interval, the highest first.",
+        "SE: standard error of the figure before it.",
+    ):
+        assert said in text
+    assert "one_group" not in text
