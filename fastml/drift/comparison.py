@@ -18,6 +18,7 @@ from fastml.groupstats.statistics import GroupStats
 from fastml.report.drift_grid import check_grid, check_text, drift_words
 from fastml.report.exports import Exports
 from fastml.report.grids import Grid
+from fastml.report.markup import html_table
 from fastml.report.numbers import whole_ids
 from fastml.report.provenance import provenance
 from fastml.results.fitting import fit_each_part, fit_stats
@@ -43,6 +44,7 @@ _COLUMNS = {
     **dict.fromkeys(("status", "drifted", "message"), pa.string()),
 }
 _FIRST = 10  # names of schools
+_MOST_SHOWN = 50  # parts, in a notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,7 +87,7 @@ class CheckTable(Exports):
     @property
     def within(self) -> bool:
         """Whether nothing passed its limit; without limits nothing does."""
-        return "drift" not in self.table["status"].to_pylist()
+        return "drift" not in self._statuses()
 
     def require(self) -> None:
         """Raise an error where something passed its limit.
@@ -124,6 +126,18 @@ class CheckTable(Exports):
 
     def _grid(self, level: float = 0.95) -> Grid:
         return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, self.notes)
+
+    def _repr_html_(self) -> str:
+        grid = self._grid()
+        if len(grid.sections) > _MOST_SHOWN:  # those that drifted come first
+            order = sorted(range(len(grid.sections)), key=[status == "ok" for status in self._statuses()].__getitem__)
+            note = f"{_MOST_SHOWN} of {len(order):,} parts, those that drifted first; to_frame() has all."
+            sections = tuple(grid.sections[i] for i in order[:_MOST_SHOWN])
+            grid = replace(grid, sections=sections, notes=(note, *grid.notes))
+        return html_table(grid)
+
+    def _statuses(self) -> list[str]:
+        return self.table["status"].to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
 
     def __str__(self) -> str:
         return check_text(self._grid())

@@ -250,6 +250,17 @@ def test_every_form_of_the_table() -> None:
         made.require()
 
 
+def test_a_notebook_shows_some_of_many_parts_those_that_drifted_first() -> None:
+    old = {"c": [i // 4 for i in range(400)], "s": [0, 0, 1, 1] * 100, "y": [float(i % 7) for i in range(400)]}
+    new = {**old, "y": [y + 9.0 * (c == 77) for y, c in zip(old["y"], old["c"], strict=True)]}
+    made = fastml.check(new, "y", "s", by="c", against=old, max_mean_shift=1)
+    shown = made._repr_html_()
+    assert shown.index("c 77 y") < shown.index("c 0 y")
+    assert "c 60 y" not in shown
+    assert "50 of 100 parts, those that drifted first; to_frame() has all." in shown
+    assert "c 60 y" in made.to_html()
+
+
 # Name and type of each column, which jobs rely on.
 FIELDS = {
     "country": "string", "outcome": "string", "n_groups_old": "int64", "n_groups_new": "int64", "groups_lost": "int64",
