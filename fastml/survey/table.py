@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pyarrow as pa
 
 from fastml.designs import Jackknife
-from fastml.errors import visible
+from fastml.errors import FastmlError, visible
 from fastml.inference.delta import logit_limits
 from fastml.inference.distributions import check_level
 from fastml.io.writing import write_parquet
@@ -87,6 +87,11 @@ class SurveyTable(ResultTable):
         write_parquet(table, path)
 
     def _compared(self) -> Compared:
+        if not self.kept:
+            raise FastmlError(
+                "the table has no estimates of plausible values and replicates to compare by; read_table reads those "
+                "of the file that its write made, or fit it again"
+            )
         parts = [i for i, row in enumerate(self.to_dict()) if not self._is_average(row)]
         rows, made = self.shown(), self.provenance
         kept = [self.kept[i] if i < len(self.kept) else None for i in parts]

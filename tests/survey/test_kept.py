@@ -177,6 +177,12 @@ def test_what_is_no_such_file(tmp_path: Path, data: dict[str, np.ndarray]) -> No
         fastml.read_table(tmp_path / "broken.parquet")
 
 
+def test_a_table_of_figures_alone(data: dict[str, np.ndarray]) -> None:
+    table = fastml.fit_survey(data, "BSMMAT", "timss", by="SEX")
+    with pytest.raises(FastmlError, match=r"no estimates .* to compare by; read_table reads"):
+        fastml.SurveyTable(table.table, table.by).contrast(1, 2)
+
+
 def test_columns_of_a_file_are_taken() -> None:
     with pytest.raises(FastmlError, match="by column 'kept' has the name"):
         fastml.fit_survey(timss() | {"kept": timss()["IDCNTRY"]}, "BSMMAT", "timss", by="kept")
