@@ -35,28 +35,28 @@ SHOWN = ("mean", "gamma00", "sd", "tau00", "ratio of tau00", "icc")
 
 
 def draw_two(kind: str, schools: int, rng: np.random.Generator) -> list[list[np.ndarray]]:
-    """The plausible values of both sides, each (J, students).
+    """The plausible values of both sides, each (J, students): draws of the scores given a test of them.
 
-    They are drawn given a test of the reliability told and, as studies condition on the school, a mean of each school's
-    group from its own posterior: with means that are taken as known, Rubin's variance would be too large.
+    They are from the posterior of the model with its variances known and its two means not, so that Rubin's rules hold.
     """
     size = STUDENTS // 2 if kind == "groups" else STUDENTS
-    own = math.sqrt(1.0 - DOMAINS**2)
+    alike = np.array([[1.0, DOMAINS], [DOMAINS, 1.0]]) if kind == "scores" else np.eye(2)  # within schools
 
-    def normal(*shape: int) -> np.ndarray:
-        """Draws (2, ...) for the two sides; those of two scores go together."""
-        z = rng.normal(size=(2, *shape))
-        return np.stack([z[0], DOMAINS * z[0] + own * z[1]]) if kind == "scores" else z
+    def normal(covariance: np.ndarray, *shape: int) -> np.ndarray:
+        """Draws (2, ...) for the two sides."""
+        return np.tensordot(np.linalg.cholesky(covariance), rng.normal(size=(2, *shape)), axes=1)
 
-    common = math.sqrt((1.0 - OWN) * THETA) * rng.normal(size=(schools, 1))
-    effect = common + math.sqrt(OWN * THETA) * rng.normal(size=(2, schools, 1))
-    seen = effect + normal(schools, size) + math.sqrt((1.0 - RELIABLE) / RELIABLE) * normal(schools, size)
-    error = math.sqrt(1.0 / (RELIABLE * size))
+    between = THETA * ((1.0 - OWN) * np.ones((2, 2)) + OWN * np.eye(2))
+    seen = normal(between, schools, 1) + normal(alike / RELIABLE, schools, size)  # the score and its error
+    mean = seen.mean(axis=2, keepdims=True)
+    of_mean = between + alike / (RELIABLE * size)
+    shrink = between @ np.linalg.inv(of_mean)
+    grand = mean.mean(axis=1, keepdims=True)
     values = []
     for _ in range(PLAUSIBLE):
-        centre = seen.mean(axis=2, keepdims=True) + error * normal(schools, 1)
-        rest = math.sqrt(1.0 - RELIABLE) * normal(schools, size)
-        values.append(centre + RELIABLE * (seen - centre) + rest)
+        centre = grand + normal(of_mean / schools, 1, 1)
+        true = centre + np.tensordot(shrink, mean - centre, axes=1) + normal(between - shrink @ between, schools, 1)
+        values.append(true + RELIABLE * (seen - true) + normal((1.0 - RELIABLE) * alike, schools, size))
     return [[value[i] for value in values] for i in range(2)]
 
 

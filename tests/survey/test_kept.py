@@ -7,6 +7,7 @@ from pathlib import Path
 
 import naive_contrasts
 import naive_survey
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,6 +105,10 @@ def test_the_first_plausible_value_alone(data: dict[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("make", ["timss", "pisa"])
 def test_real_files(make: str, assessments_folder: Path) -> None:
     """The record is the twin's, which takes minutes: see naive_contrasts."""
+    if numba.config.DISABLE_JIT:
+        pytest.skip(
+            "the files can't be smaller, and interpreted kernels need minutes: the twin runs on small data above"
+        )
     table, design = getattr(naive_contrasts, make)()
     sex, *_, scores = naive_contrasts.survey(table, design)
     first, second = scores
