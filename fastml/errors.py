@@ -179,7 +179,18 @@ _R = TypeVar("_R")
 
 
 def called_as(example: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Answer a call with an argument that the function doesn't have by this one, in a line."""
+    """Answer a call with an argument that the function doesn't have by this one, in a line.
+
+    Parameters
+    ----------
+    example : str
+        A call that is right.
+
+    Returns
+    -------
+    callable
+        Of the function: the function that answers so.
+    """
 
     def answering(function: Callable[_P, _R]) -> Callable[_P, _R]:
         code = function.__code__

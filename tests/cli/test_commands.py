@@ -84,8 +84,7 @@ def test_the_command(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     done = run(*call, "--format", "parquet", "-o", out)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    with pq.ParquetFile(out) as written:
-        assert written.read().equals(table.to_arrow(), check_metadata=True)
+    assert fastml.read_table(out).to_arrow().equals(table.to_arrow(), check_metadata=True)
 
 
 def test_the_commands_options(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_every_column_of_a_jackknife() -> None:
     assert found == SurveyColumns(
         by=("IDCNTRY",), country=None, group="IDSCHOOL", weight="TOTWGT", group_weight=("WGTFAC1", "WGTADJ1"),
         outcomes={"BSMMAT": PV}, zone="JKZONE", half="JKREP", notes={"BSMMAT": []},
+        place="IDCNTRY",
     )  # fmt: skip
     assert found.keys == ["IDCNTRY", "IDSCHOOL"]
     assert found.labels == ["IDCNTRY", "IDSCHOOL", "JKZONE", "JKREP"]
