@@ -21,6 +21,7 @@ LISTS = {
     "fit table": fields.FIT_TABLE,
     "fit table with intervals": fields.FIT_TABLE_INTERVALS,
     "survey table": fields.SURVEY_TABLE,
+    "contrast table": fields.CONTRAST_TABLE,
     "school means": fields.SCHOOLS,
     "plan": fields.PLAN,
     "last fields of a row": fields.STAMP_FIELDS,

@@ -28,7 +28,6 @@ __all__ = [
     "PartsMissingError",
     "RangeError",
     "SourceError",
-    "Status",
     "ValueNotAllowedError",
     "WeightVariesError",
     "called_as",

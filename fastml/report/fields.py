@@ -15,8 +15,8 @@ from fastml.errors import Status
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["COUNTS", "DROPPED", "ESTIMATES", "FIT", "FIT_INTERVALS", "FIT_TABLE", "FIT_TABLE_INTERVALS",
-           "PARTS_OF_ERROR", "PLAN", "PROVENANCE", "SCHOOLS", "STAMP_FIELDS", "STATUSES", "SURVEY_FIGURES",
+__all__ = ["CONTRAST_TABLE", "COUNTS", "DROPPED", "ESTIMATES", "FIT", "FIT_INTERVALS", "FIT_TABLE",
+           "FIT_TABLE_INTERVALS", "PARTS_OF_ERROR", "PLAN", "PROVENANCE", "SCHOOLS", "STAMP_FIELDS", "STATUSES", "SURVEY_FIGURES",
            "SURVEY_TABLE", "Field", "Fields"]  # fmt: skip
 
 
@@ -180,6 +180,24 @@ SURVEY_TABLE: Fields = {
     **_texts(notes="what there is to know of the row"),
 }
 
+_OF_PARAMETER = "that of the parameter"
+CONTRAST_TABLE: Fields = {
+    **_texts(a="what is compared, by the labels that differ", b="what it is compared to; null for a trend",
+             outcome="the scores; null where they are what differs", parameter="what of them"),
+    **_doubles(_OF_PARAMETER, estimate_a="of a; null for a trend", estimate_b="of b",
+               difference="a less b; of a trend the change per year", se="its standard error"),
+    **_doubles(f"({_OF_PARAMETER}) squared", sampling_variance="the part of se² from sampling",
+               imputation_variance="from the plausible values", linking_variance="from linking the cycles' scales"),
+    **_doubles("", df="degrees of freedom; null where infinite", t="difference / se",
+               p_value="of no difference, two-sided", p_adjusted="for the number of comparisons"),
+    **_doubles(_OF_PARAMETER, ci_low="lower confidence limit", ci_high="upper confidence limit"),
+    **_doubles("", ratio="a over b, of variances and sd; of a trend the factor per year",
+               p_value_ratio="of a ratio of 1, on the logarithm", p_adjusted_ratio="for the number of comparisons",
+               ci_low_ratio="lower confidence limit", ci_high_ratio="upper confidence limit"),
+    **_texts(samples="one, independent, or both kinds"),
+    **_STATUS,
+}  # fmt: skip
+
 SCHOOLS: Fields = {
     **_counts("students", n="rows of the group"),
     **_doubles(_POINTS, mean="their mean", se_mean="its standard error given the group's true mean"),
@@ -219,7 +237,7 @@ STAMP_FIELDS: Fields = {
 }
 
 PROVENANCE: Mapping[str, tuple[str, str]] = {
-    "content": ("text", "fit, fit table, survey table, school means or plan"),
+    "content": ("text", "fit, fit table, survey table, contrast table, school means or plan"),
     "fastml": ("text", "version that wrote it"),
     "schema": ("integer", "number of the lists of fields"),
     "files": ("list of texts", "files that were read, or that statistics were made of; none of data in memory"),

@@ -15,6 +15,7 @@ from fastml.errors import visible
 from fastml.io.writing import write_text
 from fastml.report import text
 from fastml.report.exports import Exports, Summary
+from fastml.report.fields import CONTRAST_TABLE
 from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table, html_with_sentences
 from fastml.report.provenance import with_metadata
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ContrastTable", "contrast_table"]
 
-_DOUBLES = ("estimate_a", "estimate_b", "difference", "se", "sampling_variance", "imputation_variance",
-            "linking_variance", "df", "t", "p_value", "p_adjusted", "ci_low", "ci_high", "ratio", "p_value_ratio",
-            "p_adjusted_ratio", "ci_low_ratio", "ci_high_ratio")  # fmt: skip
-_TYPES: Mapping[str, pa.DataType] = {
-    **dict.fromkeys(("a", "b", "outcome", "parameter"), pa.string()),
-    **dict.fromkeys(_DOUBLES, pa.float64()),
-    **dict.fromkeys(("samples", "status", "message"), pa.string()),
-}
 _MAX_ROWS = 100  # in a notebook
 
 
@@ -164,7 +157,7 @@ def contrast_table(
         return pa.array(values, dtype, mask=~np.isfinite(values) if isinstance(values, np.ndarray) else None)
 
     made = {name: pa.array(values) for name, values in labels.items()}
-    made |= {name: column(name, dtype) for name, dtype in _TYPES.items()}
+    made |= {name: column(name, field.arrow) for name, field in CONTRAST_TABLE.items()}
     table = with_metadata(pa.table(made), {**provenance, "notes": list(notes)})
     return ContrastTable(table, tuple(labels), tuple(notes),
                          None if points is None else tuple(points))  # fmt: skip

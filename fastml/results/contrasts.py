@@ -26,6 +26,7 @@ Adjust = Literal["holm", "bh"]
 ADJUST = get_args(Adjust)
 Compares = Literal["mean", "sd", "gamma00", "tau00", "sigma2", "icc", "deff"]
 """Parameters that are compared; a table of fits has all but mean and sd."""
+_FILES = 3  # of each table that are named again, beside those of all
 _RATIOS = ("tau00", "sigma2", "sd")
 _LINKED = ("mean", "gamma00")
 
@@ -243,7 +244,7 @@ def _provenance(tables: Sequence[Compared], terms: ContrastTerms) -> dict[str, A
         adjust=terms.adjust,
         link=link,
         independent=terms.independent,
-        tables=[dict(table.provenance) for table in tables],
+        tables=[{**made, "files": made.get("files", [])[:_FILES]} for made in (table.provenance for table in tables)],
     )
 
 
