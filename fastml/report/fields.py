@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["CONTRAST_TABLE", "COUNTS", "DROPPED", "ESTIMATES", "FIT", "FIT_INTERVALS", "FIT_TABLE",
-           "FIT_TABLE_INTERVALS", "PARTS_OF_ERROR", "PLAN", "PROVENANCE", "SCHOOLS", "STAMP_FIELDS", "STATUSES", "SURVEY_FIGURES",
-           "SURVEY_TABLE", "Field", "Fields"]  # fmt: skip
+           "FIT_TABLE_INTERVALS", "PARTS_OF_ERROR", "PLAN", "PROVENANCE", "SCHOOLS", "STAMP_FIELDS", "STATUSES",
+           "SURVEY_FIGURES", "SURVEY_TABLE", "Field", "Fields"]  # fmt: skip
 
 
 @dataclass(frozen=True)
