@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 NAVIGATION = {
+    "Begin": ["docs/start", "docs/report", "docs/lecture", "docs/from_other_programs"],
     "Use": [
-        "docs/guide", "docs/command_line", "docs/check", "docs/inference", "docs/pictures", "docs/files", "docs/scale",
-        "docs/sql", "docs/assessments", "docs/contrasts",
+        "docs/guide", "docs/command_line", "docs/inference", "docs/pictures", "docs/outputs", "docs/files",
+        "docs/scale", "docs/pipelines", "docs/check", "docs/sql", "docs/assessments", "docs/contrasts",
     ],
     "Judge": [
         "docs/methods", "docs/accuracy", "docs/coverage", "docs/coverage_few_schools", "docs/coverage_weights",
         "benchmarks/README", "docs/security", "docs/limits",
     ],
-    "Look up": ["docs/reference/index", "CHANGELOG"],
+    "Look up": ["docs/reference/index", "docs/glossary", "CHANGELOG"],
     "Work on it": ["docs/architecture", "CONTRIBUTING", "data/README", "tests/reference/README"],
 }  # fmt: skip
 _LISTED = {page for pages in NAVIGATION.values() for page in pages}

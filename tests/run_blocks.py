@@ -1,7 +1,7 @@
 """Run the blocks of a page one after the other, as a reader would, page by page; write what each prints.
 
 ``python run_blocks.py PAGES.json PRINTED.json``. Each page has a list of [kind, code] and starts anew: with no names defined,
-in a folder that holds the repository's `data` and nothing else. A block is Python, or lines of the command line.
+in a folder that holds the repository's `data` and nothing else. A block is Python, lines of the command line, or R.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -43,6 +45,19 @@ def python(code: str, page: str, names: dict[str, object]) -> str:
     return out.getvalue()
 
 
+def r(code: str) -> str:
+    """Run R, which finds this fastml on its path, and return what it prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = Path(folder) / "fastml"
+        command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m fastml "$@"\n')
+        command.chmod(0o755)
+        environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(["Rscript", "--vanilla", "-e", code], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{code}\n{done.stderr}")
+    return done.stdout
+
+
 def main() -> None:
     pages, answer = (Path(word).resolve() for word in sys.argv[1:])
     warnings.simplefilter("error")
@@ -59,7 +74,10 @@ def main() -> None:
             elif left.name != "data":
                 left.unlink()
         names: dict[str, object] = {}
-        printed[page] = [python(code, page, names) if kind == "python" else commands(code) for kind, code in blocks]
+        printed[page] = [
+            python(code, page, names) if kind == "python" else r(code) if kind == "r" else commands(code)
+            for kind, code in blocks
+        ]
     answer.write_text(json.dumps(printed))
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import fewer
+from conftest import ROOT, fewer
 from tables import SETS
 
 import fastml
@@ -146,3 +147,30 @@ def test_school_means(reference_folder: Path, name: str, method: str) -> None:
         *((u[list(map(str, table["group"])).index(truth[end]["group"])], truth[end]["u"]) for end in ("min", "max")),
     ):
         assert math.isclose(found, true, rel_tol=1e-10, abs_tol=1e-300), (found, true)
+
+
+def test_the_page_of_accuracy_says_how_many_digits_programs_get(reference_folder: Path) -> None:
+    """Of tau_sd; for the other programs as they are on record."""
+    page = (ROOT / "docs" / "accuracy.md").read_text()
+    truths = {name: record(reference_folder, name) for name in SETS}
+    programs = {"lme4": "lmer_default", "nlme": "nlme", "glmmTMB": "glmmTMB", "statsmodels": "statsmodels"}
+    for method in ("REML", "ML"):
+        digits = {
+            program: [truth["agreement_digits"].get(f"{key}_{method}", {}).get("tau_sd") for truth in truths.values()]
+            for program, key in programs.items()
+        }
+        digits["fastml"] = []
+        for name, truth in truths.items():
+            fit = fastml.fit(reference_folder / "data" / f"{name}.parquet", "y", "group", method=method.lower())
+            if true := truth[method]["tau_sd"]:
+                error = abs(fit.tau_sd / true - 1.0)
+                digits["fastml"].append(-math.log10(max(error, 2.0**-53)))
+        for program, found in digits.items():
+            values = sorted(value for value in found if value is not None)
+            few = sum(value < 3 for value in values)
+            middle = statistics.median(values)
+            if program == "fastml":  # its last digits may differ by processor
+                assert middle > 15
+                assert values[0] > 13
+            else:
+                assert f"| {program} | {method} | {len(values)} | {middle:.1f} | {values[0]:.1f} | {few} |" in page

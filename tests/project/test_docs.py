@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,15 @@ def blocks(page: str) -> Blocks:
     return re.findall(r"^```(\w*)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
 
 
+@cache
+def has_r() -> bool:
+    """Whether R is here, with the packages that the pages use."""
+    ask = 'q(status = !all(sapply(c("haven", "jsonlite", "lme4"), requireNamespace, quietly = TRUE)))'
+    return shutil.which("Rscript") is not None and subprocess.run(["Rscript", "-e", ask], check=False).returncode == 0
+
+
 def runs(kind: str, code: str) -> bool:
-    return kind == "python" or (kind == "sh" and code.startswith("fastml "))
+    return kind == "python" or (kind == "sh" and code.startswith("fastml ")) or (kind == "r" and has_r())
 
 
 def after(found: Blocks) -> list[tuple[str, str]]:
@@ -56,9 +65,15 @@ def test_blocks_print_what_the_text_after_them_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", MANUAL)
 def test_every_block_runs_or_is_shown_only(page: str) -> None:
     found = blocks(page)
-    assert {kind for kind, _ in found} <= {"python", "sh", "dockerfile", "text", ""}
+    assert {kind for kind, _ in found} <= {"python", "sh", "r", "dockerfile", "text", ""}
     others = [code for kind, code in found if kind == "sh" and not runs(kind, code)]
     assert len(others) == (3 if page == "README.md" else 0), others  # those that make an environment, and one of it
+
+
+def test_blocks_of_r_were_run() -> None:
+    if not has_r():
+        pytest.skip("no R with haven, jsonlite and lme4 here: the blocks of R in the pages were not run")
+    assert any(kind == "r" for page in MANUAL for kind, _ in blocks(page))
 
 
 def commands_shown() -> list[str]:
@@ -133,3 +148,19 @@ def test_functions_that_are_named_with_their_file_are_there() -> None:
     assert len(named) >= 8
     for name, file in named:
         assert re.search(rf"^\s*(?:def |class )?{name.split('.')[-1]}\b", (ROOT / file).read_text(), re.MULTILINE), name
+
+
+def test_figures_of_the_readme_are_those_of_the_pages_they_are_from() -> None:
+    """Each row of its table says where its figures stand; measured anew they may differ a little, speeds by a third."""
+    rows = re.findall(
+        r"^\| (.+) \| (.+) \| (.+) \| \[\w+\]\(([\w/.]+)(?:#[\w-]+)?\) \|$", PAGES["README.md"], re.MULTILINE
+    )
+    assert len(rows) == 5
+    for _, ours, others, page in rows:
+        there = [float(x.replace(",", "")) for x in re.findall(r"\d[\d,]*\.?\d*", (ROOT / page).read_text())]
+        for figure in re.findall(
+            r"(?<![\w.])\d+\.?\d*(?= (?:s|ms|h)\b|,|$| \(| %)|(?<=\()\d+\.\d", f"{ours}, {others}"
+        ):
+            value = float(figure) / (1000.0 if f"{figure} ms" in ours + others else 1.0)
+            near = 0.33 if page.startswith("benchmarks") else 0.005
+            assert any(abs(x - value) <= near * value for x in there), (figure, page)

@@ -21,7 +21,7 @@ def test_the_manifest_names_all_that_is_not_the_package() -> None:
     assert set(NEEDED) <= set(grafted)
     assert all((ROOT / folder).is_dir() for folder in grafted if folder in NEEDED)
     told = {path.parts[0] for path in map(Path, re.findall(r"\]\(([\w./-]+)\)", (ROOT / "README.md").read_text()))}
-    assert {name for name in told if not name.endswith(".md") and name not in ("LICENSE", "http:")} <= {
+    assert {name for name in told if not name.endswith((".md", ".cff")) and name not in ("LICENSE", "http:")} <= {
         *grafted,
         "fastml",
     }
