@@ -20,7 +20,7 @@ from fastml.report.exports import Exports
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table
 from fastml.report.numbers import whole_ids
-from fastml.report.provenance import provenance
+from fastml.report.provenance import provenance, with_metadata
 from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.table import check_by, label_column, or_null
 from fastml.results.weighting import Weighting, check_weights, total_weights
@@ -115,14 +115,18 @@ class CheckTable(Exports):
         Returns
         -------
         pyarrow.Table
+            Its schema's metadata say what was compared.
         """
-        return self.table
+        return with_metadata(self.table, self.provenance)
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What was compared: version, schema, both names, columns."""
+        """What was compared: version, schema, both names, columns, limits."""
         outcomes = dict.fromkeys(self.table["outcome"].to_pylist())
-        return provenance("check", outcomes={name: [name] for name in outcomes}, by=self.by, names=list(self.names))
+        limits = {limit.figure: limit.shown for limit in self.limits.given}
+        return provenance(
+            "check", outcomes={name: [name] for name in outcomes}, by=self.by, names=list(self.names), limits=limits
+        )
 
     def _grid(self, level: float = 0.95) -> Grid:
         return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, self.notes)

@@ -242,6 +242,8 @@ def test_every_form_of_the_table() -> None:
     assert list(made.to_frame().columns) == table.column_names
     assert len(made) == 2
     assert {row["provenance"]["content"] for row in json.loads(made.to_json())} == {"check"}
+    assert made.provenance["limits"] == {"mean_shift": "0.5"}
+    assert json.loads(table.schema.metadata[b"fastml"]) == made.provenance
     assert made.to_csv().splitlines()[0] == ",".join([*table.column_names, "fastml", "schema", "provenance"])
     for text in (str(made), repr(made), made.to_markdown(), made.to_latex(), made.to_html()):
         assert "passed" in text
