@@ -8,7 +8,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fastml.errors import ArgumentError, FastmlError, FilterError, RangeError, SourceError, first_line
+from fastml.errors import (
+    ArgumentError,
+    ColumnNotFoundError,
+    FastmlError,
+    FilterError,
+    RangeError,
+    SourceError,
+    first_line,
+)
 from fastml.io.conditions import Condition, columns_of
 from fastml.io.discovery import find_files
 from fastml.io.filters import Filter, as_filter
@@ -141,7 +149,11 @@ def _relation(table: str, columns: CallColumns, condition: Filter | None, dialec
             raise FastmlError(
                 f"{table} is a file, and {dialect} reads none: give the name of a table there, such as raw.students"
             )
-        return ibis.table(_schema_of_file(table), name=table, database=_READERS[dialect])
+        schema = _schema_of_file(table)
+        for column in (*columns.to_read, *sorted(columns_of(condition.condition) if condition else ())):
+            if column not in schema:
+                raise ColumnNotFoundError(column, schema, f"file {table}")
+        return ibis.table(schema, name=table, database=_READERS[dialect])
     kinds = {} if condition is None else kinds_of(condition.condition, condition.text)
     named = [*columns.to_read, *sorted(columns_of(condition.condition) if condition else ())]
     types = {name: _type_of(name in columns.keys, name in columns.to_read, kinds.get(name)) for name in named}

@@ -196,8 +196,19 @@ def test_files_of_duckdb_and_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         fastml.group_stats_sql("rows/a.parquet", "math", "school", dialect="postgres")
     with pytest.raises(FastmlError, match="must be numeric"):
         fastml.group_stats_sql("rows/a.parquet", "country", "school", dialect="duckdb")
-    with pytest.raises(FastmlError, match="did you mean 'math'"):
+    with pytest.raises(FastmlError, match=r"'mahts' is not in file rows/a\.parquet; did you mean 'math'"):
         fastml.group_stats_sql("rows/a.parquet", "mahts", "school", dialect="duckdb")
+
+
+def test_filters_of_files_know_their_columns(tmp_path: Path) -> None:
+    pq.write_table(students(), path := tmp_path / "a.parquet")
+    for text, message in (
+        ("cycle = 2019", "'cycle' is not in file"),
+        ("country > 3", "can't be applied"),
+        ("math = 'x'", "can't be"),
+    ):
+        with pytest.raises(FastmlError, match=message):
+            fastml.group_stats_sql(path, "math", "school", dialect="duckdb", filter=text)
 
 
 def test_names_of_tables() -> None:
