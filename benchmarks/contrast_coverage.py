@@ -130,7 +130,9 @@ a test of reliability {RELIABLE}, lognormal school weights of the cv told, varia
 within. "groups": {STUDENTS // 2} students of each of two groups in every school, whose effects on the two have
 {1 - OWN:g} of their variance in common; "scores": two scores of {STUDENTS} students, of correlation {DOMAINS:g} within
 schools; "types": three schools of each eight against the others, some in zones of their own and some in mixed ones. In
-brackets what the interval covers that takes the two as independent, and last how much wider it is, for the mean."""
+brackets what the interval covers that takes the two as independent, and last how much wider it is, for the mean. The
+plausible values are drawn with the variances known, not estimated, so that Rubin's error of the sd, and of what follows
+from the variances, is a little too large."""
 
 TABLES = [
     Table(

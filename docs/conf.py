@@ -23,6 +23,7 @@ NAVIGATION = {
     ],
     "Judge": [
         "docs/methods", "docs/accuracy", "docs/coverage", "docs/coverage_few_schools", "docs/coverage_weights",
+        "docs/coverage_contrasts",
         "benchmarks/README", "docs/security", "docs/limits",
     ],
     "Look up": ["docs/reference/index", "docs/glossary", "CHANGELOG"],

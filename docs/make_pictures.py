@@ -33,16 +33,24 @@ def pictures() -> dict[str, Axes]:
     fit = fastml.fit(HERE.parent / "data" / "timss2019_usa_lecture.parquet", outcome="bsmmatxx", group="idschool")
     drawn = {name: getattr(plots, name)(fit) for name in OF_THE_LECTURE}
     drawn["caterpillar_bands"] = plots.caterpillar(fastml.fit(_schools(100_000, 40.0)))
+    drawn["icc_by"] = plots.icc_by(_world(0.0, 0))
+    drawn["contrasts"] = plots.contrasts(_world(2.0, 1).contrast(b="average"))
+    cycles = {year: _world(gain, year, 3) for year, gain in ((2011, 0.0), (2015, 1.0), (2019, 3.0))}
+    drawn["trend"] = plots.trend(fastml.trend(cycles, independent=True))
+    return drawn
+
+
+def _world(gain: float, seed: int, countries: int = 7) -> fastml.FitTable:
+    """Countries whose schools differ more and more, and gain the more the later they come."""
     world: dict[str, list[object]] = {"country": [], "school": [], "score": []}
-    for country, tau_sd in TAU_SD.items():
-        rng = np.random.default_rng(len(world["score"]))
-        for school, mean in enumerate(rng.normal(500.0, tau_sd, 40)):
+    for at, (country, tau_sd) in enumerate(list(TAU_SD.items())[:countries]):
+        rng = np.random.default_rng(seed + len(world["score"]))
+        for school, mean in enumerate(rng.normal(500.0 + 4.0 * at * gain, tau_sd, 40)):
             scores = rng.normal(mean, 75.0, 25).tolist()
             world["score"] += scores
             world["school"] += [school] * len(scores)
             world["country"] += [country] * len(scores)
-    drawn["icc_by"] = plots.icc_by(fastml.fit_by(world, "score", "school", by="country"))
-    return drawn
+    return fastml.fit_by(world, "score", "school", by="country")
 
 
 def _schools(count: int, tau_sd: float) -> fastml.GroupStats:
