@@ -58,7 +58,9 @@ pygments_dark_style = "native"
 
 
 def navigate(app: Sphinx, page: str, source: list[str]) -> None:
-    """Add the navigation to the home page, where README.md has none for a reader of the file."""
+    """Add the navigation to the home page, where README.md has none; old changes aren't what a search is for."""
+    if page == "CHANGELOG":
+        source[0] = f"---\nnosearch: true\n---\n{source[0]}"
     if page == root_doc:
         for caption, pages in NAVIGATION.items():
             source[0] += "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
