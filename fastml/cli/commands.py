@@ -85,12 +85,14 @@ def _fitted(
         raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
     try:
         if by:
-            return api.fit_by(data, outcomes or None, group or None, by=by, **others)
-        made = api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+            made: Any = api.fit_by(data, outcomes or None, group or None, by=by, **others)
+        else:
+            made = api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
     except ColumnsMissingError:  # files of statistics need none
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
     if group:  # of rows
-        tell_countries(Input(data, others["filter"], others["threads"], others["csv_options"], False), group)
+        given = Input(data, others["filter"], others["threads"], others["csv_options"], False)
+        tell_countries(given, [*(by or ()), *group])
     return made
 
 

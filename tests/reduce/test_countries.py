@@ -52,7 +52,7 @@ def test_a_filter_may_leave_one_country() -> None:
 @pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize(("name", "countries"), [("IDCNTRY", (40, 792)), ("CNT", ("AUT", "TUR"))])
 def test_fit_and_report_say_so(name: str, countries: tuple[object, ...], tmp_path: Path) -> None:
-    table = pa.table(data(name, *countries))
+    table = pa.table({**data(name, *countries), "sex": np.arange(24) % 2})
     pq.write_table(table, tmp_path / "t.parquet")
     pacsv.write_csv(table, tmp_path / "t.csv")
     call = ["-y", "y", "-g", "IDSCHOOL"]
@@ -64,5 +64,6 @@ def test_fit_and_report_say_so(name: str, countries: tuple[object, ...], tmp_pat
             assert f"--by {name}" in done.stderr
             assert f"-g {name}" in done.stderr
             assert run(command[0], file, *call, *command[1:], "-q").stderr == ""
+        assert f"column '{name}' has several" in run("fit", file, *call, "--by", "sex").stderr
         for more in (["--by", name], ["-g", name], ["--filter", f"{name} = {countries[0]!r}"]):
             assert run("fit", file, *call, *more).stderr == ""
