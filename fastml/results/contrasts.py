@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastml.inference.contrasts import NO_REPLICATES, Contrasts, Estimate, adjus
 from fastml.inference.distributions import check_level
 from fastml.report.provenance import provenance
 from fastml.results.contrast_table import ContrastTable, contrast_table
+from fastml.results.linking import linking_variance
 from fastml.results.row_contrasts import RowContrast, Rows, compare, matches
 from fastml.results.samples import CYCLES, SampleIdentity, components, label_text, same_samples
 
@@ -82,11 +84,17 @@ class ContrastTerms:
         if self.independent not in (None, True, False):
             raise RangeError("independent", self.independent, "True, False or None")
         check_level(self.level)
-        errors = self.link.values() if isinstance(self.link, Mapping) else [0.0 if self.link is None else self.link]
-        for error in errors:
-            if isinstance(error, bool) or not isinstance(error, int | float) or not 0.0 <= error < math.inf:
-                raise RangeError("link", self.link, "a linking error, 0 or more, or a dict of cycles to theirs")
-        return replace(self, parameter=tuple(dict.fromkeys(named)))
+        link: Any = {k: _error(v, self.link) for k, v in self.link.items()} if isinstance(self.link, Mapping) else None
+        if link is None and self.link is not None:
+            link = _error(self.link, self.link)
+        return replace(self, parameter=tuple(dict.fromkeys(named)), link=link)
+
+
+def _error(value: Any, given: Any) -> float:
+    """A linking error, checked."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < math.inf:
+        raise RangeError("link", given, "a linking error, 0 or more, or a dict of cycles to theirs")
+    return float(value)
 
 
 def contrast_rows(table: Compared, a: Any, b: Any, terms: ContrastTerms) -> ContrastTable:
@@ -97,16 +105,17 @@ def contrast_rows(table: Compared, a: Any, b: Any, terms: ContrastTerms) -> Cont
 
 def contrast_tables(one: Compared, other: Compared, a: Any, terms: ContrastTerms) -> ContrastTable:
     """Each row of a table, or those that `a` names, against the row of its labels in another."""
-    names = [one.name, other.name]
+    names = [one.name or "this table", other.name or "the other"]
     if names[0] == names[1]:
         names = ["this table", "the other"]
     if "table" in one.by:
         raise FastmlError("a by-column 'table' can't be where two tables are compared; rename it")
 
+    picked, _ = Rows(one.rows, [*one.by, "outcome"]).find(a)  # they are the first of all
+
     def chosen(rows: Rows) -> list[RowContrast]:
-        mine, theirs = (set(rows.find({"table": name})[0]) for name in names)
-        picked = [i for i in rows.find(a)[0] if i in mine]
-        found = list(matches(rows, picked, sorted(theirs), frozenset(["table"])))
+        theirs, named = rows.find({"table": names[1]})
+        found = list(matches(rows, picked, theirs, named))
         if not found:
             raise FastmlError("no row of one table has the labels and the outcome of a row of the other")
         return found
@@ -165,7 +174,7 @@ def trend(
     if not isinstance(tables, Mapping) or len(tables) < 2:
         raise FastmlError("a trend needs the tables of two cycles or more, as {2015: table, 2019: other}")
     for year, table in tables.items():
-        if isinstance(year, bool) or not isinstance(year, int | float) or not hasattr(table, "_compared"):
+        if isinstance(year, bool) or not isinstance(year, Real) or not hasattr(table, "_compared"):
             raise FastmlError(f"{year!r}: {type(table).__name__} is no year and its table; give {{2015: table, ...}}")
     compared = [table._compared() for table in tables.values()]
     if any("cycle" in table.by for table in compared):
@@ -199,7 +208,7 @@ def _contrast(
         usable = [{**row, "usable": estimate is not None and not np.isnan(estimate.values).any()}
                   for row, estimate in zip(rows, estimates, strict=True)]  # fmt: skip
         chosen = choose(Rows(usable, columns))
-        linking = _linking(chosen, rows, cycle, terms.link) if parameter in _LINKED else None
+        linking = linking_variance(chosen, rows, cycle, terms.link) if parameter in _LINKED else None
         made.append(_of_parameter(parameter, chosen, estimates, shared, linking, terms))
         compared += chosen
     found = {name: _joined([of[name] for of in made]) for name in made[0]}
@@ -246,36 +255,6 @@ def _provenance(tables: Sequence[Compared], terms: ContrastTerms) -> dict[str, A
         independent=terms.independent,
         tables=[{**made, "files": made.get("files", [])[:_FILES]} for made in (table.provenance for table in tables)],
     )
-
-
-def _linking(chosen: Sequence[RowContrast], rows: Sequence[Mapping[str, Any]], cycle: str | None, link: Any) -> Floats:
-    """Variance (C,) of the errors of linking: one moves all rows of a cycle alike, so it counts once, or not at all."""
-    found = np.zeros(len(chosen))
-    if link is None:
-        return found
-    if cycle is None:
-        raise FastmlError("link= is the error of linking two cycles, and these rows are of one: compare "
-                          "two tables, or name the column of cycles by over=")  # fmt: skip
-    cycles = dict.fromkeys(label_text(row[cycle]) for row in rows)
-    errors = {label_text(k): float(v) for k, v in link.items()} if isinstance(link, Mapping) else None
-    if errors is not None:
-        wrong, free = [k for k in errors if k not in cycles], [k for k in cycles if k not in errors]
-        if wrong or len(free) > 1:
-            named = f"{wrong[0]!r} is no cycle" if wrong else f"{' and '.join(free)} have none"
-            raise FastmlError(f"link= names the error of each cycle but one, to whose scale they are linked: {named}")
-    for c, one in enumerate(chosen):
-        sums: dict[str, float] = {}
-        for row, weight in one.weights.items():
-            label = label_text(rows[row][cycle])
-            sums[label] = sums.get(label, 0.0) + weight
-        moved = {label: weight for label, weight in sums.items() if abs(weight) > 1e-12}
-        if errors is not None:
-            found[c] = sum((weight * errors.get(label, 0.0)) ** 2 for label, weight in moved.items())
-        elif len(moved) <= 2:
-            found[c] = max((weight**2 for weight in moved.values()), default=0.0) * float(link) ** 2
-        else:
-            raise FastmlError(f"link= of {len(moved)} cycles is a dict: the error of each but one, as {{2015: 1.8}}")
-    return found
 
 
 def _of_parameter(

@@ -123,7 +123,8 @@ def test_a_trend_over_what_cycles_there_are() -> None:
     tables[2011] = fastml.fit_by({k: v[first["IDCNTRY"] < 3] for k, v in first.items()}, "score", "ID", by="IDCNTRY")
     rows = fastml.trend(tables, independent=True).to_dict()
     assert [row["a"] for row in rows] == ["slope over 2011, 2015, 2019"] * 2 + ["slope over 2015, 2019"]
-    two = fastml.trend(cycles((2015, 2019)), link=4.0, independent=True).to_dict()
+    tables = {np.int64(year): table for year, table in cycles((2015, 2019)).items()}
+    two = fastml.trend(tables, link=np.int64(4), independent=True).to_dict()
     assert two[0]["linking_variance"] == 1.0
 
 
@@ -150,6 +151,9 @@ def test_a_table_against_another() -> None:
     rows = table.to_dict()
     assert [(row["IDCNTRY"], row["a"], row["b"]) for row in rows] == [(i, "this table", "the other") for i in (1, 2)]
     assert rows[0]["difference"] == other.to_dict()[0]["gamma00"] - one.to_dict()[0]["gamma00"]
+    for named in ((2,), {"IDCNTRY": 2}, (2, "score")):
+        (row,) = other.contrast(named, one, independent=True).to_dict()
+        assert row["difference"] == rows[1]["difference"]
     with pytest.raises(FastmlError, match="different by-columns"):
         one.contrast(b=fastml.fit_by(scores(), "score", "ID", by="SEX"))
     with pytest.raises(FastmlError, match="no row of one table has"):
