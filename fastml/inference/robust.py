@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from fastml.errors import ArgumentError, ModelError
 from fastml.inference.delete_one import delete_one
 from fastml.inference.delta import log_limits, margin
-from fastml.inference.distributions import check_level
+from fastml.inference.distributions import check_level, t_quantile
 from fastml.inference.information import StandardErrors
 from fastml.inference.parameters import BASES, PARAMETERS, Interval, carry
 from fastml.inference.sandwich import cr2, sandwich
@@ -39,6 +39,8 @@ class RobustErrors:
     se_tau00, se_sigma2, se_icc : float
         With CR2 by the delete-one-group jackknife, score points squared; NaN where there is none, and those of tau00
         and the icc at tau00 = 0.
+    skew : float
+        Of gamma00's error, with CR2; see `fastml.inference.sandwich.MeanError`.
     """
 
     vcov: str
@@ -47,11 +49,12 @@ class RobustErrors:
     se_tau00: float
     se_sigma2: float
     se_icc: float
+    skew: float = 0.0
 
 
 def _by_cr2(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> RobustErrors:
     mean, others = cr2(groups, vc), delete_one(groups, vc, corrected)
-    return RobustErrors("cr2", mean.se, mean.df, others.se_tau00, others.se_sigma2, others.se_icc)
+    return RobustErrors("cr2", mean.se, mean.df, others.se_tau00, others.se_sigma2, others.se_icc, mean.skew)
 
 
 def _by_joint(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> RobustErrors:
@@ -94,7 +97,7 @@ class Kind:
 
 Vcov = Literal["cr2", "joint", "block"]
 RobustDf = Literal["bell-mccaffrey", "hlm", "normal"]
-RobustMethod = Literal["t", "jackknife", "wald"]
+RobustMethod = Literal["t", "skewed", "jackknife", "wald"]
 
 KINDS: Mapping[str, Kind] = {
     "cr2": Kind(_by_cr2, "bell-mccaffrey", "t", "jackknife", for_few=True),
@@ -147,10 +150,12 @@ def robust_interval(
     parameter : str
         One of `PARAMETERS`.
     level : float
-    method : {"t", "jackknife", "wald"} or None
-        "t": gamma00 by t with its degrees of freedom. "jackknife": tau00 and sigma2 on the logarithm, the icc and what
-        follows from it on its logit, by t with J - 1. "wald": by the normal law, the variances as they are and cut at
-        0; gamma00 as under "t". None: the first two with CR2, else "wald", which there is no other than.
+    method : {"t", "skewed", "jackknife", "wald"} or None
+        "t": gamma00 by t with its degrees of freedom. "skewed": the same with CR2, by Hall's (1992, J. R. Stat. Soc. B
+        54) transformation of t, for weights that go by the groups' means. "jackknife": tau00 and sigma2 on the
+        logarithm, the icc and what follows from it on its logit, by t with J - 1. "wald": by the normal law, the
+        variances as they are and cut at 0; gamma00 as under "t". None: "t" and "jackknife" with CR2, else "wald",
+        which there is no other than.
 
     Returns
     -------
@@ -167,7 +172,7 @@ def robust_interval(
         raise ArgumentError("parm", parameter, PARAMETERS)
     check_level(level)
     usual = default_method(parameter, errors.vcov)
-    allowed = list(dict.fromkeys((usual, "wald")))
+    allowed = list(dict.fromkeys((usual, *(("skewed",) if usual == "t" else ()), "wald")))
     if method not in (None, *allowed):
         raise ArgumentError("method", method, allowed, "a weighted fit has robust standard errors, no likelihood")
     base, method, level = BASES[parameter], method or usual, float(level)
@@ -175,10 +180,32 @@ def robust_interval(
         raise ModelError(f"{parameter} has no interval: {AT_ZERO if vc.singular else NOT_WITHOUT}")
     if method == "jackknife":
         limits = _jackknife_limits(table, vc, errors, base, level)
+    elif method == "skewed":
+        limits = _skewed_limits(table, vc, errors, level)
     else:
         others = StandardErrors(errors.se_tau00, errors.se_sigma2, errors.se_icc)
         limits = wald_limits(table, vc, base, level, others, errors.df)
     return carry(table, parameter, limits[:2], level, method, limits[2])
+
+
+def _skewed_limits(
+    table: SizeTable, vc: VarianceComponents, errors: RobustErrors, level: float
+) -> tuple[float, float, str]:
+    """Limits of gamma00 in the table's unit and from its origin.
+
+    [(1 + a t/3)^3 - 1]/a + a/6, a the skewness, is at the quantiles of t with the degrees of freedom.
+    """
+    most = -t_quantile(0.5 * (1.0 - level), errors.df)
+
+    def t_of(x: float) -> float:
+        z = errors.skew * (x - errors.skew / 6.0)
+        if abs(z) < 1e-12:
+            return x - errors.skew / 6.0
+        third = math.expm1(math.log1p(z) / 3.0) if z > -1.0 else -((-1.0 - z) ** (1.0 / 3.0)) - 1.0
+        return 3.0 * third / errors.skew
+
+    se = errors.se_gamma00 / table.unit
+    return vc.terms.gamma - se * t_of(most), vc.terms.gamma - se * t_of(-most), ""
 
 
 def _error(errors: RobustErrors, base: str) -> float:

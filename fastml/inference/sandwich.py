@@ -37,10 +37,19 @@ class Sandwich:
 
 @dataclass(frozen=True)
 class MeanError:
-    """Standard error of gamma00, score points, and its degrees of freedom."""
+    """Standard error of gamma00, score points, and its degrees of freedom.
+
+    Attributes
+    ----------
+    se, df : float
+    skew : float
+        Of what the groups move the mean by, sum (c e)^3/[sum (c e)^2]^(3/2): -1 to 1, and 0 where groups that weigh
+        much are as often above the mean as below.
+    """
 
     se: float
     df: float
+    skew: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +157,10 @@ def cr2_mean(weight: Floats, phi: Floats, e: Floats, sigma2: float) -> MeanError
     d, p, g = d[order], (c * phi)[order], (found.rest - found.apart * c * phi)[order]
     pairs = d @ (g * g * _later(d) - 2.0 * g * _later(d * p) + _later(d * p * p))
     df = float(own.sum() ** 2 / (own @ own + 2.0 * pairs))
-    return MeanError(math.sqrt(sigma2) * math.sqrt(variance), df)
+    moved = c * (e / math.sqrt(sigma2))
+    squares = float(moved @ moved)
+    skew = float(np.sum(moved**3)) / squares**1.5 if squares > 0.0 else 0.0
+    return MeanError(math.sqrt(sigma2) * math.sqrt(variance), df, skew)
 
 
 def _later(x: Floats) -> Floats:

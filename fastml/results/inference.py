@@ -70,8 +70,9 @@ class FitInference(FitFigures):
             the profile's. gamma00 is "exact" in groups of one size ("at least" where their means differ less than by
             chance), else "fiducial"; "t" is by the fit's degrees of freedom. "profile" is on the deviance of the fit,
             gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have others, from their robust
-            standard errors: gamma00's is "t", by its degrees of freedom, the others' "jackknife", on the logarithm or
-            the icc's logit by t with J - 1, and all have "wald"; with `vcov` "joint" and "block" that only.
+            standard errors: gamma00's is "t", by its degrees of freedom, or, where weights go by the groups' means,
+            "skewed" (Hall's transformation of t); the others' "jackknife", on the logarithm or the icc's logit by t
+            with J - 1, and all have "wald"; with `vcov` "joint" and "block" that only.
         draws : int
             Of the parametric bootstrap.
         seed : int, Generator or None
@@ -111,8 +112,20 @@ class FitInference(FitFigures):
 
         assert self.weighting is not None
         table = table_of_groups(self.stats, self.outcome, self.weighting, self.sizes)
-        errors = RobustErrors(self.weighting.vcov, self.se_gamma00, self.df, self.se_tau00, self.se_sigma2, self.se_icc)
+        skew = self._skew() if method == "skewed" else 0.0
+        errors = RobustErrors(
+            self.weighting.vcov, self.se_gamma00, self.df, self.se_tau00, self.se_sigma2, self.se_icc, skew
+        )
         return robust_interval(table, self.components, errors, parameter, level, method)
+
+    def _skew(self) -> float:
+        """Skewness of gamma00's error, of a weighted fit."""
+        from fastml.inference.sandwich import cr2
+        from fastml.results.weighting import weighted_groups
+
+        assert self.weighting is not None
+        groups = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, self.weighting.scaling)
+        return cr2(groups, self.components).skew
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
         """As `_robust`, but without limits instead of an error, so that the other rows of `intervals` are shown."""
@@ -121,8 +134,9 @@ class FitInference(FitFigures):
 
         assert self.weighting is not None
         usual = default_method(parameter, self.weighting.vcov)
+        others = ("t", "jackknife") if usual == "t" else ("t", "jackknife", "skewed")
         try:
-            return self._robust(parameter, level, usual if method in ("t", "jackknife") else method)
+            return self._robust(parameter, level, usual if method in others else method)
         except ModelError as error:
             return Interval(math.nan, math.nan, level, usual, str(error).partition(": ")[2])
 

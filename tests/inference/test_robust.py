@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
+from scipy import optimize, stats
 from weighted_groups import drawn
 
 import fastml
 from fastml.errors import ArgumentError, ModelError
 from fastml.inference.delete_one import delete_one
 from fastml.inference.parameters import PARAMETERS
-from fastml.inference.robust import VCOVS, default_method, robust_errors, robust_interval
+from fastml.inference.robust import VCOVS, RobustErrors, default_method, robust_errors, robust_interval
 from fastml.inference.sandwich import cr2, sandwich
+from fastml.model.groups import WeightedGroups
 from fastml.model.weighted import pseudo_ml, reduce_weighted
 
 T7 = 2.364624251592785  # qt(.975, 7), from R
@@ -59,6 +62,40 @@ def test_jackknife_intervals_by_hand() -> None:
     np.testing.assert_allclose(limits("sigma2", "wald"), vc.sigma2 + signs * z * errors.se_sigma2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_skewed_intervals_are_where_halls_transformation_of_t_is_at_its_quantiles(level: float) -> None:
+    for seed in range(6):
+        groups = drawn(8, 1.2, seed)
+        table = reduce_weighted(groups)
+        vc = pseudo_ml(table)
+        errors = robust_errors(groups, vc)
+        share = groups.count / (vc.tau00 + vc.sigma2 / groups.size)
+        moved = share / share.sum() * (groups.mean + groups.residual - vc.gamma00)
+        a = float(np.sum(moved**3) / np.sum(moved**2) ** 1.5)
+        assert errors.skew == pytest.approx(a, rel=1e-9)
+
+        def hall(truth: float, a: float = a, errors: RobustErrors = errors, centre: float = vc.gamma00) -> float:
+            t = (centre - truth) / errors.se_gamma00
+            return t + a * t**2 / 3.0 + a**2 * t**3 / 27.0 + a / 6.0
+
+        most = stats.t.ppf(0.5 + 0.5 * level, errors.df)
+        made = robust_interval(table, vc, errors, "gamma00", level, "skewed")
+        reach = 1e3 * most * errors.se_gamma00
+        for limit, goal in ((made.low, most), (made.high, -most)):
+            slow = optimize.brentq(lambda x, g=goal: hall(x) - g, vc.gamma00 - reach, vc.gamma00 + reach, xtol=1e-13)
+            assert limit == pytest.approx(slow, rel=1e-9, abs=1e-9 * errors.se_gamma00)
+        plain = robust_interval(table, vc, dataclasses.replace(errors, skew=0.0), "gamma00", level, "skewed")
+        half = most * errors.se_gamma00
+        assert tuple(plain) == pytest.approx((vc.gamma00 - half, vc.gamma00 + half), rel=1e-12)
+
+
+def test_three_equal_groups_have_their_skewness_by_hand() -> None:
+    """Deviations -11, -1, 12 from 21: cubes add up to 396, squares to 266."""
+    groups = WeightedGroups(np.full(3, 3), np.full(3, 3.0), np.full(3, 7.0), np.array([10.0, 20.0, 33.0]), np.zeros(3),
+                            np.array([8.0, 6.0, 10.0]))  # fmt: skip
+    assert robust_errors(groups, pseudo_ml(reduce_weighted(groups))).skew == pytest.approx(396 / 266**1.5, rel=1e-12)
+
+
 @pytest.fixture(scope="module")
 def rows() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(4)
@@ -88,6 +125,12 @@ def test_intervals_of_a_fit(rows: dict[str, np.ndarray]) -> None:
         assert shown.loc["reliability", end] == pytest.approx(np.mean(n * theta / (1.0 + n * theta)), rel=1e-12)
     for method in ("t", "jackknife"):
         assert made.intervals(method=method).equals(made.intervals())
+    skewed = made.intervals(method="skewed").set_index("parameter")
+    assert skewed.loc["gamma00", "method"] == "skewed"
+    assert skewed.loc["gamma00", ["low", "high"]].tolist() == list(made.ci("gamma00", method="skewed"))
+    assert skewed.drop("gamma00").equals(shown.drop("gamma00"))
+    with pytest.raises(ArgumentError, match="method='skewed' is not one of 'jackknife', 'wald'"):
+        made.ci("icc", method="skewed")
     assert set(made.intervals(method="wald")["method"]) == {"wald"}
 
 
@@ -100,6 +143,7 @@ def test_intervals_of_the_older_sandwiches_are_walds(rows: dict[str, np.ndarray]
         assert tau00.high == pytest.approx(made.tau00 + 1.959963984540054 * made.se_tau00, rel=1e-12)
         with pytest.raises(ArgumentError, match="method='jackknife' is not one of 'wald'"):
             made.ci("tau00", method="jackknife")
+        assert made.intervals(method="skewed").equals(made.intervals())
 
 
 def test_degrees_of_freedom_on_request(rows: dict[str, np.ndarray]) -> None:

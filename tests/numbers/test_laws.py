@@ -131,7 +131,7 @@ def test_moments_agree_with_reml_when_balanced(seed: int) -> None:
 POWERS = {"gamma00": 1, "tau_sd": 1, "sigma": 1, "tau00": 2, "sigma2": 2}
 
 
-@pytest.mark.parametrize("kind", ["fiducial", "exact", "at least", "t", "cr2", "corrected", "joint"])
+@pytest.mark.parametrize("kind", ["fiducial", "exact", "at least", "t", "cr2", "skewed", "corrected", "joint"])
 @pytest.mark.parametrize(("a", "b"), [(1e4, 0.01), (-3.0, -250.0)])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_interval_goes_with_the_scores(seed: int, a: float, b: float, kind: str) -> None:
@@ -144,11 +144,11 @@ def test_every_interval_goes_with_the_scores(seed: int, a: float, b: float, kind
         apart = 3.0 if kind == "exact" else 0.02
         rows = {"y": (noise + apart * np.arange(6)[:, None]).ravel(), "g": np.repeat(np.arange(6), 5)}
     options: dict[str, str] = {}
-    if kind in ("cr2", "corrected", "joint"):
+    if kind in ("cr2", "skewed", "corrected", "joint"):
         options = {"group_weights": "v", "vcov": "joint" if kind == "joint" else "cr2"}
     if kind == "corrected":
         options["bias"] = "corrected"
-    method = {"fiducial": "fiducial", "t": "t"}.get(kind)
+    method = kind if kind in ("fiducial", "t", "skewed") else None
     plain, other = (
         fastml.fit({**rows, "y": shift + factor * rows["y"]}, "y", "g", **options)
         for shift, factor in ((0.0, 1.0), (a, b))
