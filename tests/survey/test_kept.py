@@ -230,6 +230,42 @@ def test_countries_are_independent_and_their_average_contains_them() -> None:
     assert only(pooled)["n_groups"] == sum(row["n_groups"] for row in rows)
 
 
+def test_without_school_weights_the_country_and_the_data_tell(data: dict[str, np.ndarray]) -> None:
+    """Other data can have schools of the same ids, and without weights nothing tells them apart."""
+    bare = {name: column for name, column in data.items() if name not in ("WGTFAC1", "WGTADJ1")}
+    table, other = (fastml.fit_survey(bare, "BSMMAT", "timss", by="SEX") for _ in range(2))
+    assert table.contrast(1, 2, parameter="mean").to_dict()[0]["samples"] == "one"
+    assert table.contrast(b=other, parameter="mean").to_dict()[0]["samples"] == "independent"
+    nowhere = {name: column for name, column in bare.items() if name != "IDCNTRY"}
+    unknown = fastml.fit_survey(nowhere, "BSMMAT", "timss", by="SEX")
+    with pytest.raises(FastmlError, match="no column of countries"):
+        unknown.contrast(1, 2, parameter="mean")
+
+
+def test_a_country_and_a_pool_that_holds_it() -> None:
+    """The pool is of one sample with each of its countries, which are independent of each other."""
+    both = together(with_groups(1, 1.0), with_groups(2, 2.0))
+    apart = fastml.fit_survey(both, "BSMMAT", "timss", by="IDCNTRY")
+    pool = fastml.fit_survey(both | {"ALL": np.ones(len(both["SEX"]))}, "BSMMAT", "timss", by="ALL")
+    one, _, all_ = (*apart.kept, *pool.kept)
+    assert one is not None
+    assert all_ is not None
+    assert set(one.replicates) < set(all_.replicates)
+    assert apart.contrast(1, 2, parameter="mean").to_dict()[0]["samples"] == "independent"
+
+
+def test_scores_times_ten_have_ten_times_the_difference(data: dict[str, np.ndarray]) -> None:
+    larger = {name: 10.0 * column if name.startswith("BSM") else column for name, column in data.items()}
+    one, ten = (fastml.fit_survey(x, "BSMMAT", "timss", by="SEX").contrast(1, 2, parameter=FIGURES).to_dict()
+                for x in (data, larger))  # fmt: skip
+    for a, b in zip(one, ten, strict=True):
+        times = {"gamma00": 10.0, "mean": 10.0, "sd": 10.0, "icc": 1.0}.get(a["parameter"], 100.0)
+        for name in ("difference", "se", "ci_low", "ci_high"):
+            assert b[name] == pytest.approx(times * a[name], rel=1e-9), (a["parameter"], name)
+        for name in ("df", "p_value", "ratio", "ci_low_ratio"):
+            assert (a[name] is None and b[name] is None) or b[name] == pytest.approx(a[name], rel=1e-8)
+
+
 def test_standard_errors_over_schools_can_compare_countries_only(data: dict[str, np.ndarray]) -> None:
     table = fastml.fit_survey(data, "BSMMAT", "timss", by="SEX", se="sandwich")
     with pytest.raises(FastmlError, match=r"SEX 1 and SEX 2: estimates of one sample .* se='replicate'"):
