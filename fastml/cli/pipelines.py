@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -94,8 +94,9 @@ def sql(
     from fastml.reduce.sql_text import group_stats_sql
 
     check_query(output)
+    word: Any = dialect  # checked there
     query = group_stats_sql(
-        table, outcome, group, dialect=dialect, by=by, weights=weights,
+        table, outcome, group, dialect=word, by=by, weights=weights,
         group_weights=options.any_or_none(group_weights), missing=missing, filter=filter,
     )  # fmt: skip
     deliver(f"{query}\n", output)

@@ -6,7 +6,7 @@ import datetime
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastml.errors import (
     ArgumentError,
@@ -28,6 +28,8 @@ from fastml.reduce.reduced_tables import ReducedColumns
 
 __all__ = ["DIALECTS", "group_stats_sql"]
 
+Dialect = Literal["duckdb", "postgres", "bigquery", "snowflake", "spark"]
+
 # Our name of a dialect, and that of the compiler; Spark's own needs Spark to be installed.
 DIALECTS = {"duckdb": "duckdb", "postgres": "postgres", "bigquery": "bigquery", "snowflake": "snowflake",
             "spark": "databricks"}  # fmt: skip
@@ -41,7 +43,7 @@ def group_stats_sql(
     outcome: Names,
     group: Names,
     *,
-    dialect: str,
+    dialect: Dialect,
     by: Names | None = None,
     weights: str | None = None,
     group_weights: Names | None = None,

@@ -16,6 +16,7 @@ import fastml
 from fastml import api, planning, plots, simulation
 from fastml.inference import information, intervals, parameters, robust
 from fastml.model import weighted
+from fastml.reduce import sql_text
 from fastml.results import contrasts, pages, schools, weighting
 from fastml.survey import choices
 
@@ -102,6 +103,7 @@ def test_every_choice_of_words_in_a_docstring_has_a_type() -> None:
 
 
 def test_what_is_checked_is_what_is_typed() -> None:
+    assert tuple(sql_text.DIALECTS) == get_args(sql_text.Dialect)
     assert set(robust.KINDS) == set(robust.VCOVS)
     assert set(schools.INTERVALS) == set(get_args(schools.SchoolInterval))
     assert set(parameters.BASES) == set(parameters.PARAMETERS)
