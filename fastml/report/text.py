@@ -101,7 +101,7 @@ def table_notes(rows: Sequence[Mapping[str, Any]], by: Sequence[str]) -> list[st
     for row in rows:
         label = " ".join(str(row[name]) for name in (*by, "outcome") if row[name] is not None)
         if row["message"]:
-            notes.append(f"{label}: {row['message']}")
+            notes.append(f"{label}: {row['message']} ({row['status']})")
         if row.get("ci_notes"):
             notes.append(f"{label}, interval of the ICC: {row['ci_notes']}")
     return notes

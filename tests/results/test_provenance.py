@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,9 @@ def test_counts_are_integers_where_a_part_failed(tmp_path: Path) -> None:
     for method in ("reml", "anova"):
         table = fastml.fit_by({**DATA, "y": np.where(np.arange(13) < 8, y, np.nan)}, "y", "s", by="c", method=method)
         assert [row["status"] for row in table.to_dict()] == ["ok", "no_rows"]
+        for form in (str(table), table.to_html(), table.to_markdown(), table.to_latex(), table.report_html()):
+            # The code with its message, in each form.
+            assert re.search(r"there are no observations to fit.* \(no_rows\)", form.replace("\\", ""))
         frame = table.to_frame()
         counts = [name for name in frame.columns if name.startswith(("n_", "dropped_", "rows_"))
                   and name != "n_eff"]  # fmt: skip
