@@ -142,6 +142,8 @@ def test_fits_and_tables_of_fits_are_those_of_the_rows(engine: tuple[str, Result
         fastml.fit_by(run(table, query), ["math", "read"], "school", by="country").to_dict(), truth, strict=True
     ):
         for name, value in other.items():
+            if name == "provenance":  # a result that comes as a file has been read from it
+                continue
             assert row[name] == (value if not isinstance(value, float) else pytest.approx(value, rel=1e-9)), name
 
 
