@@ -1,4 +1,9 @@
-"""fastml: the one-way random-effects (null multilevel) model for students in schools.
+"""The one-way random-effects (null multilevel) model for students in schools.
+
+Begin with ``fit = fastml.fit(data, outcome="score", group="school")``, then ``print(fit)``, ``fit.summary()``, which
+says what the figures mean, and ``fit.plot()``. `fit_by` fits every country, `fit_survey` an assessment with its
+plausible values and replicate weights; `group_stats` reduces rows to statistics that add and are saved; `plan` is for
+samples to come.
 
 Public names are loaded when they are first used, so that ``import fastml`` costs nothing.
 """

@@ -286,6 +286,7 @@ def test_long_names_stay_apart() -> None:
     middle = [f"Comprehensive school {k} of the city of long names" for k in ("one", "two")]
     assert canvas.apart([*middle, "x$"], 18) == ["…one of t…ng names", "…two of t…ng names", r"x\$"]
     assert canvas.apart(["same"] * 2, 18) == ["same", "same"]
+    assert canvas.apart(["School 1", "School 1 "], 18) == ["School 1", "School 1␣"]
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fastml.errors import FastmlError, first_line
 from fastml.io.arrays import as_numpy
+from fastml.report.numbers import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,7 +148,7 @@ def plain(name: object, longest: int = 30) -> str:
 
 def apart(names: Sequence[str], longest: int) -> list[str]:
     """Names as matplotlib shows them, cut in their middle so that different ones stay so where it can be."""
-    names = [" ".join(name.split()) for name in names]
+    names = told_apart(names)
     short = [_cut(name, longest, longest // 2) for name in names]
     for cut in {text for text in short if short.count(text) > 1}:
         alike = [name for name, text in zip(names, short, strict=True) if text == cut]

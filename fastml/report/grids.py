@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fastml.report.numbers import cell, degrees, fixed_share, number, number_range, p_value, share, share_range
+from fastml.report.numbers import cell, degrees, fixed_share, number, number_range, p_value, share_range, told_apart
 from fastml.report.text import fit_heading, fit_rows, fit_weights, named_effects, plan_heading, plan_rows
 
 __all__ = ["HEADS", "Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
@@ -209,11 +209,13 @@ def schools_grid(
     note : str
         What the intervals are.
     """
+    every = [row for rows in parts.values() for row in rows]
+    shown = zip(*(told_apart([str(row[name]) for row in every]) for name in labels), strict=True)  # in that order
     sections = tuple(
         Section(title, tuple(
-            (*(str(row[name]) for name in labels), f"{row['n']:,}",
+            (*next(shown), f"{row['n']:,}",
              *(number(row[name], points) for name in ("mean", "eb_mean", "ci_low", "ci_high")),
-             share(row["reliability"]))
+             fixed_share(row["reliability"]))
             for row in rows
         ))
         for title, rows in parts.items()

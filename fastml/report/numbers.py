@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "share_range",
     "short_points",
     "stars",
+    "told_apart",
     "whole_ids",
 ]
 
@@ -279,6 +282,25 @@ def whole_ids(row: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Any]:
     """
     floats = [name for name in labels if isinstance(row[name], float) and row[name].is_integer()]
     return {**row, **{name: int(row[name]) for name in floats}}
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names in one line each; where spaces are all that two of them differ in, these are shown.
+
+    Examples
+    --------
+    >>> told_apart(["School 1", "School 1 ", "School  1", " a"])
+    ['School 1', 'School 1␣', 'School␣␣1', 'a']
+    """
+    plain = [" ".join(name.split()) for name in names]
+    seen = Counter(dict(zip(names, plain, strict=True)).values())  # of different names
+    return [
+        text if seen[text] < 2 else _SPACES.sub(lambda at: "␣" * len(at[0]), name)
+        for name, text in zip(names, plain, strict=True)
+    ]
+
+
+_SPACES = re.compile(r"^\s+|\s+$|\s{2,}")
 
 
 def degrees(value: float | None) -> str:

@@ -45,3 +45,15 @@ def test_schools_by_heading() -> None:
     assert [(section.title, len(section.rows)) for section in grid.sections] == [("high", 1), ("low", 2)]
     assert grid.sections[0].rows[0] == ("1", "x", "1,200", "1.25", "1.50", "1.00", "2.00", "0.90")
     assert len(grid.header) == len(grid.numeric) == 8
+
+
+def test_schools_that_differ_in_spaces_only_are_told_apart() -> None:
+    row = {"n": 3, "mean": 1.0, "eb_mean": 1.0, "ci_low": 0.0, "ci_high": 2.0, "reliability": 0.5}
+    rows = [{"group": name, **row} for name in ("School 1", "School 1 ", "School  1", "a ")]
+    grid = schools_grid({"": rows[:1], "others": rows[1:]}, ["group"], ["id"])
+    assert [cells[0] for section in grid.sections for cells in section.rows] == [
+        "School 1",
+        "School 1␣",
+        "School␣␣1",
+        "a",
+    ]
