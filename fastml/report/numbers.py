@@ -28,6 +28,7 @@ __all__ = [
     "stars",
     "told_apart",
     "whole_ids",
+    "with_error",
 ]
 
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
@@ -47,6 +48,20 @@ def number(value: float | None, decimals: int = 3) -> str:
     if value == 0.0 or 0.1 <= abs(value) < 1e13:
         return f"{value:,.{decimals}f}"
     return f"{value:.6g}"
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """A figure to three decimals, or so many as show two digits of its standard error.
+
+    Examples
+    --------
+    >>> with_error(-0.0206377, 3.478), with_error(0.0003, 0.00042), with_error(12.5, None)
+    ('-0.021', '0.00030', '12.500')
+    """
+    if value is None or error is None or not 0.0 < error < math.inf:
+        return number(value)
+    places = max(3, 1 - math.floor(math.log10(error)))
+    return f"{value:,.{places}f}" if places <= 12 and abs(value) < 1e13 else f"{value:.6g}"
 
 
 def decimals(fit: Mapping[str, Any]) -> int:
