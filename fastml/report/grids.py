@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fastml.report.numbers import cell, degrees, fixed_share, number, number_range, p_value, share_range, told_apart
+from fastml.report.numbers import cells, degrees, fixed_share, number, number_range, p_value, share_range, told_apart
 from fastml.report.text import fit_heading, fit_rows, fit_weights, named_effects, plan_heading, plan_rows
 
 __all__ = ["HEADS", "Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
@@ -181,10 +181,10 @@ def rows_grid(
     >>> rows_grid([{"country": "NOR", "icc": 0.1234}], ["country", "icc"]).sections[0].rows
     (('NOR', '0.123'),)
     """
-    cells = tuple(tuple(cell(name, row[name]) for name in columns) for row in rows)
+    body = tuple(tuple(cells(row, columns)) for row in rows)
     numeric = tuple(not any(isinstance(row[name], str) for row in rows) for name in columns)
     header = tuple((heads or {}).get(name, name) for name in columns)
-    return Grid(caption, header, (Section("", cells),), numeric)
+    return Grid(caption, header, (Section("", body),), numeric)
 
 
 def schools_grid(

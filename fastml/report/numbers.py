@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "LEGEND",
     "cell",
+    "cells",
     "complement",
     "decimals",
     "degrees",
@@ -272,6 +273,21 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, float):
         return _CELLS.get(name, number)(value)
     return f"{value:,}" if name in _COUNTS else str(value)
+
+
+_BY_ERROR = ("difference", "se", "ci_low", "ci_high")
+
+
+def cells(row: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Figures of a row as tables print them; a comparison's to the digits that its standard error leaves.
+
+    Examples
+    --------
+    >>> cells({"a": "girls", "difference": -0.0206377, "se": 3.478}, ["a", "difference"])
+    ['girls', '-0.021']
+    """
+    by_error = _BY_ERROR if "difference" in row else ()
+    return [with_error(row[name], row["se"]) if name in by_error else cell(name, row[name]) for name in names]
 
 
 def _two_decimals(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastml.errors import visible
 from fastml.report.numbers import (
     LEGEND,
-    cell,
+    cells,
     degrees,
     fixed_share,
     icc_text,
@@ -48,15 +48,15 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], heads: 
     SE           -
     """
     header = [visible((heads or {}).get(name, name)) for name in columns]
-    cells = [[visible(cell(name, row[name])) for name in columns] for row in rows]
+    shown = [[visible(text) for text in cells(row, columns)] for row in rows]
     numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
     widths = (
-        [max(map(len, (name, *column))) for name, column in zip(header, zip(*cells, strict=True), strict=True)]
-        if cells
+        [max(map(len, (name, *column))) for name, column in zip(header, zip(*shown, strict=True), strict=True)]
+        if shown
         else [len(name) for name in header]
     )
     lines = []
-    for line in (header, *cells):
+    for line in (header, *shown):
         aligned = [f"{c:>{w}}" if n else f"{c:<{w}}" for c, w, n in zip(line, widths, numeric, strict=True)]
         lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)

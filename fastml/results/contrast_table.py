@@ -18,7 +18,6 @@ from fastml.report.exports import Exports, Summary
 from fastml.report.fields import CONTRAST_TABLE
 from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table, html_with_sentences
-from fastml.report.numbers import with_error
 from fastml.report.provenance import with_metadata
 from fastml.report.sentences import contrast_sentences
 from fastml.results.pages import contrast_report
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["ContrastTable", "contrast_table"]
 
 _MAX_ROWS = 100  # in a notebook
-_IN_UNITS = ("difference", "se", "ci_low", "ci_high")  # shown to the digits that the error leaves
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,17 +108,7 @@ class ContrastTable(Exports):
         return "\n".join([text.rows_text(rows, self._columns()), "", *map(visible, self._lines())])
 
     def _grid(self, level: float = 0.95) -> Grid:
-        rows, columns = self.to_dict(), self._columns()
-        grid = rows_grid(rows, columns)
-        (body,) = grid.sections
-        shown = tuple(
-            tuple(
-                with_error(row[name], row["se"]) if name in _IN_UNITS else text
-                for name, text in zip(columns, texts, strict=True)
-            )
-            for row, texts in zip(rows, body.rows, strict=True)
-        )
-        return replace(grid, sections=(replace(body, rows=shown),), notes=tuple(self._lines()))
+        return replace(rows_grid(self.to_dict(), self._columns()), notes=tuple(self._lines()))
 
     def _sentences(self) -> list[str]:
         return contrast_sentences(self.to_dict(), self.by, self.provenance["level"])
