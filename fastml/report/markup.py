@@ -9,8 +9,8 @@ from html import escape
 from fastml.errors import visible
 from fastml.report.grids import Cell, Grid, Symbol
 
-__all__ = ["html_table", "html_text", "html_with_sentences", "latex_table", "latex_text", "markdown_table",
-           "markdown_text"]  # fmt: skip
+__all__ = ["html_sentence", "html_table", "html_text", "html_with_sentences", "latex_table", "latex_text",
+           "markdown_table", "markdown_text"]  # fmt: skip
 
 # Control characters are allowed in none of the three.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -24,6 +24,9 @@ _LATEX = {
 }  # fmt: skip
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]+(?: +[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]+)*"
+)
 _NEGATIVE = re.compile(r"-(?=\d)")
 
 
@@ -36,6 +39,17 @@ def html_text(text: object) -> str:
     '&lt;b&gt;&#x27;A &amp; B&#x27;&lt;/b&gt;'
     """
     return escape(_CONTROL.sub("\ufffd", str(text)))
+
+
+def html_sentence(text: object) -> str:
+    r"""A sentence that HTML shows as it is; Hebrew and Arabic names don't turn the numbers beside them around.
+
+    Examples
+    --------
+    >>> html_sentence("least in \u0627\u0644: 25 %") == "least in <bdi>\u0627\u0644</bdi>: 25 %"
+    True
+    """
+    return _RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", html_text(text))
 
 
 def latex_text(text: object) -> str:
@@ -98,7 +112,7 @@ def html_table(grid: Grid) -> str:
 
 def html_with_sentences(grid: Grid, sentences: Iterable[str]) -> str:
     """The grid as an HTML table, and a paragraph for each sentence."""
-    return html_table(grid) + "".join(f"\n<p>{html_text(sentence)}</p>" for sentence in sentences)
+    return html_table(grid) + "".join(f"\n<p>{html_sentence(sentence)}</p>" for sentence in sentences)
 
 
 def latex_table(grid: Grid, caption: str | None = None, label: str | None = None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fastml._version import __version__
 from fastml.report.grids import Grid
-from fastml.report.markup import html_table, html_text
+from fastml.report.markup import html_sentence, html_table, html_text
 from fastml.report.sentences import NO_LEAGUE_TABLE, SURE_ORDER
 
 __all__ = ["fit_page", "table_page"]
@@ -121,12 +121,12 @@ def table_page(
 
 def _paragraph(text: str, attributes: str = "") -> str:
     """Text whose percent signs stay with their numbers."""
-    return f"<p{attributes}>{html_text(text).replace(' %', '&nbsp;%')}</p>\n"
+    return f"<p{attributes}>{html_sentence(text).replace(' %', '&nbsp;%')}</p>\n"
 
 
 def _figure(picture: Drawing) -> str:
     svg, caption = picture
-    return f"<figure>\n{svg}\n<figcaption>{html_text(caption)}</figcaption>\n</figure>\n"
+    return f"<figure>\n{svg}\n<figcaption>{html_sentence(caption)}</figcaption>\n</figure>\n"
 
 
 def _wide(grid: Grid) -> str:

@@ -12,7 +12,7 @@ from webpages import Reader, evil_fit, evil_fits, page
 
 import fastml
 from fastml import OneWayFit
-from fastml.report.markup import html_text, latex_text, markdown_text
+from fastml.report.markup import html_sentence, html_text, latex_text, markdown_text
 
 NAMES = [
     r"50 % of A_1 & B",
@@ -117,3 +117,10 @@ def test_html_has_no_error_that_a_strict_parser_sees(
         parser.parse(text)
     with pytest.raises(html5lib.html5parser.ParseError):
         html5lib.HTMLParser(strict=True).parse(shown.replace("<td", "<p><td", 1))
+
+
+def test_names_from_right_to_left_are_set_apart_in_sentences() -> None:
+    arabic, hebrew = "\u0627\u0644\u0633\u0639\u0648\u062f\u064a\u0629", "\u05d0\u05d1 \u05d2\u05d3"
+    said = html_sentence(f"most in {hebrew}: 33 %; least in <{arabic}>: 25 %")
+    assert said == f"most in <bdi>{hebrew}</bdi>: 33 %; least in &lt;<bdi>{arabic}</bdi>&gt;: 25 %"
+    assert html_sentence("A & B") == "A &amp; B"
