@@ -116,6 +116,9 @@ def fits_compared(
     provenance: Mapping[str, Any],
 ) -> Compared:
     """What a table of fits has for comparisons: no replicates, and schools that tell samples apart."""
+    from fastml.inference.robust import KINDS
+
+    for_few = vcov is not None and KINDS[vcov].for_few
 
     def estimate(row: Mapping[str, Any], parameter: str) -> Estimate | None:
         if row[parameter] is None:
@@ -123,7 +126,7 @@ def fits_compared(
         # That of deff, which is 1 + icc times a number, follows from the icc's.
         of, times = (parameter, 1.0) if parameter != "deff" else ("icc", (row["deff"] - 1.0) / (row["icc"] or math.nan))
         se = row[f"se_{of}"]
-        few = row["n_groups"] - 1.0 if vcov == "cr2" else math.inf
+        few = row["n_groups"] - 1.0 if for_few else math.inf
         df = row["df"] if parameter == "gamma00" else few
         variance = math.nan if se is None else (times * se) ** 2
         none = math.nan if df is None else float(df)
