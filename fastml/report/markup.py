@@ -27,6 +27,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 _RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]+(?: +[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]+)*"
 )
+_BELOW_ZERO = re.compile(r"(?<=[ (])-(?=\d)")  # in a sentence, where other hyphens are
 _NEGATIVE = re.compile(r"-(?=\d)")
 
 
@@ -49,7 +50,7 @@ def html_sentence(text: object) -> str:
     >>> html_sentence("least in \u0627\u0644: 25 %") == "least in <bdi>\u0627\u0644</bdi>: 25 %"
     True
     """
-    return _RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", html_text(text))
+    return _RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", _BELOW_ZERO.sub("−", html_text(text)))
 
 
 def latex_text(text: object) -> str:

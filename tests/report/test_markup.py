@@ -123,4 +123,4 @@ def test_names_from_right_to_left_are_set_apart_in_sentences() -> None:
     arabic, hebrew = "\u0627\u0644\u0633\u0639\u0648\u062f\u064a\u0629", "\u05d0\u05d1 \u05d2\u05d3"
     said = html_sentence(f"most in {hebrew}: 33 %; least in <{arabic}>: 25 %")
     assert said == f"most in <bdi>{hebrew}</bdi>: 33 %; least in &lt;<bdi>{arabic}</bdi>&gt;: 25 %"
-    assert html_sentence("A & B") == "A &amp; B"
+    assert html_sentence("A & B: -3.5 to 2, (-1) of 2019-20") == "A &amp; B: −3.5 to 2, (−1) of 2019-20"
