@@ -262,16 +262,19 @@ def _check_alike(rows: list[Estimate]) -> None:
     if len(counts) > 1:
         raise FastmlError(
             f"rows of one sample have {' and '.join(map(str, sorted(counts)))} plausible values, which don't pair; "
-            "fit both with the same number"
+            f"fit both with the same number. {_IF_OTHERS}"
         )
     columns = {row.replicates for row in rows if not row.zoned}
     if len({(row.zoned, row.factor) for row in rows}) > 1 or len(columns) > 1:
-        raise FastmlError("rows of one sample have replicates of different designs; fit both with the same design")
+        raise FastmlError(
+            f"rows of one sample have replicates of different designs; fit both with the same design. {_IF_OTHERS}"
+        )
 
 
+_IF_OTHERS = "Say independent=True if the samples are different"
 NO_REPLICATES = (
     "estimates of one sample can't be compared by their separate standard errors, and these have no replicates that "
-    "tell how they vary together; fit_survey has, by se='replicate'. Say independent=True if the samples are different"
+    f"tell how they vary together; fit_survey has, by se='replicate'. {_IF_OTHERS}"
 )
 
 

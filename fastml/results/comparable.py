@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from fastml.designs import BY_NAME
 from fastml.inference.contrasts import Estimate
 from fastml.results.contrast_table import ContrastTable
 from fastml.results.contrasts import Adjust, Compared, Compares, ContrastTerms, contrast_rows, contrast_tables
-from fastml.results.samples import CYCLES, SampleIdentity, label_text, school_number
+from fastml.results.samples import CYCLES, SampleIdentity, label_text, most_in_common, school_number
 
 if TYPE_CHECKING:
     from fastml.groupstats.statistics import GroupStats
@@ -66,7 +68,8 @@ class Comparable:
             Adjust the p values for the number of comparisons in the table, as Holm or Benjamini and Hochberg.
         independent : bool, optional
             Whether the rows are of independent samples. Without, rows are of one sample that have schools in common,
-            or are of one country in the same data.
+            or are of one country in the same data; rows of other data, where more than half of the schools are the
+            same. With ``link=`` the rows of another table are of another sample.
         level : float
             Of the intervals, between 0 and 1.
 
@@ -132,15 +135,39 @@ def fits_compared(
         none = math.nan if df is None else float(df)
         return Estimate(np.array([row[parameter]]), np.empty((0, 1)), (), False, 0.0, variance, none)
 
+    @cache
+    def samples() -> list[SampleIdentity | None]:
+        return _samples(rows, by, stats)
+
     return Compared(
         name="",
         by=by,
         rows=rows,
-        samples=lambda: _samples(rows, by, stats),
+        samples=samples,
         estimates=lambda parameter: [estimate(row, parameter) for row in rows],
         parameters=_FITTED,
         provenance=provenance,
+        warn=lambda compared: _of_two_cycles(rows, by, samples(), compared),
     )
+
+
+def _of_two_cycles(
+    rows: list[dict[str, Any]],
+    by: tuple[str, ...],
+    samples: list[SampleIdentity | None],
+    compared: Sequence[Collection[int]],
+) -> list[str]:
+    """A note where rows of one country in two cycles are compared, and most of their schools have the same ids."""
+    places = [[row[name] for name in by if name.casefold() in _COUNTRIES] for row in rows]
+    for cycle in (name for name in by if name.casefold() in CYCLES):
+        for i, j in (pair for of in compared for pair in combinations(of, 2)):
+            one, other = samples[i], samples[j]
+            if rows[i][cycle] == rows[j][cycle] or places[i] != places[j] or one is None or other is None:
+                continue
+            if most_in_common(one, other):
+                return [f"schools with the same ids in both {cycle}s are taken as others; where they are the same "
+                        "schools, fit_survey has the covariance, by independent=False"]  # fmt: skip
+    return []
 
 
 def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None) -> list[SampleIdentity | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -51,6 +51,8 @@ class Compared:
     parameters : tuple of str
     provenance : mapping
         What made the table.
+    warn : callable
+        Notes on comparisons of its rows, given the rows of each, where the call doesn't say of which samples they are.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Compared:
     estimates: Callable[[str], list[Estimate | None]]
     parameters: tuple[str, ...]
     provenance: Mapping[str, Any]
+    warn: Callable[[Sequence[Collection[int]]], list[str]] = lambda _: []
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def contrast_tables(one: Compared, other: Compared, a: Any, terms: ContrastTerms
             raise FastmlError("no row of one table has the labels and the outcome of a row of the other")
         return found
 
-    return _contrast([one, other], ("table", names), "table", terms, chosen)
+    return _contrast([one, other], ("table", names), "table", terms, chosen, of_cycles=terms.link is not None)
 
 
 def trend(
@@ -144,7 +147,9 @@ def trend(
     link : mapping of number to float, optional
         Year to the error of linking its scale to that of the cycle that isn't named; of two cycles a number will do.
         For means; none is added to others.
-    adjust, independent, level
+    independent : bool, optional
+        Whether the cycles are of independent samples; without, they are.
+    adjust, level
         As in `SurveyTable.contrast`.
 
     Returns
@@ -181,7 +186,7 @@ def trend(
         raise FastmlError("a by-column 'cycle' can't be where tables of cycles are compared; rename it")
     terms = ContrastTerms(parameter, "cycle", link, adjust, independent, level)
     return _contrast(compared, ("cycle", list(tables)), "cycle", terms,
-                     lambda rows: compare(rows, None, "trend", "cycle"))  # fmt: skip
+                     lambda rows: compare(rows, None, "trend", "cycle"), of_cycles=True)  # fmt: skip
 
 
 def _contrast(
@@ -190,16 +195,18 @@ def _contrast(
     cycle: str | None,
     terms: ContrastTerms,
     choose: Callable[[Rows], list[RowContrast]],
+    of_cycles: bool = False,
 ) -> ContrastTable:
-    """Compare the rows of tables that are told apart by a column of marks."""
+    """Compare the rows of tables that a column of marks tells apart; cycles are independent samples."""
     terms = terms.checked([name for name in tables[0].parameters if all(name in t.parameters for t in tables)])
     if len({frozenset(table.by) for table in tables}) > 1:
         raise FastmlError(f"the tables have different by-columns: {' and '.join(str(list(t.by)) for t in tables)}")
     labels = [{marks[0]: mark} if marks else {} for mark in (marks[1] if marks else [None])]
     rows = [{**label, **row} for label, table in zip(labels, tables, strict=True) for row in table.rows]
     columns = [*(labels[0]), *tables[0].by, "outcome"]
-    samples = [x for t in tables for x in (t.samples() if terms.independent is None else [None] * len(t.rows))]
-    shared = same_samples(samples, terms.independent)
+    independent = True if of_cycles and terms.independent is None else terms.independent
+    samples = [x for t in tables for x in (t.samples() if independent is None else [None] * len(t.rows))]
+    shared = same_samples(samples, independent)
     cycle = terms.over if cycle is None and terms.link is not None else cycle
     made: list[dict[str, Any]] = []
     compared: list[RowContrast] = []
@@ -218,7 +225,10 @@ def _contrast(
     kept = [name for name in columns[:-1] if all(name in one.labels for one in compared)]
     of_labels = {name: [one.labels[name] for one in compared] for name in kept}
     points = _points(Rows(rows, columns), tables, terms) if marks and marks[0] == "cycle" else None
-    return contrast_table(of_labels, found, _provenance(tables, terms), _notes(found, terms), points)
+    notes = _notes(found, terms)
+    if marks is None and independent is None:
+        notes += tables[0].warn([one.weights for one in compared])
+    return contrast_table(of_labels, found, _provenance(tables, terms), notes, points)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fastml.errors import FastmlError
 
-__all__ = ["CYCLES", "SampleIdentity", "components", "label_text", "same_samples", "school_number"]
+__all__ = ["CYCLES", "SampleIdentity", "components", "label_text", "most_in_common", "same_samples", "school_number"]
 
 CYCLES = frozenset(("cyc", "cycle", "year", "wave"))
 """By-columns, in lower case, whose labels are of other samples."""
@@ -30,7 +30,7 @@ class SampleIdentity:
     known : bool
         Whether the data have a column of countries.
     schools : frozenset of int
-        Numbers of the row's schools, by `school_number`.
+        Numbers of the row's schools, by `school_number`; empty where it has no school ids, or no weights of schools.
     data : tuple of str
         Digests of the files, or of a call that read no file; empty where the schools alone are to decide.
     """
@@ -71,7 +71,7 @@ def same_samples(samples: Sequence[SampleIdentity | None], independent: bool | N
     Raises
     ------
     FastmlError
-        Parts of one data set, of which it can't be told.
+        Parts of one data set, or rows of two without schools, of which it can't be told.
     """
     shared = np.eye(len(samples), dtype=bool)
     if independent is not None:
@@ -93,16 +93,28 @@ def _same(one: SampleIdentity | None, other: SampleIdentity | None) -> bool:
     """Whether two rows, of one country or of none that is known, are of one sample."""
     if one is None or other is None:
         return False
-    if not one.schools.isdisjoint(other.schools):
-        return True
+    some = not one.schools.isdisjoint(other.schools)
     if set(one.data).isdisjoint(other.data):
-        return False
-    if not (one.known and other.known):
+        if one.data == other.data:  # the schools alone are to decide
+            return some
+        if not (one.schools and other.schools):
+            raise FastmlError(
+                "some rows have no school weights or no school ids, by which to tell whether other data are of the "
+                "same schools: say whether their samples are independent, as of cycles (independent=True), or parts of "
+                "one, as girls and boys (independent=False)"
+            )
+        return most_in_common(one, other)
+    if not (some or (one.known and other.known)):
         raise FastmlError(
             "the data have no column of countries, and some rows have no school in common: say whether their samples "
             "are independent, as of countries (independent=True), or parts of one, as school types (independent=False)"
         )
     return True
+
+
+def most_in_common(one: SampleIdentity, other: SampleIdentity) -> bool:
+    """Whether more than half of the schools of the row that has fewer are the other's too; some are by chance."""
+    return 2 * len(one.schools & other.schools) > min(len(one.schools), len(other.schools))
 
 
 def components(shared: npt.NDArray[np.bool_], used: Iterable[int]) -> list[npt.NDArray[np.intp]]:

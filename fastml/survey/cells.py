@@ -174,7 +174,7 @@ class Cells:
         return found, dropped_by
 
     def _identity(self, used: Int64s, unfit: Unfit | None) -> SampleIdentity:
-        """Which sample the cells are of. Without weights of their own, schools of other data can have the same ids."""
+        """Which sample the cells are of. Schools' ids alone don't tell: those of other data can be the same."""
         place, cycles = self.columns.place, [name for name in self.columns.by if name.casefold() in CYCLES]
         names = [*([place] if place else []), *cycles]
         rows = used.tolist()

@@ -144,6 +144,55 @@ def test_cycles_in_a_column_of_one_table() -> None:
     assert [row["linking_variance"] for row in slopes] == [1.0] * 3
 
 
+SAID = "schools with the same ids in both {}s are taken as others; where they are the same schools, fit_survey"
+
+
+def of_years(column: str, years: int = 2, moved: int = 0) -> fastml.FitTable:
+    """Three countries in some years; ids of the second move on by some."""
+    data = {name: np.concatenate([scores(s)[name] for s in range(years)]) for name in scores()}
+    data[column] = np.repeat(np.arange(years), 144)
+    data["IDSCHOOL"] = data["IDSCHOOL"] + moved * data[column]
+    return fastml.fit_by(data, "score", "IDSCHOOL", by=["IDCNTRY", column])
+
+
+@pytest.mark.parametrize("column", ["year", "Wave"])
+def test_schools_that_recur_between_cycles_are_named(column: str) -> None:
+    table = of_years(column)
+    for found in (
+        table.contrast({column: 1}, {column: 0}),
+        table.contrast(b="trend", over=column),
+        of_years(column, moved=2).contrast({column: 1}, {column: 0}),  # four of six
+    ):
+        assert {row["samples"] for row in found.to_dict()} == {"independent"}
+        assert SAID.format(column) in str(found)
+    for found in (
+        table.contrast({column: 1}, {column: 0}, independent=True),  # the call says
+        table.contrast({column: 1}, "average", over="IDCNTRY"),  # of one cycle
+        table.contrast({"IDCNTRY": 1, column: 1}, {"IDCNTRY": 2, column: 0}),  # of two countries
+        of_years(column, moved=3).contrast({column: 1}, {column: 0}),
+        of_years("grade").contrast({"IDCNTRY": 1}, {"IDCNTRY": 2}),
+    ):
+        assert "taken as others" not in str(found)
+
+
+def test_cycles_are_independent_whatever_their_schools() -> None:
+    """Ids start again in each; a table of the same labels with a linking error is another cycle too."""
+    tables = {year: fastml.fit_by(scores(year), "score", "IDSCHOOL", by="IDCNTRY") for year in (2015, 2019)}
+    one, other = tables.values()
+    for found, said in (
+        (fastml.trend(tables), fastml.trend(tables, independent=True)),
+        (other.contrast(b=one, link=2.0), other.contrast(b=one, link=2.0, independent=True)),
+    ):
+        assert [row | {"provenance": 0} for row in found.to_dict()] == [
+            row | {"provenance": 0} for row in said.to_dict()
+        ]
+        assert "rows are of independent samples: their variances add" in found.notes
+    with pytest.raises(FastmlError, match="estimates of one sample"):
+        other.contrast(b=one)
+    with pytest.raises(FastmlError, match="estimates of one sample"):
+        fastml.trend(tables, independent=False)
+
+
 def test_a_table_against_another() -> None:
     """The row of the same labels; b is named by the files, where there are any."""
     one, other = cycles((2015, 2019)).values()

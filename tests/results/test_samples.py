@@ -25,6 +25,16 @@ def identity(countries: str, schools: str, data: str = "file", known: bool = Tru
         (identity("", "ab", known=False), identity("", "bc", known=False), True),
         (identity("", "ab", "x", known=False), identity("", "cd", "y", known=False), False),
         (identity("2015", "ab", known=False), identity("2019", "ab", known=False), False),
+        (identity("TUR", "abcd", "old"), identity("TUR", "cxyz", "new"), False),  # a school by chance
+        (identity("TUR", "abcd", "old"), identity("TUR", "cdyz", "new"), False),
+        (identity("TUR", "abcd", "girls"), identity("TUR", "bcxyz", "boys"), False),
+        (identity("TUR", "abcdefgh", "whole"), identity("TUR", "abx", "part"), True),  # most of the fewer
+        (identity("TUR", "abcd"), identity("TUR", "dxyz"), True),  # of one file
+        (identity("", "abcd", "", known=False), identity("", "dxyz", "", known=False), True),  # fits
+        (identity("", "", "", known=False), identity("", "ab", "", known=False), False),
+        (identity("TUR", ""), identity("TUR", ""), True),
+        (identity("TUR", "", "old"), identity("GRC", "", "new"), False),
+        (identity("TUR-2015", "", "old"), identity("TUR-2019", "", "new"), False),
     ],
 )
 def test_two_rows(one: SampleIdentity, other: SampleIdentity, same: bool) -> None:
@@ -38,6 +48,16 @@ def test_what_can_not_be_told_is_asked() -> None:
     with pytest.raises(FastmlError, match="no column of countries"):
         same_samples(rows, None)
     assert same_samples([None, rows[0], None], None).tolist() == np.eye(3, dtype=bool).tolist()
+
+
+@pytest.mark.parametrize("schools", ["", "ab"])
+def test_other_data_without_schools_are_asked_of(schools: str) -> None:
+    """Girls and boys by two calls, or two cycles: without a school's weight its id doesn't tell."""
+    rows = [identity("TUR", "", "one"), identity("TUR", schools, "other")]
+    for of in (rows, rows[::-1]):
+        with pytest.raises(FastmlError, match=r"no school weights or no school ids.*independent=True.*=False"):
+            same_samples(of, None)
+    assert same_samples(rows, True).tolist() == np.eye(2, dtype=bool).tolist()
 
 
 def test_ids_are_the_same_whatever_their_type() -> None:

@@ -79,6 +79,73 @@ def test_two_domains_school_types_and_a_part_of_the_whole(data: dict[str, np.nda
     check(first.contrast(b=both, parameter=FIGURES), twin)
 
 
+def test_other_calls_without_school_weights_are_asked_of() -> None:
+    """Girls and all, of a student file alone: their schools can't be told from those of another cycle."""
+    students, _ = pisa()
+    girls = np.random.default_rng(3).integers(0, 2, len(students["CNT"])) == 1
+    whole = fastml.fit_survey(students, "MATH", SMALL_PISA)
+    part = fastml.fit_survey({name: column[girls] for name, column in students.items()}, "MATH", SMALL_PISA)
+    with pytest.raises(FastmlError, match="no school weights or no school ids"):
+        whole.contrast(b=part, parameter="mean")
+    (row,) = whole.contrast(b=part, parameter="mean", independent=False).to_dict()
+    replicates = [students[f"W_FSTURWT{r}"] for r in range(1, 9)]
+    of = []
+    for k in range(1, 11):
+        y, w = students[f"PV{k}MATH"], np.stack([students["W_FSTUWT"], *replicates])
+        of.append((w @ y) / w.sum(axis=1) - (w[:, girls] @ y[girls]) / w[:, girls].sum(axis=1))
+    apart = np.array(of)
+    sampling = 0.05 * ((apart[:, 1:] - apart[:, :1]) ** 2).sum(axis=1).mean()
+    assert row["se"] ** 2 == pytest.approx(sampling + 1.1 * apart[:, 0].var(ddof=1), rel=1e-9)
+    # Rows of one call are of one sample, and cycles of independent ones, as before.
+    students["SEX"] = np.where(girls, 1, 2)
+    sexes = fastml.fit_survey(students, "MATH", SMALL_PISA, by="SEX").contrast(1, 2, parameter="mean")
+    assert sexes.to_dict()[0]["samples"] == "one"
+    linked = whole.contrast(b=part, parameter="mean", link=1.0)
+    trend = fastml.trend({2015: part, 2018: whole}, parameter="mean")
+    assert [of.to_dict()[0]["samples"] for of in (linked, trend)] == ["independent"] * 2
+
+
+def census(seed: int, sure: int = 20, plausible: int = 5) -> dict[str, np.ndarray]:
+    """A country of 20 schools, of which some have weight 1, as all are in the sample, or those that are largest."""
+    rng = np.random.default_rng(seed)
+    school = np.repeat(np.arange(20), 6)
+    v = np.where(np.arange(20) < sure, 1.0, rng.uniform(2.0, 9.0, 20))[school]
+    score = 500.0 + rng.normal(0.0, 30.0, 20)[school] + rng.normal(0.0, 70.0, 120)
+    scores = {f"BSMMAT{k:02d}": score + rng.normal(0.0, 20.0, 120) for k in range(1, plausible + 1)}
+    return {"IDCNTRY": np.full(120, 352), "IDSCHOOL": school, "JKZONE": school // 2, "JKREP": school % 2,
+            "TOTWGT": v, "SCHWGT": v, **scores}  # fmt: skip
+
+
+def test_cycles_have_schools_of_equal_id_and_weight() -> None:
+    """Some by chance are of other samples; where all are, a trend or a linking error tells."""
+    first, second = (fastml.fit_survey(census(seed, sure=8), "BSMMAT", "timss") for seed in (1, 2))
+    (row,) = second.contrast(b=first, parameter="mean").to_dict()
+    assert row["samples"] == "independent"
+    assert row["se"] ** 2 == pytest.approx(sum(only(table)["se_mean"] ** 2 for table in (first, second)))
+    first, second = (fastml.fit_survey(census(seed), "BSMMAT", "timss") for seed in (1, 2))
+    assert second.contrast(b=first, parameter="mean").to_dict()[0]["samples"] == "one"
+    variance = sum(only(table)["se_mean"] ** 2 for table in (first, second))
+    (row,) = second.contrast(b=first, parameter="mean", link=2.0).to_dict()
+    assert (row["samples"], row["se"] ** 2) == ("independent", pytest.approx(variance + 4.0))
+    (row,) = fastml.trend({2015: first, 2019: second}, parameter="mean").to_dict()
+    assert (row["samples"], row["se"] ** 2) == ("independent", pytest.approx(variance / 16.0))
+
+
+def test_cycles_of_other_designs_are_compared() -> None:
+    """With other numbers of plausible values, and other replicates."""
+    first = fastml.fit_survey(census(1), "BSMMAT", "timss_before_2015")
+    second = fastml.fit_survey(census(2, plausible=10), "BSMMAT", "timss")
+    with pytest.raises(FastmlError, match=r"5 and 10 plausible values.*Say independent=True if the samples are"):
+        second.contrast(b=first, parameter="mean")
+    variance = sum(only(table)["se_mean"] ** 2 for table in (first, second))
+    for found in (
+        fastml.trend({2011: first, 2012: second}, parameter="mean"),
+        second.contrast(b=first, parameter="mean", link=0.0),
+        second.contrast(b=first, parameter="mean", independent=True),
+    ):
+        assert found.to_dict()[0]["se"] ** 2 == pytest.approx(variance)
+
+
 def test_columns_of_replicate_weights() -> None:
     students, schools = pisa()
     rng = np.random.default_rng(3)
@@ -235,7 +302,8 @@ def test_without_school_weights_the_country_and_the_data_tell(data: dict[str, np
     bare = {name: column for name, column in data.items() if name not in ("WGTFAC1", "WGTADJ1")}
     table, other = (fastml.fit_survey(bare, "BSMMAT", "timss", by="SEX") for _ in range(2))
     assert table.contrast(1, 2, parameter="mean").to_dict()[0]["samples"] == "one"
-    assert table.contrast(b=other, parameter="mean").to_dict()[0]["samples"] == "independent"
+    with pytest.raises(FastmlError, match="no school weights or no school ids"):
+        table.contrast(b=other, parameter="mean")
     nowhere = {name: column for name, column in bare.items() if name != "IDCNTRY"}
     unknown = fastml.fit_survey(nowhere, "BSMMAT", "timss", by="SEX")
     with pytest.raises(FastmlError, match="no column of countries"):
