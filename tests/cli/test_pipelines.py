@@ -86,7 +86,8 @@ def test_sql_prints_the_query_of_python_and_fit_takes_its_result(nights: tuple[P
     assert good(*call, "--dialect", "DuckDB") == f"{query}\n"
     assert good(*call, "--dialect", "duckdb", "-o", tmp_path / "q.sql") == ""
     assert (tmp_path / "q.sql").read_text() == f"{query}\n"
-    duckdb.connect().sql(query).write_parquet(str(tmp_path / "schools.parquet"))
+    with duckdb.connect() as connection:
+        connection.sql(query).write_parquet(str(tmp_path / "schools.parquet"))
     found, truth = (
         json.loads(good("fit", path, "-y", "score", "-g", "school", "--by", "country", *more, "--format", "json"))
         for path, more in ((tmp_path / "schools.parquet", []), (new, ["--filter", "score > 300"]))
