@@ -8,7 +8,7 @@ covariances between the plausible values.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,12 +119,13 @@ def _sampling(deviations: Floats, factor: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """U and B (n, n) of the n estimates of one sample, at these places among all, and their M."""
+    """U and B (n, n) of the n estimates that belong together, at these places among all, their M, and `shared`."""
 
     places: npt.NDArray[np.intp]
     u: Floats
     b: Floats
-    m: int
+    m: npt.NDArray[np.int64]
+    shared: npt.NDArray[np.bool_]
 
 
 def combine(
@@ -155,7 +156,8 @@ def combine(
         Within a sample U = f mean over k of sum over r of d_ik d_jk, B the covariance over k of the estimates, and
         T = U + (1 + 1/M) B as of one figure (Rubin 1987), degrees of freedom by Barnard and Rubin from the smallest
         complete ones of the estimates in it. Over samples variances add, and degrees of freedom are Welch and
-        Satterthwaite's, T^2/sum(T_s^2/df_s).
+        Satterthwaite's, T^2/sum(T_s^2/df_s). A sample s is what a contrast's own estimates make one, so that what else
+        is in the call changes nothing.
 
     Raises
     ------
@@ -186,30 +188,61 @@ _CELLS = 1 << 22  # of a matrix of weights at a time: 32 MB
 
 def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_Block]) -> Floats:
     """Estimate, U, (1 + 1/M) B, T and sum of T^2/df over samples, (5, C), of contrasts (C, n)."""
-    sampling, imputation, total, squares = np.zeros((4, len(weights)))
-    # A sample of one row has the same degrees of freedom whatever its weight, so all such are summed at once.
-    single = [block for block in blocks if len(block.places) == 1]
-    if single:
-        places = np.concatenate([block.places for block in single])
-        u, b = (np.array([matrix[0, 0] for matrix in of]) for of in zip(*((s.u, s.b) for s in single), strict=True))
-        m = np.array([block.m for block in single])
-        t = u + (1.0 + 1.0 / m) * b
-        df = np.array([barnard_rubin(*x) for x in zip(u, b, m.tolist(), complete[places], strict=True)])
-        mine = weights[:, places]
-        sampling, imputation, total = (_over(mine**2, x) for x in (u, (1.0 + 1.0 / m) * b, t))
-        squares = _over(mine**4, _share(t, df))
+    alone = weights != 0.0  # of rows that are of one sample with no other of their contrast
+    u, b = np.zeros((2, len(values)))
+    m = np.ones(len(values), np.int64)
     for block in blocks:
-        mine = weights[:, block.places]
-        used = np.flatnonzero((mine != 0.0).any(axis=1))
-        if len(block.places) == 1 or not len(used):
+        u[block.places], b[block.places] = np.diagonal(block.u), np.diagonal(block.b)
+        m[block.places] = block.m
+        if block.shared.all():
+            alone[:, block.places] &= len(block.places) == 1
+        else:
+            inside = alone[:, block.places]
+            near = inside.astype(np.float32) @ block.shared.astype(np.float32)
+            alone[:, block.places] = inside & (near == 1.0)
+    # A sample of one row has the same degrees of freedom whatever its weight, so all such are summed at once.
+    t = u + (1.0 + 1.0 / m) * b
+    some = np.flatnonzero(alone.any(axis=0))
+    lone = np.where(alone[:, some], weights[:, some], 0.0)
+    sampling, imputation, total = (_over(lone**2, x[some]) for x in (u, (1.0 + 1.0 / m) * b, t))
+    squares = _over(lone**4, _share(t, barnard_rubin(u, b, m, complete))[some])
+    for block in blocks:
+        if len(block.places) == 1:
             continue
-        mine = mine[used]
-        u, b = _form(mine, block.u), _form(mine, block.b)
-        t = u + (1.0 + 1.0 / block.m) * b
-        df = barnard_rubin(u, b, block.m, np.where(mine != 0.0, complete[block.places], math.inf).min(axis=1))
-        for sum_of, of in ((sampling, u), (imputation, t - u), (total, t), (squares, _share(t, df))):
-            sum_of[used] += of
+        mine = weights[:, block.places]
+        left = (mine != 0.0) & ~alone[:, block.places]
+        used = np.flatnonzero(left.any(axis=1))
+        for which, inside in _connected(left[used], block.shared):
+            part = np.where(inside, mine[used[which]], 0.0)
+            u, b = _form(part, block.u), _form(part, block.b)
+            m = (inside * block.m).max(axis=1)
+            t = u + (1.0 + 1.0 / m) * b
+            df = barnard_rubin(u, b, m, np.where(inside, complete[block.places], math.inf).min(axis=1))
+            for sum_of, adds in ((sampling, u), (imputation, t - u), (total, t), (squares, _share(t, df))):
+                sum_of[used[which]] += adds
     return np.stack([_over(weights, values), sampling, imputation, total, squares])
+
+
+def _connected(
+    used: npt.NDArray[np.bool_], shared: npt.NDArray[np.bool_]
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
+    """The first sample of every contrast's rows (C, n), then the second of those that have one, and so on.
+
+    Rows are of one sample directly or by others of the same contrast; each step gives the contrasts and their rows.
+    """
+    which, left, near = np.arange(len(used)), used, shared.astype(np.float32)
+    while len(which):
+        inside = left if shared.all() else left & shared[left.argmax(axis=1)]
+        grows = np.flatnonzero((inside != left).any(axis=1))
+        while len(grows):
+            more = left[grows] & (inside[grows].astype(np.float32) @ near > 0.0)
+            moved = (more != inside[grows]).any(axis=1)
+            inside[grows] = more
+            grows = grows[moved]
+        yield which, inside
+        left = left & ~inside
+        more_to_come = left.any(axis=1)
+        which, left = which[more_to_come], left[more_to_come]
 
 
 def _share(t: Floats, df: Floats) -> Floats:
@@ -233,12 +266,14 @@ def _form(weights: Floats, matrix: Floats) -> Floats:
 
 
 def _block(rows: list[Estimate], places: npt.NDArray[np.intp], shared: npt.NDArray[np.bool_]) -> _Block:
-    m = max(len(row.values) for row in rows)
+    each_m = np.array([len(row.values) for row in rows])
+    m = int(each_m.max())
+    together = shared[np.ix_(places, places)]
     own_u = np.array([row.variance for row in rows])
     own_b = np.array([np.var(row.values, ddof=1) if len(row.values) > 1 else 0.0 for row in rows])
     replicated = [row for row in rows if row.replicates]
     if len(rows) == 1 or not replicated:
-        return _Block(places, np.diag(own_u), np.diag(own_b), m)
+        return _Block(places, np.diag(own_u), np.diag(own_b), each_m, together)
     _check_alike(replicated)
     width = max(row.deviations.shape[1] for row in rows)
     names = {name: i for i, name in enumerate(dict.fromkeys(name for row in rows for name in row.replicates))}
@@ -248,13 +283,12 @@ def _block(rows: list[Estimate], places: npt.NDArray[np.intp], shared: npt.NDArr
     flat = apart.reshape(len(rows), -1)
     values = np.stack([np.broadcast_to(row.values, m) for row in rows])
     values = values - values.mean(axis=1, keepdims=True)
-    together = shared[np.ix_(places, places)]
     u = np.where(together, replicated[0].factor / width * (flat @ flat.T), 0.0)
     b = np.where(together, values @ values.T / max(1, m - 1), 0.0)
     for i, row in enumerate(rows):  # what has no error, and what has no replicates
         if math.isnan(row.variance) or not row.replicates:
             u[i, i] = row.variance
-    return _Block(places, u, b, m)
+    return _Block(places, u, b, each_m, together)
 
 
 def _check_alike(rows: list[Estimate]) -> None:

@@ -13,14 +13,14 @@ Floats = npt.NDArray[np.float64]
 
 
 @np.errstate(divide="ignore", invalid="ignore")
-def barnard_rubin(sampling: Any, imputation: Any, m: int, complete: Any) -> Floats:
+def barnard_rubin(sampling: Any, imputation: Any, m: Any, complete: Any) -> Floats:
     """Degrees of freedom of pooled estimates.
 
     Parameters
     ----------
     sampling, imputation : float or ndarray, shape (C,)
         U and B.
-    m : int
+    m : int or ndarray, shape (C,)
         Plausible values M.
     complete : float or ndarray, shape (C,)
         Degrees of freedom without missing information; may be infinite.
@@ -38,8 +38,6 @@ def barnard_rubin(sampling: Any, imputation: Any, m: int, complete: Any) -> Floa
     """
     given = (np.asarray(x, np.float64) for x in (sampling, imputation, complete))
     u, b, complete = np.broadcast_arrays(*given)
-    if m == 1:
-        return np.array(complete)
     total = u + (1.0 + 1.0 / m) * b
     share = (1.0 + 1.0 / m) * b / total
     finite = np.where(np.isinf(complete), 1.0, (complete + 1.0) / (complete + 3.0))
@@ -47,4 +45,5 @@ def barnard_rubin(sampling: Any, imputation: Any, m: int, complete: Any) -> Floa
     old = (m - 1) / share**2
     found = np.where(np.isinf(complete), old, old * observed / (old + observed))
     found = np.where(observed == 0.0, 0.0, np.where(share == 0.0, observed, found))
-    return np.asarray(np.where(total == 0.0, complete, np.where(np.isnan(total), np.nan, found)), np.float64)
+    found = np.where(total == 0.0, complete, np.where(np.isnan(total), np.nan, found))
+    return np.asarray(np.where(np.equal(m, 1), complete, found), np.float64)

@@ -12,6 +12,7 @@ from fastml.errors import FastmlError
 from fastml.inference.contrasts import Contrasts, Estimate, adjusted, combine, on_log
 from fastml.inference.distributions import t_quantile, t_tail
 from fastml.inference.rubin import barnard_rubin
+from fastml.results.samples import components
 
 
 def draw(seed: int, names: tuple[str, ...], m: int = 3, factor: float = 0.5, complete: float = 9.0) -> Estimate:
@@ -131,6 +132,36 @@ def test_rows_that_are_of_one_sample_with_a_third_only() -> None:
     shared[0, 1] = shared[1, 0] = False
     found = combine([a, b, pool], [np.arange(3)], shared, [{0: 1.0, 1: -1.0}])
     assert found.sampling_variance[0] == pytest.approx(a.variance + b.variance, rel=1e-12)
+
+
+def test_degrees_of_freedom_are_those_of_a_contrast_s_own_rows() -> None:
+    """The same where the block has the rows that join them, of more plausible values, and where each is alone."""
+    a, b, pool = draw(1, ("1", "2"), m=1), draw(2, ("1", "2"), m=1, complete=20.0), draw(3, ("1", "2"))
+    shared = np.ones((3, 3), bool)
+    shared[0, 1] = shared[1, 0] = False
+    pair = {0: 1.0, 1: -1.0}
+    among = combine([a, b, pool], [np.arange(3)], shared, [{0: 1.0, 2: -1.0}, pair, {0: 0.5, 1: 0.5, 2: -1.0}])
+    by_hand = (a.variance + b.variance) ** 2 / (a.variance**2 / 9.0 + b.variance**2 / 20.0)
+    assert among.df[1] == pytest.approx(by_hand, rel=1e-12)
+    assert among.df[1] == pytest.approx(combine(*apart(a, b), [pair]).df[0], rel=1e-12)
+    assert among.se[1] == pytest.approx(combine(*apart(a, b), [pair]).se[0], rel=1e-12)
+    one = among.sampling_variance[2], 0.75 * among.imputation_variance[2]  # the pool joins the two
+    assert among.df[2] == pytest.approx(float(barnard_rubin(*one, 3, 9.0)), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_samples_of_a_contrast_are_found_whatever_joins_them(seed: int) -> None:
+    """Each contrast among others as it is with blocks of its own rows, by a walk from row to row."""
+    rng = np.random.default_rng(seed)
+    rows = [draw(100 * seed + i, ("x", "y", "z"), complete=float(5 + i)) for i in range(7)]
+    shared = rng.random((7, 7)) < 0.25
+    shared = shared | shared.T | np.eye(7, dtype=bool)
+    weights = [dict(zip(rng.permutation(7)[:k].tolist(), rng.normal(size=k), strict=True)) for k in (1, 2, 2, 3, 5, 7)]
+    found = combine(rows, components(shared, range(7)), shared, weights)
+    for c, one in enumerate(weights):
+        alone = combine(rows, components(shared & np.isin(range(7), list(one)), one), shared, [one])
+        for of in ("estimate", "se", "df", "sampling_variance", "imputation_variance"):
+            assert getattr(found, of)[c] == pytest.approx(getattr(alone, of)[0], rel=1e-9), of
 
 
 def test_a_score_without_plausible_values_beside_one_with() -> None:
