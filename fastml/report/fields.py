@@ -191,10 +191,10 @@ CONTRAST_TABLE: Fields = {
     **_doubles("", df="degrees of freedom; null where infinite", t="difference / se",
                p_value="of no difference, two-sided", p_adjusted="for the number of comparisons"),
     **_doubles(_OF_PARAMETER, ci_low="lower confidence limit", ci_high="upper confidence limit"),
-    **_doubles("", ratio="a over b, of variances and sd; of a trend the factor per year",
+    **_doubles("", ratio="a over b, of variances and sd; of a trend the factor per year; null against a mean of rows",
                p_value_ratio="of a ratio of 1, on the logarithm", p_adjusted_ratio="for the number of comparisons",
                ci_low_ratio="lower confidence limit", ci_high_ratio="upper confidence limit"),
-    **_texts(samples="one, independent, or both kinds"),
+    **_texts(samples="one, independent, or both kinds; null without a result"),
     **_STATUS,
 }  # fmt: skip
 

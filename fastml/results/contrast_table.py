@@ -21,6 +21,7 @@ from fastml.report.markup import html_table, html_with_sentences
 from fastml.report.provenance import with_metadata
 from fastml.report.sentences import contrast_sentences
 from fastml.results.pages import contrast_report
+from fastml.results.samples import label_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +42,11 @@ class ContrastTable(Exports):
         where it is what differs), ``parameter``; ``estimate_a``, ``estimate_b``, their ``difference``, its ``se`` and
         what that is made of, ``sampling_variance``, ``imputation_variance``, ``linking_variance``; ``df``, ``t``,
         ``p_value``, ``p_adjusted`` (with ``adjust=``), ``ci_low``, ``ci_high``. Of variances and the sd the ``ratio``
-        too, with ``p_value_ratio``, ``p_adjusted_ratio``, ``ci_low_ratio``, ``ci_high_ratio``, on the logarithm.
-        ``samples``: "one", "independent", or "both"; ``status``, "ok" or "no_result", and ``message``. Of a trend
-        ``difference`` is the change per year, ``ratio`` the factor. Its schema's metadata hold the provenance.
+        too, with ``p_value_ratio``, ``p_adjusted_ratio``, ``ci_low_ratio``, ``ci_high_ratio``, on the logarithm; null
+        where a side is the mean of several rows.
+        ``samples``: "one", "independent", or "both", null without a result; ``status``, "ok" or "no_result", and
+        ``message``. Of a trend ``difference`` is the change per year, ``ratio`` the factor. Its schema's metadata hold
+        the provenance.
     by : tuple of str
         The by-columns.
     notes : tuple of str
@@ -156,8 +159,15 @@ def contrast_table(
         values = columns[name]
         return pa.array(values, dtype, mask=~np.isfinite(values) if isinstance(values, np.ndarray) else None)
 
-    made = {name: pa.array(values) for name, values in labels.items()}
+    made = {name: pa.array(_of_one_type(values)) for name, values in labels.items()}
     made |= {name: column(name, field.arrow) for name, field in CONTRAST_TABLE.items()}
     table = with_metadata(pa.table(made), {**provenance, "notes": list(notes)})
     return ContrastTable(table, tuple(labels), tuple(notes),
                          None if points is None else tuple(points))  # fmt: skip
+
+
+def _of_one_type(labels: Sequence[Any]) -> Sequence[Any]:
+    """Labels of tables of which one has ids as texts and another as integers, all as texts."""
+    if len({type(label) for label in labels if label is not None}) < 2:
+        return labels
+    return [None if label is None else label_text(label) for label in labels]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from fastml.errors import ArgumentError, FastmlError, RangeError
 from fastml.inference.contrasts import NO_REPLICATES, Contrasts, Estimate, adjusted, combine, on_log
 from fastml.inference.distributions import check_level
-from fastml.report.provenance import provenance
+from fastml.report.fields import CONTRAST_TABLE
+from fastml.report.provenance import STAMP, provenance
 from fastml.results.contrast_table import ContrastTable, contrast_table
 from fastml.results.linking import linking_variance
 from fastml.results.row_contrasts import RowContrast, Rows, compare, matches
@@ -111,6 +112,8 @@ def contrast_tables(one: Compared, other: Compared, a: Any, terms: ContrastTerms
     names = [one.name or "this table", other.name or "the other"]
     if names[0] == names[1]:
         names = ["this table", "the other"]
+    if terms.over is not None:
+        raise FastmlError(f"over={terms.over!r} is of the rows of one table, and two are compared; leave it out")
     if "table" in one.by:
         raise FastmlError("a by-column 'table' can't be where two tables are compared; rename it")
 
@@ -201,6 +204,9 @@ def _contrast(
     terms = terms.checked([name for name in tables[0].parameters if all(name in t.parameters for t in tables)])
     if len({frozenset(table.by) for table in tables}) > 1:
         raise FastmlError(f"the tables have different by-columns: {' and '.join(str(list(t.by)) for t in tables)}")
+    for name in tables[0].by:
+        if name in (*CONTRAST_TABLE, *STAMP):
+            raise FastmlError(f"by column {name!r} has the name of a column of the table of comparisons; rename it")
     labels = [{marks[0]: mark} if marks else {} for mark in (marks[1] if marks else [None])]
     rows = [{**label, **row} for label, table in zip(labels, tables, strict=True) for row in table.rows]
     columns = [*(labels[0]), *tables[0].by, "outcome"]
@@ -291,7 +297,7 @@ def _of_parameter(
     def side(of_rows: Mapping[int, float], other: bool) -> float:
         return sum(weight * values[row] for row, weight in of_rows.items()) if other else math.nan
 
-    columns = {
+    columns: dict[str, Any] = {
         "a": [one.a for one in chosen],
         "b": [one.b.strip() or None for one in chosen],
         "outcome": [one.labels.get("outcome") for one in chosen],
@@ -301,10 +307,16 @@ def _of_parameter(
         "estimate_b": np.array([side(one.of_b, bool(one.of_b)) for one in chosen]),
         **_figures(found, on_logs, terms.level),
     }
-    statuses, messages = _statuses(columns, parameter)
+    # Logarithms' mean is that of a geometric mean, which estimate_a or estimate_b is not.
+    of_means = np.array([bool(one.of_b) and max(len(one.of_a), len(one.of_b)) > 1 for one in chosen])
+    for name in _OF_RATIO:
+        columns[name] = np.where(of_means, math.nan, columns[name])
+    statuses, messages = _statuses(columns, parameter, of_means)
+    columns["samples"] = [kind if status == "ok" else None for kind, status in zip(kinds, statuses, strict=True)]
     return {**columns, "status": statuses, "message": messages}
 
 
+_OF_RATIO = ("ratio", "p_value_ratio", "ci_low_ratio", "ci_high_ratio")
 _NONE = Estimate(np.full(1, math.nan), np.empty((0, 1)), (), False, 0.0, math.nan, math.nan)
 
 
@@ -350,7 +362,9 @@ def _figures(found: Contrasts, on_logs: Contrasts | None, level: float) -> dict[
     return columns
 
 
-def _statuses(columns: Mapping[str, Any], parameter: str) -> tuple[list[str], list[str | None]]:
+def _statuses(
+    columns: Mapping[str, Any], parameter: str, of_means: npt.NDArray[np.bool_]
+) -> tuple[list[str], list[str | None]]:
     """Whether there is a result, and what is missing in a sentence."""
     why = "has no standard error in its table"
     if parameter in ("tau00", "icc", "deff"):
@@ -364,7 +378,8 @@ def _statuses(columns: Mapping[str, Any], parameter: str) -> tuple[list[str], li
         lacks["ci_low_ratio"] = ("ok", f"no interval of the ratio, as {parameter} is 0 in a replicate")
     found: list[tuple[str, str | None]] = [("ok", None)] * len(columns["difference"])
     for name, said in reversed(lacks.items()):
-        for c in np.flatnonzero(np.isnan(columns[name])).tolist():
+        without = np.isnan(columns[name])
+        for c in np.flatnonzero(without & ~of_means if name in _OF_RATIO else without).tolist():
             found[c] = said
     return [status for status, _ in found], [message for _, message in found]
 
@@ -376,7 +391,7 @@ def _notes(columns: Mapping[str, Any], terms: ContrastTerms) -> list[str]:
         "independent": "of independent samples: their variances add",
         "both": "some of one sample, with their covariance from the replicates, and some of independent ones",
     }
-    kinds = columns["samples"]
+    kinds = [kind for kind in columns["samples"] if kind is not None]
     notes = []
     for kind, words in how.items():
         count = kinds.count(kind)
@@ -391,6 +406,6 @@ def _notes(columns: Mapping[str, Any], terms: ContrastTerms) -> list[str]:
             notes.append(f"{', '.join(without)}: no linking error, which is of means")
     if terms.adjust:
         name = {"holm": "Holm", "bh": "Benjamini and Hochberg"}[terms.adjust]
-        count = np.count_nonzero(~np.isnan(columns["p_value"]))
+        count = int(np.count_nonzero(~np.isnan(columns["p_value"])))
         notes.append(f"p_adjusted: by {name}, for {count:,} comparisons")
     return notes

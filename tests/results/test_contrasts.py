@@ -203,10 +203,67 @@ def test_a_table_against_another() -> None:
     for named in ((2,), {"IDCNTRY": 2}, (2, "score")):
         (row,) = other.contrast(named, one, independent=True).to_dict()
         assert row["difference"] == rows[1]["difference"]
+    with pytest.raises(FastmlError, match="over='IDCNTRY' is of the rows of one table, and two are compared"):
+        other.contrast(b=one, over="IDCNTRY", independent=True)
     with pytest.raises(FastmlError, match="different by-columns"):
         one.contrast(b=fastml.fit_by(scores(), "score", "ID", by="SEX"))
     with pytest.raises(FastmlError, match="no row of one table has"):
         one.contrast(b=fastml.fit_by(scores(), "other", "ID", by="IDCNTRY"))
+
+
+@pytest.mark.parametrize("name", ["a", "b", "parameter", "se", "samples", "difference", "ratio"])
+def test_a_by_column_called_as_a_field_is_refused(name: str) -> None:
+    """Its labels would be overwritten by figures; `t`, a field of fits too, is refused sooner."""
+    data = scores()
+    table = fastml.fit_by(data | {name: data["IDCNTRY"]}, "score", "ID", by=[name, "SEX"])
+    with pytest.raises(FastmlError, match=f"by column '{name}' has the name of a column of the table of comparisons"):
+        table.contrast({"SEX": 0}, {"SEX": 1}, independent=True)
+    with pytest.raises(FastmlError, match=f"by column '{name}'"):
+        fastml.trend({2015: table, 2019: table}, independent=True)
+
+
+def test_no_ratio_to_a_mean_of_rows(fits: fastml.FitTable) -> None:
+    """It would be to the geometric mean, and estimate_b is the arithmetic one."""
+    ratios = ("ratio", "p_value_ratio", "p_adjusted_ratio", "ci_low_ratio", "ci_high_ratio")
+    for b in ("average", [2, 3]):
+        (row,) = fits.contrast((1, "score"), b, over="IDCNTRY", parameter="sigma2", adjust="holm").to_dict()
+        assert [row[name] for name in ratios] == [None] * 5
+        assert row["difference"] == pytest.approx(row["estimate_a"] - row["estimate_b"])
+        assert (row["status"], row["message"]) == ("ok", None)
+    (row,) = fits.contrast((1, "score"), [(2, "score")], parameter="sigma2", adjust="holm").to_dict()
+    assert row["ratio"] == pytest.approx(row["estimate_a"] / row["estimate_b"])
+    assert row["p_adjusted_ratio"] == row["p_value_ratio"]
+    slope = fastml.trend(cycles((2015, 2019)), parameter="sigma2", independent=True).to_dict()[0]
+    one, two = (table.to_dict()[0]["sigma2"] for table in cycles((2015, 2019)).values())
+    assert slope["ratio"] == pytest.approx((two / one) ** 0.25)
+
+
+def test_labels_that_are_texts_in_one_cycle_and_integers_in_another() -> None:
+    def table(year: int, kind: Any) -> fastml.FitTable:
+        data = scores(year)
+        keep = data["IDCNTRY"] > (1 if year == 2011 else 0)  # country 1 has two cycles, both of integers
+        data["IDCNTRY"] = data["IDCNTRY"].astype(kind)
+        return fastml.fit_by({k: v[keep] for k, v in data.items()}, "score", "ID", by="IDCNTRY")
+
+    made = fastml.trend({2011: table(2011, str), 2015: table(2015, int), 2019: table(2019, int)}, independent=True)
+    assert sorted(row["IDCNTRY"] for row in made.to_dict()) == ["1", "2", "3"]
+    alike = fastml.trend({year: table(year, int) for year in (2011, 2015, 2019)}, independent=True)
+    assert sorted(row["IDCNTRY"] for row in alike.to_dict()) == [1, 2, 3]
+    assert sorted(row["difference"] for row in made.to_dict()) == sorted(row["difference"] for row in alike.to_dict())
+
+
+def test_a_comparison_without_a_result_is_of_no_samples() -> None:
+    """A country of one school has no fit: of six comparisons three have a result."""
+    data = scores()
+    one = {"IDCNTRY": 4, "IDSCHOOL": 1, "SEX": 0, "score": 1.0, "other": 1.0, "ID": 99}
+    data = {name: np.concatenate([values, np.full(3, one[name])]) for name, values in data.items()}
+    fits = fastml.fit_by(data, "score", "ID", by="IDCNTRY")
+    for independent, said in ((None, ""), (True, " (as the call says)")):
+        table = fits.contrast(independent=independent)
+        assert [row["samples"] for row in table.to_dict()].count("independent") == 3
+        assert all((row["samples"] is None) == (row["status"] == "no_result") for row in table.to_dict())
+        assert table.notes == (f"rows are of independent samples: their variances add{said}",)
+    assert fits.contrast(4, 1).notes == ()
 
 
 @pytest.mark.parametrize(
