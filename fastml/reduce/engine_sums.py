@@ -65,7 +65,7 @@ def checked_columns(data: Any, columns: CallColumns, condition: Any = None) -> t
     data : PySpark DataFrame, DuckDB relation, Polars LazyFrame or Ibis table
     columns : CallColumns
     condition : callable, optional
-        The expression of narwhals that is true for the rows to take, of the data's schema.
+        The expression of narwhals that is true for the rows to take, of the data's schema; or a bool, for all rows.
 
     Returns
     -------
@@ -86,7 +86,9 @@ def checked_columns(data: Any, columns: CallColumns, condition: Any = None) -> t
         if name not in schema:
             raise ColumnNotFoundError(name, schema.names(), kind)
     if condition is not None:
-        frame = frame.filter(condition(schema))
+        met = condition(schema)
+        if met is not True:
+            frame = frame.head(0) if met is False else frame.filter(met)
     made = []
     for name in dict.fromkeys(columns.to_read):
         dtype, column = schema[name], nw.col(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from fastml.io.conditions import Condition, columns_of
 from fastml.io.discovery import find_files
 from fastml.io.filters import Filter, as_filter
 from fastml.reduce.columns import CallColumns, Names, list_names, weight_product
-from fastml.reduce.engine_filters import engine_condition, kinds_of
+from fastml.reduce.engine_filters import engine_condition, kinds_of, without_constants
 from fastml.reduce.engine_sums import checked_columns, own_name, sums_about_own_means
 from fastml.reduce.missing_codes import missing_values
 from fastml.reduce.reduced_tables import ReducedColumns
@@ -128,18 +129,35 @@ def _compiled(table: str, columns: CallColumns, condition: Filter | None, dialec
         import ibis
     except ImportError:
         raise FastmlError("SQL needs Ibis, which compiles it: pip install 'ibis-framework[duckdb]'") from None
+    from narwhals.exceptions import NarwhalsError
 
-    where = None if condition is None else lambda schema: engine_condition(condition.condition, schema)
+    where = None if condition is None else _where(condition)
     try:
         frame, inner = checked_columns(_relation(table, columns, condition, dialect), columns, where)
         sums = sums_about_own_means(frame, inner, "left")
         query = _finished(sums, inner, ReducedColumns.of(columns)).to_native()
         text = str(ibis.to_sql(query, dialect=DIALECTS[dialect]))
         return re.sub(f'["`]{_TEMPLATED}["`]', lambda _: table.strip(), text) if _is_template(table) else text
-    except ibis.common.exceptions.IbisError as error:
+    except (ibis.common.exceptions.IbisError, NarwhalsError) as error:
         if condition is not None:
-            raise FilterError(condition.text, None, first_line(error)) from None
+            raise FilterError(condition.text, None, _in_our_words(first_line(error))) from None
         raise FastmlError(f"no SQL of these columns: {first_line(error)}") from error
+
+
+def _where(condition: Filter) -> Callable[[Any], Any]:
+    """What gives the expression of the filter, or whether it holds for all rows, of a schema."""
+    left = without_constants(condition.condition, condition.text)
+    return lambda schema: left if isinstance(left, bool) else engine_condition(left, schema)
+
+
+def _in_our_words(reason: str) -> str:
+    """What Ibis says of a condition; where its sides don't go together, without the expressions it made of them."""
+    if reason.endswith("are not comparable"):
+        return (
+            "values of two kinds are compared, such as a number and a text; texts stand in single quotes, numbers and "
+            "names of columns don't"
+        )
+    return reason
 
 
 def _relation(table: str, columns: CallColumns, condition: Filter | None, dialect: str) -> Any:
@@ -156,7 +174,8 @@ def _relation(table: str, columns: CallColumns, condition: Filter | None, dialec
             if column not in schema:
                 raise ColumnNotFoundError(column, schema, f"file {table}")
         return ibis.table(schema, name=table, database=_READERS[dialect])
-    kinds = {} if condition is None else kinds_of(condition.condition, condition.text)
+    numbers = set(columns.to_read) - set(columns.keys)
+    kinds = {} if condition is None else kinds_of(condition.condition, condition.text, numbers)
     named = [*columns.to_read, *sorted(columns_of(condition.condition) if condition else ())]
     types = {name: _type_of(name in columns.keys, name in columns.to_read, kinds.get(name)) for name in named}
     *places, name = [_TEMPLATED] if _is_template(table) else _parts(table)

@@ -91,6 +91,21 @@ def test_filter_and_codes(engine: tuple[str, Results]) -> None:
     assert_as_in_memory(engine, coded, "read", "school", missing=[999])
 
 
+def test_filters_that_compare_constants(engine: tuple[str, Results]) -> None:
+    table = students()
+    for text in ("1 = 1", "5 in (1, 2)", "'a' = 'a' and school > 5", "5 in (school, 3)"):
+        assert_as_in_memory(engine, table, "math", "school", by="country", filter=text)
+
+
+def test_columns_compared_with_numbers_are_numbers(engine: tuple[str, Results]) -> None:
+    for text in ("math > read", "read < math and 400 < read", "math > v or v in (w, math)"):
+        assert_as_in_memory(engine, students(), "math", "school", by="country", filter=text)
+    for text in ("math = 'a'", "math > c and c = 'a'"):
+        with pytest.raises(FastmlError, match="values of two kinds are compared") as refused:
+            fastml.group_stats_sql("t", "math", "school", dialect=engine[0], filter=text)
+        assert f'filter "{text}"' in str(refused.value)
+
+
 def test_names_that_need_quotes(engine: tuple[str, Results]) -> None:
     table = students().select(["country", "school", "math"]).rename_columns(["Select", 'my "School" id', "Order.By"])
     assert_as_in_memory(engine, table, "Order.By", 'my "School" id', by="Select")
