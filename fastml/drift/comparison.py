@@ -296,9 +296,13 @@ def _mean_and_sd(stats: GroupStats, outcome: str) -> tuple[int, float, float]:
 
 
 def _moved(new: _Side, old: _Side) -> dict[str, Any]:
-    """The figures of a row: NaN where the old data had none, infinite where the new ones have none any more."""
+    """The figures of a row: NaN where the old data had none, infinite where the new ones have none any more.
+
+    Where all scores are gone every shift is infinite, also of a figure that one old score doesn't have.
+    """
     lost, added = old.there & ~new.there, new.there & ~old.there
-    shift = _shift(new.mean, old.mean)
+    gone = old.n_obs > 0 and new.n_obs == 0
+    shift = _shift(new.mean, old.mean, gone)
     return {
         "n_groups_old": int(old.there.sum()),
         "n_groups_new": int(new.there.sum()),
@@ -317,18 +321,20 @@ def _moved(new: _Side, old: _Side) -> dict[str, Any]:
         "mean_shift_sd": _ratio(shift, old.sd),
         "sd_old": old.sd,
         "sd_new": new.sd,
-        "sd_change": _ratio(_shift(new.sd, old.sd), old.sd),
+        "sd_change": _ratio(_shift(new.sd, old.sd, gone), old.sd),
         "icc_old": old.icc,
         "icc_new": new.icc,
-        "icc_shift": _shift(new.icc, old.icc),
+        "icc_shift": _shift(new.icc, old.icc, gone),
     }
 
 
-def _shift(new: float, old: float) -> float:
-    return math.inf if math.isnan(new) and not math.isnan(old) else new - old
+def _shift(new: float, old: float, gone: bool) -> float:
+    return math.inf if gone or (math.isnan(new) and not math.isnan(old)) else new - old
 
 
 def _ratio(shift: float, old: float) -> float:
+    if math.isinf(shift):
+        return shift
     if old == 0.0:
         return 0.0 if shift == 0.0 else math.copysign(math.inf, shift)
     return shift / old

@@ -131,11 +131,11 @@ _WORDS: Mapping[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     ),
     "sd_change": (
         lambda row: f"SD changed by {_signed_percent(row['sd_change'])}",
-        "the SD is gone, or the old one was 0",
+        "the new data have no SD, or the old one was 0",
     ),
     "icc_shift": (
         lambda row: f"ICC moved by {_signed(row['icc_shift'], small=True)}",
-        "there is no ICC any more",
+        "the new data have no ICC",
     ),
 }
 

@@ -156,13 +156,24 @@ def test_a_part_that_is_gone_passes_every_limit_and_a_new_one_only_that_of_new_s
               "max_mean_shift": 99, "max_mean_shift_sd": 99, "max_sd_change": "900%", "max_icc_shift": 1}  # fmt: skip
     for name, limit in limits.items():
         gone, kept = fastml.check(only("B"), "y", "s", by="c", against=PARTS, **{name: limit}).to_dict()
-        # One row a school: there is no ICC on either side.
-        assert (gone["c"], gone["status"]) == ("A", "ok" if name in ("max_schools_new", "max_icc_shift") else "drift")
+        # One row a school: there is no ICC on either side, and yet it is gone.
+        assert (gone["c"], gone["status"]) == ("A", "ok" if name == "max_schools_new" else "drift")
         assert (kept["c"], kept["status"], kept["message"]) == ("B", "ok", None)
         assert (gone["n_obs_new"], gone["mean_new"], gone["mean_shift"]) == (0, None, None)
         new, kept = fastml.check(PARTS, "y", "s", by="c", against=only("B"), **{name: limit}).to_dict()
         assert (new["c"], new["status"]) == ("A", "drift" if name == "max_schools_new" else "ok")
         assert kept["status"] == "ok"
+
+
+def test_one_old_score_that_is_gone_passes_limits_of_figures_that_it_lacks() -> None:
+    old, none = {"s": [1], "y": [5.0]}, {"s": [1, 1], "y": [None, None]}
+    for limit in ("max_mean_shift_sd", "max_sd_change", "max_icc_shift"):
+        (row,) = fastml.check(none, "y", "s", against=old, **{limit: 0.1}).to_dict()
+        assert (row["sd_old"], row["icc_old"], row["drifted"]) == (None, None, limit.removeprefix("max_"))
+        assert row["message"].endswith("(limit 10 %)" if limit == "max_sd_change" else "(limit 0.1)")
+        # One that has only moved has no deviation to measure it by, and one that stayed none to lose.
+        for new in ({**old, "y": [6.0]}, old):
+            assert fastml.check(new, "y", "s", against=old, **{limit: 0.1}).within
 
 
 def test_no_schools_in_common() -> None:
@@ -179,7 +190,7 @@ def test_a_constant_outcome_has_no_measure_of_a_shift() -> None:
     assert (moved["mean_shift"], moved["mean_shift_sd"], moved["drifted"]) == (1.0, None, "mean_shift_sd")
     assert row_of(stats("abc"), flat, max_sd_change="1000%")["drifted"] == "sd_change"
     # The ICC that there was is gone.
-    assert row_of(flat, stats("abc"), max_icc_shift=1)["message"] == "there is no ICC any more (limit 1)"
+    assert row_of(flat, stats("abc"), max_icc_shift=1)["message"] == "the new data have no ICC (limit 1)"
 
 
 def test_empty_tables() -> None:
