@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastml.groupstats.statistics import GroupStats
+from fastml.io.origins import Origin
 from fastml.report.provenance import provenance
 from fastml.results.weighting import Weighting
 
@@ -28,14 +29,17 @@ def fit_provenance(
     Returns
     -------
     dict
-        See `fastml.report.provenance.provenance`; then how it was weighted, and notes of what was done to the
+        See `fastml.report.provenance.provenance`, with the filter of the files where there are some; then how it was
+        weighted, and notes: data in memory beside files, with a filter of their own, and what was done to the
         statistics.
     """
-    filters = dict.fromkeys(origin.filter for origin in stats.origins)
+    files, others = ([origin for origin in stats.origins if origin.is_file is kind] for kind in (True, False))
+    filter, in_memory = _filter_of(files or others), _filter_of(others)
+    own = f", filter {in_memory or 'none'}" if in_memory != filter else ""
     return provenance(
         content,
-        files=list(dict.fromkeys(origin.name for origin in stats.origins if origin.is_file)),
-        filter="; ".join(text or "none" for text in filters) if any(filters) else None,
+        files=list(dict.fromkeys(origin.name for origin in files)),
+        filter=filter,
         outcomes={name: [name] for name in outcomes},
         by=stats.by,
         group=stats.group,
@@ -45,5 +49,11 @@ def fit_provenance(
         weight_scaling=weighting.scaling if weighting else None,
         vcov=weighting.vcov if weighting else None,
         bias=weighting.bias if weighting else None,
-        notes=list(stats.notes),
+        notes=[*([f"and data in memory{own}"] if files and others else []), *stats.notes],
     )
+
+
+def _filter_of(origins: Sequence[Origin]) -> str | None:
+    """The filter that they were read with; several joined by a semicolon."""
+    filters = dict.fromkeys(origin.filter for origin in origins)
+    return "; ".join(text or "none" for text in filters) if any(filters) else None

@@ -120,6 +120,27 @@ def test_data_in_memory_have_no_file_but_a_filter() -> None:
     assert (fastml.fit(table).provenance["files"], fastml.fit(table).provenance["filter"]) == ([], None)
 
 
+def test_data_in_memory_beside_files_are_told_with_their_filter(files: list[Path], tmp_path: Path) -> None:
+    def made(of_file: str | None, of_memory: str | None) -> str:
+        added = fastml.group_stats(DATA, "y", "s", filter=of_memory) + fastml.group_stats(
+            files[0], "y", "s", filter=of_file
+        )
+        added.write(tmp_path / "added.parquet")
+        fit = fastml.fit(tmp_path / "added.parquet")
+        assert fit.provenance == fastml.fit(added).provenance
+        note = "; ".join(fit.provenance["notes"])
+        filtered = f"; filter {of_file}" if of_file else ""
+        assert f"; file {files[0]}{filtered}; {note}" in str(fit)
+        assert (fit.provenance["files"], fit.provenance["filter"]) == ([str(files[0])], of_file)
+        return note
+
+    assert made(None, None) == "and data in memory"
+    assert made(FILTER, FILTER) == "and data in memory"
+    assert made(None, "y > 2") == "and data in memory, filter y > 2"
+    assert made(FILTER, "y > 2") == "and data in memory, filter y > 2"
+    assert made(FILTER, None) == "and data in memory, filter none"
+
+
 def test_two_fits_of_the_same_file_add_as_before(files: list[Path]) -> None:
     """Rows that are fitted at once have no digest, so that nothing is said of their statistics but the name."""
     stats = fastml.fit(files, "y", "s").stats
