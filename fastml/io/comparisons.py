@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -105,7 +106,7 @@ def compare(left: Typed | Value, sign: str, right: Typed | Value) -> pc.Expressi
         return _with_column(left, sign, right) if isinstance(right, Typed) else _with_value(left, sign, right)
     if isinstance(right, Typed):
         return _with_value(right, _SWAPPED[sign], left)
-    return getattr(_plain(left), _METHODS[sign])(_plain(right))
+    return _of_values(left, sign, right)
 
 
 def is_in(column: Typed, values: Sequence[Value]) -> pc.Expression | None:
@@ -141,6 +142,16 @@ def is_in(column: Typed, values: Sequence[Value]) -> pc.Expression | None:
     else:
         return None
     return pc.if_else(column.expression.is_valid(), expression.isin(table), pa.scalar(None, pa.bool_()))
+
+
+def _of_values(left: Value, sign: str, right: Value) -> pc.Expression:
+    """Of two values: numbers as they were written, of any size, which Arrow's scalars are not."""
+    import pyarrow.compute as pc
+
+    one, other = _exactly(left), _exactly(right)
+    if one is not None and other is not None:
+        return pc.scalar(bool(getattr(operator, _METHODS[sign])(one, other)))
+    return getattr(_plain(left), _METHODS[sign])(_plain(right))
 
 
 def _with_value(column: Typed, sign: str, value: Value) -> pc.Expression:
@@ -218,7 +229,9 @@ def _is_text(dtype: pa.DataType) -> bool:
 def _plain(value: Value) -> pc.Expression:
     import pyarrow.compute as pc
 
-    return pc.scalar(pa.scalar(value, pa.uint64()) if isinstance(value, int) and value >= 2**63 else value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:  # beside a text, where any number is refused
+        value = math.copysign(math.inf, value)
+    return pc.scalar(value)
 
 
 def _as_float(value: Any, dtype: pa.DataType) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import operator
 from decimal import Decimal
 from fractions import Fraction
@@ -139,3 +140,37 @@ def test_short_lists_and_lists_of_other_kinds_are_left_to_comparisons() -> None:
     assert is_in(number, [*range(30), "a"]) is None
     assert is_in(text, list(range(30))) is None
     assert worked_out(is_in(text, ["a"] * 30), c=pa.array(["a", None, "b"])) == [True, None, False]
+
+
+NUMBERS = [
+    -(10**30),
+    -(2**63) - 1,
+    -1.5,
+    0,
+    1,
+    2**53,
+    float(2**53),
+    2**53 + 1,
+    1.8e19,
+    2**64 - 1,
+    2**64,
+    10**30,
+    math.inf,
+]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_two_numbers_of_any_size_are_compared_as_they_are_written(sign: str) -> None:
+    for one in NUMBERS:
+        for other in NUMBERS:
+            assert worked_out(compare(one, sign, other), x=pa.array([1])) == [SIGNS[sign](one, other)], (
+                one,
+                sign,
+                other,
+            )
+
+
+def test_a_text_beside_a_number_of_any_size_is_refused() -> None:
+    for number in (10**30, -(10**30), 1):
+        with pytest.raises(pa.ArrowException):
+            pa.table({"x": ["a"]}).filter(compare(Typed(pc.field("x"), pa.string()), "<", number))
