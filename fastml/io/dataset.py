@@ -88,6 +88,7 @@ def open_dataset(
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
     files = [_open(entry, csv, wanted, ids, condition) for entry in entries]
+    _check_types(csv, [file for file, entry in zip(files, entries, strict=True) if entry.format == "csv"])
     first = files[0]
     names = list(dict.fromkeys([*first.schema.names, *partition_types]))
     used = wanted if condition is None else list(dict.fromkeys([*wanted, *condition.columns(names)]))
@@ -145,6 +146,17 @@ def _open(entry: DataFile, csv: CsvOptions, wanted: list[str], ids: Sequence[str
     if entry.format in ENDINGS:
         return open_statistical(entry.location, entry.format, csv.encoding)
     return {"parquet": open_parquet, "ipc": open_ipc}[entry.format](entry.location)
+
+
+def _check_types(csv: CsvOptions, files: Sequence[File]) -> None:
+    """Refuse a type of a column that no text file has."""
+    there = {name for file in files for name in file.schema.names}
+    for name in csv.types if files else ():
+        if name not in there:
+            told = f"csv_options={{'types': {{{name!r}: {str(csv.types[name])!r}}}}}"
+            raise ColumnNotFoundError(
+                name, files[0].schema.names, f"{files[0].location.name}, though {told} gives its type"
+            )
 
 
 def _unify(

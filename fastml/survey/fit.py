@@ -19,7 +19,7 @@ from fastml.survey.columns import find_columns
 from fastml.survey.estimates import fit_parts
 from fastml.survey.jackknife import jackknife_parts
 from fastml.survey.replicate_weights import column_parts
-from fastml.survey.school_file import SchoolWeights, read_school_weights
+from fastml.survey.school_file import SchoolWeights, read_school_weights, with_own_types
 from fastml.survey.table import COLUMNS, SurveyTable, survey_provenance, survey_table
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def fit_survey(
     school_file = replace(students, data=school_data, filter=None, progress=False)
     schools = None
     with plain_errors(given.named()):
+        if school_data is not None:
+            students, school_file = with_own_types(students, school_file)
         columns = find_columns(students, outcomes, choices, by, group, None if school_data is None else school_file)
         check_by(columns.by, COLUMNS)
         if columns.school_file_weight:

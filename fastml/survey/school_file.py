@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,15 @@ from fastml.errors import ValueNotAllowedError
 from fastml.io.arrays import without_blanks
 from fastml.io.column_finder import ColumnFinder
 from fastml.io.columns import as_floats, check_numeric
+from fastml.io.csv_options import CsvOptions
 from fastml.io.plain_arrays import plain_array
-from fastml.io.source import open_source
+from fastml.io.source import Input, column_names, open_source
 from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
 from fastml.survey.choices import Choices
 from fastml.survey.cleaning import check_codes
 from fastml.survey.columns import SurveyColumns
 
-__all__ = ["SchoolWeights", "read_school_weights"]
+__all__ = ["SchoolWeights", "read_school_weights", "with_own_types"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,6 +65,33 @@ class SchoolWeights:
                 f"({there}, ...); give the file of the same study and cycle, with ids of the same type"
             )
         return found
+
+
+def with_own_types(students: Input, schools: Input) -> tuple[Input, Input]:
+    """Return the two with the types of their own columns: a call has one set of types, for the columns of either.
+
+    Parameters
+    ----------
+    students, schools : Input
+        Checked.
+
+    Returns
+    -------
+    students, schools : Input
+        The former with the types of columns that neither has, which are refused when it is read.
+    """
+    options = students.csv_options
+    if not isinstance(options, CsvOptions) or not options.types:
+        return students, schools
+    own, others = set(column_names(students)[1]), set(column_names(schools)[1])
+
+    def with_types(given: Input, kept: Callable[[str], bool]) -> Input:
+        types = {name: dtype for name, dtype in options.types.items() if kept(name)}
+        return replace(given, csv_options=replace(options, types=types))
+
+    return with_types(students, lambda name: name in own or name not in others), with_types(
+        schools, others.__contains__
+    )
 
 
 def read_school_weights(school_data: Any, data: Any, columns: SurveyColumns, choices: Choices) -> SchoolWeights:

@@ -11,6 +11,7 @@ from typing import Any
 import files
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from files import csv_text, same
 
@@ -397,3 +398,16 @@ def test_csv_refusals(tmp_path: Path) -> None:
     written(path, "id,y,y\n1,2,3\n1,3,4\n")
     with pytest.raises(FastmlError, match="column 'y' stands 2 times"):
         fastml.fit(path, "y", "id")
+
+
+def test_a_type_of_a_column_that_no_text_file_has_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("school,y\n1,1\n1,2\n2,5\n2,4\n")
+    (tmp_path / "b.csv").write_text("school,y,more\n1,1,7\n1,2,7\n")
+    with pytest.raises(
+        FastmlError, match=r"'School' is not in file .*a.csv, though .*'types'.* did you mean 'school'\?"
+    ):
+        fastml.fit(tmp_path / "a.csv", "y", "school", csv_options={"types": {"School": "string"}})
+    for types in ({"more": "string"}, {"school": "string"}):  # one of the files will do
+        assert fastml.fit(tmp_path, "y", "school", csv_options={"types": types}).n_obs == 6
+    pq.write_table(pa.table({"y": [1.0, 2.0, 3.0, 5.0], "school": [1, 1, 2, 2]}), tmp_path / "t.parquet")
+    assert fastml.fit(tmp_path / "t.parquet", "y", "school", csv_options={"types": {"School": "string"}}).n_obs == 4

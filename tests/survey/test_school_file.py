@@ -170,3 +170,17 @@ def test_weights_by_the_labels_of_the_students() -> None:
         weights.of({"school": [1], "land": ["C"]}, 1)
     with pytest.raises(fastml.FastmlError, match=r"no school with a weight, \.\.\."):
         SchoolWeights(("school",), {}, "v").of({"school": [1]}, 1)
+
+
+def test_types_are_of_columns_of_either_file(tmp_path: Path) -> None:
+    students, schools = pisa()
+    pd.DataFrame(students).assign(note="x").to_csv(tmp_path / "stu.csv", index=False)
+    pd.DataFrame(schools).assign(own="y").to_csv(tmp_path / "sch.csv", index=False)
+    call = {"school_data": tmp_path / "sch.csv"}
+    truth = only(fastml.fit_survey(tmp_path / "stu.csv", "MATH", SMALL_PISA, **call))
+    both = {"note": "string", "own": "string", "CNTSCHID": "string"}
+    told = only(fastml.fit_survey(tmp_path / "stu.csv", "MATH", SMALL_PISA, **call, csv_options={"types": both}))
+    assert told["mean"] == truth["mean"]
+    assert told["tau00"] == truth["tau00"]
+    with pytest.raises(fastml.FastmlError, match=r"column .Note. is not in file .*stu.csv.* did you mean .note."):
+        fastml.fit_survey(tmp_path / "stu.csv", "MATH", SMALL_PISA, **call, csv_options={"types": {"Note": "string"}})
