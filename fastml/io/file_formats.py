@@ -167,7 +167,8 @@ def open_ipc(location: Location) -> File:
                 before = source.tell()
                 for batch in batches:
                     # pyarrow takes the file's word for where its strings begin and end; a wrong one leads anywhere.
-                    batch.validate(full=True)
+                    batch.validate()
+                    _validate(batch)
                     # A file of a few large batches is handed on in smaller ones, of which the bytes come with the last.
                     at = source.tell()
                     for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -180,6 +181,15 @@ def open_ipc(location: Location) -> File:
         yield read
 
     return File(location, schema, size, jobs)
+
+
+def _validate(batch: pa.RecordBatch) -> None:
+    """Look at all that is in a batch, where the error names the column."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise pa.ArrowInvalid(f"column {name!r}: {error}") from None
 
 
 def _ipc_reader(source: Any, options: Any) -> tuple[Any, bool]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, SourceError, first_line
-from fastml.io.arrays import as_arrow
+from fastml.io.arrays import as_arrow, as_numpy
 from fastml.io.origins import Origins
 from fastml.io.python_values import check_objects
 
@@ -231,11 +231,30 @@ def _from_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
                 batch.validate()
                 for field in schema:
                     _check_promise(field, batch, name)
+                    _check_indices(field.name, batch.column(field.name), name)
                 yield batch.select(wanted)
         except pa.ArrowException as error:
             raise SourceError(f"{name} can't be read: {first_line(error)}") from None
 
     return Source(name, schema, batches())
+
+
+def _check_indices(column: str, values: pa.Array, source: str) -> None:
+    """Refuse an Arrow dictionary whose indices lead out of it: Arrow takes them as they are, for any label or none."""
+    if isinstance(values.type, pa.BaseExtensionType):
+        values = values.storage
+    if not pa.types.is_dictionary(values.type):
+        return
+    indices = as_numpy(values.indices)  # under a null there may be anything
+    if not len(indices) or (indices.min() >= 0 and indices.max() < len(values.dictionary)):
+        return
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise SourceError(
+            f"column {column!r} of {source} has indices that lead out of its dictionary of "
+            f"{len(values.dictionary):,} ({first_line(error).rpartition('Invalid: ')[2]}); make the column anew"
+        ) from None
 
 
 def _check_promise(field: pa.Field, batch: pa.RecordBatch, name: str) -> None:

@@ -174,3 +174,36 @@ def test_periods_of_pandas_have_their_names(freq: str, names: list[str], kind: s
     for data in ({"p": column}, pd.DataFrame({"p": column})):
         source = open_memory(data, ["p"])
         assert pa.Table.from_batches(source.batches)["p"].to_pylist() == [*names, None]
+
+
+@pytest.mark.parametrize("index", [3, -1, 2**40])
+@pytest.mark.parametrize("values", [["a", "b", "c"], [5, 6, 7]])
+def test_indices_that_lead_out_of_a_dictionary(index: int, values: list, tmp_path: Path) -> None:
+    """Without a look at them index 2**40 was label 0, as its last 32 bits say."""
+    indices = pa.array([0, 0, 1, index, 2, 1])
+    column = pa.DictionaryArray.from_buffers(
+        pa.dictionary(pa.int64(), pa.array(values).type), 6, indices.buffers(), pa.array(values)
+    )
+    table = pa.table({"y": [1.0, 2.0, 3.0, 4.0, 6.0, 5.0], "id": column, "other": [1, 1, 2, 2, 3, 3]})
+    named = r"column 'id'.* out of bounds: " + str(index)
+    for call in (
+        lambda data: fastml.fit(data, "y", "id"),
+        lambda data: fastml.fit(data, "y", ["other", "id"]),
+        lambda data: fastml.fit_by(data, "y", "other", by="id"),
+        lambda data: fastml.fit(data, "y", "other", filter="id is not null and y > 0"),
+    ):
+        with pytest.raises(FastmlError, match=named):
+            call(table)
+    with pa.ipc.new_file(tmp_path / "t.arrow", table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(FastmlError, match=named):
+        fastml.fit(tmp_path / "t.arrow", "y", "id")
+
+
+def test_what_stands_under_a_null_of_a_dictionary_is_nothing() -> None:
+    indices = pa.array(np.array([0, 0, 1, 99, 2, 1]), mask=np.arange(6) == 3)
+    column = pa.DictionaryArray.from_buffers(
+        pa.dictionary(pa.int64(), pa.string()), 6, indices.buffers(), pa.array(["a", "b", "c"])
+    )
+    fit = fastml.fit(pa.table({"y": [1.0, 2.0, 3.0, 4.0, 6.0, 5.0], "id": column}), "y", "id")
+    assert (fit.n_obs, fit.n_dropped, fit.n_groups) == (5, 1, 3)
