@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.errors import ColumnTypeError
+from fastml.errors import ColumnTypeError, ValueNotAllowedError
 from fastml.io.arrays import as_numpy
 
-__all__ = ["as_doubles", "as_floats", "check_numeric"]
+__all__ = ["as_doubles", "as_floats", "check_numeric", "check_whole"]
 
 Floats = npt.NDArray[np.float64]
 _MOST_DIGITS = 38  # of a decimal of 128 bits
@@ -79,3 +81,35 @@ def as_floats(column: pa.Array) -> Floats:
     bitmap = np.frombuffer(column.buffers()[0], np.uint8)[first // 8 : (end + 7) // 8]
     valid = np.unpackbits(bitmap, bitorder="little")[first % 8 :][: len(column)]
     return np.where(valid.view(np.bool_), values, np.nan)
+
+
+def check_whole(name: str, column: pa.Array, values: Floats, place: Callable[[int], str] | None = None) -> None:
+    """Refuse an outcome's whole number that no double is: it would be rounded, and differences with it.
+
+    Parameters
+    ----------
+    name : str
+    column : pyarrow.Array, length n
+    values : ndarray, shape (n,)
+        What `as_floats` makes of it; what is missing, and what doesn't matter, is NaN.
+    place : callable, optional
+        Where a row is, in words.
+
+    Raises
+    ------
+    ValueNotAllowedError
+    """
+    if not pa.types.is_integer(column.type) or column.type.bit_width < 64 or not len(column):
+        return
+    numbers = as_numpy(column)
+    if int(numbers.max()) <= 2**53 and int(numbers.min()) >= -(2**53):
+        return
+    # Both parts of a whole number are doubles, and so is their difference from the sum where that isn't rounded.
+    high, low = (numbers >> 32) * 2.0**32, (numbers & 0xFFFFFFFF).astype(np.float64)
+    rounded = (values - high != low) & ~np.isnan(values)
+    if rounded.any():
+        row = int(np.argmax(rounded))
+        raise ValueNotAllowedError(
+            f"outcome column {name!r} has {column[row]}{f' {place(row)}' if place else ''}, which would be rounded to "
+            f"{values[row]:.0f}; subtract a constant from the column first, or convert it to doubles"
+        )

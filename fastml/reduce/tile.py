@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError, row_text
-from fastml.io.columns import as_floats
+from fastml.io.columns import as_floats, check_whole
 from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
 from fastml.keys.row_codes import RowCodes
@@ -168,7 +168,9 @@ class _Tile:
 
     def _values(self, name: str) -> Floats:
         """An outcome, without codes of missing values."""
-        y = without_codes(as_floats(self._rows.column(name)), self._columns.missing)
+        column = self._rows.column(name)
+        y = without_codes(as_floats(column), self._columns.missing)
+        check_whole(name, column, y, self._place)
         if self._columns.watch:
             self._seen[name] = look(y)
         return y

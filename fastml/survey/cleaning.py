@@ -15,7 +15,7 @@ import pyarrow as pa
 from fastml.errors import FastmlError, ValueNotAllowedError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.arrays import as_arrow, without_blanks
-from fastml.io.columns import as_floats, check_numeric
+from fastml.io.columns import as_floats, check_numeric, check_whole
 from fastml.io.in_memory import Source
 from fastml.io.origins import origin_in_memory
 from fastml.io.plain_arrays import plain_array
@@ -189,6 +189,8 @@ def _clean(
         arrays: dict[str, Any] = {name: batch.column(name) for name in rows.schema.names if name in batch.schema.names}
         for outcome, values in columns.outcomes.items():
             scores = _clean_outcome(outcome, [as_floats(batch.column(name)) for name in values], codes, rows)
+            for name, score in zip(values, scores, strict=True):
+                check_whole(name, batch.column(name), score)
             if len(values) == 1:  # plausible values are drawn, and have no codes but the design's
                 rows.look(values[0], scores[0])
             arrays |= zip(rows.columns.outcomes[outcome], map(as_arrow, scores), strict=True)

@@ -10,7 +10,7 @@ import pytest
 
 import fastml
 from fastml.errors import ColumnTypeError
-from fastml.io.columns import as_doubles, as_floats, check_numeric
+from fastml.io.columns import as_doubles, as_floats, check_numeric, check_whole
 
 
 @pytest.mark.parametrize("dtype", [
@@ -74,3 +74,33 @@ def test_decimals_are_the_nearest_doubles() -> None:
     assert found[:3] == [0.01, -0.07, 1.1]
     assert found[3:5] == pytest.approx([float(Decimal(c).scaleb(-2)) for c in cents[4:]], rel=1e-15)
     assert found[5] is None
+
+
+@pytest.mark.parametrize("dtype", [pa.int64(), pa.uint64()])
+def test_whole_numbers_that_no_double_is(dtype: pa.DataType) -> None:
+    rng = np.random.default_rng(1)
+    ends = [2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2, 2**54 + 2, 2**60 + 128, 2**60 + 256, 2**63 - 1, 2**63 - 1024]
+    ends += [-n for n in ends] if dtype == pa.int64() else [2**64 - 1, 2**64 - 2048, 2**63 + 1, 2**63 + 2048]
+    for number in [*ends, *(int(n) >> int(rng.integers(0, 20)) for n in rng.integers(2**52, 2**63, 300))]:
+        column = pa.array([None, 7, number, 0], dtype).slice(1)
+        if int(float(number)) == number:
+            check_whole("y", column, as_floats(column))
+        else:
+            with pytest.raises(fastml.FastmlError, match=f"has {number} in 1, .* rounded to {int(float(number))};"):
+                check_whole("y", column, as_floats(column), lambda row: f"in {row}")
+    missing = pa.array([2**53 + 1, 1], dtype)
+    check_whole("y", missing, np.array([np.nan, 1.0]))
+    check_whole("y", pa.array([2**31 - 1], pa.int32()), np.array([2.0**31 - 1]))
+    check_whole("y", pa.array([], dtype), np.array([]))
+
+
+def test_scores_are_never_rounded_quietly() -> None:
+    data = {"y": np.array([3, 2**53 + 1, 5, 2**60]), "id": [1, 1, 2, 2]}
+    for given in (data, pa.table(data)):
+        with pytest.raises(
+            fastml.FastmlError, match=r"column 'y' has 9007199254740993 in row 1 .*rounded to 9007199254740992"
+        ):
+            fastml.fit(given, "y", "id")
+    assert fastml.fit({**data, "y": data["y"] // 2}, "y", "id").n_obs == 4
+    as_code = fastml.fit(data, "y", "id", missing=[2**53 + 1])
+    assert (as_code.n_obs, as_code.n_dropped) == (3, 1)
