@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fastml.errors import FastmlError
 from fastml.inference.distributions import t_quantiles
 from fastml.inference.rubin import barnard_rubin
 
-__all__ = ["NO_REPLICATES", "Contrasts", "Estimate", "adjusted", "combine", "on_log"]
+__all__ = ["Contrasts", "Estimate", "adjusted", "combine", "on_log", "unpaired"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -143,8 +142,8 @@ def combine(
     samples : sequence of ndarray of int
         Places of the estimates that belong together; each is in one of them.
     shared : ndarray of bool, shape (n, n)
-        Which two are of one sample: a row that pools two countries is of one sample with each, which are not with each
-        other. Without replicates estimates of one sample are taken as independent too.
+        Which two are of one sample, and pair (`unpaired`): a row that pools two countries is of one sample with each,
+        which are not with each other.
     weights : sequence of mapping of int to float, length C
         For each contrast, the places of its estimates and their weights.
     linking : ndarray, shape (C,), optional
@@ -158,11 +157,6 @@ def combine(
         complete ones of the estimates in it. Over samples variances add, and degrees of freedom are Welch and
         Satterthwaite's, T^2/sum(T_s^2/df_s). A sample s is what a contrast's own estimates make one, so that what else
         is in the call changes nothing.
-
-    Raises
-    ------
-    FastmlError
-        Two estimates of one sample have other plausible values, or other replicates.
     """
     values = np.array([float(np.mean(estimate.values)) for estimate in estimates])
     complete = np.array([estimate.complete for estimate in estimates])
@@ -267,49 +261,65 @@ def _form(weights: Floats, matrix: Floats) -> Floats:
 
 def _block(rows: list[Estimate], places: npt.NDArray[np.intp], shared: npt.NDArray[np.bool_]) -> _Block:
     each_m = np.array([len(row.values) for row in rows])
-    m = int(each_m.max())
     together = shared[np.ix_(places, places)]
     own_u = np.array([row.variance for row in rows])
     own_b = np.array([np.var(row.values, ddof=1) if len(row.values) > 1 else 0.0 for row in rows])
-    replicated = [row for row in rows if row.replicates]
-    if len(rows) == 1 or not replicated:
+    if len(rows) == 1 or not any(row.replicates for row in rows):
         return _Block(places, np.diag(own_u), np.diag(own_b), each_m, together)
-    _check_alike(replicated)
-    width = max(row.deviations.shape[1] for row in rows)
     names = {name: i for i, name in enumerate(dict.fromkeys(name for row in rows for name in row.replicates))}
-    apart = np.zeros((len(rows), len(names), width))
-    for i, row in enumerate(rows):
-        apart[i, [names[name] for name in row.replicates]] = row.deviations  # one column stands for all
+    apart = np.zeros((len(rows), len(names), max(row.deviations.shape[1] for row in rows)))
+    values = np.zeros((len(rows), int(each_m.max())))
+    for i, row in enumerate(rows):  # one column stands for all; else a pair has those of either
+        width = row.deviations.shape[1]
+        apart[i, [names[name] for name in row.replicates], : width if width > 1 else None] = row.deviations
+        values[i, : each_m[i]] = row.values - row.values.mean()
     flat = apart.reshape(len(rows), -1)
-    values = np.stack([np.broadcast_to(row.values, m) for row in rows])
-    values = values - values.mean(axis=1, keepdims=True)
-    u = np.where(together, replicated[0].factor / width * (flat @ flat.T), 0.0)
-    b = np.where(together, values @ values.T / max(1, m - 1), 0.0)
+    width, m = (_in_common([array.shape[1] for array in arrays])
+                for arrays in ([row.deviations for row in rows], [row.values[None] for row in rows]))  # fmt: skip
+    factor = np.array([row.factor for row in rows])
+    u = np.where(together, factor * (flat @ flat.T) / width, 0.0)
+    b = np.where(together, values @ values.T / np.maximum(1, m - 1), 0.0)
     for i, row in enumerate(rows):  # what has no error, and what has no replicates
         if math.isnan(row.variance) or not row.replicates:
             u[i, i] = row.variance
     return _Block(places, u, b, each_m, together)
 
 
-def _check_alike(rows: list[Estimate]) -> None:
-    counts = {len(row.values) for row in rows} - {1}
+def _in_common(columns: Sequence[int]) -> npt.NDArray[np.int64]:
+    """How many columns two rows have (n, n), where one stands for all."""
+    widest = max(columns)
+    each = np.array([widest if count == 1 else count for count in columns], np.int64)
+    return np.minimum.outer(each, each)
+
+
+def unpaired(one: Estimate, other: Estimate) -> str | None:
+    """Why two estimates of one sample can't be compared; None where each replicate and plausible value of both pair.
+
+    Parameters
+    ----------
+    one, other : Estimate
+
+    Returns
+    -------
+    str or None
+    """
+    if not (one.replicates and other.replicates):
+        return (
+            "estimates of one sample can't be compared by their separate standard errors, and these have no replicates "
+            f"that tell how they vary together; fit_survey has, by se='replicate'. {_IF_OTHERS}"
+        )
+    counts = {len(row.values) for row in (one, other)} - {1}
     if len(counts) > 1:
-        raise FastmlError(
+        return (
             f"rows of one sample have {' and '.join(map(str, sorted(counts)))} plausible values, which don't pair; "
             f"fit both with the same number. {_IF_OTHERS}"
         )
-    columns = {row.replicates for row in rows if not row.zoned}
-    if len({(row.zoned, row.factor) for row in rows}) > 1 or len(columns) > 1:
-        raise FastmlError(
-            f"rows of one sample have replicates of different designs; fit both with the same design. {_IF_OTHERS}"
-        )
+    if (one.zoned, one.factor) != (other.zoned, other.factor) or not (one.zoned or one.replicates == other.replicates):
+        return f"rows of one sample have replicates of different designs; fit both with the same design. {_IF_OTHERS}"
+    return None
 
 
 _IF_OTHERS = "Say independent=True if the samples are different"
-NO_REPLICATES = (
-    "estimates of one sample can't be compared by their separate standard errors, and these have no replicates that "
-    f"tell how they vary together; fit_survey has, by se='replicate'. {_IF_OTHERS}"
-)
 
 
 def adjusted(p: Floats, method: str) -> Floats:

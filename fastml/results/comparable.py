@@ -68,8 +68,8 @@ class Comparable:
             Adjust the p values for the number of comparisons in the table, as Holm or Benjamini and Hochberg.
         independent : bool, optional
             Whether the rows are of independent samples. Without, rows are of one sample that have schools in common,
-            or are of one country in the same data; rows of other data, where more than half of the schools are the
-            same. With ``link=`` the rows of another table are of another sample.
+            or are of one country in the same data; rows of other data, where more than half of the schools have the
+            same ids, each with the same weight. With ``link=`` the rows of another table are of another sample.
         level : float
             Of the intervals, between 0 and 1.
 
@@ -80,8 +80,8 @@ class Comparable:
         Raises
         ------
         FastmlError
-            No row has such a label; rows of one sample have no replicates; the data don't tell whether rows are of one
-            sample.
+            No row has such a label. In all comparisons, rows of one sample have no replicates, or none that pair, or
+            the data don't tell whether rows are of one sample; where only some are so, these have no result.
 
         Notes
         -----
@@ -173,7 +173,7 @@ def _of_two_cycles(
 def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None) -> list[SampleIdentity | None]:
     """Schools with one label are one, unless they are of two countries, or of two cycles."""
     if stats is None:
-        return [SampleIdentity((), False, frozenset(), ("not known",)) for _ in rows]
+        return [SampleIdentity((), False, {}, ("not known",)) for _ in rows]
     apart = [name for name in by if name.casefold() in _COUNTRIES | CYCLES]
     found: list[SampleIdentity | None] = []
     outcomes = len(rows) // max(1, len(stats.parts()))
@@ -181,7 +181,7 @@ def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats 
         row = rows[k * outcomes]
         names = [name for name in part.keys.column_names if name not in by]
         labels = zip(*(part.keys[name].to_pylist() for name in names), strict=True)
-        numbers = frozenset(school_number(*label) for label in labels)
+        numbers = dict.fromkeys((school_number(*label) for label in labels), 1.0)
         countries = (" ".join(label_text(row[name]) for name in apart),) if apart else ()
         found += [SampleIdentity(countries, bool(apart), numbers, ())] * outcomes
     return found

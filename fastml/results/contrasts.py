@@ -12,14 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import ArgumentError, FastmlError, RangeError
-from fastml.inference.contrasts import NO_REPLICATES, Contrasts, Estimate, adjusted, combine, on_log
+from fastml.inference.contrasts import Contrasts, Estimate, adjusted, combine, on_log
 from fastml.inference.distributions import check_level
 from fastml.report.fields import CONTRAST_TABLE
 from fastml.report.provenance import STAMP, provenance
 from fastml.results.contrast_table import ContrastTable, contrast_table
 from fastml.results.linking import linking_variance
 from fastml.results.row_contrasts import RowContrast, Rows, compare, matches
-from fastml.results.samples import CYCLES, SampleIdentity, components, label_text, same_samples
+from fastml.results.samples import (
+    CYCLES,
+    SampleIdentity,
+    SharedSamples,
+    components,
+    label_text,
+    paired_samples,
+    same_samples,
+)
 
 __all__ = ["Adjust", "Compared", "Compares", "ContrastTerms", "contrast_rows", "contrast_tables", "trend"]
 
@@ -212,7 +220,7 @@ def _contrast(
     columns = [*(labels[0]), *tables[0].by, "outcome"]
     independent = True if of_cycles and terms.independent is None else terms.independent
     samples = [x for t in tables for x in (t.samples() if independent is None else [None] * len(t.rows))]
-    shared = same_samples(samples, independent)
+    same = same_samples(samples, independent)
     cycle = terms.over if cycle is None and terms.link is not None else cycle
     made: list[dict[str, Any]] = []
     compared: list[RowContrast] = []
@@ -222,7 +230,7 @@ def _contrast(
                   for row, estimate in zip(rows, estimates, strict=True)]  # fmt: skip
         chosen = choose(Rows(usable, columns))
         linking = linking_variance(chosen, rows, cycle, terms.link) if parameter in _LINKED else None
-        made.append(_of_parameter(parameter, chosen, estimates, shared, linking, terms))
+        made.append(_of_parameter(parameter, chosen, estimates, same, linking, terms))
         compared += chosen
     found = {name: _joined([of[name] for of in made]) for name in made[0]}
     if terms.adjust:
@@ -277,17 +285,17 @@ def _of_parameter(
     parameter: str,
     chosen: Sequence[RowContrast],
     given: Sequence[Estimate | None],
-    shared: npt.NDArray[np.bool_],
+    same: SharedSamples,
     linking: Floats | None,
     terms: ContrastTerms,
 ) -> dict[str, Any]:
     """Columns of the table for one parameter, as lists and arrays (C,)."""
     weights = [one.weights for one in chosen]
     estimates = [_NONE if estimate is None else estimate for estimate in given]
-    used = dict.fromkeys(row for of_rows in weights for row in of_rows)
-    groups = components(shared, used)
+    same = paired_samples(same, estimates)
+    shared, refused = same.shared, [same.why_not(of_rows) for of_rows in weights]
+    groups = components(shared, dict.fromkeys(row for of_rows in weights for row in of_rows))
     kinds = _kinds(weights, shared, groups)
-    _check_replicated(chosen, kinds, estimates)
     found = combine(estimates, groups, shared, weights, linking)
     on_logs = None
     if parameter in _RATIOS:
@@ -297,6 +305,8 @@ def _of_parameter(
     def side(of_rows: Mapping[int, float], other: bool) -> float:
         return sum(weight * values[row] for row, weight in of_rows.items()) if other else math.nan
 
+    without = np.array([why is not None for why in refused])
+    figures = _figures(found, on_logs, terms.level).items()
     columns: dict[str, Any] = {
         "a": [one.a for one in chosen],
         "b": [one.b.strip() or None for one in chosen],
@@ -305,13 +315,17 @@ def _of_parameter(
         "samples": kinds,
         "estimate_a": np.array([side(one.of_a, bool(one.of_b)) for one in chosen]),
         "estimate_b": np.array([side(one.of_b, bool(one.of_b)) for one in chosen]),
-        **_figures(found, on_logs, terms.level),
+        **{name: np.where(without, math.nan, values) for name, values in figures},
     }
     # Logarithms' mean is that of a geometric mean, which estimate_a or estimate_b is not.
     of_means = np.array([bool(one.of_b) and max(len(one.of_a), len(one.of_b)) > 1 for one in chosen])
     for name in _OF_RATIO:
         columns[name] = np.where(of_means, math.nan, columns[name])
     statuses, messages = _statuses(columns, parameter, of_means)
+    messages = [said if why is None else why for said, why in zip(messages, refused, strict=True)]
+    if without.any() and "ok" not in statuses:
+        one = chosen[int(without.argmax())]
+        raise FastmlError(f"{' and '.join(filter(str.strip, (one.a, one.b)))}: {same.why_not(one.weights)}")
     columns["samples"] = [kind if status == "ok" else None for kind, status in zip(kinds, statuses, strict=True)]
     return {**columns, "status": statuses, "message": messages}
 
@@ -335,14 +349,6 @@ def _kinds(
         pairs = [shared[i, j] for at, i in enumerate(rows) for j in rows[:at]]
         found.append("one" if all(pairs) else "both" if any(pairs) else "independent")
     return found
-
-
-def _check_replicated(chosen: Sequence[RowContrast], kinds: Sequence[str], estimates: Sequence[Estimate]) -> None:
-    for one, kind in zip(chosen, kinds, strict=True):
-        if kind != "independent" and any(
-            not estimates[i].replicates and not np.isnan(estimates[i].values).all() for i in one.weights
-        ):
-            raise FastmlError(f"{one.a} and {one.b}: {NO_REPLICATES}")
 
 
 def _figures(found: Contrasts, on_logs: Contrasts | None, level: float) -> dict[str, Floats]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastml.errors import FastmlError
+from fastml.inference.contrasts import Estimate, unpaired
 
-__all__ = ["CYCLES", "SampleIdentity", "components", "label_text", "most_in_common", "same_samples", "school_number"]
+__all__ = ["CYCLES", "SampleIdentity", "SharedSamples", "components", "label_text", "most_in_common", "paired_samples",
+           "same_samples", "school_number"]  # fmt: skip
 
 CYCLES = frozenset(("cyc", "cycle", "year", "wave"))
 """By-columns, in lower case, whose labels are of other samples."""
@@ -29,15 +31,16 @@ class SampleIdentity:
         Countries of the row, with the cycle where that is known; or cycles alone.
     known : bool
         Whether the data have a column of countries.
-    schools : frozenset of int
-        Numbers of the row's schools, by `school_number`; empty where it has no school ids, or no weights of schools.
+    schools : mapping of int to float
+        Number of each of the row's schools, by `school_number`, to its weight; empty where it has no school ids, or no
+        weights of schools.
     data : tuple of str
         Digests of the files, or of a call that read no file; empty where the schools alone are to decide.
     """
 
     countries: tuple[str, ...]
     known: bool
-    schools: frozenset[int]
+    schools: Mapping[int, float]
     data: tuple[str, ...]
 
 
@@ -53,7 +56,30 @@ def label_text(label: Any) -> str:
     return str(int(label) if whole else label)
 
 
-def same_samples(samples: Sequence[SampleIdentity | None], independent: bool | None) -> npt.NDArray[np.bool_]:
+@dataclass(frozen=True, eq=False)
+class SharedSamples:
+    """Which of n rows are of one sample.
+
+    Attributes
+    ----------
+    shared : ndarray of bool, shape (n, n)
+        True on the diagonal.
+    refused : dict of (int, int) to str
+        Why two rows, the first of which comes before the other, can't be compared: the data don't tell whether they
+        are of one sample, or they are, and nothing tells how they vary together. Not among `shared`.
+    """
+
+    shared: npt.NDArray[np.bool_]
+    refused: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def why_not(self, rows: Iterable[int]) -> str | None:
+        """Why these rows can't be compared; None where they can."""
+        if not self.refused:
+            return None
+        return next((self.refused[pair] for pair in combinations(sorted(rows), 2) if pair in self.refused), None)
+
+
+def same_samples(samples: Sequence[SampleIdentity | None], independent: bool | None) -> SharedSamples:
     """Which rows are of one sample.
 
     Parameters
@@ -65,56 +91,85 @@ def same_samples(samples: Sequence[SampleIdentity | None], independent: bool | N
 
     Returns
     -------
-    ndarray of bool, shape (n, n)
-        True on the diagonal.
-
-    Raises
-    ------
-    FastmlError
-        Parts of one data set, or rows of two without schools, of which it can't be told.
+    SharedSamples
     """
     shared = np.eye(len(samples), dtype=bool)
     if independent is not None:
-        return shared if independent else np.ones(shared.shape, bool)
+        return SharedSamples(shared if independent else np.ones(shared.shape, bool))
     by_country: dict[str, list[int]] = {}
     for i, sample in enumerate(samples):
         if sample is not None:
             for country in sample.countries or ("",):
                 by_country.setdefault(country, []).append(i)
+    refused = {}
     for rows in by_country.values():
         for at, i in enumerate(rows):
             for j in rows[:at]:
-                if not shared[i, j]:
-                    shared[i, j] = shared[j, i] = _same(samples[i], samples[j])
-    return shared
+                same = shared[i, j] or _same(samples[i], samples[j])
+                if isinstance(same, str):
+                    refused[j, i] = same
+                else:
+                    shared[i, j] = shared[j, i] = same
+    return SharedSamples(shared, refused)
 
 
-def _same(one: SampleIdentity | None, other: SampleIdentity | None) -> bool:
-    """Whether two rows, of one country or of none that is known, are of one sample."""
+def paired_samples(same: SharedSamples, estimates: Sequence[Estimate]) -> SharedSamples:
+    """The same without the rows of one sample whose estimates don't pair, which are refused; of rows with a result.
+
+    Parameters
+    ----------
+    same : SharedSamples
+    estimates : sequence of Estimate, length n
+        NaN of a row without a result.
+
+    Returns
+    -------
+    SharedSamples
+    """
+    usable = np.array([not np.isnan(estimate.values).all() for estimate in estimates], bool)
+    shared, refused = same.shared.copy(), {pair: why for pair, why in same.refused.items() if usable[list(pair)].all()}
+    for i, j in np.argwhere(np.triu(shared & usable & usable[:, None], 1)).tolist():
+        why = unpaired(estimates[i], estimates[j])
+        if why is not None:
+            refused[i, j] = why
+            shared[i, j] = shared[j, i] = False
+    return SharedSamples(shared, refused)
+
+
+_SAY = ("say whether their samples are independent, as of {} (independent=True), or parts of one, as {} "
+        "(independent=False)")  # fmt: skip
+_NO_SCHOOLS = ("some rows have no school weights or no school ids, by which to tell whether other data are of the same "
+               "schools: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
+_ONE_WEIGHT = ("rows of other data have schools of the same ids, all of one weight, by which to tell no other schools "
+               "from the same: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
+_NO_COUNTRIES = ("the data have no column of countries, and some rows have no school in common: "
+                 + _SAY.format("countries", "school types"))  # fmt: skip
+
+
+def _same(one: SampleIdentity | None, other: SampleIdentity | None) -> bool | str:
+    """Whether two rows, of one country or of none that is known, are of one sample; or why that can't be told."""
     if one is None or other is None:
         return False
-    some = not one.schools.isdisjoint(other.schools)
+    some = not one.schools.keys().isdisjoint(other.schools)
     if set(one.data).isdisjoint(other.data):
-        if one.data == other.data:  # the schools alone are to decide
-            return some
-        if not (one.schools and other.schools):
-            raise FastmlError(
-                "some rows have no school weights or no school ids, by which to tell whether other data are of the "
-                "same schools: say whether their samples are independent, as of cycles (independent=True), or parts of "
-                "one, as girls and boys (independent=False)"
-            )
-        return most_in_common(one, other)
-    if not (some or (one.known and other.known)):
-        raise FastmlError(
-            "the data have no column of countries, and some rows have no school in common: say whether their samples "
-            "are independent, as of countries (independent=True), or parts of one, as school types (independent=False)"
-        )
-    return True
+        return some if one.data == other.data else _same_elsewhere(one, other)  # no data: schools alone decide
+    return True if some or (one.known and other.known) else _NO_COUNTRIES
+
+
+def _same_elsewhere(one: SampleIdentity, other: SampleIdentity) -> bool | str:
+    """The same for rows of other data: a school of one sample has one weight, and ids start again in a cycle."""
+    if not (one.schools and other.schools):
+        return _NO_SCHOOLS
+    common = one.schools.keys() & other.schools.keys()
+    if not most_in_common(one, other) or any(one.schools[school] != other.schools[school] for school in common):
+        return False
+    return True if len({one.schools[school] for school in common}) > 1 else _ONE_WEIGHT
 
 
 def most_in_common(one: SampleIdentity, other: SampleIdentity) -> bool:
     """Whether more than half of the schools of the row that has fewer are the other's too; some are by chance."""
-    return 2 * len(one.schools & other.schools) > min(len(one.schools), len(other.schools))
+    common = len(one.schools.keys() & other.schools.keys())
+    return 2 * common > min(len(one.schools), len(other.schools))
 
 
 def components(shared: npt.NDArray[np.bool_], used: Iterable[int]) -> list[npt.NDArray[np.intp]]:

@@ -88,7 +88,7 @@ class Part:
     sample: Sampler
     notes: list[str] = field(default_factory=list)
     unfit: Unfit | None = None
-    identity: SampleIdentity = field(default_factory=lambda: SampleIdentity((), False, frozenset(), ()))
+    identity: SampleIdentity = field(default_factory=lambda: SampleIdentity((), False, {}, ()))
 
     @property
     def has_schools(self) -> bool:
@@ -174,14 +174,14 @@ class Cells:
         return found, dropped_by
 
     def _identity(self, used: Int64s, unfit: Unfit | None) -> SampleIdentity:
-        """Which sample the cells are of. Schools' ids alone don't tell: those of other data can be the same."""
+        """Which sample the cells are of. Schools' ids alone don't tell, but with their weights mostly do."""
         place, cycles = self.columns.place, [name for name in self.columns.by if name.casefold() in CYCLES]
         names = [*([place] if place else []), *cycles]
         rows = used.tolist()
         countries = {" ".join(label_text(self.labels[name][c]) for name in names) for c in rows if names}
         at = [self.columns.keys.index(place)] if place else []
-        schools = {(*(self.school[c][i] for i in at), self.school[c][-1], float(self.v[c])) for c in rows}
-        numbers = frozenset(school_number(*school) for school in schools) if unfit is None else frozenset()
+        schools = {(*(self.school[c][i] for i in at), self.school[c][-1]): float(self.v[c]) for c in rows}
+        numbers = {school_number(*school): v for school, v in schools.items()} if unfit is None else {}
         return SampleIdentity(tuple(sorted(countries)), place is not None, numbers, ())
 
     def _unfit(self, cells: Int64s) -> Unfit | None:

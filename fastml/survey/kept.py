@@ -77,6 +77,7 @@ KEPT: dict[str, pa.DataType] = {
     **{f"kept_{name}": pa.list_(pa.float64()) for name in (*FIGURES, "variances", "complete")},
     "kept_replicates": pa.list_(pa.string()),
     "kept_schools": pa.list_(pa.int64()),
+    "kept_school_weights": pa.list_(pa.float64()),
     "kept": pa.string(),
 }
 """Columns of a file: values of each figure (1 + R, M) row by row, and the rest."""
@@ -100,12 +101,14 @@ def kept_columns(rows: Sequence[Kept | None]) -> dict[str, pa.Array]:
         rest = {"zoned": row.zoned, "factor": row.factor, "first_only": row.first_only,
                 "plausible": row.values.shape[1], "countries": row.sample.countries,
                 "known": row.sample.known, "data": row.sample.data}  # fmt: skip
+        schools = sorted(row.sample.schools.items())
         return {
             **{f"kept_{name}": row.values[:, :, i].ravel() for i, name in enumerate(FIGURES)},
             "kept_variances": row.variances,
             "kept_complete": row.complete,
             "kept_replicates": row.replicates,
-            "kept_schools": sorted(row.sample.schools),
+            "kept_schools": [school for school, _ in schools],
+            "kept_school_weights": [v for _, v in schools],
             "kept": json.dumps(rest, ensure_ascii=False),
         }
 
@@ -132,7 +135,7 @@ def _kept(row: dict[str, Any]) -> Kept | None:
         return None
     rest = json.loads(row["kept"])
     columns = [np.array(row[f"kept_{name}"], np.float64).reshape(-1, rest["plausible"]) for name in FIGURES]
-    sample = SampleIdentity(tuple(rest["countries"]), rest["known"], frozenset(row["kept_schools"]),
-                            tuple(rest["data"]))  # fmt: skip
+    schools = dict(zip(row["kept_schools"], row["kept_school_weights"], strict=True))
+    sample = SampleIdentity(tuple(rest["countries"]), rest["known"], schools, tuple(rest["data"]))
     return Kept(np.stack(columns, axis=2), np.array(row["kept_variances"]), np.array(row["kept_complete"]),
                 tuple(row["kept_replicates"]), rest["zoned"], rest["factor"], rest["first_only"], sample)  # fmt: skip

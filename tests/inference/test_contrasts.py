@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
 
-from fastml.errors import FastmlError
-from fastml.inference.contrasts import Contrasts, Estimate, adjusted, combine, on_log
+from fastml.inference.contrasts import Contrasts, Estimate, adjusted, combine, on_log, unpaired
 from fastml.inference.distributions import t_quantile, t_tail
 from fastml.inference.rubin import barnard_rubin
 from fastml.results.samples import components
@@ -200,14 +200,38 @@ def test_a_row_without_a_result_spoils_its_own_contrasts_only() -> None:
         assert math.isnan(single.se[1])
 
 
-def test_what_does_not_pair_is_refused() -> None:
-    with pytest.raises(FastmlError, match=r"3 and 5 plausible values.*independent=True"):
-        combine(*together(draw(1, ("x",)), draw(2, ("x",), m=5)), [{0: 1.0, 1: -1.0}])
-    with pytest.raises(FastmlError, match=r"different designs.*independent=True"):
-        combine(*together(draw(1, ("x",)), draw(2, ("x",), factor=1.0)), [{0: 1.0, 1: -1.0}])
-    columns = (dataclasses.replace(draw(1, names), zoned=False) for names in (("W1", "W2"), ("W1", "W2", "W3")))
-    with pytest.raises(FastmlError, match="different designs"):
-        combine(*together(*columns), [{0: 1.0, 1: -1.0}])
+def test_what_does_not_pair() -> None:
+    def why(one: Estimate, other: Estimate) -> str:
+        assert unpaired(one, other) == unpaired(other, one)
+        return unpaired(one, other) or ""
+
+    x = draw(1, ("x",))
+    assert re.search(r"3 and 5 plausible values.*independent=True", why(x, draw(2, ("x",), m=5)))
+    assert re.search(r"different designs.*independent=True", why(x, draw(2, ("x",), factor=1.0)))
+    columns = [dataclasses.replace(draw(1, names), zoned=False) for names in (("W1", "W2"), ("W1", "W2", "W3"))]
+    assert "different designs" in why(*columns)
+    assert "se='replicate'" in why(x, draw(2, ()))
+    for other in (draw(2, ("y", "z")), draw(2, ("x",), m=1)):
+        assert unpaired(x, other) is None
+    assert unpaired(columns[0], columns[0]) is None
+
+
+def test_what_does_not_pair_stands_beside_what_does() -> None:
+    """One score pairs with plausible values of two numbers, which don't pair with each other."""
+    rows = [draw(1, ("x", "y")), draw(2, ("x", "y"), m=1), draw(3, ("x", "y"), m=5), draw(4, ("x", "y"), factor=1.0)]
+    shared = np.ones((4, 4), bool)
+    for i in range(4):
+        for j in range(i):
+            shared[i, j] = shared[j, i] = unpaired(rows[i], rows[j]) is None
+    assert shared.sum() == 4 + 4
+    weights = [{0: 1.0, 1: -1.0}, {1: 1.0, 2: -1.0}, {3: 1.0}]
+    found = combine(rows, components(shared, range(4)), shared, weights)
+    for c, of_rows in enumerate(weights):
+        alone = combine(rows, components(shared, of_rows), shared, [of_rows])
+        pairs = combine(*together(*(rows[i] for i in of_rows)), [dict(enumerate(of_rows.values()))])
+        for of in ("estimate", "se", "df"):
+            assert getattr(found, of)[c] == pytest.approx(getattr(alone, of)[0], rel=1e-12)
+            assert getattr(found, of)[c] == pytest.approx(getattr(pairs, of)[0], rel=1e-12)
 
 
 def test_many_contrasts_in_blocks_are_each_as_alone(monkeypatch: pytest.MonkeyPatch) -> None:

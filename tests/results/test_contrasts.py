@@ -76,6 +76,18 @@ def test_two_outcomes_of_the_same_schools_are_refused(fits: fastml.FitTable) -> 
         fits.contrast("score", b=fastml.fit_by(scores(1), ["score", "other"], "IDSCHOOL", by="IDCNTRY"))
 
 
+def test_the_same_schools_stop_no_comparison_of_others() -> None:
+    """Of the pairs of two sexes in three countries those of one country have no covariance."""
+    table = fastml.fit_by(scores(), "score", "IDSCHOOL", by=["IDCNTRY", "SEX"])
+    found = table.contrast().to_dict()
+    assert len(found) == 15
+    for row in found:
+        same = row["a"].startswith("SEX")
+        assert row["status"] == ("no_result" if same else "ok")
+        assert ("fit_survey has, by se='replicate'" in (row["message"] or "")) == same
+        assert (row["se"] is None) == same
+
+
 def test_schools_with_ids_of_their_own_need_no_country() -> None:
     data = scores()
     data["region"] = data["ID"] // 9

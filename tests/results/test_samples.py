@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from fastml.errors import FastmlError
 from fastml.results.samples import SampleIdentity, components, same_samples, school_number
 
 
 def identity(countries: str, schools: str, data: str = "file", known: bool = True) -> SampleIdentity:
-    return SampleIdentity(tuple(countries.split()), known, frozenset(map(school_number, schools)), tuple(data.split()))
+    """Schools are letters, whose weight is that of the alphabet; capitals are schools of weight 1."""
+    weights = {school_number(letter.lower()): 1.0 if letter.isupper() else float(ord(letter)) for letter in schools}
+    return SampleIdentity(tuple(countries.split()), known, weights, tuple(data.split()))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,12 @@ def identity(countries: str, schools: str, data: str = "file", known: bool = Tru
         (identity("TUR", "abcd", "old"), identity("TUR", "cdyz", "new"), False),
         (identity("TUR", "abcd", "girls"), identity("TUR", "bcxyz", "boys"), False),
         (identity("TUR", "abcdefgh", "whole"), identity("TUR", "abx", "part"), True),  # most of the fewer
+        (identity("TUR", "Abcd", "girls"), identity("TUR", "Abcd", "boys"), True),  # one weight is 1
+        (identity("TUR", "ABCDef", "old"), identity("TUR", "ABCDEF", "new"), False),  # most are sure
+        (identity("TUR", "ABCDef", "old"), identity("TUR", "aBCDef", "new"), False),
+        (identity("TUR", "ABCD", "old"), identity("TUR", "CXYZ", "new"), False),
         (identity("TUR", "abcd"), identity("TUR", "dxyz"), True),  # of one file
+        (identity("TUR", "ABCD"), identity("TUR", "ABCD"), True),
         (identity("", "abcd", "", known=False), identity("", "dxyz", "", known=False), True),  # fits
         (identity("", "", "", known=False), identity("", "ab", "", known=False), False),
         (identity("TUR", ""), identity("TUR", ""), True),
@@ -38,26 +46,41 @@ def identity(countries: str, schools: str, data: str = "file", known: bool = Tru
     ],
 )
 def test_two_rows(one: SampleIdentity, other: SampleIdentity, same: bool) -> None:
-    assert same_samples([one, other], None).tolist() == [[True, same], [same, True]]
-    assert same_samples([one, other], True).tolist() == [[True, False], [False, True]]
-    assert same_samples([one, other], False).all()
+    found = same_samples([one, other], None)
+    assert (found.shared.tolist(), found.refused) == ([[True, same], [same, True]], {})
+    assert same_samples([one, other], True).shared.tolist() == [[True, False], [False, True]]
+    assert same_samples([one, other], False).shared.all()
 
 
-def test_what_can_not_be_told_is_asked() -> None:
-    rows = [identity("", "ab", known=False), identity("", "cd", known=False)]
-    with pytest.raises(FastmlError, match="no column of countries"):
-        same_samples(rows, None)
-    assert same_samples([None, rows[0], None], None).tolist() == np.eye(3, dtype=bool).tolist()
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (identity("", "ab", known=False), identity("", "cd", known=False), "no column of countries"),
+        # Girls and boys by two calls, or two cycles: without a school's weight its id doesn't tell.
+        (identity("TUR", "", "one"), identity("TUR", "", "other"), "no school weights or no school ids"),
+        (identity("TUR", "", "one"), identity("TUR", "ab", "other"), "no school weights or no school ids"),
+        # Nor does a weight that all schools have.
+        (identity("TUR", "ABCD", "one"), identity("TUR", "ABC", "other"), "ids, all of one weight"),
+        (identity("TUR", "ABcd", "one"), identity("TUR", "ABx", "other"), "ids, all of one weight"),
+    ],
+)
+def test_what_can_not_be_told_is_asked(one: SampleIdentity, other: SampleIdentity, said: str) -> None:
+    for rows in ([one, other], [other, one]):
+        found = same_samples(rows, None)
+        assert list(found.refused) == [(0, 1)]
+        assert re.search(f"{said}.*independent=True.*independent=False", found.refused[0, 1])
+        assert found.why_not([1, 0]) == found.refused[0, 1]
+        assert not found.shared[0, 1]
+        assert same_samples(rows, True).refused == {}
 
 
-@pytest.mark.parametrize("schools", ["", "ab"])
-def test_other_data_without_schools_are_asked_of(schools: str) -> None:
-    """Girls and boys by two calls, or two cycles: without a school's weight its id doesn't tell."""
-    rows = [identity("TUR", "", "one"), identity("TUR", schools, "other")]
-    for of in (rows, rows[::-1]):
-        with pytest.raises(FastmlError, match=r"no school weights or no school ids.*independent=True.*=False"):
-            same_samples(of, None)
-    assert same_samples(rows, True).tolist() == np.eye(2, dtype=bool).tolist()
+def test_others_are_told_beside_what_is_not() -> None:
+    rows = [identity("TUR", "", "old"), identity("TUR", "", "new"), None, identity("GRC", "ab"), identity("GRC", "ab")]
+    found = same_samples(rows, None)
+    assert list(found.refused) == [(0, 1)]
+    assert found.shared[3, 4]
+    assert found.why_not([0, 3, 4]) is found.why_not([2]) is None
+    assert found.why_not({4: 1.0, 1: 0.5, 0: 0.5}) == found.refused[0, 1]
 
 
 def test_ids_are_the_same_whatever_their_type() -> None:

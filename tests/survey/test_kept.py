@@ -116,19 +116,60 @@ def census(seed: int, sure: int = 20, plausible: int = 5) -> dict[str, np.ndarra
             "TOTWGT": v, "SCHWGT": v, **scores}  # fmt: skip
 
 
-def test_cycles_have_schools_of_equal_id_and_weight() -> None:
-    """Some by chance are of other samples; where all are, a trend or a linking error tells."""
-    first, second = (fastml.fit_survey(census(seed, sure=8), "BSMMAT", "timss") for seed in (1, 2))
+@pytest.mark.parametrize("sure", [0, 8, 18])
+def test_cycles_have_schools_of_equal_id_and_weight(sure: int) -> None:
+    """Those that are sure to be in each sample; the others tell that it is another."""
+    first, second = (fastml.fit_survey(census(seed, sure), "BSMMAT", "timss") for seed in (1, 2))
     (row,) = second.contrast(b=first, parameter="mean").to_dict()
     assert row["samples"] == "independent"
     assert row["se"] ** 2 == pytest.approx(sum(only(table)["se_mean"] ** 2 for table in (first, second)))
+
+
+def test_cycles_of_all_schools_are_asked_of(tmp_path: Path) -> None:
+    """All have the same id and weight in each; a trend or a linking error tells, or the call, read again or not."""
     first, second = (fastml.fit_survey(census(seed), "BSMMAT", "timss") for seed in (1, 2))
-    assert second.contrast(b=first, parameter="mean").to_dict()[0]["samples"] == "one"
+    first.write(tmp_path / "first.parquet")
+    for before in (first, fastml.read_table(tmp_path / "first.parquet")):
+        with pytest.raises(FastmlError, match="same ids, all of one weight"):
+            second.contrast(b=before, parameter="mean")
     variance = sum(only(table)["se_mean"] ** 2 for table in (first, second))
     (row,) = second.contrast(b=first, parameter="mean", link=2.0).to_dict()
     assert (row["samples"], row["se"] ** 2) == ("independent", pytest.approx(variance + 4.0))
     (row,) = fastml.trend({2015: first, 2019: second}, parameter="mean").to_dict()
     assert (row["samples"], row["se"] ** 2) == ("independent", pytest.approx(variance / 16.0))
+    assert second.contrast(b=first, independent=False).to_dict()[0]["samples"] == "one"
+
+
+def test_a_country_that_can_not_be_told_stops_no_other() -> None:
+    """Of three countries one has no school ids, and one has all its schools in the sample."""
+
+    def cycle(seed: int) -> fastml.SurveyTable:
+        plain, without, every = census(seed, 0), census(seed + 10, 0), census(seed + 20)
+        without["IDCNTRY"], every["IDCNTRY"] = np.full(120, 40), np.full(120, 442)
+        without["IDSCHOOL"] = np.full(120, np.nan)
+        return fastml.fit_survey(together(plain, without, every), "BSMMAT", "timss", by="IDCNTRY")
+
+    first, second = cycle(1), cycle(2)
+    table = second.contrast(b=first, parameter=["mean", "icc"], adjust="holm")
+    rows = {(row["IDCNTRY"], row["parameter"]): row for row in table.to_dict()}
+    alone = second.contrast(352, first, parameter=["mean", "icc"], adjust="holm", independent=True).to_dict()
+    for row in alone:
+        found = rows[352, row["parameter"]]
+        assert (found["status"], found["message"], found["samples"]) == ("ok", None, "independent")
+        for name in (*DIFFERENCE, "p_adjusted"):
+            assert found[name] == row[name]
+    for country, said in ((40, "no school weights or no school ids"), (442, "all of one weight")):
+        row = rows[country, "mean"]
+        assert (row["status"], row["samples"], row["estimate_a"] is None) == ("no_result", None, False)
+        assert {row[name] for name in (*DIFFERENCE, "df", "t", "p_value", "p_adjusted", "ci_low", "ci_high")} == {None}
+        assert said in row["message"]
+        assert f"IDCNTRY {country} " in str(table)
+        with pytest.raises(FastmlError, match=said):
+            second.contrast(country, first, parameter="mean")
+    assert "a row of it has no icc" in rows[40, "icc"]["message"]
+    assert second.contrast(b=first, parameter="mean", independent=True).complete
+    # Within a cycle all are compared.
+    assert second.contrast(parameter="mean").complete
 
 
 def test_cycles_of_other_designs_are_compared() -> None:
@@ -136,7 +177,7 @@ def test_cycles_of_other_designs_are_compared() -> None:
     first = fastml.fit_survey(census(1), "BSMMAT", "timss_before_2015")
     second = fastml.fit_survey(census(2, plausible=10), "BSMMAT", "timss")
     with pytest.raises(FastmlError, match=r"5 and 10 plausible values.*Say independent=True if the samples are"):
-        second.contrast(b=first, parameter="mean")
+        second.contrast(b=first, parameter="mean", independent=False)
     variance = sum(only(table)["se_mean"] ** 2 for table in (first, second))
     for found in (
         fastml.trend({2011: first, 2012: second}, parameter="mean"),
