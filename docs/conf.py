@@ -58,8 +58,8 @@ pygments_dark_style = "native"
 
 
 def navigate(app: Sphinx, page: str, source: list[str]) -> None:
-    """Add the navigation to the home page, where README.md has none; old changes aren't what a search is for."""
-    if page == "CHANGELOG":
+    """Add the navigation to the home page, where README.md has none; keep the search to what users look for."""
+    if page in ("CHANGELOG", "CONTRIBUTING", "docs/architecture"):
         source[0] = f"---\nnosearch: true\n---\n{source[0]}"
     if page == root_doc:
         for caption, pages in NAVIGATION.items():
