@@ -1,4 +1,4 @@
-"""The command contrast: rows of tables that `fastml survey` wrote. No logic."""
+"""The command contrast: rows of tables that `fastml survey` or `fastml fit` wrote. No logic."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ __all__ = ["contrast"]
 
 
 def contrast(
-    files: Annotated[list[str], typer.Argument(metavar="TABLE", help="What `fastml survey -o TABLE.parquet` wrote; of "
-                     "two each row of the first is compared to that of the second; with --cycle trends over all.")],
+    files: Annotated[list[str], typer.Argument(metavar="TABLE", help="What `fastml survey`, or `fastml fit --by`, "
+                     "wrote by -o TABLE.parquet; of two each row of the first is compared to that of the second; with "
+                     "--cycle trends over all.")],
     a: Annotated[list[str] | None, typer.Option("-a", metavar="ROWS",
                  help="A label, as 792, or COLUMN=LABEL,COLUMN=LABEL; again for further rows. All without.")] = None,
     b: Annotated[list[str] | None, typer.Option("-b", metavar="ROWS",
                  help="What they are compared to: the same, average, previous or trend; given again, the mean of "
                  "these rows. Each pair without.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="WORD",
-                         help="mean, sd, gamma00 (the default), tau00, sigma2, icc or deff; again for more.")] = None,
+                         help="mean, sd (both of surveys), gamma00 (the default), tau00, sigma2, icc or deff; again "
+                         "for more.")] = None,
     over: Annotated[str | None, typer.Option(metavar="COLUMN",
                     help="Along which there are averages, steps and trends.")] = None,
     cycle: Annotated[list[float] | None, typer.Option(metavar="YEAR", help="Of each table, in their order.")] = None,
@@ -44,10 +46,10 @@ def contrast(
       fastml contrast pisa18.parquet pisa15.parquet -p mean --link 3.5 --adjust bh -o changes.csv
     """
     from fastml.results.contrasts import trend
-    from fastml.survey.storage import read_table
+    from fastml.survey.storage import read_compared
 
     form = check_output(format, output, files)
-    tables = [read_table(file) for file in files]
+    tables = [read_compared(file) for file in files]
     terms: dict[str, Any] = {"parameter": parameter or "gamma00", "link": _link(link), "adjust": adjust,
                              "independent": independent, "level": level}  # fmt: skip
     if cycle or len(files) > 2:

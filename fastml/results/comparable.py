@@ -136,7 +136,7 @@ def fits_compared(
         return Estimate(np.array([row[parameter]]), np.empty((0, 1)), (), False, 0.0, variance, none)
 
     @cache
-    def samples() -> list[SampleIdentity | None]:
+    def samples() -> list[SampleIdentity]:
         return _samples(rows, by, stats)
 
     return Compared(
@@ -154,34 +154,36 @@ def fits_compared(
 def _of_two_cycles(
     rows: list[dict[str, Any]],
     by: tuple[str, ...],
-    samples: list[SampleIdentity | None],
+    samples: list[SampleIdentity],
     compared: Sequence[Collection[int]],
 ) -> list[str]:
     """A note where rows of one country in two cycles are compared, and most of their schools have the same ids."""
     places = [[row[name] for name in by if name.casefold() in _COUNTRIES] for row in rows]
     for cycle in (name for name in by if name.casefold() in CYCLES):
         for i, j in (pair for of in compared for pair in combinations(of, 2)):
-            one, other = samples[i], samples[j]
-            if rows[i][cycle] == rows[j][cycle] or places[i] != places[j] or one is None or other is None:
+            if rows[i][cycle] == rows[j][cycle] or places[i] != places[j]:
                 continue
-            if most_in_common(one, other):
+            if most_in_common(samples[i], samples[j]):
                 return [f"schools with the same ids in both {cycle}s are taken as others; where they are the same "
                         "schools, fit_survey has the covariance, by independent=False"]  # fmt: skip
     return []
 
 
-def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None) -> list[SampleIdentity | None]:
+def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None) -> list[SampleIdentity]:
     """Schools with one label are one, unless they are of two countries, or of two cycles."""
-    if stats is None:
-        return [SampleIdentity((), False, {}, ("not known",)) for _ in rows]
     apart = [name for name in by if name.casefold() in _COUNTRIES | CYCLES]
-    found: list[SampleIdentity | None] = []
+
+    def identity(row: Mapping[str, Any], schools: Mapping[int, float] | None) -> SampleIdentity:
+        countries = (" ".join(label_text(row[name]) for name in apart),) if apart else ()
+        return SampleIdentity(countries, bool(apart), schools, ())
+
+    if stats is None:
+        return [identity(row, None) for row in rows]
+    found: list[SampleIdentity] = []
     outcomes = len(rows) // max(1, len(stats.parts()))
     for k, (_, part) in enumerate(stats.split()):
-        row = rows[k * outcomes]
         names = [name for name in part.keys.column_names if name not in by]
         labels = zip(*(part.keys[name].to_pylist() for name in names), strict=True)
-        numbers = dict.fromkeys((school_number(*label) for label in labels), 1.0)
-        countries = (" ".join(label_text(row[name]) for name in apart),) if apart else ()
-        found += [SampleIdentity(countries, bool(apart), numbers, ())] * outcomes
+        schools = dict.fromkeys((school_number(*label) for label in labels), 1.0)
+        found += [identity(rows[k * outcomes], schools)] * outcomes
     return found

@@ -67,7 +67,7 @@ class Compared:
     name: str
     by: tuple[str, ...]
     rows: list[dict[str, Any]]
-    samples: Callable[[], list[SampleIdentity | None]]
+    samples: Callable[[], Sequence[SampleIdentity | None]]
     estimates: Callable[[str], list[Estimate | None]]
     parameters: tuple[str, ...]
     provenance: Mapping[str, Any]

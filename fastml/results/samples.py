@@ -33,14 +33,14 @@ class SampleIdentity:
         Whether the data have a column of countries.
     schools : mapping of int to float
         Number of each of the row's schools, by `school_number`, to its weight; empty where it has no school ids, or no
-        weights of schools.
+        weights of schools. None where nobody kept them.
     data : tuple of str
-        Digests of the files, or of a call that read no file; empty where the schools alone are to decide.
+        Digests of the files, or of a call that read no file; empty of fits, whose schools alone are to decide.
     """
 
     countries: tuple[str, ...]
     known: bool
-    schools: Mapping[int, float]
+    schools: Mapping[int, float] | None
     data: tuple[str, ...]
 
 
@@ -142,6 +142,8 @@ _NO_SCHOOLS = ("some rows have no school weights or no school ids, by which to t
                "schools: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
 _ONE_WEIGHT = ("rows of other data have schools of the same ids, all of one weight, by which to tell no other schools "
                "from the same: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
+_NOT_KEPT = ("fits that were read from a file don't say which schools rows have in common: "
+             + _SAY.format("countries or cycles", "girls and boys"))  # fmt: skip
 _NO_COUNTRIES = ("the data have no column of countries, and some rows have no school in common: "
                  + _SAY.format("countries", "school types"))  # fmt: skip
 
@@ -150,26 +152,30 @@ def _same(one: SampleIdentity | None, other: SampleIdentity | None) -> bool | st
     """Whether two rows, of one country or of none that is known, are of one sample; or why that can't be told."""
     if one is None or other is None:
         return False
+    if one.schools is None or other.schools is None:
+        return _NOT_KEPT
     some = not one.schools.keys().isdisjoint(other.schools)
+    if not (one.data or other.data):
+        return some
     if set(one.data).isdisjoint(other.data):
-        return some if one.data == other.data else _same_elsewhere(one, other)  # no data: schools alone decide
+        return _same_elsewhere(one, other)
     return True if some or (one.known and other.known) else _NO_COUNTRIES
 
 
 def _same_elsewhere(one: SampleIdentity, other: SampleIdentity) -> bool | str:
     """The same for rows of other data: a school of one sample has one weight, and ids start again in a cycle."""
-    if not (one.schools and other.schools):
+    if not (one.schools and other.schools and one.data and other.data):
         return _NO_SCHOOLS
-    common = one.schools.keys() & other.schools.keys()
-    if not most_in_common(one, other) or any(one.schools[school] != other.schools[school] for school in common):
+    weights = {(one.schools[school], other.schools[school]) for school in one.schools.keys() & other.schools}
+    if not most_in_common(one, other) or any(of_one != of_other for of_one, of_other in weights):
         return False
-    return True if len({one.schools[school] for school in common}) > 1 else _ONE_WEIGHT
+    return True if len(weights) > 1 else _ONE_WEIGHT
 
 
 def most_in_common(one: SampleIdentity, other: SampleIdentity) -> bool:
     """Whether more than half of the schools of the row that has fewer are the other's too; some are by chance."""
-    common = len(one.schools.keys() & other.schools.keys())
-    return 2 * common > min(len(one.schools), len(other.schools))
+    mine, theirs = one.schools or {}, other.schools or {}
+    return 2 * len(mine.keys() & theirs) > min(len(mine), len(theirs))
 
 
 def components(shared: npt.NDArray[np.bool_], used: Iterable[int]) -> list[npt.NDArray[np.intp]]:

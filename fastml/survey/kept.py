@@ -101,7 +101,7 @@ def kept_columns(rows: Sequence[Kept | None]) -> dict[str, pa.Array]:
         rest = {"zoned": row.zoned, "factor": row.factor, "first_only": row.first_only,
                 "plausible": row.values.shape[1], "countries": row.sample.countries,
                 "known": row.sample.known, "data": row.sample.data}  # fmt: skip
-        schools = sorted(row.sample.schools.items())
+        schools = sorted((row.sample.schools or {}).items())
         return {
             **{f"kept_{name}": row.values[:, :, i].ravel() for i, name in enumerate(FIGURES)},
             "kept_variances": row.variances,

@@ -57,6 +57,33 @@ def test_two_tables_and_trends(folder: Path) -> None:
     assert printed(*words, "--link", "2015=2") == fastml.trend(cycles, parameter="mean", link={2015: 2.0}).to_dict()
 
 
+def test_tables_of_fits(folder: Path, tmp_path: Path) -> None:
+    """Rows of two countries are independent; what schools are in common is not in the file, and so is asked."""
+    words = ("-y", "BSMMAT01", "-g", "IDSCHOOL", "-q")
+    weights = ("--weights", "TOTWGT", "--group-weights", "WGTFAC1")
+    for name, of in (("plain", ()), ("weighted", weights)):
+        for year in (2015, 2019):
+            rows, out = folder / f"rows{year}.parquet", tmp_path / f"{name}{year}.parquet"
+            assert run("fit", rows, *words, *of, "--by", "IDCNTRY", "-o", out).returncode == 0  # it may hint at weights
+        given = {"weights": "TOTWGT", "group_weights": "WGTFAC1"} if of else {}
+        now, before = (fastml.fit_by(folder / f"rows{year}.parquet", "BSMMAT01", "IDSCHOOL", by="IDCNTRY", **given)
+                       for year in (2019, 2015))  # fmt: skip
+        assert printed(tmp_path / f"{name}2019.parquet", "-p", "gamma00", "-p", "icc") == (
+            now.contrast(parameter=["gamma00", "icc"]).to_dict()
+        )
+        files = [tmp_path / f"{name}{year}.parquet" for year in (2019, 2015)]
+        assert printed(*files, "--link", 2) == now.contrast(b=before, link=2.0).to_dict()
+        said = bad("contrast", *files)
+        assert "fits that were read from a file don't say which schools rows have in common" in said
+        assert said.endswith(
+            "as of countries or cycles (--independent), or parts of one, as girls and boys (--one-sample)\n"
+        )
+        years = ("--cycle", 2019, "--cycle", 2015)
+        assert printed(*files, *years) == fastml.trend({2019: now, 2015: before}).to_dict()
+    assert "--parameter mean is not one of 'gamma00'" in bad("contrast", files[0], "-p", "mean")
+    assert "no row of one table has the labels and the outcome" in bad("contrast", folder / "t2019.parquet", files[1])
+
+
 def test_forms_and_files(folder: Path, tmp_path: Path) -> None:
     assert good("contrast", folder / "t2019.parquet", "-o", tmp_path / "c.parquet") == ""
     assert pq.read_table(tmp_path / "c.parquet").num_rows == 1
@@ -87,9 +114,13 @@ def test_a_comparison_without_a_result_ends_with_3(tmp_path: Path) -> None:
         (["t2019.parquet", "t2015.parquet", "t2015.parquet"], "give --cycle 3 times"),
         (["t2019.parquet", "t2015.parquet", "--cycle", "2015"], "give --cycle 2 times"),
         (["t2019.parquet", "t2015.parquet", "--cycle", "2015", "--cycle", "2015"], "over different years"),
-        (["rows2019.parquet"], "is no table of fit_survey"),
+        (["rows2019.parquet"], "is no table of fit_survey or fit_by; write one by fastml survey, or fastml fit --by"),
+        (["short.parquet"], "short.parquet lacks the column 'icc' of its table"),
     ],
 )
 def test_what_can_not_be(folder: Path, words: list[str], said: str) -> None:
+    if words == ["short.parquet"]:
+        table = fastml.fit_by(folder / "rows2019.parquet", "BSMMAT01", "IDSCHOOL", by="IDCNTRY").to_arrow()
+        pq.write_table(table.drop_columns("icc"), folder / "short.parquet")
     full = [folder / word if word.endswith(".parquet") else word for word in words]
     assert said in bad("contrast", *full)

@@ -39,6 +39,7 @@ def identity(countries: str, schools: str, data: str = "file", known: bool = Tru
         (identity("TUR", "abcd"), identity("TUR", "dxyz"), True),  # of one file
         (identity("TUR", "ABCD"), identity("TUR", "ABCD"), True),
         (identity("", "abcd", "", known=False), identity("", "dxyz", "", known=False), True),  # fits
+        (SampleIdentity(("TUR",), True, None, ()), SampleIdentity(("GRC",), True, None, ()), False),  # read from a file
         (identity("", "", "", known=False), identity("", "ab", "", known=False), False),
         (identity("TUR", ""), identity("TUR", ""), True),
         (identity("TUR", "", "old"), identity("GRC", "", "new"), False),
@@ -59,6 +60,8 @@ def test_two_rows(one: SampleIdentity, other: SampleIdentity, same: bool) -> Non
         # Girls and boys by two calls, or two cycles: without a school's weight its id doesn't tell.
         (identity("TUR", "", "one"), identity("TUR", "", "other"), "no school weights or no school ids"),
         (identity("TUR", "", "one"), identity("TUR", "ab", "other"), "no school weights or no school ids"),
+        (identity("TUR", "ab", ""), identity("TUR", "ab", "survey"), "no school weights or no school ids"),  # a fit
+        (SampleIdentity(("TUR",), True, None, ()), SampleIdentity(("TUR",), True, None, ()), "read from a file"),
         # Nor does a weight that all schools have.
         (identity("TUR", "ABCD", "one"), identity("TUR", "ABC", "other"), "ids, all of one weight"),
         (identity("TUR", "ABcd", "one"), identity("TUR", "ABx", "other"), "ids, all of one weight"),
