@@ -74,7 +74,7 @@ def test_tables_of_fits(folder: Path, tmp_path: Path) -> None:
         files = [tmp_path / f"{name}{year}.parquet" for year in (2019, 2015)]
         assert printed(*files, "--link", 2) == now.contrast(b=before, link=2.0).to_dict()
         said = bad("contrast", *files)
-        assert "fits that were read from a file don't say which schools rows have in common" in said
+        assert "fits without their statistics, as from a file, don't say which schools" in said
         assert said.endswith(
             "as of countries or cycles (--independent), or parts of one, as girls and boys (--one-sample)\n"
         )

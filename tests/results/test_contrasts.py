@@ -93,7 +93,7 @@ def test_schools_with_ids_of_their_own_need_no_country() -> None:
     data["region"] = data["ID"] // 9
     assert fastml.fit_by(data, "score", "ID", by="region").contrast(0, 1).to_dict()[0]["samples"] == "independent"
     bare = fastml.FitTable(fastml.fit_by(data, "score", "ID", by="region").table, ("region",))
-    with pytest.raises(FastmlError, match="no column of countries"):
+    with pytest.raises(FastmlError, match="fits without their statistics"):
         bare.contrast(0, 1)
 
 

@@ -61,7 +61,11 @@ def test_two_rows(one: SampleIdentity, other: SampleIdentity, same: bool) -> Non
         (identity("TUR", "", "one"), identity("TUR", "", "other"), "no school weights or no school ids"),
         (identity("TUR", "", "one"), identity("TUR", "ab", "other"), "no school weights or no school ids"),
         (identity("TUR", "ab", ""), identity("TUR", "ab", "survey"), "no school weights or no school ids"),  # a fit
-        (SampleIdentity(("TUR",), True, None, ()), SampleIdentity(("TUR",), True, None, ()), "read from a file"),
+        (
+            SampleIdentity(("TUR",), True, None, ()),
+            SampleIdentity(("TUR",), True, None, ()),
+            "fits without their statistics",
+        ),
         # Nor does a weight that all schools have.
         (identity("TUR", "ABCD", "one"), identity("TUR", "ABC", "other"), "ids, all of one weight"),
         (identity("TUR", "ABcd", "one"), identity("TUR", "ABx", "other"), "ids, all of one weight"),
