@@ -7,15 +7,18 @@ where sizes vary, that of the model's own mean or of the mean of all students (`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from fastml.errors import ArgumentError, ModelError, RangeError, called_as
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.inference.power import detectable_shift, power_of_t
-from fastml.inference.size_spread import SizeSpread, expected_icc_limits, gamma_sizes, own_sizes
+from fastml.inference.size_spread import SizeSpread, expected_icc_limits, gamma_sizes, given_sizes, own_sizes
 from fastml.model.icc import icc_of
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
@@ -132,6 +135,7 @@ def plan(
     sd: float = 1.0,
     arms: int = 1,
     size_cv: float = 0.0,
+    sizes: Sequence[float] | None = None,
     estimator: Estimator = "gls",
     level: float = 0.95,
     power: float = 0.8,
@@ -154,7 +158,12 @@ def plan(
     arms : {1, 2}
         One mean, or the difference between two equal halves of the schools.
     size_cv : float
-        Coefficient of variation of the sizes, which are taken to follow a gamma law.
+        Coefficient of variation of the sizes, which are taken to follow a gamma law; for the icc's interval no school
+        has less than one student.
+    sizes : sequence of float or None
+        Sizes of schools like those to come, of last year's sample, say, in place of a law: they are scaled to
+        `cluster_size`. Laws of one mean and `size_cv` share `deff_kish` only: from a `size_cv` of .6 on the widths of
+        their icc's intervals differ by 2 % and more.
     estimator : {"gls", "kish"}
         What is planned: the model's own mean, gamma00, or the mean of all students, in which large schools weigh more.
         One where sizes are equal.
@@ -184,10 +193,23 @@ def plan(
     93
     """
     targets = {"se": se, "margin": margin, "icc_width": icc_width, "difference": difference}
+    own = None if sizes is None else _spread_of(sizes, size_cv)
     asked = _Assumptions(
-        icc, sd, arms, size_cv, estimator, level, power, math.nan if difference is None else difference
-    )
-    return _find(asked, None, (schools, cluster_size), targets)
+        icc, sd, arms, own.cv if own else size_cv, estimator, level, power,
+        math.nan if difference is None else difference,
+    )  # fmt: skip
+    return _find(asked, own, (schools, cluster_size), targets)
+
+
+def _spread_of(sizes: Sequence[float], size_cv: float) -> SizeSpread:
+    if size_cv != 0.0:
+        raise RangeError("size_cv", size_cv, "0 beside sizes=, which have their own")
+    found = np.empty(0)
+    with suppress(TypeError, ValueError):
+        found = np.asarray(sizes, dtype=np.float64)
+    if found.ndim != 1 or len(found) < 2 or not np.all((found >= 1.0) & (found <= MAX_COUNT)):
+        raise RangeError("sizes", sizes, f"two or more numbers of students, each from 1 to {MAX_COUNT:,}")
+    return given_sizes(found, np.ones(len(found)))
 
 
 def _find(

@@ -150,6 +150,24 @@ def test_a_level_next_to_one_takes_its_quantiles_from_the_tail() -> None:
     assert 0.999 < made.icc_high < 1.0
 
 
+def test_sizes_told_one_by_one() -> None:
+    n = [2, 3, 4, 5, 6, 10]
+    group = np.repeat(np.arange(6), n)
+    rng = np.random.default_rng(0)
+    table = grouped(rng.normal(size=30) + rng.normal(size=6)[group], group).table
+    vc = estimate(table)
+    fitted = plan_from_fit(table, vc)
+    made = plan(fitted.icc, 6, 5, sd=fitted.sd, sizes=n)
+    for name in ("size_cv", "deff_gls", "deff_kish", "se", "icc_low", "icc_high"):
+        assert getattr(made, name) == pytest.approx(getattr(fitted, name), rel=1e-12)
+    # Their spread counts, not their number or mean.
+    assert plan(fitted.icc, 6, 5, sd=fitted.sd, sizes=2 * [10 * size for size in n]).se == pytest.approx(
+        made.se, rel=1e-13
+    )
+    equal, same = plan(0.2, 20, 25), plan(0.2, 20, 25, sizes=(30, 30))
+    assert (same.se, same.icc_low, same.icc_high) == (equal.se, equal.icc_low, equal.icc_high)
+
+
 def test_from_a_fit() -> None:
     group = np.repeat(np.arange(6), 5)
     rng = np.random.default_rng(0)
@@ -208,6 +226,11 @@ def test_what_is_refused(wrong: dict[str, float]) -> None:
         (lambda: plan(0.2, 10, se=math.nan), "se=nan can't be"),
         (lambda: plan(0.2, 10, 5, level="a"), "level='a' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, size_cv=1e200), r"size_cv=1e\+200 can't be: it is a number from 0 to 1,000,000"),
+        (lambda: plan(0.2, 10, 5, size_cv=0.5, sizes=[3, 4]), "size_cv=0.5 can't be: it is 0 beside sizes="),
+        (lambda: plan(0.2, 10, 5, sizes=[3]), r"sizes=\[3\] can't be: it is two or more numbers of students"),
+        (lambda: plan(0.2, 10, 5, sizes=[3, 0.5]), "two or more numbers of students, each from 1 to 1,000,000,000"),
+        (lambda: plan(0.2, 10, 5, sizes=[3, math.nan]), "two or more numbers of students"),
+        (lambda: plan(0.2, 10, 5, sizes="ab"), "sizes='ab' can't be"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, arms=np.array([1, 2])), "is not one of '1', '2'"),  # type: ignore[arg-type]
         (lambda: plan(0.2, 10, 5, se=3.0), "se=3.0 can't be: it is a target: leave schools or cluster_size out"),
         (lambda: plan(0.2, 10), "se=None can't be: it is needed to find the other size by"),

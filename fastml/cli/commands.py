@@ -287,6 +287,7 @@ def plan(
     sd: Annotated[float, typer.Option(help="Standard deviation of the scores.")] = 1.0,
     arms: Annotated[int, typer.Option(help="2 to compare two halves of the schools, as in a trial.")] = 1,
     size_cv: Annotated[float, typer.Option(help="Coefficient of variation of the school sizes.")] = 0.0,
+    sizes: Annotated[str | None, typer.Option(help="In place of it, sizes of schools like them: 9,30,25.")] = None,
     estimator: Annotated[
         str, typer.Option(metavar="<gls|kish>", help="The mean: the model's own, or that of all students.")
     ] = "gls",
@@ -312,7 +313,7 @@ def plan(
     if schools is None and cluster_size is None:
         raise FastmlError("give --schools or --cluster-size with a target (--se, --margin, --icc-width, --difference), "
                           "or both of them")  # fmt: skip
-    words: dict[str, Any] = {"estimator": estimator}  # checked by what is called
+    words: dict[str, Any] = {"estimator": estimator, "sizes": sizes and sizes.split(",")}  # checked by what is called
     made = make_plan(
         icc, schools, cluster_size, sd=sd, arms=arms, size_cv=size_cv, level=level, power=power,
         difference=difference, se=se, margin=margin, icc_width=icc_width, **words,

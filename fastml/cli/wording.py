@@ -13,7 +13,7 @@ _OPTIONS = {"outcome": "-y", "group": "-g", "parm": "--parm",
             "school_data": "--school-file", "tags": "--tag"}  # fmt: skip
 _ARGUMENTS = (
     "outcome group_weights cluster_size group by method weights_are weight_scaling weights vcov bias filter "
-    "threads level missing design average se school_data min_group_size tags icc_width icc sd "
+    "threads level missing design average se school_data min_group_size tags icc_width icc sd sizes "
     "size_cv estimator arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
     "delimiter encoding decimal df max_schools_lost max_schools_new max_n_change max_missing max_mean_shift "
     "max_mean_shift_sd max_sd_change max_icc_shift "

@@ -13,12 +13,11 @@ from fastml.inference.distributions import f_quantile, f_quantiles, f_upper, nor
 from fastml.model.icc import design_effect, icc_of
 from fastml.model.size_table import SizeTable
 
-__all__ = ["SizeSpread", "expected_icc_limits", "gamma_sizes", "own_sizes"]
+__all__ = ["SizeSpread", "expected_icc_limits", "gamma_sizes", "given_sizes", "own_sizes"]
 
 Floats = npt.NDArray[np.float64]
 
 _MOST_PARTS = 400
-_LEAST = 1e-12  # of the mean size: what is smaller tells nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +57,30 @@ class SizeSpread:
         kish = design_effect(icc, (1.0 + self.cv**2) * mean_size)
         return {"lecture": usual, "gls": usual / kept, "kish": kish}
 
-    def sample(self, n_groups: int) -> SizeSpread:
+    def sample(self, n_groups: int, mean_size: float) -> Floats:
         """Sizes of a sample of so many groups, each the mean size of its part of the law; of many, of 400 parts.
 
         Sums over a sample's groups are those of real sizes: what is expected of each sum on its own need not be, where
-        groups are few and sizes differ much.
+        groups are few and sizes differ much. No group has less than one student, of which a law that goes down to 0
+        has many: theirs would count as groups, of whose means nothing is known.
+
+        Parameters
+        ----------
+        n_groups : int
+        mean_size : float
+            Of the law, before its small groups have one student.
+
+        Returns
+        -------
+        ndarray, shape (min(n_groups, 400),)
         """
         parts = min(n_groups, _MOST_PARTS)
         order = np.argsort(self.x)
         groups = np.append(0.0, np.cumsum(self.share[order] / self.x[order]))
         students = np.append(0.0, np.cumsum(self.share[order]))
         x = np.diff(np.interp(np.linspace(0.0, 1.0, parts + 1), groups / groups[-1], students))
-        x = np.maximum(parts * x / students[-1], _LEAST)
-        return SizeSpread(x, x / x.sum(), self.cv)
-
-    def sum_over_groups(self, values: Floats, n_groups: int) -> Floats:
-        """Sums over groups of what has shape (..., K), by size."""
-        total: Floats = n_groups * (self.share / self.x * values).sum(axis=-1)
-        return total
+        sizes: Floats = np.maximum(mean_size * parts * x / students[-1], 1.0)
+        return sizes
 
 
 @lru_cache(maxsize=8)
@@ -113,10 +118,25 @@ def own_sizes(table: SizeTable) -> SizeSpread:
     -------
     SizeSpread
     """
-    mean = table.n_obs / table.n_groups
-    x = table.size / mean
-    cv = float(np.sqrt(np.sum(table.count * (x - 1.0) ** 2) / table.n_groups))
-    return SizeSpread(x, table.count * table.size / table.n_obs, cv)
+    return given_sizes(table.size, table.count)
+
+
+def given_sizes(size: Floats, count: Floats) -> SizeSpread:
+    """Sizes that are told one by one.
+
+    Parameters
+    ----------
+    size, count : ndarray, shape (K,)
+        Groups have that many members, and so many groups do.
+
+    Returns
+    -------
+    SizeSpread
+    """
+    n_groups, n_obs = float(count.sum()), float(count @ size)
+    x = size / (n_obs / n_groups)
+    cv = float(np.sqrt(np.sum(count * (x - 1.0) ** 2) / n_groups))
+    return SizeSpread(x, count * size / n_obs, cv)
 
 
 def expected_icc_limits(
@@ -140,14 +160,17 @@ def expected_icc_limits(
         A limit is where the pivot F(theta) meets its quantile. In equal groups F(theta) is (1 + n true)/(1 + n theta)
         times an F variable; in others its mean square between groups, a weighted sum of chi-squares, is taken for one
         of the same mean and variance, of a sample of such sizes. Limits are averaged over the F variable's quantiles.
+        From 20 groups on the width is that of simulated samples within 2 %, if sizes follow the law: mean and
+        coefficient of variation alone don't tell it.
     """
     from scipy.special import ndtr
 
     n_groups, mean_size = sizes
-    true, between, within = icc / (1.0 - icc), float(n_groups - arms), n_groups * (mean_size - 1.0)
+    equal = float(np.ptp(spread.x)) == 0.0
+    n = np.array([float(mean_size)]) if equal else spread.sample(n_groups, mean_size)
+    true, between, within = icc / (1.0 - icc), float(n_groups - arms), n_groups * (float(n.mean()) - 1.0)
     tail = 0.5 * (1.0 - level)
     quantiles = f_upper(tail, between, within), f_quantile(tail, between, within)
-    equal = len(spread.x) == 1
     z, weight = normal_nodes(1.0 / 32.0 if equal else 0.5)
     tails, left = ndtr(-np.abs(z)), z < 0.0
 
@@ -161,9 +184,8 @@ def expected_icc_limits(
         thetas = [np.maximum(0.0, (f / quantile - 1.0) / mean_size) for quantile in quantiles]
         low, high = (float(np.sum(weight * icc_of(theta))) for theta in thetas)
         return low, high
-    spread = spread.sample(n_groups)
-    theta = _grid(true, mean_size, spread)
-    mean, df = _pivot(theta, true, spread, sizes, arms)
+    theta = _grid(true, n)
+    mean, df = _pivot(theta, true, n, n_groups, arms)
     f = np.log(mean[:, None] * ratios(df[:, None]))
     # It falls as theta grows; a node whose pivot begins below the quantile has the limit 0.
     low, high = (
@@ -173,22 +195,20 @@ def expected_icc_limits(
     return low, high
 
 
-def _grid(true: float, mean_size: float, spread: SizeSpread) -> Floats:
-    """Thetas from 0 to far beyond the limits of any sample."""
-    smallest = mean_size * float(spread.x.min())
-    ends = math.log(1e-4 / mean_size), math.log(1e3 * (true + 1.0 / max(smallest, 0.1)))
+def _grid(true: float, n: Floats) -> Floats:
+    """Thetas from 0 to far beyond the limits of any sample of groups of sizes n."""
+    ends = math.log(1e-4 / float(n.mean())), math.log(1e3 * (true + 1.0 / float(n.min())))
     return np.append(0.0, np.exp(np.linspace(*ends, 80)))
 
 
-def _pivot(
-    theta: Floats, true: float, spread: SizeSpread, sizes: tuple[int, float], arms: int
-) -> tuple[Floats, Floats]:
-    """Expectation of the pivot's mean square between groups over sigma2 at thetas, and its degrees of freedom."""
-    n_groups, mean_size = sizes
-    n = mean_size * spread.x
+def _pivot(theta: Floats, true: float, n: Floats, n_groups: int, arms: int) -> tuple[Floats, Floats]:
+    """Expectation of the pivot's mean square between groups over sigma2 at thetas, and its degrees of freedom.
+
+    The groups have sizes n, each of them as often as any other.
+    """
     w, v = n / (1.0 + theta[:, None] * n), true + 1.0 / n
     total, once, twice, squares, cubes = (
-        spread.sum_over_groups(values, n_groups) for values in (w, w * v, w * w * v, (w * v) ** 2, w**3 * v * v)
+        n_groups * values.mean(axis=-1) for values in (w, w * v, w * w * v, (w * v) ** 2, w**3 * v * v)
     )
     trace = once - arms * twice / total
     of_squares = squares - arms * (2.0 * cubes / total - (twice / total) ** 2)

@@ -309,6 +309,15 @@ def test_plan_as_json() -> None:
     assert "power to find a difference of 0.200" in str(made)
 
 
+def test_plan_by_sizes_like_those_to_come() -> None:
+    words = ["plan", "--icc", 0.2, "--schools", 20, "--cluster-size", 25, "--format", "json"]
+    sizes = [9, 30, 25]
+    assert json.loads(run(*words, "--sizes", "9,30,25").stdout) == fastml.plan(0.2, 20, 25, sizes=sizes).to_dict()
+    done = run(*words, "--sizes", "9,many")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--sizes ['9', 'many'] can't be: it is two or more numbers of students" in done.stderr
+
+
 def test_plan_in_every_form(tmp_path: Path) -> None:
     words = ["plan", "--icc", 0.2, "--cluster-size", 25, "--sd", 100, "--se", 5]
     made = fastml.plan(0.2, cluster_size=25, sd=100.0, se=5.0)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mpmath as mp
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import stats
 from tables import simulated
 
 from fastml.inference.conventions import design_effects
 from fastml.inference.exact import exact_theta
-from fastml.inference.size_spread import expected_icc_limits, gamma_sizes, own_sizes
+from fastml.inference.size_spread import expected_icc_limits, gamma_sizes, given_sizes, own_sizes
 from fastml.model.size_table import reduce_sizes
 from fastml.model.variance_components import estimate
 
@@ -49,21 +52,22 @@ def test_own_sizes_give_the_samples_design_effects() -> None:
 
 @pytest.mark.parametrize(("n_groups", "cv"), [(1, 0.5), (7, 0.8), (40, 1.5), (1000, 0.3)])
 def test_sizes_of_a_sample_are_the_means_of_parts_of_the_law(n_groups: int, cv: float) -> None:
-    made = gamma_sizes(cv).sample(n_groups)
-    parts = len(made.x)
+    made = gamma_sizes(cv).sample(n_groups, 25.0)
+    parts = len(made)
     assert parts == min(n_groups, 400)
-    law = stats.gamma(cv**-2, scale=cv**2)
-    assert made.x.sum() == pytest.approx(parts, rel=1e-12)
-    assert float(made.share.sum()) == pytest.approx(1.0, rel=1e-12)
+    law = stats.gamma(cv**-2, scale=25.0 * cv**2)
     for part in {0, parts // 2, parts - 1}:
         slow = parts * law.expect(lambda x: x, lb=law.ppf(part / parts), ub=law.ppf((part + 1) / parts))
-        assert made.x[part] == pytest.approx(slow, rel=0.03, abs=1e-3)  # between nodes of the law sizes are one
+        assert made[part] == pytest.approx(max(slow, 1.0), rel=0.03)  # between nodes of the law sizes are one
+    assert made.min() >= 1.0
+    if made.min() > 1.0:
+        assert made.mean() == pytest.approx(25.0, rel=1e-12)
 
 
 def test_a_sample_of_a_samples_own_number_has_its_sizes() -> None:
     table = simulated(4, theta=0.4, groups=30).table
     own = np.repeat(table.size, table.count.astype(int))
-    assert own_sizes(table).sample(30).x == pytest.approx(own / own.mean(), rel=1e-12)
+    assert own_sizes(table).sample(30, float(own.mean())) == pytest.approx(own, rel=1e-12)
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.05, 0.9])
@@ -74,18 +78,45 @@ def test_there_are_limits_however_few_and_unequal_the_groups(icc: float, cv: flo
         assert 0.0 <= low < high <= 1.0
 
 
-@pytest.mark.parametrize(("cv", "icc"), [(0.6, 0.05), (1.0, 0.2)])
-def test_the_expected_width_is_that_of_samples_whose_sizes_follow_the_law(cv: float, icc: float) -> None:
-    """Within 2 %, and what 1,200 samples leave; `tests/test_planning.py` has samples of given sizes."""
+Draw = Callable[[np.random.Generator], npt.NDArray[np.float64]]
+
+
+def simulated_width(icc: float, draw: Draw, samples: int) -> tuple[float, float]:
+    """Mean width of the exact interval, and its Monte-Carlo error, over samples of whole students, one at least."""
     rng, theta, widths = np.random.default_rng(1), icc / (1.0 - icc), []
-    for _ in range(1200):
-        n = np.maximum(1, np.round(rng.gamma(cv**-2, 100.0 * cv**2, 20))).astype(np.int64)
+    for _ in range(samples):
+        n = np.maximum(1, np.round(draw(rng))).astype(np.int64)
         ss = np.where(n > 1, rng.chisquare(np.maximum(n - 1, 1)), 0.0)
-        table = reduce_sizes(n, rng.normal(size=20) * np.sqrt(theta + 1.0 / n), np.zeros(20), ss)
+        table = reduce_sizes(n, rng.normal(size=n.size) * np.sqrt(theta + 1.0 / n), np.zeros(n.size), ss)
         low, high, _ = exact_theta(table, 0.95)
         widths.append(high / (1.0 + high) - low / (1.0 + low))
-    low, high = expected_icc_limits(icc, gamma_sizes(cv), (20, 100.0), 1, 0.95)
-    assert high - low == pytest.approx(np.mean(widths), abs=0.02 * np.mean(widths) + 2.5 * np.std(widths) / 1200**0.5)
+    return float(np.mean(widths)), float(np.std(widths)) / samples**0.5
+
+
+@pytest.mark.parametrize(("n", "cv", "icc"), [(100, 0.6, 0.05), (100, 1.0, 0.2), (25, 1.5, 0.2), (25, 2.0, 0.2)])
+def test_the_expected_width_is_that_of_samples_whose_sizes_follow_the_law(n: int, cv: float, icc: float) -> None:
+    """Within 2 %, and what 1,200 samples leave; `tests/test_planning.py` has samples of given sizes."""
+    width, error = simulated_width(icc, lambda rng: rng.gamma(cv**-2, n * cv**2, 20), 1200)
+    low, high = expected_icc_limits(icc, gamma_sizes(cv), (20, float(n)), 1, 0.95)
+    assert high - low == pytest.approx(width, abs=0.02 * width + 2.5 * error)
+
+
+def test_mean_and_cv_of_sizes_do_not_tell_the_width() -> None:
+    """Two laws that share both have widths a quarter apart; sizes of a law that are given have the width of theirs."""
+    icc, cv = 0.1, 1.5
+    spread = np.log1p(cv**2) ** 0.5
+    laws: dict[str, Draw] = {
+        "lognormal": lambda rng: rng.lognormal(np.log(25.0) - 0.5 * spread**2, spread, 20),
+        "gamma": lambda rng: rng.gamma(cv**-2, 25.0 * cv**2, 20),
+    }
+    found = {name: simulated_width(icc, draw, 600) for name, draw in laws.items()}
+    assert found["gamma"][0] > 1.15 * found["lognormal"][0]
+    many = np.concatenate([laws["lognormal"](rng) for rng in map(np.random.default_rng, range(500))])
+    sizes = np.maximum(1.0, np.round(many))
+    assert (sizes.mean(), sizes.std() / sizes.mean()) == pytest.approx((25.0, cv), rel=0.1)
+    low, high = expected_icc_limits(icc, given_sizes(sizes, np.ones(len(sizes))), (20, float(sizes.mean())), 1, 0.95)
+    width, error = found["lognormal"]
+    assert high - low == pytest.approx(width, abs=0.02 * width + 2.5 * error)
 
 
 def test_expected_limits_against_draws_of_mean_squares() -> None:
