@@ -11,6 +11,7 @@ import pytest
 import fastml
 from fastml.errors import ColumnTypeError
 from fastml.io.columns import as_doubles, as_floats, check_numeric, check_whole
+from fastml.kernels.workspace import Workspace
 
 
 @pytest.mark.parametrize("dtype", [
@@ -58,13 +59,14 @@ def test_doubles_are_not_copied_and_nulls_stay() -> None:
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 64, 200])
 def test_nulls_are_nan_in_slices_of_any_offset(n: int) -> None:
     rng = np.random.default_rng(n)
-    rows = [None if rng.random() < 0.3 else float(i) for i in range(n)]
+    rows, space = [None if rng.random() < 0.3 else float(i) for i in range(n)], Workspace()
     for dtype in (pa.float64(), pa.float32(), pa.int16()):
         column = pa.array(rows, dtype)
         for first in range(min(n, 17)):
             for part in (column.slice(first), column.slice(first, 3)):
                 found = [None if np.isnan(value) else value for value in as_floats(part)]
                 assert found == part.to_pylist()
+                assert as_floats(part, space).tobytes() == as_floats(part).tobytes()
 
 
 def test_decimals_are_the_nearest_doubles() -> None:
