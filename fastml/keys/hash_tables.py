@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fastml.errors import FastmlError
 from fastml.io.arrays import as_arrow, as_numpy
 from fastml.keys.label_types import bits_of, from_bits, has_bits
 
@@ -21,6 +22,7 @@ Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 MAX_LABELS = 2**31 - 2
+_MOST_BYTES = 2**31 - 1  # of the labels that are encoded at once: places among them are of 32 bits
 
 # A table of slots over the whole range of the numbers has at most so many slots a number, or is at most so long.
 _SLOTS_EACH = 8
@@ -200,19 +202,26 @@ class StringTable:
         self._words = np.empty(2 * room + 2, np.int64)  # from place 2 on, as the kernels have them
         self._ends = np.zeros(room + 1, np.int64)
         self._data = np.empty(0, np.uint8)
-        self._wide_ends = np.empty(0, np.int64)  # kept, since new memory costs more than the copy into it
+        self._narrow_ends = np.empty(0, np.int32)  # kept, since new memory costs more than the copy into it
 
     def codes_for(self, labels: pa.Array, codes: Codes | None = None) -> Codes:
         """Codes of labels (n,), in an array given for them; new labels get new ones."""
         from fastml.kernels.keys import hash_strings
 
         data, ends = _bytes_of(labels)
-        if ends.dtype != np.int64:
-            if len(self._wide_ends) < len(ends):
-                self._wide_ends = np.empty(len(ends), np.int64)
-            self._wide_ends[: len(ends)] = ends
-            ends = self._wide_ends[: len(ends)]
         codes = np.empty(len(labels), np.int32) if codes is None else codes
+        if ends.dtype != np.int32:
+            first, n_bytes = ends[0], ends[-1] - ends[0]
+            if n_bytes > _MOST_BYTES:
+                if len(labels) == 1:
+                    raise FastmlError(f"a label has {n_bytes:,} bytes; is its column one of ids?")
+                half = len(labels) // 2
+                self.codes_for(labels[:half], codes[:half])
+                self.codes_for(labels[half:], codes[half:])
+                return codes
+            if len(self._narrow_ends) < len(ends):
+                self._narrow_ends = np.empty(len(ends), np.int32)
+            data, ends = data[first:], np.subtract(ends, first, self._narrow_ends[: len(ends)], casting="unsafe")
         used, more = int(self._ends[self._count]), int(ends[-1]) - int(ends[0])
         if used + more > len(self._data):
             # Memory that is never written is never taken.

@@ -9,8 +9,9 @@ import pytest
 from conftest import fewer
 from key_columns import check
 
+from fastml.errors import FastmlError
 from fastml.keys import hash_tables as label_tables
-from fastml.keys.hash_tables import LabelTable, NumberTable
+from fastml.keys.hash_tables import LabelTable, NumberTable, StringTable
 
 
 def test_unbounded_integers_fill_the_table_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +53,16 @@ def test_strings_of_all_lengths_in_one_column() -> None:
     rows = ["".join(rng.choice(list("ab"), n)) for n in rng.integers(0, 20, 3_000)]
     check([pa.array(rows)])
     check([pa.array(rows, pa.large_string())])
+
+
+def test_more_bytes_than_places_are_encoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    rows = pa.array(["".join(rng.choice(list("ab"), n)) for n in rng.integers(0, 20, 3_000)], pa.large_string())
+    monkeypatch.setattr(label_tables, "_MOST_BYTES", 50)
+    check([rows])
+    check([rows.slice(100, 1_000)])
+    with pytest.raises(FastmlError, match="a label has 51 bytes"):
+        StringTable(pa.large_string()).codes_for(pa.array(["a", "b" * 51], pa.large_string()))
 
 
 def test_number_table_takes_ranges_that_widen_on_either_side() -> None:

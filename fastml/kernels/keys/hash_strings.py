@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
-from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inner, kernel
+from fastml.kernels.jit import I4_IN, I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inner, kernel
 from fastml.kernels.keys.find_runs import ONE, ROWS_PER_RUN, lowest_bit
 from fastml.kernels.keys.hash_integers import BLOCK, bit_shift, enter, mix
 
@@ -150,7 +150,7 @@ def _is_label(code, labels, first, second, data, start, length):
     return length < 16 or (label_ends[code] - at == length and _are_equal(data, start, label_data, at, length))
 
 
-@kernel(U1_IN, I8_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
+@kernel(U1_IN, I4_IN, types.int64, I4_OUT, I8_OUT, I8_OUT, U1_OUT, types.int64, I4_OUT)
 def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, count, codes):
     """Give each string ``data[ends[i]:ends[i + 1]]`` from `row` on its dense code; return the row and the labels.
 

@@ -12,7 +12,7 @@ from fastml.kernels.keys import hash_strings
 def encoded(strings: list[bytes], room: int = 600) -> tuple[int, int, list[int], list[bytes]]:
     """Row reached, number of labels, codes, labels; the data end with the last string's last byte."""
     data = np.frombuffer(b"".join(strings), np.uint8)
-    ends = np.cumsum([0, *map(len, strings)])
+    ends = np.cumsum([0, *map(len, strings)]).astype(np.int32)
     slots, words = np.zeros(2048, np.int32), np.empty(2 * room + 2, np.int64)
     label_ends, label_data = np.zeros(room + 1, np.int64), np.empty(len(data) + 1, np.uint8)
     codes = np.full(len(strings), -1, np.int32)
