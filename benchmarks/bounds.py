@@ -49,7 +49,7 @@ class Thread:
 
     def __init__(self) -> None:
         self.starts, self.firsts = np.empty(TILE // 8 + 1, np.int32), np.empty(TILE // 8, np.int64)
-        self.table, self.missing = np.empty((TILE // 8, 4)), np.empty(TILE // 8)
+        self.table, self.missing, self.top = np.empty((TILE // 8, 4)), np.empty(TILE // 8), np.empty(1)
         self.encoder = Encoder(Workspace())
 
 
@@ -80,7 +80,7 @@ def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) 
     def work(part: slice, thread: Thread) -> None:
         count = find_runs.find_runs(keys[part], TILE, thread.starts, thread.firsts)
         for y in outcomes:
-            runs.sum_runs(thread.starts[: count + 1], y[part], thread.table[:count], thread.missing)
+            runs.sum_runs(thread.starts[: count + 1], y[part], thread.table[:count], thread.missing, thread.top)
 
     return work
 

@@ -162,8 +162,14 @@ class Seen:
         return found
 
 
-def look(values: Floats) -> Seen:
-    """Look at values (n,) for codes; NaN is none.
+def look(values: Floats, top: float = math.nan) -> Seen:
+    """Look at values for codes; NaN is none.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+    top : float
+        Their greatest, where it is known: in most columns it is no code, and nothing has to be read.
 
     Examples
     --------
@@ -171,6 +177,8 @@ def look(values: Floats) -> Seen:
     >>> look(np.array([1.0, 3.0, 2.0, np.nan, 9.0])).codes
     {9.0: 1}
     """
+    if not math.isnan(top) and top not in _CODES:
+        return Seen(high=top)
     seen = Seen()
     for first in range(0, len(values), _BLOCK):
         seen += _look(values[first : first + _BLOCK])

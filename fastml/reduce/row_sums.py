@@ -111,7 +111,7 @@ class RowSums:
             return True
         rows, starts = self._rows_of(outliers)
         again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
-        bad = runs.sum_runs(starts, y[rows], again, lacking)
+        bad = runs.sum_runs(starts, y[rows], again, lacking, np.empty(1))
         table[outliers] = again
         return bool(bad < 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
@@ -155,9 +156,12 @@ class _Tile:
         for i, name in enumerate(columns.outcomes):
             y = self._values(name)
             if by_row is None or weighted is None:
-                self._add(name, y, moments[i], missing)
+                top = self._add(name, y, moments[i], missing)
             else:
+                top = math.nan
                 self._add_weighted(name, y, by_row, (moments[i], weighted[i]), missing)
+            if columns.watch:
+                self._seen[name] = look(y, top)
             if i == 0 and missing.any():
                 counts = None if by_row is None else count_without(by_row, keys, columns, self._place)
                 counts = np.zeros((n, 3)) if counts is None else counts
@@ -169,23 +173,25 @@ class _Tile:
     def _values(self, name: str) -> Floats:
         """An outcome, without codes of missing values."""
         column = self._rows.column(name)
-        y = without_codes(as_floats(column), self._columns.missing)
+        y = without_codes(as_floats(column, self._space), self._columns.missing)
         check_whole(name, column, y, self._place)
-        if self._columns.watch:
-            self._seen[name] = look(y)
         return y
 
-    def _add(self, name: str, y: Floats, table: Floats, missing: Floats) -> None:
-        """Make the records of an outcome, and count its missing values by record."""
+    def _add(self, name: str, y: Floats, table: Floats, missing: Floats) -> float:
+        """Make the records of an outcome, and count its missing values by record; return its greatest value, if known.
+
+        It is NaN otherwise.
+        """
         from fastml.kernels.sums import runs as kernel
 
-        starts = self._keys.starts
+        starts, top = self._keys.starts, np.full(1, np.nan)
         if starts is None:
             is_finite = self._sums.add(table, y, missing)
         else:
-            is_finite = kernel.sum_runs(starts, y, table, missing) < 0
+            is_finite = kernel.sum_runs(starts, y, table, missing, top) < 0
         if not is_finite:
             self._refuse_infinite(name, y)
+        return float(top[0])
 
     def _add_weighted(
         self, name: str, y: Floats, by_row: Floats, tables: tuple[Floats, Floats], missing: Floats

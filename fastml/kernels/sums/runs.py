@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.sums.record import BLOCK, is_off
+from fastml.kernels.sums.record import BLOCK, is_off, look_ahead
 
 __all__ = ["sum_runs"]
 
@@ -24,51 +24,77 @@ def _sums(y, start, stop, shift):
 
 
 @inner
-def _sums_without_nan(y, start, stop, shift):
-    """Number, shift and sums of the values that aren't NaN; a shift of NaN becomes the first of them."""
-    n, total, squares = 0.0, 0.0, 0.0
-    for i in range(start, stop):
-        if y[i] == y[i]:
-            if shift != shift:
-                shift = y[i]
-            deviation = y[i] - shift
-            n += 1.0
-            total += deviation
-            squares += deviation * deviation
-    return n, shift, total, squares
+def _sum_blocks(y, start, stop, shift):
+    """As `_sums`, of any number of rows."""
+    total, squares = 0.0, 0.0
+    for first in range(start, stop, np.uint64(BLOCK)):
+        more, more_squares = _sums(y, first, min(first + np.uint64(BLOCK), stop), shift)
+        total += more
+        squares += more_squares
+    return total, squares
 
 
 @inner
-def _sum_run(y, start, stop, shift):
-    """Number, shift and sums of a run of any length, in blocks; a shift of NaN becomes the first value."""
+def _sums_of_given(y, start, stop, shift):
+    """Number and sums of the values that aren't NaN."""
     n, total, squares = 0.0, 0.0, 0.0
-    if shift != shift:
-        shift = y[start]
+    for i in range(start, stop):
+        given = y[i] == y[i]
+        deviation = y[i] - shift if given else 0.0
+        n += 1.0 if given else 0.0
+        total += deviation
+        squares += deviation * deviation
+    return n, total, squares
+
+
+@inner
+def _sum_given(y, start, stop, shift):
+    """Number, shift and sums of the values that aren't NaN, of any number of rows; a shift of NaN becomes the first."""
+    n, total, squares = 0.0, 0.0, 0.0
+    for i in range(start, stop):
+        if shift == shift:
+            break
+        shift = y[i]
     for first in range(start, stop, np.uint64(BLOCK)):
-        last = min(first + np.uint64(BLOCK), stop)
-        some, more, more_squares = np.float64(last - first), 0.0, 0.0
-        more, more_squares = _sums(y, first, last, shift)
-        if more != more:
-            some, shift, more, more_squares = _sums_without_nan(y, first, last, shift)
-        n += some
+        more_n, more, more_squares = _sums_of_given(y, first, min(first + np.uint64(BLOCK), stop), shift)
+        n += more_n
         total += more
         squares += more_squares
     return n, shift, total, squares
 
 
-@kernel(I4_IN, F8_IN, TABLE_OUT, F8_OUT)
-def sum_runs(starts, y, records, missing):
+@inner
+def _sum_again(y, start, stop, n, shift, total, squares):
+    """The record of a run of which some values are NaN, or whose first value is an outlier, about its mean then."""
+    if total != total:
+        n, shift, total, squares = _sum_given(y, start, stop, math.nan)
+    if n > 0.0 and is_off(n, total, squares, n):
+        n, shift, total, squares = _sum_given(y, start, stop, shift + total / n)
+    return n, shift, total, squares
+
+
+@kernel(I4_IN, F8_IN, TABLE_OUT, F8_OUT, F8_OUT)
+def sum_runs(starts, y, records, missing, top):
     """Fill a raw record (R, 4) for each run: run r holds the rows from ``starts[r]`` to ``starts[r + 1]``.
 
-    Values that are missing are NaN; their number goes to `missing` (R,). The first value of a run may be an outlier;
-    the run is then summed about its mean. Returns the first run whose sums aren't finite, or -1.
+    Values that are missing are NaN; their number goes to `missing` (R,), and the greatest of the others to `top` (1,).
+    The first value of a run may be an outlier; the run is then summed about its mean. Returns the first run whose sums
+    aren't finite, or -1.
     """
-    bad = np.int64(-1)
+    bad, looked_at, block = np.int64(-1), np.uint64(0), np.uint64(BLOCK)
+    top[0] = -math.inf
     for r in range(np.uint64(records.shape[0])):
         start, stop = np.uint64(starts[r]), np.uint64(starts[r + np.uint64(1)])
-        n, shift, total, squares = _sum_run(y, start, stop, math.nan)
-        if n > 0.0 and is_off(n, total, squares, n):
-            n, shift, total, squares = _sum_run(y, start, stop, shift + total / n)
+        looked_at = look_ahead(y, looked_at, stop, top)
+        # Short runs pay for each loop around their sums.
+        n, shift = np.float64(stop - start), y[start]
+        total, squares = _sums(y, start, min(start + block, stop), shift)
+        if stop - start > block:
+            more, more_squares = _sum_blocks(y, start + block, stop, shift)
+            total += more
+            squares += more_squares
+        if total != total or is_off(n, total, squares, n):
+            n, shift, total, squares = _sum_again(y, start, stop, n, shift, total, squares)
         records[r, 0], records[r, 1], records[r, 2], records[r, 3] = n, shift, total, squares
         missing[r] = np.float64(stop - start) - n
         if bad < 0 and not math.isfinite(squares):

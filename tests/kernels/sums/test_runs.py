@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 def sum_runs(starts: Codes, codes: Codes, y: Floats, n_groups: int) -> tuple[Floats, Floats]:
     """Raw records and missing rows of the groups (n_groups, ...) whose code each run has."""
     records, missing = np.full((len(codes), N_FIELDS), 7.0), np.full(len(codes), 7.0)
-    assert runs.sum_runs(starts, y, records, missing) == -1
+    assert runs.sum_runs(starts, y, records, missing, np.empty(1)) == -1
     table = np.zeros((n_groups, N_FIELDS))
     assert moments.fold_raw(table[:, None], codes, records[None], 0) == len(codes)
     return table, np.bincount(codes, missing, n_groups)
@@ -38,6 +38,20 @@ def test_a_run_of_any_length(length: int) -> None:
     check(table, missing, [0] * length, y.tolist())
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_greatest_value(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 3000, 12)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    y = rng.normal(rng.choice([-1e6, 0.0, 500.0]), 80.0, starts[-1])
+    y[rng.random(len(y)) < rng.choice([0.0, 0.3, 1.0])] = math.nan
+    if seed % 2:
+        y.sort()
+    top = np.full(1, 7.0)
+    runs.sum_runs(starts, y, np.empty((12, 4)), np.empty(12), top)
+    assert top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
+
+
 def test_runs_of_any_length_one_after_the_other_have_nothing_of_each_other() -> None:
     lengths = np.random.default_rng(1).permutation(np.arange(1, 80))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
@@ -49,9 +63,9 @@ def test_runs_of_any_length_one_after_the_other_have_nothing_of_each_other() -> 
         some = slice(starts[r], starts[r + 1])
         among_infinite[some] = y[some]
         table, missing = np.full((len(codes), 4), 7.0), np.zeros(len(codes))
-        assert runs.sum_runs(starts, among_infinite, table, missing) == (r == 0)
+        assert runs.sum_runs(starts, among_infinite, table, missing, np.empty(1)) == (r == 0)
         alone = np.full((1, 4), 7.0)
-        assert runs.sum_runs(np.array([0, lengths[r]], np.int32), y[some].copy(), alone, missing) == -1
+        assert runs.sum_runs(np.array([0, lengths[r]], np.int32), y[some].copy(), alone, missing, np.empty(1)) == -1
         assert table[r].tobytes() == alone[0].tobytes() == whole[r].tobytes()
     finish(whole)
     check(whole, np.zeros(len(codes)), codes.repeat(lengths).tolist(), y.tolist())
@@ -97,7 +111,7 @@ def test_values_that_are_missing_are_counted(holes: str) -> None:
 def test_what_is_not_finite_is_found(values: list[float]) -> None:
     y, missing = np.array([1.0, *values, 3.0]), np.zeros(3)
     starts = np.array([0, 1, len(y) - 1, len(y)], np.int32)
-    assert runs.sum_runs(starts, y, np.zeros((3, 4)), missing) == 1
+    assert runs.sum_runs(starts, y, np.zeros((3, 4)), missing, np.empty(1)) == 1
 
 
 def test_sums_about_a_first_value_far_off_keep_their_digits() -> None:
