@@ -71,8 +71,33 @@ NO_ASSESSMENTS = (
 )
 
 
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the tests that need other programs; a worker hands the number on."""
+    for item in items:
+        if item.get_closest_marker("outside"):
+            item.config.stash[_left_out] = item.config.stash.get(_left_out, 0) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = session.config.stash.get(_left_out, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_left_out] = getattr(node, "workeroutput", {}).get("left out", 0)  # the same from each
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was not checked, and why: a line for each reason."""
+    if left_out := terminalreporter.config.stash.get(_left_out, 0):
+        terminalreporter.write_line(
+            f"{left_out} not run: they need R, Java, Chromium, pdfLaTeX, PostgreSQL or root's rights; "
+            'python -m pytest -m "" runs those that it can'
+        )
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     for reason, count in reasons.items():
         terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")

@@ -24,7 +24,9 @@ def _programs() -> Path | None:
 
 
 PROGRAMS = _programs()
-_AS_OTHER = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # it refuses to run as root
+_AS_OTHER = (
+    ["runuser", "-u", "postgres", "--"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+)  # it refuses to run as root
 
 WHY_NOT = (
     "PostgreSQL isn't installed (apt-get install postgresql)" if PROGRAMS is None

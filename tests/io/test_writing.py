@@ -129,6 +129,7 @@ def test_an_open_stream_goes_on_where_it_stands(tmp_path: Path) -> None:
     os.close(write)
 
 
+@pytest.mark.outside
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root may give files away")
 def test_owner_and_group_are_those_of_the_file_before(tmp_path: Path) -> None:
     for mode in (0o640, 0o4750, 0o666):

@@ -212,6 +212,7 @@ def test_what_others_can_not_replace_is_used(places: Path, monkeypatch: pytest.M
     assert kept() == places / "package" / NAME
 
 
+@pytest.mark.outside
 @as_root
 @pytest.mark.parametrize("planted", ["folder", "base", "link"])
 def test_what_another_user_made_is_not_used_and_not_fatal(
@@ -310,6 +311,7 @@ from fastml.kernels import jit
 """
 
 
+@pytest.mark.outside
 @as_root
 @compiled_only
 def test_a_shared_cache_serves_other_users_and_read_only_folders() -> None:
@@ -351,6 +353,7 @@ def test_who_can_not_share_is_told_why(places: Path, monkeypatch: pytest.MonkeyP
     )
 
 
+@pytest.mark.outside
 @as_root
 def test_a_shared_folder_has_to_be_reached_and_be_roots(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(places / "told"))

@@ -36,7 +36,19 @@ def has_r() -> bool:
 
 
 def runs(kind: str, code: str) -> bool:
-    return kind == "python" or (kind == "sh" and code.startswith("fastml ")) or (kind == "r" and has_r())
+    return kind in ("python", "r") or (kind == "sh" and code.startswith("fastml "))
+
+
+def of_others(kind: str, code: str) -> bool:
+    """Whether a block needs what pip doesn't install."""
+    return kind == "r" or "pyspark" in code
+
+
+def without_others(found: Blocks) -> Blocks:
+    """The blocks that need no other program. What follows a block of R reads what that wrote, and is left out too."""
+    languages = [kind for kind, _ in found]
+    end = languages.index("r") if "r" in languages else None
+    return [block for block in found[:end] if not of_others(*block)]
 
 
 def after(found: Blocks) -> list[tuple[str, str]]:
@@ -45,19 +57,33 @@ def after(found: Blocks) -> list[tuple[str, str]]:
 
 
 def test_blocks_print_what_the_text_after_them_says(tmp_path: Path) -> None:
-    """All pages in one process and one test: Spark is started once, and by one worker of several."""
-    pages = {page: [block for block in blocks(page) if runs(*block)] for page in MANUAL}
-    pages = {page: code for page, code in pages.items() if code}
+    pages = {page: without_others([block for block in blocks(page) if runs(*block)]) for page in MANUAL}
     names = ("guide", "inference", "pictures", "scale", "assessments", "command_line")
-    assert pages.keys() >= {"README.md", *(f"docs/{name}.md" for name in names)}
+    assert all(pages[page] for page in ("README.md", *(f"docs/{name}.md" for name in names)))
     assert sum(map(len, pages.values())) >= 25
+    assert_prints({page: code for page, code in pages.items() if code}, tmp_path)
+
+
+@pytest.mark.outside
+def test_pages_with_blocks_of_r_and_spark_print_what_they_say(tmp_path: Path) -> None:
+    """All pages in one process: Spark is started once."""
+    pages = {page: [block for block in blocks(page) if runs(*block)] for page in MANUAL}
+    pages = {page: code for page, code in pages.items() if any(of_others(*block) for block in code)}
+    assert pages.keys() == {"README.md", "docs/scale.md", "docs/from_other_programs.md"}
+    if not has_r():
+        pytest.skip("no R with haven, jsonlite and lme4 here: the blocks of R and Spark in the pages were not run")
+    assert_prints(pages, tmp_path)
+
+
+def assert_prints(pages: dict[str, Blocks], tmp_path: Path) -> None:
+    """Run the blocks, all in one process, and compare what each prints with the text after it."""
     (tmp_path / "pages.json").write_text(json.dumps(pages))
     command = [sys.executable, str(ROOT / "tests" / "run_blocks.py"), "pages.json", "printed.json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for page, printed in json.loads((tmp_path / "printed.json").read_text()).items():
         found = blocks(page)
-        pairs = [(block, then) for block, then in zip(found, after(found), strict=True) if runs(*block)]
+        pairs = [pair for pair in zip(found, after(found), strict=True) if pair[0] in pages[page]]
         for ((_, code), (kind, text)), shown in zip(pairs, printed, strict=True):
             assert kind != "text" or shown == text, f"{page}\n{code}"
 
@@ -68,12 +94,6 @@ def test_every_block_runs_or_is_shown_only(page: str) -> None:
     assert {kind for kind, _ in found} <= {"python", "sh", "r", "dockerfile", "text", ""}
     others = [code for kind, code in found if kind == "sh" and not runs(kind, code)]
     assert len(others) == (3 if page == "README.md" else 0), others  # those that make an environment, and one of it
-
-
-def test_blocks_of_r_were_run() -> None:
-    if not has_r():
-        pytest.skip("no R with haven, jsonlite and lme4 here: the blocks of R in the pages were not run")
-    assert any(kind == "r" for page in MANUAL for kind, _ in blocks(page))
 
 
 def commands_shown() -> list[str]:

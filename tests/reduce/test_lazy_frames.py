@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from fastml import FastmlError, GroupStats
 pytestmark = pytest.mark.together
 
 # Spark takes the longest, and no kernel: interpreted, the others have its turn.
-SPARK = [] if numba.config.DISABLE_JIT else ["spark"]
+SPARK = [] if numba.config.DISABLE_JIT else [pytest.param("spark", marks=pytest.mark.outside)]
 ENGINES = [*SPARK, "dask", "duckdb", "polars", "ibis"]
 OPEN = dict[str, Callable[[Path], Any]]
 
@@ -50,7 +53,6 @@ def engines() -> Iterator[OPEN]:
         import polars as pl
         from dask.distributed import Client, LocalCluster
 
-        spark = _spark() if SPARK else None
         base = ibis.duckdb.connect()
         duck = duckdb.connect()
         with (
@@ -58,20 +60,24 @@ def engines() -> Iterator[OPEN]:
             Client(cluster),
         ):
             yield {
-                "spark": lambda folder: spark.read.parquet(str(folder)),
+                "spark": lambda folder: _spark().read.parquet(str(folder)),
                 "dask": lambda folder: dd.read_parquet(str(folder)),
                 "duckdb": lambda folder: duck.read_parquet(f"{folder}/*.parquet"),
                 "polars": lambda folder: pl.scan_parquet(f"{folder}/*.parquet"),
                 "ibis": lambda folder: base.read_parquet(f"{folder}/*.parquet"),
             }
-        if spark is not None:
-            spark.stop()
+        if _spark.cache_info().currsize:
+            _spark().stop()
         base.disconnect()
         duck.close()
 
 
+@cache
 def _spark() -> Any:
     from pyspark.sql import SparkSession
+
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        pytest.skip("no Java here, which Spark needs: the other engines are asked the same")
 
     session = (
         SparkSession.builder.master("local[2]")

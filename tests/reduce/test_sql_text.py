@@ -35,7 +35,7 @@ def server() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.outside)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Results]:
     """A dialect, and what runs a query on a table called students, to what `fit` takes."""
     if request.param == "duckdb":

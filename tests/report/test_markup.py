@@ -62,6 +62,7 @@ def test_minus_signs() -> None:
     assert "$-$4.917" in fit.to_latex()
 
 
+@pytest.mark.outside
 def test_a_document_of_awkward_names_compiles(tmp_path: Path) -> None:
     latex = shutil.which("pdflatex")
     if latex is None:
