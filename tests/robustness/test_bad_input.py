@@ -258,7 +258,7 @@ VALUES = [
     ("no difference between means", lambda: of([0, 1e150, 0, 1e150]), Figures(4, 2, 5e149, 0.0, 1e300 / 3)),
 ]  # fmt: skip
 
-MILLIONS = 10_000_000
+MILLION, MILLIONS = 1_000_000, 10_000_000
 
 SHAPES = [
     ("no rows", lambda: of([], np.empty(0, int)), nothing),
@@ -274,8 +274,8 @@ SHAPES = [
     ("two groups", lambda: of([1, 2, 5, 4]), Figures(4, 2, 3.0, 4.25, 0.5)),
     ("empty chunks", lambda: fit(pa.table({"y": pa.chunked_array([[], [1.0, 2.0], [], [4.0, 8.0]], pa.float64()), "id": pa.chunked_array([[1], [], [1, 2, 2]], pa.int64())})), PLAIN),
     ("a slice of a longer table", lambda: fit(table([9.0, *Y, 9.0], [9, *ID, 9]).slice(1, 4)), PLAIN),
-    ("a million singletons", lambda: of(*singletons(0, 1_000_000)), (ModelError, rf"every one of the {fewer(1_000_000):,} groups has a single observation, .*id of students")),
-    ("singletons but one pair", lambda: of(*singletons(1)), "singletons"),
+    ("a million singletons", lambda: of(*singletons(0, MILLION)), (ModelError, rf"every one of the {fewer(MILLION):,} groups has a single observation, .*id of students")),
+    ("a million singletons but one pair", lambda: of(*singletons(1, MILLION)), "singletons"),
     ("a group of ten million and one of one", lambda: of(*lopsided()), "lopsided"),
     ("columns of different length", lambda: fit({"y": Y, "id": [1, 2]}), (SourceError, r"differ in length: 'id' has 2, 'y' has 4 rows")),
     ("two dimensions", lambda: fit({"y": np.zeros((4, 1)), "id": ID}), (SourceError, "column 'y' has 2 dimensions")),
@@ -296,7 +296,7 @@ def consumed() -> pa.RecordBatchReader:
     return reader
 
 
-def singletons(pairs: int, groups: int = MILLIONS) -> tuple[np.ndarray, np.ndarray]:
+def singletons(pairs: int, groups: int) -> tuple[np.ndarray, np.ndarray]:
     size = fewer(groups)
     return np.arange(size + pairs, dtype=float), np.append(np.arange(size), np.arange(pairs))
 
@@ -308,7 +308,7 @@ def lopsided() -> tuple[np.ndarray, np.ndarray]:
 
 def check_singletons(made: Any) -> None:
     # Values 0, 1, ..., n - 1 are a group each; n joins 0 in its group. The within-group variance is n^2/2.
-    n = fewer(MILLIONS)
+    n = fewer(MILLION)
     assert (made.n_obs, made.n_groups, made.tau00) == (n + 1, n, 0.0)
     assert made.gamma00 == pytest.approx(n / 2, rel=1e-12)
     assert made.sigma2 == pytest.approx((n + 1) * (n + 2) / 12, rel=1e-12)
