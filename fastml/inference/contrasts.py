@@ -188,18 +188,17 @@ def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_B
     for block in blocks:
         u[block.places], b[block.places] = np.diagonal(block.u), np.diagonal(block.b)
         m[block.places] = block.m
-        if block.shared.all():
-            alone[:, block.places] &= len(block.places) == 1
-        else:
+        if len(block.places) > 1:
             inside = alone[:, block.places]
             near = inside.astype(np.float32) @ block.shared.astype(np.float32)
             alone[:, block.places] = inside & (near == 1.0)
     # A sample of one row has the same degrees of freedom whatever its weight, so all such are summed at once.
     t = u + (1.0 + 1.0 / m) * b
-    some = np.flatnonzero(alone.any(axis=0))
-    lone = np.where(alone[:, some], weights[:, some], 0.0)
-    sampling, imputation, total = (_over(lone**2, x[some]) for x in (u, (1.0 + 1.0 / m) * b, t))
-    squares = _over(lone**4, _share(t, barnard_rubin(u, b, m, complete))[some])
+    shares = _share(t, barnard_rubin(u, b, m, complete))
+    at, row = np.nonzero(alone)
+    w = weights[at, row]
+    sampling, imputation, total = (_per_contrast(weights, at, w**2 * x[row]) for x in (u, t - u, t))
+    squares = _per_contrast(weights, at, w**4 * shares[row])
     for block in blocks:
         if len(block.places) == 1:
             continue
@@ -214,7 +213,9 @@ def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_B
             df = barnard_rubin(u, b, m, np.where(inside, complete[block.places], math.inf).min(axis=1))
             for sum_of, adds in ((sampling, u), (imputation, t - u), (total, t), (squares, _share(t, df))):
                 sum_of[used[which]] += adds
-    return np.stack([_over(weights, values), sampling, imputation, total, squares])
+    at, row = np.nonzero(weights)
+    made = _per_contrast(weights, at, weights[at, row] * values[row])
+    return np.stack([made, sampling, imputation, total, squares])
 
 
 def _connected(
@@ -245,11 +246,10 @@ def _share(t: Floats, df: Floats) -> Floats:
         return np.where(t == 0.0, 0.0, t**2 / df)
 
 
-def _over(weights: Floats, values: Floats) -> Floats:
-    """Weighted sums (C,), in which what has no weight counts nothing, NaN or not."""
-    lost = ~np.isfinite(values)
-    found = weights @ np.where(lost, 0.0, values)
-    return np.where((weights[:, lost] != 0.0).any(axis=1), math.nan, found)
+def _per_contrast(weights: Floats, at: npt.NDArray[np.intp], terms: Floats) -> Floats:
+    """Sums (C,) of the terms of contrasts; NaN where one is not finite."""
+    found = np.bincount(at, terms, minlength=len(weights))
+    return np.where(np.isfinite(found), found, math.nan)
 
 
 def _form(weights: Floats, matrix: Floats) -> Floats:

@@ -80,8 +80,10 @@ class Comparable:
         Raises
         ------
         FastmlError
-            No row has such a label. In all comparisons, rows of one sample have no replicates, or none that pair, or
-            the data don't tell whether rows are of one sample; where only some are so, these have no result.
+            No row has such a label. A by-column has the name of a column of the result, such as ``se`` or ``ratio``, or
+            ``table`` where two are compared; ``over`` is given with a second table. In all comparisons, rows of one
+            sample have no replicates, or none that pair, or the data don't tell whether rows are of one sample; where
+            only some are so, these have no result.
 
         Notes
         -----

@@ -171,7 +171,8 @@ def trend(
     Raises
     ------
     FastmlError
-        There are fewer than two cycles, or a linking error is missing.
+        There are fewer than two cycles, a linking error is missing, or a by-column has the name ``cycle`` or that of a
+        column of the result.
 
     Notes
     -----
