@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fastml.errors import ArgumentError, ColumnsMissingError, RangeError, called_as
@@ -295,7 +294,7 @@ def group_stats(
         list_names(outcome), list_names(group), list_names(by), weights, group_weight, tags, codes,
         not _is_empty(missing), factors,
     )  # fmt: skip
-    stats = statistics(replace(given, remember=True), columns)
+    stats = statistics(given, columns)
     return stats if min_group_size is None else stats.without_small(min_group_size)
 
 

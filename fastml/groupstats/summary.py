@@ -11,6 +11,7 @@ from fastml.errors import ArgumentError, ValueNotAllowedError, row_text
 from fastml.groupstats.fields import GroupFields
 from fastml.io.arrays import as_arrow
 from fastml.io.columns import as_floats, check_numeric
+from fastml.io.origins import origin_in_memory
 from fastml.io.plain_arrays import plain_array
 from fastml.io.source import open_source
 from fastml.keys.encoder import encode_tile
@@ -61,4 +62,5 @@ def summary_fields(*, n: Any, mean: Any, sd: Any, group: Any, outcome: str, grou
         counts=np.column_stack([size, np.zeros((len(size), 2))])[order],
         moments=moments[None, order],
         labelled=group is not None,
+        origins=(origin_in_memory("a published table", int(size.sum())),),
     )

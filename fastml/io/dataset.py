@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ from fastml.io.csv_values import as_type
 from fastml.io.discovery import DataFile, find_files
 from fastml.io.file_formats import File, Job, open_ipc, open_parquet
 from fastml.io.filters import Filter, RowFilter
-from fastml.io.locations import hold, unchanged
+from fastml.io.locations import Location, hold, unchanged
 from fastml.io.origins import Origin, Origins, file_origin
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
@@ -107,7 +109,13 @@ def open_dataset(
                 yield _counted(_conforming(job, file, entry, twice, schema, wanted, of_rows, csv), seen)
 
     def origins(use: str | None, filter: str | None) -> tuple[Origin, ...]:
-        return tuple(file_origin(place, sum(seen), use, filter) for place, seen in zip(locations, rows, strict=True))
+        def of(place: Location, seen: list[int]) -> Iterator[Origin]:
+            yield file_origin(place, sum(seen), use, filter)
+
+        jobs = [partial(of, place, seen) for place, seen in zip(locations, rows, strict=True)]
+        if use is None or len(jobs) == 1:
+            return tuple(chain.from_iterable(job() for job in jobs))
+        return tuple(in_order(jobs, threads))  # each a few requests, where files are far away
 
     batches = unchanged(in_order(jobs(), threads), locations, before)
     return Dataset(name, kept, sum(file.size for file in files), batches, origins)

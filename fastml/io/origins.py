@@ -27,7 +27,7 @@ class Origin:
         Those that the filter kept.
     digest : str
         The same for the same content, read with the same filter and tags, wherever the file is. Empty where it was not
-        taken, as for rows that are fitted at once.
+        taken.
     filter : str or None
         The condition that they fulfil.
     is_file : bool
@@ -83,19 +83,17 @@ def file_origin(location: Location, rows: int, use: str | None, filter: str | No
     return Origin(name, rows, digest.hexdigest(), filter)
 
 
-def origin_in_memory(name: str, rows: int, remember: bool = True, filter: str | None = None) -> Origin:
+def origin_in_memory(name: str, rows: int, filter: str | None = None) -> Origin:
     """Origin of rows that no file holds: another at each call.
 
     Parameters
     ----------
     name : str
     rows : int
-    remember : bool
-        Whether it has a digest.
     filter : str, optional
 
     Returns
     -------
     Origin
     """
-    return Origin(name, rows, uuid.uuid4().hex if remember else "", filter, is_file=False)
+    return Origin(name, rows, uuid.uuid4().hex, filter, is_file=False)

@@ -36,8 +36,6 @@ class Input:
     csv_options : mapping or CsvOptions, optional
     progress : bool, optional
         Whether to show progress; None: on a terminal only.
-    remember : bool
-        Whether a digest is taken of what is read, by which the same is not added twice.
     """
 
     data: Any
@@ -45,7 +43,6 @@ class Input:
     threads: int | None = None
     csv_options: Mapping[str, Any] | CsvOptions | None = None
     progress: bool | None = None
-    remember: bool = False
 
     @property
     def condition(self) -> str | None:

@@ -286,7 +286,7 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
         check_labels(found.keys)
     if not found.origins:
         name, rows = f"the {type(given.data).__name__}", int(found.counts[:, 0].sum())
-        found = replace(found, origins=(origin_in_memory(name, rows, given.remember, given.condition),))
+        found = replace(found, origins=(origin_in_memory(name, rows, given.condition),))
     return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 
 

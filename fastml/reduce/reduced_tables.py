@@ -159,7 +159,7 @@ def _read(given: Input, columns: CallColumns, names: ReducedColumns) -> tuple[pa
         return collected(nw.from_native(given.data).lazy().select(*wanted), given.data), ()
     source = open_source(given.checked(), wanted, columns.keys)
     table = pa.Table.from_batches(list(source.batches), source.schema)
-    how = repr((given.condition, sorted(columns.constant.items()))) if given.remember else None
+    how = repr((given.condition, sorted(columns.constant.items())))
     return table, source.origins(how, given.condition) if source.origins else ()
 
 

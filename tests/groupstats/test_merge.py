@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import fewer
@@ -221,6 +223,56 @@ def test_the_same_is_not_added_twice(way: str, tmp_path: Path) -> None:
     if way in ("copy", "hard link"):
         with pytest.raises(MergeError, match=rf"c\.stats can't be added to file .*a\.stats: .* is {TWICE}"):
             merge([tmp_path / "a.stats", tmp_path / "c.stats"])
+
+
+WEIGHTED = {"weights": "w", "group_weights": "v"}
+
+
+@pytest.mark.parametrize("by", [None, "c"])
+@pytest.mark.parametrize("weights", [{}, WEIGHTED])
+def test_statistics_that_a_fit_keeps_are_not_added_twice(
+    by: str | None, weights: dict[str, str], tmp_path: Path
+) -> None:
+    """Not to themselves, to those of another fit of the file, or to those gathered of it; other files' add."""
+    one, other = (tmp_path / name for name in ("one.csv", "other.csv"))
+    for path, shift in ((one, 0.0), (other, 0.5)):
+        lines = (f"{c},{s},{s * 3 + k * k + shift},1,2" for c in "ab" for s in range(3) for k in range(4))
+        path.write_text("\n".join(["c,s,y,w,v", *lines]))
+
+    def fitted(path: Path) -> GroupStats:
+        if by is None:
+            return fastml.fit(path, "y", "s", **weights).stats
+        stats = fastml.fit_by(path, "y", "s", by=by, **weights).stats
+        assert stats is not None
+        return stats
+
+    stats, gathered = fitted(one), fastml.group_stats(one, "y", "s", by=by, **weights)
+    pairs = [(stats, stats), (stats, fitted(one)), (stats, gathered), (gathered, stats), (stats + fitted(other), stats)]
+    for left, right in pairs:
+        with pytest.raises(MergeError, match=rf"one\.csv \(24 rows\) is {TWICE}"):
+            left + right
+    total = gathered + fastml.group_stats(other, "y", "s", by=by, **weights)
+    assert np.array_equal((stats + fitted(other)).moments, total.moments)
+
+
+@pytest.mark.parametrize("kind", ["dict", "DataFrame", "Table", "DuckDBPyRelation", "published table"])
+def test_statistics_of_no_file_are_not_added_to_themselves(kind: str) -> None:
+    """Other rows that look the same add: of data in memory nobody can tell."""
+    rows = {"y": [1.0, 2.0, 4.0, 7.0], "s": [1, 1, 2, 2]}
+
+    def gathered() -> GroupStats:
+        if kind == "published table":
+            return GroupStats.from_summary(group=[1, 2], n=[2, 2], mean=[1.5, 5.5], sd=[0.7, 2.1])
+        table = pa.table(rows)
+        if kind == "DuckDBPyRelation":
+            return fastml.fit(duckdb.from_arrow(table), "y", "s").stats
+        return fastml.fit({"dict": rows, "DataFrame": pd.DataFrame(rows), "Table": table}[kind], "y", "s").stats
+
+    stats, others = gathered(), gathered()
+    for left, right in ((stats, stats), (stats, fastml.fit(stats).stats), (stats + others, others)):
+        with pytest.raises(MergeError, match=rf"{kind} \(4 rows\) is {TWICE}"):
+            left + right
+    assert (stats + others).groups().n.tolist() == [4, 4]
 
 
 def test_one_file_among_several_is_known(tmp_path: Path) -> None:

@@ -25,9 +25,12 @@ class TestSummary:
         assert other.groups()["group"].tolist() == sorted(table.index)
 
     def test_sd_is_null_for_one_student(self) -> None:
-        stats = GroupStats.from_summary(group=["a", "b", "c"], n=[3, 1, 2], mean=[1, 2, 3], sd=[1.0, None, 2.0])
+        stats, others = (
+            GroupStats.from_summary(group=["a", "b", "c"], n=[3, 1, 2], mean=[1, 2, 3], sd=[1.0, None, 2.0])
+            for _ in range(2)
+        )
         assert stats.groups().ss.tolist() == [2.0, 0.0, 4.0]
-        assert (stats + stats).groups().n.tolist() == [6, 2, 4]
+        assert (stats + others).groups().n.tolist() == [6, 2, 4]
 
     @pytest.mark.parametrize(("change", "message"), [
         ({"n": [0, 2]}, "n is 0 in row 0"),

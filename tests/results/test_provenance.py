@@ -141,11 +141,15 @@ def test_data_in_memory_beside_files_are_told_with_their_filter(files: list[Path
     assert made(FILTER, None) == "and data in memory, filter none"
 
 
-def test_two_fits_of_the_same_file_add_as_before(files: list[Path]) -> None:
-    """Rows that are fitted at once have no digest, so that nothing is said of their statistics but the name."""
-    stats = fastml.fit(files, "y", "s").stats
-    assert [(origin.digest, origin.is_file) for origin in stats.origins] == [("", True)] * 2
-    assert fastml.fit(stats + stats).n_obs == 2 * fastml.fit(stats).n_obs
+def test_statistics_that_a_fit_keeps_know_what_they_were_made_of(files: list[Path]) -> None:
+    """As those that are gathered: of which file, so that its rows don't count twice."""
+    gathered = fastml.group_stats(files, "y", "s").origins
+    assert all(origin.digest and origin.is_file for origin in gathered)
+    assert fastml.fit(files, "y", "s").stats.origins == gathered
+    assert fastml.fit(fastml.group_stats(files, "y", "s")).stats.origins == gathered
+    parts = fastml.fit_by(files, "y", "s", by="c").stats
+    assert parts is not None
+    assert parts.origins == gathered
 
 
 def test_school_means_and_results_are_rows_like_any_other(files: list[Path], tmp_path: Path) -> None:
