@@ -20,8 +20,9 @@ from fastml.report.exports import Exports
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table
 from fastml.report.numbers import whole_ids
-from fastml.report.provenance import provenance, with_metadata
+from fastml.report.provenance import made_text, provenance, together, with_metadata
 from fastml.results.fitting import fit_each_part, fit_stats
+from fastml.results.provenance import fit_provenance
 from fastml.results.table import check_by, label_column, or_null
 from fastml.results.weighting import Weighting, check_weights, total_weights
 
@@ -115,21 +116,13 @@ class CheckTable(Exports):
         Returns
         -------
         pyarrow.Table
-            Its schema's metadata say what was compared.
+            Its schema's metadata say what was compared: version, schema, files, filter, columns, both names, limits.
         """
-        return with_metadata(self.table, self.provenance)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What was compared: version, schema, both names, columns, limits."""
-        outcomes = dict.fromkeys(self.table["outcome"].to_pylist())
-        limits = {limit.figure: limit.shown for limit in self.limits.given}
-        return provenance(
-            "check", outcomes={name: [name] for name in outcomes}, by=self.by, names=list(self.names), limits=limits
-        )
+        return self.table
 
     def _grid(self, level: float = 0.95) -> Grid:
-        return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, self.notes)
+        notes = (*self.notes, made_text({**self.provenance, "notes": ()}))
+        return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, notes)
 
     def _repr_html_(self) -> str:
         grid = self._grid()
@@ -196,7 +189,10 @@ def compare(
     table = {name: label_column([row[name] for row in rows], types.field(name).type) for name in new.by}
     table |= {name: pa.array([or_null(row[name]) for row in rows], dtype) for name, dtype in _COLUMNS.items()}
     notes = tuple(f"{name}: {note}" for name, side in zip(names, (new, old), strict=True) for note in side.notes)
-    return CheckTable(pa.table(table), new.by, names, limits, notes)
+    given = {limit.figure: limit.shown for limit in limits.given}
+    made_of = [fit_provenance("check", side, outcomes, None) for side in (new, old)]
+    made = provenance("check", **together(made_of), names=list(names), limits=given, notes=list(notes))
+    return CheckTable(with_metadata(pa.table(table), made), new.by, names, limits, notes)
 
 
 def _check_alike(new: GroupStats, old: GroupStats, names: tuple[str, str]) -> None:

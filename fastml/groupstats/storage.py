@@ -154,6 +154,8 @@ def find_problem(stats: GroupFields) -> str:
         return "its names are no names"
     if not all(isinstance(origin.rows, int) and origin.rows >= 0 for origin in stats.origins):
         return "a number of rows is no whole number"
+    if not all(_are_options(origin.options) for origin in stats.origins):
+        return "its options are none"
     if tuple(stats.keys.column_names) != (*stats.by, *stats.group):
         return "its keys are others than it says"
     if (stats.weighted is None) != (not (stats.weights or stats.group_weights)):
@@ -174,3 +176,11 @@ def find_problem(stats: GroupFields) -> str:
     if stats.by and not np.array_equal(sort_order(keys), np.arange(stats.keys.num_rows)):
         return "its groups are not in order"
     return ""
+
+
+def _are_options(options: Any) -> bool:
+    """Whether these can be the options of an origin."""
+    if not isinstance(options, dict):
+        return False
+    missing, csv = options.get("missing", []), options.get("csv_options", {})
+    return isinstance(missing, list) and isinstance(csv, dict) and all(isinstance(x, (float, str)) for x in missing)

@@ -40,7 +40,7 @@ class Dataset:
     batches : iterator of (pyarrow.RecordBatch, int)
         With the bytes of the files that each accounts for.
     origins : callable
-        ``origins(use, filter)``: what was read, and once it has been, of how many rows.
+        ``origins(use)``: what was read, and once it has been, of how many rows.
     """
 
     name: str
@@ -108,9 +108,9 @@ def open_dataset(
             for job in file.jobs(columns, None if twice else condition):
                 yield _counted(_conforming(job, file, entry, twice, schema, wanted, of_rows, csv), seen)
 
-    def origins(use: str | None, filter: str | None) -> tuple[Origin, ...]:
+    def origins(use: str | None) -> tuple[Origin, ...]:
         def of(place: Location, seen: list[int]) -> Iterator[Origin]:
-            yield file_origin(place, sum(seen), use, filter)
+            yield file_origin(place, sum(seen), use)
 
         jobs = [partial(of, place, seen) for place, seen in zip(locations, rows, strict=True)]
         if use is None or len(jobs) == 1:

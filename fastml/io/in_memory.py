@@ -42,7 +42,7 @@ class Source:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the files that it reads; none of data in memory."""
-        return () if self.origins is None else tuple(origin.name for origin in self.origins(None, None))
+        return () if self.origins is None else tuple(origin.name for origin in self.origins(None))
 
 
 def open_memory(data: Any, wanted: list[str]) -> Source:

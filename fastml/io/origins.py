@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Any
 
 from fastml.io.locations import Location
 
@@ -32,6 +33,9 @@ class Origin:
         The condition that they fulfil.
     is_file : bool
         Whether the name is that of a file.
+    options : dict
+        How values were read, as plain values, where the call said so: ``missing``, codes and texts of missing values,
+        and ``csv_options``, of text files.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Origin:
     digest: str
     filter: str | None = None
     is_file: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
 
     def marked(self, mark: str) -> Origin:
         """Return the origin of what differs from this by a mark: a part of the rows, or tags."""
@@ -47,11 +52,11 @@ class Origin:
         return replace(self, digest=blake2b(f"{self.digest}\n{mark}".encode(), digest_size=16).hexdigest())
 
 
-# Of all files of a call, once they have been read: see `file_origin` for what it takes.
-Origins = Callable[[str | None, str | None], tuple[Origin, ...]]
+# Of all files of a call, once they have been read, given the use of `file_origin`.
+Origins = Callable[[str | None], tuple[Origin, ...]]
 
 
-def file_origin(location: Location, rows: int, use: str | None, filter: str | None = None) -> Origin:
+def file_origin(location: Location, rows: int, use: str | None) -> Origin:
     """Origin of rows of a file.
 
     Parameters
@@ -60,7 +65,6 @@ def file_origin(location: Location, rows: int, use: str | None, filter: str | No
     rows : int
     use : str or None
         Filter and tags, of which a digest is taken with the file's content; None: no digest.
-    filter : str, optional
 
     Returns
     -------
@@ -68,7 +72,7 @@ def file_origin(location: Location, rows: int, use: str | None, filter: str | No
     """
     name = location.shown or location.path
     if use is None:
-        return Origin(name, rows, "", filter)
+        return Origin(name, rows, "")
     size = location.size()
     digest = blake2b(f"{size}\n{use}\n".encode(errors="surrogatepass"), digest_size=16)
     with location.open() as file:
@@ -80,20 +84,19 @@ def file_origin(location: Location, rows: int, use: str | None, filter: str | No
             for place, length in places:
                 file.seek(place)
                 digest.update(file.read(length))
-    return Origin(name, rows, digest.hexdigest(), filter)
+    return Origin(name, rows, digest.hexdigest())
 
 
-def origin_in_memory(name: str, rows: int, filter: str | None = None) -> Origin:
+def origin_in_memory(name: str, rows: int) -> Origin:
     """Origin of rows that no file holds: another at each call.
 
     Parameters
     ----------
     name : str
     rows : int
-    filter : str, optional
 
     Returns
     -------
     Origin
     """
-    return Origin(name, rows, uuid.uuid4().hex, filter, is_file=False)
+    return Origin(name, rows, uuid.uuid4().hex, is_file=False)

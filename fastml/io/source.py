@@ -64,6 +64,22 @@ class Input:
         held = given.get("missing", ())
         return replace(self, csv_options=given | {"missing": [*([held] if isinstance(held, str) else held), *texts]})
 
+    def said(self, codes: Sequence[float]) -> dict[str, Any]:
+        """Return what the call says of how values are read, as plain values for `Origin`.
+
+        Examples
+        --------
+        >>> Input("a.csv", csv_options={"decimal": ",", "missing": "k.A."}).said([9.0])
+        {'missing': [9.0, 'k.A.'], 'csv_options': {'decimal': ','}}
+        """
+        usual, given = CsvOptions(), csv_options(self.csv_options)
+        missing = [*codes, *given.missing]
+        others = {name: value for name, value in vars(given).items() if value != getattr(usual, name)}
+        others.pop("missing", None)
+        if given.types:
+            others["types"] = {name: str(kind) for name, kind in given.types.items()}
+        return ({"missing": missing} if missing else {}) | ({"csv_options": others} if others else {})
+
     def checked(self) -> Input:
         """Return the same, the filter and the options parsed.
 

@@ -284,9 +284,10 @@ def statistics(given: Input, columns: CallColumns) -> GroupStats:
                 raise
             found = reduced
         check_labels(found.keys)
-    if not found.origins:
-        name, rows = f"the {type(given.data).__name__}", int(found.counts[:, 0].sum())
-        found = replace(found, origins=(origin_in_memory(name, rows, given.condition),))
+    name, rows = f"the {type(given.data).__name__}", int(found.counts[:, 0].sum())
+    condition, options = given.condition, given.said(columns.missing)
+    origins = found.origins or (origin_in_memory(name, rows),)
+    found = replace(found, origins=tuple(replace(one, filter=condition, options=options) for one in origins))
     return found if found.by == tuple(columns.by) else _split_by_tags(found, tuple(columns.by))
 
 

@@ -160,7 +160,7 @@ def _read(given: Input, columns: CallColumns, names: ReducedColumns) -> tuple[pa
     source = open_source(given.checked(), wanted, columns.keys)
     table = pa.Table.from_batches(list(source.batches), source.schema)
     how = repr((given.condition, sorted(columns.constant.items())))
-    return table, source.origins(how, given.condition) if source.origins else ()
+    return table, source.origins(how) if source.origins else ()
 
 
 def _statistics(table: pa.Table, columns: CallColumns, names: ReducedColumns) -> GroupStats:

@@ -82,7 +82,7 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
         return stats
     given = data if isinstance(data, Input) else Input(data)
     how = (given.condition, sorted(columns.constant.items()), *([columns.missing] if columns.missing else []))
-    return replace(stats, origins=source.origins(repr(how), given.condition))
+    return replace(stats, origins=source.origins(repr(how)))
 
 
 class _Pass:

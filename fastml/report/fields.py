@@ -237,12 +237,14 @@ STAMP_FIELDS: Fields = {
 }
 
 PROVENANCE: Mapping[str, tuple[str, str]] = {
-    "content": ("text", "fit, fit table, survey table, contrast table, school means or plan"),
+    "content": ("text", "fit, fit table, survey table, contrast table, check, school means or plan"),
     "fastml": ("text", "version that wrote it"),
     "schema": ("integer", "number of the lists of fields"),
     "files": ("list of texts", "files that were read, or that statistics were made of; none of data in memory"),
     "n_files": ("integer", "how many these are; rows of a table of several name the first 20"),
     "filter": ("text", "which rows; several of statistics that were added, joined by a semicolon"),
+    "missing": ("list of numbers and texts", "codes of missing values; in a survey those of the design too"),
+    "csv_options": ("object", "how text files were read, where the call says so"),
     "outcomes": ("object", "each outcome, and the columns that it stands for"),
     "by": ("list of texts", "columns that split the data"),
     "group": ("text", "column of groups; a list where there are several"),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from fastml.report.numbers import cells, degrees, fixed_share, number, number_range, p_value, share_range, told_apart
 from fastml.report.text import fit_heading, fit_rows, fit_weights, named_effects, plan_heading, plan_rows
 
-__all__ = ["HEADS", "Grid", "Section", "Symbol", "fit_grid", "naive_grid", "plan_grid", "rows_grid", "schools_grid",
-           "statistics_grid"]  # fmt: skip
+__all__ = ["HEADS", "Grid", "Section", "Symbol", "first_rows", "fit_grid", "naive_grid", "plan_grid", "rows_grid",
+           "schools_grid", "statistics_grid"]  # fmt: skip
 
 
 class Symbol(Enum):
@@ -56,6 +56,20 @@ class Grid:
     sections: tuple[Section, ...]
     numeric: tuple[bool, ...]
     notes: tuple[str, ...] = ()
+
+
+_MAX_ROWS = 100  # of a table in a notebook
+
+
+def first_rows(grid: Grid) -> Grid:
+    """What a notebook shows of a table of one section: the first rows and notes, and the last note, what made it."""
+    (body,) = grid.sections
+    if len(body.rows) <= _MAX_ROWS:
+        return grid
+    note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
+    *said, made = grid.notes
+    first = replace(body, rows=body.rows[:_MAX_ROWS])
+    return replace(grid, sections=(first,), notes=(note, *said[:_MAX_ROWS], made))
 
 
 Limits = Mapping[str, tuple[float, float]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastml._version import __version__
@@ -11,10 +11,11 @@ from fastml._version import __version__
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SCHEMA", "STAMP", "data_text", "made_text", "provenance", "read_metadata", "stamp", "with_metadata"]
+__all__ = ["SCHEMA", "STAMP", "codes_text", "data_text", "joined", "made_text", "provenance", "read_metadata", "stamp",
+           "together", "with_metadata"]  # fmt: skip
 
 # The number of the lists of fields in `fastml.report.fields`: a field, name, type or unit that changes takes another.
-SCHEMA = 1
+SCHEMA = 2
 
 # The fields that end every row of data.
 STAMP = ("fastml", "schema", "provenance")
@@ -23,6 +24,7 @@ STAMP = ("fastml", "schema", "provenance")
 _KEY = b"fastml"
 
 _MOST_FILES = 3  # that a line names
+_MOST_CODES = 8  # that a line names
 _MOST_IN_ROWS = 20  # that each row of a table names
 
 
@@ -31,6 +33,8 @@ def provenance(
     *,
     files: Sequence[str] = (),
     filter: str | None = None,
+    missing: Sequence[float | str] = (),
+    csv_options: Mapping[str, Any] | None = None,
     outcomes: Mapping[str, Sequence[str]] | None = None,
     by: Sequence[str] = (),
     group: str | Sequence[str] | None = None,
@@ -47,6 +51,10 @@ def provenance(
     files : sequence of str
         Those that were read, or that the statistics were made of; none of data in memory.
     filter : str, optional
+    missing : sequence of float or str
+        Codes and texts of missing values.
+    csv_options : mapping, optional
+        How text files were read.
     outcomes : mapping, optional
         Name to the columns that it stands for, such as plausible values.
     by : sequence of str
@@ -69,12 +77,47 @@ def provenance(
         "files": list(files),
         "n_files": len(files),
         "filter": filter,
+        "missing": list(missing),
+        "csv_options": csv_options,
         "outcomes": {name: list(columns) for name, columns in (outcomes or {}).items()},
         "by": list(by),
         "group": group if group is None or isinstance(group, str) else group[0] if len(group) == 1 else list(group),
         "weights": weights,
         "group_weights": group_weights,
         **options,
+    }
+
+
+def joined(texts: Iterable[str | None]) -> str | None:
+    """Filters of several sources as one text; None where there are none.
+
+    Examples
+    --------
+    >>> joined(["x > 1", None, "x > 1"]), joined([None, None])
+    ('x > 1; none', None)
+    """
+    different = dict.fromkeys(texts)
+    return "; ".join(text or "none" for text in different) if any(different) else None
+
+
+def together(made: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several results were made of, for `provenance` of one that compares them.
+
+    Their files, codes of missing values and outcomes, each once; their filters; and in what else they agree.
+
+    Examples
+    --------
+    >>> found = together([provenance("fit", files=[name], group="school", weights=name) for name in ("a", "b")])
+    >>> found["files"], found["group"], "weights" in found
+    (['a', 'b'], 'school', False)
+    """
+    first, *others = made
+    agreed = {name: first.get(name) for name in ("csv_options", "by", "group", "weights", "group_weights")}
+    return {
+        **{name: list(dict.fromkeys(x for one in made for x in one.get(name, ()))) for name in ("files", "missing")},
+        "filter": joined(one.get("filter") for one in made),
+        "outcomes": {name: columns for one in made for name, columns in one.get("outcomes", {}).items()},
+        **{name: value for name, value in agreed.items() if value and all(one.get(name) == value for one in others)},
     }
 
 
@@ -120,12 +163,13 @@ def made_text(made: Mapping[str, Any]) -> str:
 
 
 def data_text(made: Mapping[str, Any]) -> str:
-    """Version, schema, files and filter in a line.
+    """Version, schema, files, filter and codes of missing values in a line; not the many codes of a study.
 
     Examples
     --------
-    >>> data_text({"fastml": "1.0", "schema": 1, "files": ["a", "b", "c", "d", "e"], "filter": "x > 1"})
-    'fastml 1.0, schema 1; 5 files, a to e; filter x > 1'
+    >>> made = {"fastml": "1.0", "schema": 1, "files": ["a", "b", "c", "d", "e"], "filter": "x > 1"}
+    >>> data_text({**made, "missing": [9.0, 99.0]})
+    'fastml 1.0, schema 1; 5 files, a to e; filter x > 1; missing 9, 99'
     """
     said, files = [f"fastml {made['fastml']}, schema {made['schema']}"], made["files"]
     if len(files) > _MOST_FILES:
@@ -134,4 +178,17 @@ def data_text(made: Mapping[str, Any]) -> str:
         said.append(f"file{'s' if len(files) > 1 else ''} {', '.join(files)}")
     if made["filter"]:
         said.append(f"filter {made['filter']}")
+    if 0 < len(made.get("missing", ())) <= _MOST_CODES:
+        said.append(f"missing {codes_text(made['missing'])}")
     return "; ".join([*said, *made.get("notes", ())])
+
+
+def codes_text(codes: Sequence[float | str]) -> str:
+    """Codes and texts of missing values, as a caller names them.
+
+    Examples
+    --------
+    >>> codes_text([9.0, -8.5, "k.A."]), codes_text([])
+    ('9, -8.5, k.A.', 'none')
+    """
+    return ", ".join(code if isinstance(code, str) else f"{code:.15g}" for code in codes) or "none"

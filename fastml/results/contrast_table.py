@@ -16,9 +16,9 @@ from fastml.io.writing import write_text
 from fastml.report import text
 from fastml.report.exports import Exports, Summary
 from fastml.report.fields import CONTRAST_TABLE
-from fastml.report.grids import Grid, rows_grid
+from fastml.report.grids import Grid, first_rows, rows_grid
 from fastml.report.markup import html_table, html_with_sentences
-from fastml.report.provenance import with_metadata
+from fastml.report.provenance import made_text, with_metadata
 from fastml.report.sentences import contrast_sentences
 from fastml.results.pages import contrast_report
 from fastml.results.samples import label_text
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["ContrastTable", "contrast_table"]
-
-_MAX_ROWS = 100  # in a notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,7 +102,9 @@ class ContrastTable(Exports):
     def _lines(self) -> list[str]:
         level = f"intervals of {100 * self.provenance['level']:.10g} %"
         said = [f"{self.name(row)}: {row['message']}" for row in self.to_dict() if row["message"]]
-        return [f"{level}, by t", *self.notes, *said]
+        made = self.provenance
+        of_tables = dict.fromkeys(note for table in made.get("tables", ()) for note in table.get("notes", ()))
+        return [f"{level}, by t", *self.notes, *said, made_text({**made, "notes": of_tables})]
 
     def __str__(self) -> str:
         rows = self.to_dict()
@@ -117,13 +117,7 @@ class ContrastTable(Exports):
         return contrast_sentences(self.to_dict(), self.by, self.provenance["level"])
 
     def _repr_html_(self) -> str:
-        grid = self._grid()
-        (body,) = grid.sections
-        if len(body.rows) <= _MAX_ROWS:
-            return html_table(grid)
-        note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
-        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),),
-                                  notes=(note, *grid.notes[:_MAX_ROWS])))  # fmt: skip
+        return html_table(first_rows(self._grid()))
 
     def summary(self) -> Summary:
         """Return the printed table, and in plain sentences what it says."""

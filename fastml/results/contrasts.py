@@ -15,7 +15,7 @@ from fastml.errors import ArgumentError, FastmlError, RangeError
 from fastml.inference.contrasts import Contrasts, Estimate, adjusted, combine, on_log
 from fastml.inference.distributions import check_level
 from fastml.report.fields import CONTRAST_TABLE
-from fastml.report.provenance import STAMP, provenance
+from fastml.report.provenance import STAMP, provenance, together
 from fastml.results.contrast_table import ContrastTable, contrast_table
 from fastml.results.linking import linking_variance
 from fastml.results.row_contrasts import RowContrast, Rows, compare, matches
@@ -270,10 +270,9 @@ def _points(rows: Rows, tables: Sequence[Compared], terms: ContrastTerms) -> lis
 
 def _provenance(tables: Sequence[Compared], terms: ContrastTerms) -> dict[str, Any]:
     link = {label_text(k): v for k, v in terms.link.items()} if isinstance(terms.link, Mapping) else terms.link
-    files = dict.fromkeys(file for table in tables for file in table.provenance.get("files", ()))
     return provenance(
         "contrast table",
-        files=list(files),
+        **together([table.provenance for table in tables]),
         level=terms.level,
         adjust=terms.adjust,
         link=link,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastml.groupstats.statistics import GroupStats
-from fastml.io.origins import Origin
-from fastml.report.provenance import provenance
+from fastml.report.provenance import codes_text, joined, provenance
 from fastml.results.weighting import Weighting
 
 __all__ = ["fit_provenance"]
@@ -20,7 +19,7 @@ def fit_provenance(
 
     Parameters
     ----------
-    content : {"fit", "fit table"}
+    content : {"fit", "fit table", "check"}
     stats : GroupStats
     outcomes : sequence of str
     weighting : Weighting or None
@@ -34,12 +33,19 @@ def fit_provenance(
         statistics.
     """
     files, others = ([origin for origin in stats.origins if origin.is_file is kind] for kind in (True, False))
-    filter, in_memory = _filter_of(files or others), _filter_of(others)
+    filter, in_memory = (joined(origin.filter for origin in some) for some in (files or others, others))
     own = f", filter {in_memory or 'none'}" if in_memory != filter else ""
+    codes = [origin.options.get("missing", ()) for origin in stats.origins]
+    different = list(dict.fromkeys(map(codes_text, codes)))
+    notes = [f"and data in memory{own}"] if files and others else []
+    notes += [f"codes of missing values differ: {'; '.join(different)}"] if len(different) > 1 else []
+    csv = [origin.options.get("csv_options") for origin in stats.origins]
     return provenance(
         content,
         files=list(dict.fromkeys(origin.name for origin in files)),
         filter=filter,
+        missing=list(dict.fromkeys(code for some in codes for code in some)),
+        csv_options=csv[0] if csv and csv.count(csv[0]) == len(csv) else None,
         outcomes={name: [name] for name in outcomes},
         by=stats.by,
         group=stats.group,
@@ -49,11 +55,5 @@ def fit_provenance(
         weight_scaling=weighting.scaling if weighting else None,
         vcov=weighting.vcov if weighting else None,
         bias=weighting.bias if weighting else None,
-        notes=[*([f"and data in memory{own}"] if files and others else []), *stats.notes],
+        notes=[*notes, *stats.notes],
     )
-
-
-def _filter_of(origins: Sequence[Origin]) -> str | None:
-    """The filter that they were read with; several joined by a semicolon."""
-    filters = dict.fromkeys(origin.filter for origin in origins)
-    return "; ".join(text or "none" for text in filters) if any(filters) else None

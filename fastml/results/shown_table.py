@@ -8,7 +8,7 @@ from typing import Any
 
 from fastml.errors import ArgumentError
 from fastml.report.exports import Exports
-from fastml.report.grids import HEADS, Grid, rows_grid
+from fastml.report.grids import HEADS, Grid, first_rows, rows_grid
 from fastml.report.markup import html_table, latex_table, markdown_table
 from fastml.report.sentences import STATUSES
 from fastml.report.text import rows_text
@@ -93,7 +93,6 @@ def _interval_head(level: float) -> str:
 
 
 _MAX_INTERVALS = 1000  # rows of a table that is printed; an interval takes a millisecond
-_MAX_ROWS = 100  # of a table in a notebook
 
 
 class SeenTable(Exports):
@@ -173,11 +172,4 @@ class SeenTable(Exports):
         return markdown_table(self._grid(wanted=FITS_ON_A_PAGE, columns=columns))
 
     def _repr_html_(self) -> str:
-        grid = self._grid()
-        (body,) = grid.sections
-        if len(body.rows) <= _MAX_ROWS:
-            return html_table(grid)
-        note = f"The first {_MAX_ROWS} of {len(body.rows):,} rows; to_frame() has all."
-        *said, made = grid.notes
-        notes = (note, *said[:_MAX_ROWS], made)
-        return html_table(replace(grid, sections=(replace(body, rows=body.rows[:_MAX_ROWS]),), notes=notes))
+        return html_table(first_rows(self._grid()))

@@ -140,7 +140,7 @@ def open_rows(
 
 
 def _digests(source: Source) -> tuple[str, ...]:
-    origins = (origin_in_memory(source.name, 0),) if source.origins is None else source.origins("", None)
+    origins = (origin_in_memory(source.name, 0),) if source.origins is None else source.origins("")
     return tuple(origin.digest for origin in origins)
 
 

@@ -160,7 +160,7 @@ def fit_survey(
     found, kept = fit_parts(parts, notes, choices, average, threads)
     found = [row | {"rows_without_by": dropped_by} for row in found]
     data = rows.digests()
-    return survey_table(types, found, survey_provenance(rows, given.condition, choices, columns, schools),
+    return survey_table(types, found, survey_provenance(rows, students, choices, columns, schools),
                         [None if row is None else row.of(data) for row in kept])  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from fastml.designs import Jackknife
 from fastml.errors import FastmlError, visible
 from fastml.inference.delta import logit_limits
 from fastml.inference.distributions import check_level
+from fastml.io.source import Input
 from fastml.io.writing import write_parquet
 from fastml.report import text
 from fastml.report.fields import SURVEY_TABLE
@@ -150,10 +151,11 @@ COLUMNS = frozenset((*SURVEY_TABLE, *KEPT, *STAMP))
 
 
 def survey_provenance(
-    rows: CleanRows, filter: str | None, choices: Choices, columns: SurveyColumns, schools: SchoolWeights | None
+    rows: CleanRows, students: Input, choices: Choices, columns: SurveyColumns, schools: SchoolWeights | None
 ) -> dict[str, Any]:
     """What made a table: files, filter, columns, statistics, and how the design makes a variance."""
     design, scheme = choices.design, None
+    said = students.said(design.missing)
     if choices.replicated and isinstance(design.replicates, Jackknife):
         halves = "both halves" if design.replicates.both_halves else "one half"
         scheme = f"jackknife, {halves} of zones {columns.zone}, halves {columns.half}"
@@ -163,7 +165,9 @@ def survey_provenance(
     return provenance(
         "survey table",
         files=rows.files,
-        filter=filter,
+        filter=students.condition,
+        missing=said.get("missing", ()),
+        csv_options=said.get("csv_options"),
         outcomes=columns.outcomes,
         by=columns.by,
         group=columns.group,
@@ -181,7 +185,6 @@ def survey_provenance(
         factor=design.factor if choices.replicated else None,
         sampling_variance="plausible value 1" if design.first_only and choices.replicated else "all plausible values",
         level=choices.level,
-        missing=list(design.missing),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fastml import FastmlError, GroupStats
 from fastml.drift.comparison import compare
 from fastml.drift.limits import Limits
 from fastml.errors import DriftError
+from fastml.report.provenance import SCHEMA
 
 
 def twin(new: pd.DataFrame, old: pd.DataFrame, outcome: str) -> dict[str, Any]:
@@ -247,6 +249,29 @@ def test_notes_of_statistics_are_kept() -> None:
     assert made.notes[0] in str(made)
 
 
+def test_a_table_says_what_was_compared(tmp_path: Path) -> None:
+    for name, seed in (("new", 2), ("old", 1)):
+        rows(seed).to_pandas().to_csv(tmp_path / f"{name}.csv")
+    made = fastml.check(
+        tmp_path / "new.csv",
+        "math",
+        "school",
+        by="country",
+        against=tmp_path / "old.csv",
+        filter="math > 2",
+        missing=99,
+    )
+    said = made.provenance
+    assert [Path(name).name for name in said["files"]] == ["new.csv", "old.csv"]
+    assert (said["filter"], said["missing"], said["by"], said["group"]) == ("math > 2", [99.0], ["country"], "school")
+    assert (said["names"], said["outcomes"]) == (list(made.names), {"math": ["math"]})
+    line = (
+        f"groups school; fastml {fastml.__version__}, schema {SCHEMA}; files {tmp_path / 'new.csv'}, "
+        f"{tmp_path / 'old.csv'}; filter math > 2; missing 99"
+    )
+    assert str(made).splitlines()[-1] == line
+
+
 def test_every_form_of_the_table() -> None:
     made = fastml.check(rows(2), "math", "school", by="country", against=rows(1), max_mean_shift=0.5)
     table = made.to_arrow()
@@ -259,6 +284,7 @@ def test_every_form_of_the_table() -> None:
     for text in (str(made), repr(made), made.to_markdown(), made.to_latex(), made.to_html()):
         assert "passed" in text
         assert "country NOR math" in text
+        assert f"groups school; fastml {fastml.__version__}, schema {SCHEMA}" in text
     with pytest.raises(DriftError, match=r"^a Table drifted from a Table: country SWE math \(mean shifted by "):
         made.require()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from webpages import Reader
 
 import fastml
-from fastml.report.grids import fit_grid, rows_grid, schools_grid
+from fastml.report.grids import Grid, Section, first_rows, fit_grid, rows_grid, schools_grid
 
 
 def test_statistics_show_what_they_hold() -> None:
@@ -30,6 +30,15 @@ def test_the_grid_of_a_fit_marks_what_does_not_exist_by_nothing() -> None:
     assert rows["Intraclass correlation (ICC)"][4] == "0.000 to 0.900"
     assert rows["Design effect (DEFF)"][4] == "1.00 to 1.90"
     assert [row[5:] for name, row in rows.items() if name != "Grand mean"] == [("", "", "")] * 9
+
+
+def test_a_notebook_shows_the_first_rows_and_what_made_them() -> None:
+    short = Grid("", ("n",), (Section("", (("1",),) * 100),), (True,), ("one", "made"))
+    assert first_rows(short) is short
+    rows, notes = tuple((str(i),) for i in range(1101)), tuple(f"note {i}" for i in range(200))
+    cut = first_rows(Grid("", ("n",), (Section("", rows),), (True,), (*notes, "made")))
+    assert cut.sections[0].rows == rows[:100]
+    assert cut.notes == ("The first 100 of 1,101 rows; to_frame() has all.", *notes[:100], "made")
 
 
 def test_columns_of_text_are_aligned_to_the_left() -> None:

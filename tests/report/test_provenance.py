@@ -52,6 +52,8 @@ def test_a_table_keeps_it_beside_what_its_schema_says_already() -> None:
         ({"files": list("abc"), "filter": "x = 1"}, "fastml 1, schema 2; files a, b, c; filter x = 1"),
         ({"files": list("a" * 1999 + "z")}, "fastml 1, schema 2; 2,000 files, a to z"),
         ({"notes": ["3 groups left out"]}, "fastml 1, schema 2; 3 groups left out"),
+        ({"missing": [9.0, "k.A."], "filter": "x"}, "fastml 1, schema 2; filter x; missing 9, k.A."),
+        ({"missing": [float(i) for i in range(9)]}, "fastml 1, schema 2"),
     ],
 )
 def test_a_line_names_a_few_files(made: dict[str, object], text: str) -> None:

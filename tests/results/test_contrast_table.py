@@ -61,6 +61,30 @@ def test_every_form_has_the_figures_and_what_made_them(table: fastml.ContrastTab
             assert "independent" in text(table), form
     for text in (str(table), table.to_markdown(), table.to_latex(), table.to_html()):
         assert "intervals of 90" in text
+        assert f"groups school; fastml {fastml.__version__}, schema {made['schema']}" in text
+    assert str(table).splitlines()[-1] == f"groups school; fastml {fastml.__version__}, schema {made['schema']}"
+
+
+def test_tables_of_files_say_which(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    tables = []
+    for year in (2015, 2019):
+        data = {"land": np.repeat(["A", "B"], 40), "school": np.tile(np.repeat(np.arange(5), 8), 2),
+                "score": rng.normal(0, 1, 80)}  # fmt: skip
+        pq.write_table(pa.table(data), tmp_path / f"{year}.parquet")
+        given = fastml.group_stats(
+            tmp_path / f"{year}.parquet", "score", "school", by="land", filter=f"score < {year}", min_group_size=2
+        )
+        tables.append(fastml.fit_by(given))
+    made = tables[1].contrast(b=tables[0], independent=True)
+    said = made.provenance
+    assert [Path(name).name for name in said["files"]] == ["2019.parquet", "2015.parquet"]
+    assert (said["filter"], said["by"], said["group"]) == ("score < 2019; score < 2015", ["land"], "school")
+    assert said["outcomes"] == {"score": ["score"]}
+    for text in (str(made), made.to_markdown().replace("\\", "").replace("&lt;", "<")):
+        (line,) = (line for line in text.splitlines() if "fastml" in line)
+        assert "2019.parquet, " in line
+        assert "; filter score < 2019; score < 2015; groups of fewer than 2 left out: 0 groups, 0 rows" in line
 
 
 def test_print_has_only_columns_that_say_something(table: fastml.ContrastTable) -> None:
@@ -89,4 +113,5 @@ def test_sentences_and_the_page(table: fastml.ContrastTable, tmp_path: Path) -> 
 def test_a_notebook_shows_the_first_hundred(table: fastml.ContrastTable) -> None:
     many = fastml.ContrastTable(pa.concat_tables([table.table] * 40), table.by, table.notes)
     assert "The first 100 of 240 rows" in many._repr_html_()
+    assert f"fastml {fastml.__version__}" in many._repr_html_()
     assert many.summary()._repr_html_().count("<tr>") > 240

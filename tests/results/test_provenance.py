@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -51,7 +53,8 @@ def test_every_form_says_version_schema_files_filter_and_columns(files: list[Pat
     made = result.provenance
     assert made == {
         "content": "fit table" if by else "fit", "fastml": fastml.__version__, "schema": SCHEMA,
-        "files": [str(path) for path in files], "n_files": 2, "filter": FILTER, "outcomes": {"y": ["y"]},
+        "files": [str(path) for path in files], "n_files": 2, "filter": FILTER, "missing": [], "csv_options": None,
+        "outcomes": {"y": ["y"]},
         "by": ["c"] if by else [], "group": "s" if by else ["c", "s"], "weights": "w", "group_weights": "v",
         "weights_are": "total", "weight_scaling": "effective", "vcov": "cr2", "bias": None, "notes": [],
     }  # fmt: skip
@@ -139,6 +142,44 @@ def test_data_in_memory_beside_files_are_told_with_their_filter(files: list[Path
     assert made(None, "y > 2") == "and data in memory, filter y > 2"
     assert made(FILTER, "y > 2") == "and data in memory, filter y > 2"
     assert made(FILTER, None) == "and data in memory, filter none"
+
+
+CODES, OPTIONS = [99.0, "k.A."], {"decimal": ",", "missing": ["?"], "types": {"s": pa.string()}}
+
+
+@pytest.mark.parametrize("by", [None, "c"])
+def test_codes_of_missing_values_and_options_of_text_files_are_told(by: str | None, tmp_path: Path) -> None:
+    """Of fits of rows, and of the statistics that were kept of them; of a sum, where its parts differ."""
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "c;s;y\n" + "".join(f"{c};{s};{s + k},5\n" for c in "ab" for s in range(3) for k in range(3)) + "a;1;99\n"
+    )
+    call = {"filter": "y > 1", "missing": CODES, "csv_options": OPTIONS}
+    fit: Any = fastml.fit if by is None else partial(fastml.fit_by, by=by)
+    made = fit(path, "y", "s", **call)
+    said = made.provenance
+    assert said["missing"] == [99.0, "?", "k.A."]
+    assert said["csv_options"] == {"decimal": ",", "types": {"s": "string"}}
+    assert f"; file {path}; filter y > 1; missing 99, ?, k.A." in str(made)
+    fastml.group_stats(path, "y", "s", by=by, **call).write(tmp_path / "a.stats")
+    kept = fastml.GroupStats.read(tmp_path / "a.stats")
+    assert kept.origins == made.stats.origins
+    again = fastml.fit(kept) if by is None else fastml.fit_by(kept)
+    assert again.provenance == said
+    b = tmp_path / "b.csv"
+    b.write_text(path.read_text() + "b;2;9\n")
+    both = kept + fastml.group_stats(b, "y", "s", by=by, missing=(), csv_options={**OPTIONS, "delimiter": ";"})
+    said = (fastml.fit(both) if by is None else fastml.fit_by(both)).provenance
+    assert (said["missing"], said["csv_options"]) == ([99.0, "?", "k.A."], None)
+    assert said["notes"] == ["codes of missing values differ: 99, ?, k.A.; ?"]
+
+
+def test_data_in_memory_have_codes_too() -> None:
+    assert fastml.fit(DATA, "y", "s", missing=9.5).provenance["missing"] == [9.5]
+    relation = duckdb.from_arrow(pa.table(DATA))
+    assert fastml.fit(relation, "y", "s", missing=[9.5]).provenance["missing"] == [9.5]
+    said = fastml.fit(DATA, "y", "s", missing=()).provenance
+    assert (said["missing"], said["csv_options"]) == ([], None)
 
 
 def test_statistics_that_a_fit_keeps_know_what_they_were_made_of(files: list[Path]) -> None:

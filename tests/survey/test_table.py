@@ -69,7 +69,11 @@ def test_provenance(table: fastml.SurveyTable, file: Path) -> None:
     students, schools = pisa()
     made = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools, se="sandwich").provenance
     assert (made["replicates"], made["vcov"], made["school_data"], made["files"]) == (None, "cr2", True, [])
-    made = fastml.fit_survey(students, "MATH", SMALL_PISA, school_data=schools).provenance
+    made = fastml.fit_survey(
+        students, "MATH", SMALL_PISA, school_data=schools, missing=[96, "k.A."], csv_options={"decimal": ","}
+    ).provenance
+    assert made["missing"] == [*SMALL_PISA.missing, 96.0, "k.A."]
+    assert made["csv_options"] == {"decimal": ","}
     assert made["replicates"] == "8 columns W_FSTURWT1 to W_FSTURWT8"
 
 
