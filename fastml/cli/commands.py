@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from fastml.cli import options
-from fastml.cli.output import Form, Format, Output, Quiet, Verbose, check_output, check_page, deliver, show
+from fastml.cli.output import (
+    Columns,
+    Form,
+    Format,
+    Output,
+    Quiet,
+    Verbose,
+    check_columns,
+    check_output,
+    check_page,
+    deliver,
+    show,
+)
 from fastml.cli.reading import Reading, reads
 from fastml.designs import BY_NAME
 from fastml.errors import ColumnsMissingError, FastmlError, PartsMissingError
@@ -34,6 +46,7 @@ def fit(
     bias: options.Bias = None,
     format: Form = None,
     output: Output = None,
+    columns: Columns = None,
     level: options.Level = None,
     groups: Annotated[Path | None, typer.Option("--groups", metavar="OUT.parquet",
                       help="Write the school means to a Parquet file too.")] = None,
@@ -47,6 +60,9 @@ def fit(
       fastml fit bsg.sav -y BSMMAT01 -g IDSCHOOL --by IDCNTRY --level 95 --format csv -o fits.csv
     """
     form = check_output(format, output, files)
+    check_columns(columns, form)
+    if columns and not by:
+        raise FastmlError("--columns is of tables of fits, which --by makes")
     if by and groups:
         raise FastmlError("--groups is of one fit; leave out --by, or fit one part with --filter")
     if groups:
@@ -59,7 +75,7 @@ def fit(
     )  # fmt: skip
     if groups:
         result.write_groups(groups, 0.95 if level is None else level)
-    show(result if level is None else result.with_intervals(level), form, output)
+    show(result if level is None else result.with_intervals(level), form, output, columns)
     _tell_gaps(result)
 
 
@@ -107,7 +123,7 @@ def survey(
     files: Annotated[list[str], typer.Argument(help="Files or folders of students, globs, URIs.", metavar="FILE")],
     design: Annotated[str, typer.Option(metavar="STUDY", help=f"{', '.join(_STUDIES[:-1])} or {_STUDIES[-1]}.")],
     outcome: Annotated[list[str], typer.Option("--outcome", "-y",
-                       metavar="SCORE", help="BSMMAT means its plausible values; again for each further one.")],
+                       metavar="SCORE", help="BSMMAT means its plausible values; again for more.")],
     by: options.By = None,
     group: Annotated[str | None, typer.Option("--group", "-g", metavar="COLUMN",
                      help="Groups other than schools: IDCLASS.")] = None,
@@ -124,6 +140,7 @@ def survey(
     level: options.LevelOfIntervals = 0.95,
     format: Form = None,
     output: Output = None,
+    columns: Columns = None,
     *,
     reading: Reading,
 ) -> None:  # fmt: skip
@@ -138,13 +155,14 @@ def survey(
     from fastml.survey.settings import changed_design
 
     form = check_output(format, output, [*files, *(school_file or [])])
+    check_columns(columns, form)
     words: dict[str, Any] = {"weight_scaling": weight_scaling, "se": se, "vcov": vcov, "df": df}  # checked there
     table = fit_survey(
         options.one_or_all(files), outcome, changed_design(find_design(design), settings or []), by=by, group=group,
         school_data=options.any_or_none(school_file),
         average=average, level=level, **words, **reading.arguments,
     )  # fmt: skip
-    show(table, form, output)
+    show(table, form, output, columns)
     _tell_gaps(table)
 
 

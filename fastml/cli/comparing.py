@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fastml.cli import options
-from fastml.cli.output import Form, Output, Quiet, check_output, show
+from fastml.cli.output import Columns, Form, Output, Quiet, check_columns, check_output, show
 from fastml.errors import FastmlError, PartsMissingError
 
 __all__ = ["contrast"]
@@ -37,6 +37,7 @@ def contrast(
     level: options.LevelOfIntervals = 0.95,
     format: Form = None,
     output: Output = None,
+    columns: Columns = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Compare rows of tables: differences, averages, trends.
@@ -49,6 +50,7 @@ def contrast(
     from fastml.survey.storage import read_compared
 
     form = check_output(format, output, files)
+    check_columns(columns, form)
     tables = [read_compared(file) for file in files]
     terms: dict[str, Any] = {"parameter": parameter or "gamma00", "link": _link(link), "adjust": adjust,
                              "independent": independent, "level": level}  # fmt: skip
@@ -63,7 +65,7 @@ def contrast(
         if b and len(files) > 1:
             raise FastmlError("with two tables -b is the second; leave it out")
         made = tables[0].contrast(_rows(a, tables[0]), other, over=over, **terms)
-    show(made, form, output)
+    show(made, form, output, columns)
     if not made.complete:
         raise PartsMissingError([{**row, "outcome": made.name(row)} for row in made.to_dict()], ())
 

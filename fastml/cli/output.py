@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -18,8 +18,11 @@ from fastml.io.progress import is_terminal
 from fastml.io.writing import check_parquet_name, write_text
 from fastml.report.formats import ENDINGS, FORMATS, Format
 
-__all__ = ["Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_output", "check_page", "check_query",
-           "deliver", "printing", "show"]  # fmt: skip
+__all__ = ["Columns", "Form", "Format", "Output", "Quiet", "Result", "Verbose", "check_columns", "check_output",
+           "check_page", "check_query", "deliver", "printing", "show"]  # fmt: skip
+
+
+_DATA = (Format.json, Format.csv, Format.parquet)
 
 
 def _silence(wanted: bool) -> bool:
@@ -55,6 +58,8 @@ def _listen(wanted: bool) -> bool:
 Form = Annotated[Format | None, typer.Option("--format", metavar="FORM", case_sensitive=False,
                  help="text, json, csv, markdown, latex, html or parquet; else what -o ends in.")]  # fmt: skip
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file, not to stdout.")]
+Columns = Annotated[list[str] | None, typer.Option("--columns", metavar="NAME,...",
+                    help="Columns to print of a table: country,icc,deff.")]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="No notices, no progress on stderr.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_listen, help="Say on stderr what in folders was passed over.")
@@ -84,6 +89,12 @@ def check_output(format: Format | None, output: Path | None, files: Sequence[str
             raise FastmlError("--format parquet needs a file: name it with -o")
         check_parquet_name(output)
     return format
+
+
+def check_columns(columns: list[str] | None, format: Format) -> None:
+    """Refuse to choose columns of data, before any work is done: they have all, for programs."""
+    if columns and format in _DATA:
+        raise FastmlError(f"--columns is of tables to read: text, markdown, latex, html; {format} has all columns")
 
 
 def check_page(output: Path | None, files: Sequence[str]) -> None:
@@ -124,12 +135,19 @@ def _form_of(output: Path | None) -> Format:
     return ENDINGS[output.suffix.lower()]
 
 
-def show(result: Result, format: Format, output: Path | None) -> None:
-    """Deliver the result in the form asked for."""
+def show(result: Result, format: Format, output: Path | None, columns: list[str] | None = None) -> None:
+    """Deliver the result in the form asked for, a table perhaps with the columns asked for."""
     if format is Format.parquet and output is not None:
         result.write(output)
         return
-    deliver(FORMATS[format](result).rstrip("\n") + "\n", output)
+    text = getattr(result, f"to_{format}")(columns=_listed(columns, result)) if columns else FORMATS[format](result)
+    deliver(text.rstrip("\n") + "\n", output)
+
+
+def _listed(columns: list[str], table: Any) -> list[str]:
+    """The names of the option, each of which may be several: icc,deff."""
+    there = table.to_arrow().column_names
+    return [name.strip() for text in columns for name in ([text] if text in there else text.split(","))]
 
 
 def deliver(text: str, output: Path | None) -> None:

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from fastml.cli import options
-from fastml.cli.output import Form, Output, Quiet, check_output, check_query, deliver, show
+from fastml.cli.output import (
+    Columns,
+    Form,
+    Output,
+    Quiet,
+    check_columns,
+    check_output,
+    check_query,
+    deliver,
+    show,
+)
 from fastml.cli.reading import Reading, reads
 from fastml.errors import ColumnsMissingError
 
@@ -39,6 +49,7 @@ def check(
     max_icc_shift: Annotated[float | None, typer.Option(metavar="N", help="Of the ICC: 0.05.")] = None,
     format: Form = None,
     output: Output = None,
+    columns: Columns = None,
     *,
     reading: Reading,
 ) -> None:  # fmt: skip
@@ -51,6 +62,7 @@ def check(
     from fastml.drift.check import check as compare
 
     form = check_output(format, output, [new, against])
+    check_columns(columns, form)
     try:
         made = compare(
             new, outcome or None, group or None, against=against, by=by, weights=weights,
@@ -61,7 +73,7 @@ def check(
         )  # fmt: skip
     except ColumnsMissingError:  # files of statistics need none
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
-    show(made, form, output)
+    show(made, form, output, columns)
     made.require()
 
 

@@ -17,7 +17,7 @@ _ARGUMENTS = (
     "size_cv estimator arms power difference margin students schools outcomes order seed files gamma00 tau00 sigma2 "
     "delimiter encoding decimal df max_schools_lost max_schools_new max_n_change max_missing max_mean_shift "
     "max_mean_shift_sd max_sd_change max_icc_shift "
-    "parameter over link adjust independent dialect "
+    "parameter over link adjust independent dialect columns "
 ).split()
 
 _QUOTED = r"""'[^']*'|"[^"]*\""""

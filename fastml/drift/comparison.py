@@ -12,15 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.drift.limits import Limits
-from fastml.errors import DriftError, MergeError, ModelError
+from fastml.errors import DriftError, MergeError, ModelError, visible
 from fastml.groupstats.merge import side_by_side
 from fastml.groupstats.statistics import GroupStats
+from fastml.report.chosen_columns import ChosenColumns
 from fastml.report.drift_grid import check_grid, check_text, drift_words
-from fastml.report.exports import Exports
-from fastml.report.grids import Grid
+from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table
 from fastml.report.numbers import whole_ids
 from fastml.report.provenance import made_text, provenance, together, with_metadata
+from fastml.report.text import rows_text
 from fastml.results.fitting import fit_each_part, fit_stats
 from fastml.results.provenance import fit_provenance
 from fastml.results.table import check_by, label_column, or_null
@@ -49,7 +50,7 @@ _MOST_SHOWN = 50  # parts, in a notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CheckTable(Exports):
+class CheckTable(ChosenColumns):
     """New data beside old ones: what `check` gives.
 
     Attributes
@@ -77,9 +78,6 @@ class CheckTable(Exports):
     names: tuple[str, str]
     limits: Limits
     notes: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -120,9 +118,12 @@ class CheckTable(Exports):
         """
         return self.table
 
-    def _grid(self, level: float = 0.95) -> Grid:
+    def _grid(self, level: float = 0.95, columns: Sequence[str] | None = None) -> Grid:
         notes = (*self.notes, made_text({**self.provenance, "notes": ()}))
-        return check_grid(self.shown(), self.by, self.names, self.limits.of_figure, notes)
+        grid = check_grid(self.shown(), self.by, self.names, self.limits.of_figure, notes)
+        if columns is None:
+            return grid
+        return replace(rows_grid(self.shown(), columns, grid.caption), notes=grid.notes)
 
     def _repr_html_(self) -> str:
         grid = self._grid()
@@ -136,8 +137,11 @@ class CheckTable(Exports):
     def _statuses(self) -> list[str]:
         return self.table["status"].to_pylist()  # type: ignore[no-any-return]  # pyarrow is not typed
 
-    def __str__(self) -> str:
-        return check_text(self._grid())
+    def _text(self, columns: Sequence[str] | None) -> str:
+        grid = self._grid()
+        if columns is None:
+            return check_text(grid)
+        return "\n".join([visible(grid.caption), "", rows_text(self.shown(), columns), "", *map(visible, grid.notes)])
 
 
 def compare(

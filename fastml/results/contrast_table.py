@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from fastml.errors import visible
 from fastml.io.writing import write_text
-from fastml.report import text
-from fastml.report.exports import Exports, Summary
+from fastml.report.chosen_columns import ChosenColumns
+from fastml.report.exports import Summary
 from fastml.report.fields import CONTRAST_TABLE
 from fastml.report.grids import Grid, first_rows, rows_grid
 from fastml.report.markup import html_table, html_with_sentences
 from fastml.report.provenance import made_text, with_metadata
 from fastml.report.sentences import contrast_sentences
+from fastml.report.text import rows_text
 from fastml.results.pages import contrast_report
 from fastml.results.samples import label_text
 
@@ -30,7 +31,7 @@ __all__ = ["ContrastTable", "contrast_table"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ContrastTable(Exports):
+class ContrastTable(ChosenColumns):
     """Comparisons of rows: what `SurveyTable.contrast`, `FitTable.contrast` and `trend` give.
 
     Attributes
@@ -58,9 +59,6 @@ class ContrastTable(Exports):
     by: tuple[str, ...]
     notes: tuple[str, ...] = ()
     points: tuple[dict[str, Any], ...] | None = None
-
-    def __repr__(self) -> str:
-        return str(self)
 
     def __len__(self) -> int:
         """Return the number of comparisons."""
@@ -106,12 +104,11 @@ class ContrastTable(Exports):
         of_tables = dict.fromkeys(note for table in made.get("tables", ()) for note in table.get("notes", ()))
         return [f"{level}, by t", *self.notes, *said, made_text({**made, "notes": of_tables})]
 
-    def __str__(self) -> str:
-        rows = self.to_dict()
-        return "\n".join([text.rows_text(rows, self._columns()), "", *map(visible, self._lines())])
+    def _text(self, columns: Sequence[str] | None) -> str:
+        return "\n".join([rows_text(self.to_dict(), columns or self._columns()), "", *map(visible, self._lines())])
 
-    def _grid(self, level: float = 0.95) -> Grid:
-        return replace(rows_grid(self.to_dict(), self._columns()), notes=tuple(self._lines()))
+    def _grid(self, level: float = 0.95, columns: Sequence[str] | None = None) -> Grid:
+        return replace(rows_grid(self.to_dict(), columns or self._columns()), notes=tuple(self._lines()))
 
     def _sentences(self) -> list[str]:
         return contrast_sentences(self.to_dict(), self.by, self.provenance["level"])

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastml.errors import ArgumentError
-from fastml.report.exports import Exports
+from fastml.report.chosen_columns import ChosenColumns
 from fastml.report.grids import HEADS, Grid, first_rows, rows_grid
-from fastml.report.markup import html_table, latex_table, markdown_table
+from fastml.report.markup import html_table
 from fastml.report.sentences import STATUSES
 from fastml.report.text import rows_text
 
@@ -41,7 +40,13 @@ def _usual(rows: Sequence[Mapping[str, Any]], by: Sequence[str], wanted: Sequenc
     return [*by, *names]
 
 
-def table_text(rows: Sequence[Mapping[str, Any]], by: Sequence[str], level: float, wanted: Sequence[str] = WIDE) -> str:
+def table_text(
+    rows: Sequence[Mapping[str, Any]],
+    by: Sequence[str],
+    level: float,
+    wanted: Sequence[str] = WIDE,
+    columns: Sequence[str] | None = None,
+) -> str:
     """Rows as aligned text, under the names of the table's columns.
 
     Parameters
@@ -53,8 +58,10 @@ def table_text(rows: Sequence[Mapping[str, Any]], by: Sequence[str], level: floa
         Of the intervals.
     wanted : sequence of str
         Columns beside `by`, where the rows have them.
+    columns : sequence of str, optional
+        These, in this order, and no others.
     """
-    return rows_text(rows, _usual(rows, by, wanted), {INTERVAL: _interval_head(level)})
+    return rows_text(rows, _usual(rows, by, wanted) if columns is None else columns, {INTERVAL: _interval_head(level)})
 
 
 def table_grid(
@@ -77,10 +84,6 @@ def table_grid(
         columns = _usual(rows, by, wanted)
         if all(row["status"] == "ok" for row in rows) and "status" in columns:
             columns.remove("status")
-    elif rows:
-        for name in columns:
-            if name not in rows[0]:
-                raise ArgumentError("columns", name, rows[0])
     rows = [{**row, "status": STATUSES.get(row["status"], row["status"])} for row in rows]
     lone = {row["outcome"] for row in rows}
     caption = lone.pop() if len(lone) == 1 and "outcome" not in columns else ""
@@ -95,7 +98,7 @@ def _interval_head(level: float) -> str:
 _MAX_INTERVALS = 1000  # rows of a table that is printed; an interval takes a millisecond
 
 
-class SeenTable(Exports):
+class SeenTable(ChosenColumns):
     """The forms of a table of results that people read."""
 
     by: tuple[str, ...]
@@ -112,64 +115,27 @@ class SeenTable(Exports):
         """Lines under the printed table of these rows."""
         raise NotImplementedError
 
-    def _seen(self) -> tuple[float, list[dict[str, Any]]]:
+    def _choices(self) -> list[str]:
+        return [*super()._choices(), INTERVAL]
+
+    def _seen(self, columns: Sequence[str] | None = None) -> tuple[float, list[dict[str, Any]]]:
         """The level, and the rows as `shown` with the ICC's intervals; without those where they would take seconds."""
         rows = self.shown()
-        if len(rows) > _MAX_INTERVALS:
+        if len(rows) > _MAX_INTERVALS and INTERVAL not in (columns or ()):
             return 0.95, rows
         level, limits = self._icc_intervals(None)
         found = zip(rows, limits, strict=True)
         return level, [{**row, INTERVAL: (low, high), "ci_notes": note} for row, (low, high, note) in found]
 
-    def _grid(self, level: float = 0.95, wanted: Sequence[str] = WIDE, columns: Sequence[str] | None = None) -> Grid:
-        level, rows = self._seen()
+    def _grid(self, level: float = 0.95, columns: Sequence[str] | None = None) -> Grid:
+        return self._grid_of(WIDE, columns)
+
+    def _paper_grid(self) -> Grid:
+        return self._grid_of(FITS_ON_A_PAGE, None)
+
+    def _grid_of(self, wanted: Sequence[str], columns: Sequence[str] | None) -> Grid:
+        level, rows = self._seen(columns)
         return replace(table_grid(rows, self.by, level, wanted, columns), notes=tuple(self._notes(rows)))
-
-    def to_html(self, columns: Sequence[str] | None = None) -> str:
-        """Return the table as HTML, without any style; every name in it is escaped.
-
-        Parameters
-        ----------
-        columns : sequence of str, optional
-            Columns to show, in this order: any of `to_frame`, and "icc_interval", both limits of the ICC.
-
-        Returns
-        -------
-        str
-        """
-        return html_table(self._grid(columns=columns))
-
-    def to_latex(
-        self, caption: str | None = None, label: str | None = None, *, columns: Sequence[str] | None = None
-    ) -> str:
-        r"""Return the table as LaTeX for ``\usepackage{booktabs}``; every name in it is escaped.
-
-        Parameters
-        ----------
-        caption, label : str, optional
-            With either, the tabular stands in a floating ``table``.
-        columns : sequence of str, optional
-            As in `to_html`; without, what a page has room for.
-
-        Returns
-        -------
-        str
-        """
-        return latex_table(self._grid(wanted=FITS_ON_A_PAGE, columns=columns), caption, label)
-
-    def to_markdown(self, columns: Sequence[str] | None = None) -> str:
-        """Return the table as Markdown, as GitHub, Quarto and Pandoc read it, which writes Word.
-
-        Parameters
-        ----------
-        columns : sequence of str, optional
-            As in `to_latex`.
-
-        Returns
-        -------
-        str
-        """
-        return markdown_table(self._grid(wanted=FITS_ON_A_PAGE, columns=columns))
 
     def _repr_html_(self) -> str:
         return html_table(first_rows(self._grid()))

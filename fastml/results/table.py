@@ -51,9 +51,6 @@ class ResultTable(Comparable, SeenTable):
     table: pa.Table
     by: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        return str(self)
-
     def __len__(self) -> int:
         """Return the number of rows."""
         return int(self.table.num_rows)
@@ -255,9 +252,10 @@ class FitTable(ResultTable):
             table = table.add_column(table.schema.get_field_index("status"), name, column)
         return FitTable(table, self.by, self.stats, self.vcov)
 
-    def __str__(self) -> str:
-        level, rows = self._seen()
-        return "\n".join([table_text(rows, self.by, level), "", *map(visible, self._notes(rows))])
+    def _text(self, columns: Sequence[str] | None) -> str:
+        level, rows = self._seen(columns)
+        table = table_text(rows, self.by, level, columns=columns)
+        return "\n".join([table, "", *map(visible, self._notes(rows))])
 
 
 _COLUMNS = frozenset((*FIT_TABLE, *FIT_TABLE_INTERVALS, *STAMP))

@@ -106,10 +106,10 @@ class SurveyTable(ResultTable):
             provenance=made,
         )
 
-    def __str__(self) -> str:
-        level, rows = self._seen()
+    def _text(self, columns: Sequence[str] | None) -> str:
+        level, rows = self._seen(columns)
         model, *lines = self._lines()
-        table = table_text(rows, self.by, level, _SHOWN)
+        table = table_text(rows, self.by, level, _SHOWN, columns)
         return "\n".join([visible(model), "", table, "", *map(visible, lines)])
 
     def _lines(self) -> list[str]:

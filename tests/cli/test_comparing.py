@@ -36,6 +36,8 @@ def test_rows_of_one_table(folder: Path) -> None:
     table = fastml.read_table(folder / "t2019.parquet")
     file = folder / "t2019.parquet"
     assert good("contrast", file, "-p", "mean") == f"{table.contrast(parameter='mean')}\n"
+    names = ["a", "b", "difference", "se"]
+    assert good("contrast", file, "--columns", ",".join(names)) == f"{table.contrast().to_text(names)}\n"
     one = table.contrast(792, 40, parameter=["mean", "sd"], adjust="bh", level=0.9).to_dict()
     words = ("-p", "mean", "-p", "sd", "--adjust", "BH", "--level", 90)
     assert printed(file, "-a", 792, "-b", 40, *words) == one

@@ -10,9 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from commandline import run
+from commandline import bad, good, run
 
 import fastml
 from fastml.cli.output import Format, check_output, check_page, show
@@ -197,3 +198,30 @@ def test_a_report_is_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("fastml.cli.output.is_terminal", lambda stream: True)
     with pytest.raises(FastmlError, match=r"name a file with -o, such as -o report\.html"):
         check_page(None, [])
+
+
+def test_columns_of_tables_are_those_asked_for(tmp_path: Path) -> None:
+    rows = {"c": ["A"] * 6 + ["B"] * 6, "s": [1, 1, 2, 2, 3, 3] * 2,
+            "y": [1.5, 2.5, 4.5, 5.5, 3.25, 2.25, 9.5, 8.0, 3.5, 4.5, 5.5, 1.0]}  # fmt: skip
+    pq.write_table(pa.table(rows), tmp_path / "y.parquet")
+    call = ["fit", tmp_path / "y.parquet", "-y", "y", "-g", "s", "--by", "c"]
+    table = fastml.fit_by(tmp_path / "y.parquet", "y", "s", by="c")
+    names = ["icc", "icc_interval", "c"]
+    for columns in (["icc,icc_interval,c"], ["icc", "icc_interval, c"], names):
+        words = [word for text in columns for word in ("--columns", text)]
+        assert good(*call, *words) == table.to_text(names) + "\n"
+        assert good(*call, *words, "--format", "latex") == table.to_latex(columns=names) + "\n"
+    assert good(*call, "-o", tmp_path / "y.md", "--columns", "c,icc") == ""
+    assert (tmp_path / "y.md").read_text() == table.to_markdown(["c", "icc"]) + "\n"
+    assert "fastml: --columns zz is not one of 'c', 'outcome', " in bad(*call, "--columns", "zz")
+    assert "--columns is of tables of fits, which --by makes" in bad(*call[:-2], "--columns", "icc")
+    for form in ("json", "csv"):
+        assert f"html; {form} has all columns" in bad("fit", "no file", "-y", "y", "--columns", "icc", "--format", form)
+    for words in (["--design", "timss", "-y", "y"], ["-o", "a.parquet"]):
+        command = "survey" if "--design" in words else "contrast"
+        assert "has all columns" in bad(command, "no file", *words, "--columns", "icc", "--format", "csv")
+    check = ["check", tmp_path / "y.parquet", "--against", tmp_path / "y.parquet", "-y", "y", "-g", "s"]
+    done = good(*check, "--columns", "outcome,n_obs_new,icc_new")
+    assert "\noutcome  n_obs_new  icc_new\ny" in done
+    pq.write_table(pa.table({"a,b": rows["c"], "s": rows["s"], "y": rows["y"]}), tmp_path / "comma.parquet")
+    assert good("fit", tmp_path / "comma.parquet", *call[2:-1], "a,b", "--columns", "a,b").startswith("a,b\n")
