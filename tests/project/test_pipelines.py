@@ -15,6 +15,7 @@ from commandline import good, run
 from conftest import ROOT
 
 import fastml
+from fastml.report.provenance import SCHEMA
 
 PAGE = (ROOT / "docs" / "pipelines.md").read_text()
 NIGHTS = {"2026-11-01": {"NOR": 1, "SWE": 2}, "2026-11-02": {"NOR": 3}}
@@ -126,7 +127,7 @@ def test_the_columns_of_postgresql_are_those_of_the_file(folder: Path) -> None:
         found = database.execute("select country, icc, provenance->>'$.by[0]' from fits where status = 'ok'").fetchall()
         assert [(row[0], row[2]) for row in found] == [("NOR", "country"), ("SWE", "country")]
         assert [row[1] for row in found] == pq.read_table("fits.parquet")["icc"].to_pylist()
-        text = Path("fits.csv").read_text().replace(',1,"{', ',2,"{')
+        text = Path("fits.csv").read_text().replace(f',{SCHEMA},"{{', f',{SCHEMA + 1},"{{')
         Path("other.csv").write_text(text)
         with pytest.raises(duckdb.ConstraintException):
             database.execute("copy fits from 'other.csv' (header)")
