@@ -84,7 +84,7 @@ def fit(
         Robust standard errors over schools. "cr2": CR2 for gamma00 with the degrees of freedom of Bell and McCaffrey,
         and for the variances and the icc the jackknife that leaves out one school at a time; they hold with few
         schools and unequal weights. "joint", "block": the sandwich times J/(J - 1), joint in all three parameters, or
-        in blocks (WeMix). Without weights this and the two before it are refused, but for their defaults.
+        in blocks (WeMix). Without weights only the defaults of `vcov`, `weight_scaling` and `weights_are` are taken.
     bias : {"corrected"}, optional
         Of weighted fits: correct tau00 for the few schools that gamma00 is estimated from. Pseudo ML has it too low;
         with equal weights and sizes the corrected estimates are those of REML.
@@ -95,7 +95,8 @@ def fit(
     filter : str or pyarrow.compute.Expression, optional
         Which rows: ``"cycle = 2019 and country in ('TUR', 'USA')"``. Row groups of Parquet without such are skipped.
     threads : int, optional
-        Threads to read with, as many as there are processors, up to 8. The result is the same to the bit.
+        Threads to read with; without, as many as the environment variable FASTML_NUM_THREADS says, or else as there
+        are processors, up to 8. The result is the same to the bit for any number.
     csv_options : mapping, optional
         Of text files: ``delimiter`` (found out), ``encoding`` ("utf-8"), ``decimal`` ("."), ``thousands``, ``missing``
         (texts, besides NA and its like), ``skip_rows``, ``comment``, ``quote``, ``types`` (of columns, in Arrow). Ids
@@ -187,8 +188,9 @@ def fit_by(
         Columns of school ids. They need be unique inside a part only.
     by : str or list of str
         Columns that split the data (countries). A row without such a label belongs to no part.
-    method, df, weights, group_weights, weights_are, weight_scaling, vcov, bias, missing, filter, threads, \
-    csv_options, progress
+    method, df, weights, group_weights, weights_are, weight_scaling, vcov, bias
+        As in `fit`.
+    missing, filter, threads, csv_options, progress
         As in `fit`.
 
     Returns

@@ -71,6 +71,7 @@ class Design:
     Attributes
     ----------
     name : str
+        The study's, which tables and messages say.
     group : tuple of str
         Column of school ids, unique within a country.
     country : tuple of str
@@ -85,6 +86,7 @@ class Design:
         The school's weight: the first of these sets of columns that the file, or else the school file, has all of,
         multiplied. Weights of a questionnaire don't belong here: a school whose principal didn't answer has none.
     replicates : Jackknife or Columns
+        Where the replicate weights come from.
     factor : float
         The variance is this times the sum of squared deviations of the replicates from the full sample.
     first_only : bool
@@ -98,6 +100,14 @@ class Design:
         columns only, so they are named in the call: ``fit_survey(..., missing=9)``.
     school_file : str
         Where the school's weight is, for messages.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import fastml
+    >>> ours = replace(fastml.designs.TIMSS, name="ours", weight=("SENWGT",), missing=(9999.0,))
+    >>> ours.replicates.zone, ours.factor
+    (('JKZONE', 'JKCZONE'), 0.5)
     """
 
     name: str

@@ -168,6 +168,7 @@ def plan(
         What is planned: the model's own mean, gamma00, or the mean of all students, in which large schools weigh more.
         One where sizes are equal.
     level, power : float
+        Confidence level of the intervals, and the power to find a difference with; both between 0 and 1.
     difference : float or None
         True difference of interest, in score points.
     se, margin, icc_width : float or None

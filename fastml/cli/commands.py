@@ -135,7 +135,8 @@ def survey(
     se: Annotated[str, typer.Option(metavar="WORD", callback=options.word,
                   help="Errors: replicate or sandwich.")] = "replicate",
     vcov: options.Vcov = "cr2",
-    df: Annotated[str | None, typer.Option(help="johnson-rust: df of a jackknife as in EdSurvey.")] = None,
+    df: Annotated[str | None, typer.Option(metavar="WORD",
+                  help="johnson-rust: df of a jackknife as in EdSurvey.")] = None,
     average: Annotated[bool, typer.Option("--average", help="Add the mean over the parts.")] = False,
     level: options.LevelOfIntervals = 0.95,
     format: Form = None,
@@ -200,10 +201,13 @@ def report(
 @reads
 def stats(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files or folders of students, or globs.")],
-    outcome: Annotated[list[str], typer.Option("--outcome", "-y", help="Column of scores; again for further ones.")],
-    group: Annotated[list[str], typer.Option("--group", "-g", help="Column of school ids; again for further ones.")],
+    outcome: Annotated[list[str], typer.Option("--outcome", "-y", metavar="COLUMN",
+                       help="Column of scores; again for further ones.")],
+    group: Annotated[list[str], typer.Option("--group", "-g", metavar="COLUMN",
+                     help="Column of school ids; again for further ones.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the statistics.")],
-    by: Annotated[list[str] | None, typer.Option("--by", help="Column that splits the data (countries).")] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", metavar="COLUMN",
+                  help="Column that splits the data (countries).")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="NAME=VALUE",
                    help="Constant key, e.g. cycle=2019: school ids start again every cycle.")] = None,
     weights: options.Weights = None,
@@ -246,7 +250,7 @@ def merge(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files of statistics, folders, or globs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write their sum.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Of two made of data of one name take the newer file.")
+        bool, typer.Option("--replace", help="Of two that were made from files of one name take the newer.")
     ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -278,7 +282,9 @@ def simulate(
     sigma2: Annotated[float, typer.Option(help="Variance within schools.")] = 7000.0,
     outcomes: Annotated[int, typer.Option(help="Plausible values of each student.")] = 1,
     weights: Annotated[bool, typer.Option("--weights", help="Add student and school weights.")] = False,
-    order: Annotated[str, typer.Option(callback=options.word, help="Of the rows: school or random.")] = "school",
+    order: Annotated[
+        str, typer.Option(metavar="WORD", callback=options.word, help="Of the rows: school or random.")
+    ] = "school",
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     files: Annotated[int, typer.Option(help="Number of files.")] = 1,
     quiet: Quiet = False,
@@ -300,8 +306,8 @@ def simulate(
 
 def plan(
     icc: Annotated[float, typer.Option(help="Intraclass correlation to expect.")],
-    schools: Annotated[int | None, typer.Option(help="Number of schools; found for a target without.")] = None,
-    cluster_size: Annotated[int | None, typer.Option(help="Students in each; found for a target without.")] = None,
+    schools: Annotated[int | None, typer.Option(help="Number of schools; left out, found for a target.")] = None,
+    cluster_size: Annotated[int | None, typer.Option(help="Students in each; left out, found for a target.")] = None,
     sd: Annotated[float, typer.Option(help="Standard deviation of the scores.")] = 1.0,
     arms: Annotated[int, typer.Option(help="2 to compare two halves of the schools, as in a trial.")] = 1,
     size_cv: Annotated[float, typer.Option(help="Coefficient of variation of the school sizes.")] = 0.0,

@@ -18,10 +18,10 @@ def contrast(
                      "wrote by -o TABLE.parquet; of two each row of the first is compared to that of the second; with "
                      "--cycle trends over all.")],
     a: Annotated[list[str] | None, typer.Option("-a", metavar="ROWS",
-                 help="A label, as 792, or COLUMN=LABEL,COLUMN=LABEL; again for further rows. All without.")] = None,
+                 help="A label, as 792, or COLUMN=LABEL,COLUMN=LABEL; again for further rows. Without, all.")] = None,
     b: Annotated[list[str] | None, typer.Option("-b", metavar="ROWS",
                  help="What they are compared to: the same, average, previous or trend; given again, the mean of "
-                 "these rows. Each pair without.")] = None,
+                 "these rows. Without, each pair.")] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", metavar="WORD",
                          help="mean, sd (both of surveys), gamma00 (the default), tau00, sigma2, icc or deff; again "
                          "for more.")] = None,

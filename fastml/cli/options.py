@@ -54,7 +54,7 @@ LevelOfIntervals = Annotated[float, typer.Option(metavar="LEVEL", callback=share
 Weights = Annotated[str | None, typer.Option("--weights", metavar="COLUMN", help="Column of student weights.")]
 GroupWeights = Annotated[list[str] | None, typer.Option("--group-weights", metavar="COLUMN",
                          help="Column of school weights; again for further factors of it.")]  # fmt: skip
-WeightsAre = Annotated[str, typer.Option(metavar="WORD", callback=word, help="Of students: total or conditional.")]
+WeightsAre = Annotated[str, typer.Option(metavar="WORD", callback=word, help="Weights are total or conditional.")]
 Scaling = Annotated[str, typer.Option(metavar="WORD", callback=word, help="size, effective, none, gk or group-only.")]
 Vcov = Annotated[str, typer.Option(metavar="WORD", callback=word, help="Robust errors: cr2, joint or block.")]
 Bias = Annotated[str | None, typer.Option(metavar="WORD", callback=word,

@@ -32,7 +32,7 @@ def _reading(
     filter: Annotated[str | None, typer.Option("--filter", metavar="TEXT",
                       help="Which rows: \"cycle = 2019 and country = 'TUR'\".")] = None,
     missing: Annotated[list[str] | None, typer.Option("--missing", metavar="CODE",
-                       help="Of a missing value, as k.A. or 99; again for more; '' for none.")] = None,
+                       help="Code of a missing value: 99 or k.A.; again for more; '' for none.")] = None,
     delimiter: Annotated[str | None, typer.Option("--delimiter", metavar="SIGN",
                          help=r"Of text files, \t for a tab; found out by default.")] = None,
     encoding: Annotated[str | None, typer.Option("--encoding", metavar="NAME",

@@ -42,7 +42,7 @@ def check(
     """Compare new data with old ones of the same kind: a gate for jobs that load data.
 
     Nothing is judged but what has a limit. A figure that the old data have and the new ones lack, as where a country is
-    gone, passes its limit; one that the old data lack passes none, as there is nothing to compare with.
+    gone, is beyond its limit; one that the old data lack is beyond none, as there is nothing to compare with.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def check(
     Returns
     -------
     CheckTable
-        A row per part and outcome. ``within`` says whether nothing passed its limit, ``require()`` raises where
-        something did.
+        A row per part and outcome. ``within`` says whether all figures are within their limits, ``require()`` raises
+        an error where one is beyond its own.
 
     Examples
     --------

@@ -63,14 +63,24 @@ class CheckTable(ChosenColumns):
         ``mean_new``, ``mean_shift`` in score points, ``mean_shift_sd`` in old standard deviations; ``sd_old``,
         ``sd_new``, ``sd_change`` (a share of the old one); ``icc_old``, ``icc_new``, ``icc_shift``;
         ``rows_without_by_old``, ``rows_without_by_new``, rows of all the data that belong to no part; ``status``, "ok"
-        or "drift"; ``drifted``, the figures that passed their limit, and ``message``, the same in words.
+        or "drift"; ``drifted``, the figures beyond their limits, and ``message``, the same in words.
     by : tuple of str
         The by-columns.
     names : tuple of str
         What the new and the old data are.
     limits : Limits
+        The limits of the call.
     notes : tuple of str
         What was done to statistics since their rows were read.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> old = {"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+    >>> new = {"school": [1, 1, 2, 2, 3, 3], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 9.0]}
+    >>> made = fastml.check(new, "score", "school", against=old, max_mean_shift=1)
+    >>> print(made.to_text(["outcome", "mean_old", "mean_new", "status"]).splitlines()[3])
+    score       4.833     5.000  ok
     """
 
     table: pa.Table
@@ -85,16 +95,16 @@ class CheckTable(ChosenColumns):
 
     @property
     def within(self) -> bool:
-        """Whether nothing passed its limit; without limits nothing does."""
+        """Whether all figures are within their limits; without limits they are."""
         return "drift" not in self._statuses()
 
     def require(self) -> None:
-        """Raise an error where something passed its limit.
+        """Raise an error where a figure is beyond its limit; else do nothing.
 
         Raises
         ------
         DriftError
-            In one line, what did.
+            In one line, which figures of which parts.
         """
         if not self.within:
             raise DriftError(self.shown(), self.by, self.names)

@@ -54,6 +54,14 @@ class GroupStats(GroupFields, TableForms):
         What was done to the statistics since the rows were read: groups left out.
     origins : tuple of Origin
         What they were made of: a name, the rows and a digest each. The same is not added twice.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> rows = {"school": [1, 1, 2], "score": [3.0, 4.0, 5.0]}
+    >>> stats = fastml.group_stats(rows, "score", "school")
+    >>> len(stats), stats.groups().mean.tolist()
+    (2, [3.5, 5.0])
     """
 
     def __len__(self) -> int:
@@ -112,6 +120,8 @@ class GroupStats(GroupFields, TableForms):
         Returns
         -------
         Groups
+            A frozen record of J groups: ``labels``, a pyarrow.Table of their keys; arrays of shape (J,) of ``n``,
+            ``mean``, its ``residual`` and the sum of squares ``ss`` about it.
         """
         table = self.moments[self._index(outcome)]
         used = self.labelled_cells() & (table[:, 0] > 0)
@@ -191,6 +201,14 @@ class GroupStats(GroupFields, TableForms):
             By-column to label.
         part : GroupStats
             The statistics of that part, without `by`; its arrays are views.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> rows = {"country": ["N", "N", "S"], "school": [1, 2, 1], "score": [3.0, 4.0, 5.0]}
+        >>> stats = fastml.group_stats(rows, "score", "school", by="country")
+        >>> [(labels["country"], len(part)) for labels, part in stats.split()]
+        [('N', 2), ('S', 1)]
         """
         keys = self.keys.select(self.group)
         for labels, cells in self.parts():
@@ -245,6 +263,7 @@ class GroupStats(GroupFields, TableForms):
         Parameters
         ----------
         min_group_size : int
+            The least number of rows of a group that stays, 1 or more.
 
         Returns
         -------

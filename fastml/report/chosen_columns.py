@@ -50,8 +50,8 @@ class ChosenColumns(Exports):
         Parameters
         ----------
         columns : str or list of str, optional
-            Columns to show, in this order: any of `to_frame`, and of tables of fits "icc_interval", both limits of the
-            ICC.
+            Columns to show, in this order: any of `to_frame`, and of tables of fits and of surveys "icc_interval",
+            both limits of the ICC. Without, the usual ones.
 
         Returns
         -------

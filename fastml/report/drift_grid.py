@@ -44,7 +44,7 @@ def check_grid(
     drifted = sum(row["status"] != "ok" for row in rows)
     limited = any(limit_of(figure) for figure in _WORDS)
     verdict = (
-        f"{drifted:,} of {len(rows):,} beyond a limit, marked as passed." if drifted
+        f"{drifted:,} of {len(rows):,} beyond a limit, marked so." if drifted
         else "Everything is within its limits." if limited
         else "No limits were given: nothing is judged."
     )  # fmt: skip
@@ -77,10 +77,10 @@ def check_text(grid: Grid) -> str:
 
 
 def _lines(row: Mapping[str, Any], limit_of: Callable[[str], str]) -> tuple[tuple[str, ...], ...]:
-    passed = (row["drifted"] or "").split(", ")
+    beyond = (row["drifted"] or "").split(", ")
 
     def line(label: str, old: str, new: str, change: str, figure: str = "", more: str = "") -> tuple[str, ...]:
-        mark = "passed" if figure in passed else ""
+        mark = "beyond it" if figure and figure in beyond else ""
         return label, old, new, change, limit_of(figure), ": ".join(filter(None, (mark, more)))
 
     def counts(name: str) -> tuple[str, str]:

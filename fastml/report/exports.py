@@ -123,12 +123,12 @@ class Exports(TableForms):
         return [row | last for row in table.to_pylist()]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the figures as a data frame.
+        """Return the figures as a data frame, a row per fit, part or comparison.
 
         Returns
         -------
         pandas.DataFrame
-            Its ``attrs["provenance"]`` says what made it.
+            NaN or NA where a figure does not exist. Its ``attrs["provenance"]`` says what made it.
         """
         return as_frame(self.to_arrow(), self.provenance)
 
@@ -142,6 +142,7 @@ class Exports(TableForms):
         Parameters
         ----------
         indent : int or None
+            Spaces by which a level is set in; None: all in one line.
 
         Returns
         -------
@@ -154,7 +155,8 @@ class Exports(TableForms):
         """Return the figures as CSV with a header; `dropped` of a fit is spread over columns ``dropped_CAUSE``.
 
         The last columns are ``fastml``, ``schema`` and, as a JSON object, ``provenance``. A text that a spreadsheet
-        would take for a formula gets an apostrophe before it: see `csv_text`.
+        would run as a formula (it begins with =, +, @, a tab, or a minus sign before no number) gets an apostrophe
+        before it.
 
         Returns
         -------

@@ -53,6 +53,14 @@ class ContrastTable(ChosenColumns):
     points : tuple of dict or None
         Of a trend over several tables, the estimates: ``name`` of the part, ``parameter``, ``cycle``, ``estimate``,
         ``low``, ``high``.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> scores = {"sex": ["f"] * 4 + ["m"] * 4, "school": [1, 1, 2, 2, 3, 3, 4, 4], "score": [1.0, 2, 5, 7, 3, 4, 6, 9]}
+    >>> made = fastml.fit_by(scores, "score", "school", by="sex").contrast("m", "f")
+    >>> print(made.to_text(["a", "b", "difference", "se"]).splitlines()[1])
+    m  f       1.750  3.010
     """
 
     table: pa.Table
@@ -74,12 +82,12 @@ class ContrastTable(ChosenColumns):
         return self.table
 
     def name(self, row: Mapping[str, Any]) -> str:
-        """Return what a row compares, in words.
+        """Return what a row compares, in words: "TUR girls - boys BSMMAT mean".
 
         Parameters
         ----------
         row : mapping
-            Of `to_dict`.
+            One of those of `to_dict`.
 
         Returns
         -------

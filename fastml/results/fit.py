@@ -74,7 +74,8 @@ class OneWayFit(FitInference):
     n_obs, n_groups, n_dropped : int
         Observations N, groups J, rows left out.
     dropped : dict
-        Rows left out by cause: a missing "by" or "group" label, or a missing "outcome".
+        Rows left out by cause: "group", whose label is missing; with weights "weights", which have none, and
+        "zero_weight"; "outcome", whose score is missing. A row is counted once, under the first of these.
     singular : bool
         Whether tau00 is 0, on the boundary.
     method : {"reml", "ml", "anova"}
@@ -171,14 +172,20 @@ class OneWayFit(FitInference):
 
         Parameters
         ----------
-        level : float
-        sort : str, optional
-        interval : {"posterior", "plug-in"}, optional
+        level, sort, interval
+            As there.
 
         Returns
         -------
         pandas.DataFrame
             With the interval in its ``attrs``.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> fastml.fit(scores, "score", "school").groups().eb_mean.round(2).tolist()
+        [1.57, 4.51, 8.43]
         """
         table = self.groups_arrow(level, sort, interval=interval)
         with plain_errors("pandas can't hold these labels; groups_arrow() does"):
@@ -223,9 +230,8 @@ class OneWayFit(FitInference):
         Parameters
         ----------
         path : str or path
-        level : float
-            Of their intervals, between 0 and 1.
-        interval : {"posterior", "plug-in"}, optional
+        level, interval
+            As there.
         """
         write_parquet(self.groups_arrow(level, interval=interval), path)
 

@@ -158,7 +158,16 @@ class FitInference(FitFigures):
         Returns
         -------
         pandas.DataFrame
-            A row per parameter: parameter, estimate, low, high, level, method, note.
+            A row per parameter: parameter, estimate, low, high (its limits, ``ci_low_NAME`` and ``ci_high_NAME`` in the
+            fields of outputs), level, method, note.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> table = fastml.fit(scores, "score", "school").intervals().set_index("parameter")
+        >>> table.loc["icc", ["low", "high"]].astype(float).round(3).tolist()
+        [0.509, 0.999]
         """
         from fastml.inference.intervals import PARAMETERS, intervals
 
@@ -182,6 +191,7 @@ class FitInference(FitFigures):
         draws : int
             Of the exact restricted likelihood ratio test (Crainiceanu and Ruppert 2004), which is simulated.
         seed : int, Generator or None
+            Of the simulation: the same answer every time, or, with None, a new one.
 
         Returns
         -------
@@ -189,6 +199,18 @@ class FitInference(FitFigures):
             A row per test: the ANOVA F (exact for any sizes), the exact RLRT with the Monte-Carlo error of its p-value,
             the 50:50 chi-bar likelihood ratio test, HLM's chi-square. Columns test, statistic, df, df2, p_value, mc_se,
             n_groups, note.
+
+        Raises
+        ------
+        FastmlError
+            The fit has weights.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> fastml.fit(scores, "score", "school").test_between().set_index("test").p_value.round(4).loc["F"]
+        np.float64(0.0051)
         """
         from fastml.inference.hypotheses import between_tests
 
@@ -202,6 +224,18 @@ class FitInference(FitFigures):
         -------
         pandas.DataFrame
             A row per test, columns as in `test_between`.
+
+        Raises
+        ------
+        FastmlError
+            The fit has weights.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> fastml.fit(scores, "score", "school").test_homogeneity().test.tolist()
+        ['Bartlett', 'H', 'H (HLM)']
         """
         from fastml.inference.hypotheses import homogeneity_tests
 
@@ -217,6 +251,18 @@ class FitInference(FitFigures):
         pandas.DataFrame
             Rows between, within and total; columns source, df, ss, ms, f, p_value. What textbooks derive from it (n0,
             the moment estimates of tau00 and the icc, eta2, omega2, ICC(1), ICC(2)) is in the frame's ``attrs``.
+
+        Raises
+        ------
+        FastmlError
+            The fit has weights.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> fastml.fit(scores, "score", "school").anova().ss.round(3).tolist()
+        [49.333, 1.5, 50.833]
         """
         from fastml.inference.hypotheses import anova
 
@@ -242,6 +288,13 @@ class FitInference(FitFigures):
             name, deff, deft, n_eff, description. "lecture": 1 + icc (N/J - 1), the fit's own; "kish": with sum n^2/N,
             exact for the mean of all students in unequal groups; "gls": N SE^2/(tau00 + sigma2) of the fit's mean.
             With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"school": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0, 9.0, 8.0]}
+        >>> fastml.fit(scores, "score", "school").design_effects().deff.round(2).tolist()
+        [1.96, 1.96, 1.96]
         """
         return _frame([asdict(row) for row in self._effects()])
 

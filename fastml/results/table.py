@@ -85,7 +85,7 @@ class ResultTable(Comparable, SeenTable):
         Parameters
         ----------
         level : float, optional
-            Between 0 and 1; the table's own without.
+            Between 0 and 1; without, the table's own: that of `with_intervals` or of `fit_survey`, else 0.95.
 
         Returns
         -------
@@ -171,6 +171,14 @@ class FitTable(ResultTable):
         The statistics that the models were fitted to.
     vcov : str or None
         Kind of robust standard errors, "cr2", "joint" or "block"; None without weights.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> scores = {"country": ["N"] * 4 + ["S"] * 4, "school": [1, 1, 2, 2] * 2, "score": [1.0, 2, 5, 7, 3, 4, 6, 9]}
+    >>> table = fastml.fit_by(scores, "score", "school", by="country")
+    >>> print(table.to_text(["country", "n_obs", "gamma00", "icc"]).splitlines()[1])
+    N            4    3.750  0.884
     """
 
     stats: GroupStats | None = field(default=None, repr=False)

@@ -23,16 +23,16 @@ a against b
                           old      new    change  limit
 country NOR score
 Schools                 1,200    1,198
-  lost                                         3      2  passed: 5007, 5012, 5013
+  lost                                         3      2  beyond it: 5007, 5012, 5013
   new                                          1         6001
 Observations           30,000   29,000    -3.3 %
 Rows without a value      0 %    1.2 %
-Mean                  500.000  512.500   +12.500      5  passed
+Mean                  500.000  512.500   +12.500      5  beyond it
   in old SDs                              +0.125
 Standard deviation    100.000  100.000       0 %   10 %
 ICC                   0.20000  0.20040  +0.00040
 
-1 of 1 beyond a limit, marked as passed.
+1 of 1 beyond a limit, marked so.
 1 row of b without country left out"""
 
 
