@@ -15,12 +15,14 @@ from fastml.model.groups import WeightedGroups
 from fastml.model.icc import icc_of
 from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["EXACT_TO", "Deletions", "JackknifeErrors", "delete_exactly", "delete_one", "one_step"]
+__all__ = ["EXACT_TO", "Deletions", "JackknifeErrors", "delete_exactly", "delete_one", "on_logarithm", "one_step"]
 
 Floats = npt.NDArray[np.float64]
 
 EXACT_TO = 500
 """Up to this number of groups every fit without one of them is made to the end."""
+
+_FARTHEST = 3.0  # that a group moves a logarithm
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,14 @@ class JackknifeErrors:
     se_icc: float
 
 
+@dataclass(frozen=True)
+class Shifted:
+    """Of a logarithm: what the jackknife adds to the estimate's, and its standard error."""
+
+    shift: float
+    se: float
+
+
 def delete_one(groups: WeightedGroups, vc: VarianceComponents, corrected: bool = False) -> JackknifeErrors:
     """Standard errors by the delete-one-group jackknife, the root of (J-1)/J sum (without the group - of all)^2.
 
@@ -66,8 +76,7 @@ def delete_one(groups: WeightedGroups, vc: VarianceComponents, corrected: bool =
     JackknifeErrors
         From fits without each group up to `EXACT_TO` groups; beyond, of one Newton step from the fit to all.
     """
-    n_groups = len(groups.n)
-    found = delete_exactly(groups, vc, corrected) if n_groups <= EXACT_TO else one_step(groups, vc)
+    n_groups, found = len(groups.n), _delete(groups, vc, corrected)
     factor = math.sqrt((n_groups - 1) / n_groups)
 
     def error(values: Floats, estimate: float) -> float:
@@ -80,6 +89,36 @@ def delete_one(groups: WeightedGroups, vc: VarianceComponents, corrected: bool =
         se_sigma2=vc.sigma2 * error(found.sigma2, 1.0),
         se_icc=inside * error(icc_of(found.tau00 / found.sigma2), icc_of(vc.theta)),
     )
+
+
+def on_logarithm(groups: WeightedGroups, vc: VarianceComponents, corrected: bool = False) -> dict[str, Shifted]:
+    """Jackknife the logarithms of tau00 and theta themselves (Miller 1968, Ann. Math. Stat. 39).
+
+    Where few groups tell most, the estimates are low in most samples and their standard errors with them; the mean of
+    the pseudo-values J log(of all) - (J-1) log(without the group) allows for the former, their spread for the latter.
+
+    Parameters
+    ----------
+    groups, vc, corrected
+        As in `delete_one`; tau00 above 0.
+
+    Returns
+    -------
+    dict
+        By "tau00" and "theta". A group without which tau00 is all but 0 counts as one that takes it to e^-3 of it.
+    """
+    n_groups, found = len(groups.n), _delete(groups, vc, corrected)
+    logs = {}
+    for name, without in (("tau00", found.tau00), ("theta", found.tau00 / found.sigma2)):
+        apart = -np.log(np.clip(without / vc.theta, math.exp(-_FARTHEST), math.exp(_FARTHEST)))
+        mean = float(np.mean(apart))
+        spread = float(np.linalg.norm(apart - mean))
+        logs[name] = Shifted((n_groups - 1) * mean, math.sqrt((n_groups - 1) / n_groups) * spread)
+    return logs
+
+
+def _delete(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> Deletions:
+    return delete_exactly(groups, vc, corrected) if len(groups.n) <= EXACT_TO else one_step(groups, vc)
 
 
 def delete_exactly(groups: WeightedGroups, vc: VarianceComponents, corrected: bool = False) -> Deletions:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from fastml.errors import ArgumentError, ModelError
-from fastml.inference.delete_one import delete_one
+from fastml.inference.delete_one import Shifted, delete_one, on_logarithm
 from fastml.inference.delta import log_limits, margin
 from fastml.inference.distributions import check_level, t_quantile
 from fastml.inference.information import StandardErrors
@@ -19,7 +19,8 @@ from fastml.model.groups import WeightedGroups
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import VarianceComponents
 
-__all__ = ["KINDS", "VCOVS", "Kind", "RobustErrors", "default_method", "robust_errors", "robust_interval"]
+__all__ = ["KINDS", "VCOVS", "Kind", "RobustErrors", "default_method", "methods_of", "robust_errors", "robust_interval",
+           "skewed_errors"]  # fmt: skip
 
 AT_ZERO = "tau00 is estimated at its boundary, 0, where it has no robust standard error"
 NOT_WITHOUT = "without one of its groups the model can't be fitted, so that there is no jackknife"
@@ -41,6 +42,8 @@ class RobustErrors:
         and the icc at tau00 = 0.
     skew : float
         Of gamma00's error, with CR2; see `fastml.inference.sandwich.MeanError`.
+    logs : dict
+        Of `fastml.inference.delete_one.on_logarithm`, where "skewed" intervals are asked for.
     """
 
     vcov: str
@@ -50,6 +53,7 @@ class RobustErrors:
     se_sigma2: float
     se_icc: float
     skew: float = 0.0
+    logs: Mapping[str, Shifted] = field(default_factory=dict)
 
 
 def _by_cr2(groups: WeightedGroups, vc: VarianceComponents, corrected: bool) -> RobustErrors:
@@ -129,6 +133,22 @@ def robust_errors(
     return KINDS[vcov].errors(groups, vc, corrected)
 
 
+def skewed_errors(
+    errors: RobustErrors, groups: WeightedGroups, vc: VarianceComponents, parameter: str, corrected: bool
+) -> RobustErrors:
+    """The errors with what the "skewed" interval of a parameter needs besides; see `robust_interval`."""
+    if BASES.get(parameter) == "gamma00":
+        return replace(errors, skew=cr2(groups, vc).skew)
+    return errors if vc.singular else replace(errors, logs=on_logarithm(groups, vc, corrected))
+
+
+def methods_of(parameter: str, vcov: str) -> list[str]:
+    """Methods of a parameter's interval, the usual one first."""
+    usual = default_method(parameter, vcov)
+    skewed = ("skewed",) if usual != "wald" and BASES[parameter] != "sigma2" else ()
+    return list(dict.fromkeys((usual, *skewed, "wald")))
+
+
 def default_method(parameter: str, vcov: str) -> str:
     """Method of a parameter's interval where none is asked for."""
     kind = KINDS[vcov]
@@ -151,11 +171,12 @@ def robust_interval(
         One of `PARAMETERS`.
     level : float
     method : {"t", "skewed", "jackknife", "wald"} or None
-        "t": gamma00 by t with its degrees of freedom. "skewed": the same with CR2, by Hall's (1992, J. R. Stat. Soc. B
-        54) transformation of t, for weights that go by the groups' means. "jackknife": tau00 and sigma2 on the
-        logarithm, the icc and what follows from it on its logit, by t with J - 1. "wald": by the normal law, the
-        variances as they are and cut at 0; gamma00 as under "t". None: "t" and "jackknife" with CR2, else "wald",
-        which there is no other than.
+        "t": gamma00 by t with its degrees of freedom. "skewed": with CR2, for weights that go by the groups' means:
+        gamma00 by Hall's (1992, J. R. Stat. Soc. B 54) transformation of t; tau00, and the icc and what follows from
+        it, by the jackknife of the logarithm itself (Miller 1968, Ann. Math. Stat. 39), t with J - 1. "jackknife":
+        tau00 and sigma2 on the logarithm, the icc and what follows from it on its logit, by t with J - 1. "wald": by
+        the normal law, the variances as they are and cut at 0; gamma00 as under "t". None: "t" and "jackknife" with
+        CR2, else "wald", which there is no other than.
 
     Returns
     -------
@@ -171,17 +192,18 @@ def robust_interval(
     if parameter not in PARAMETERS:
         raise ArgumentError("parm", parameter, PARAMETERS)
     check_level(level)
-    usual = default_method(parameter, errors.vcov)
-    allowed = list(dict.fromkeys((usual, *(("skewed",) if usual == "t" else ()), "wald")))
+    allowed = methods_of(parameter, errors.vcov)
     if method not in (None, *allowed):
         raise ArgumentError("method", method, allowed, "a weighted fit has robust standard errors, no likelihood")
-    base, method, level = BASES[parameter], method or usual, float(level)
+    base, method, level = BASES[parameter], method or allowed[0], float(level)
     if base != "gamma00" and math.isnan(_error(errors, base)):
         raise ModelError(f"{parameter} has no interval: {AT_ZERO if vc.singular else NOT_WITHOUT}")
     if method == "jackknife":
         limits = _jackknife_limits(table, vc, errors, base, level)
-    elif method == "skewed":
+    elif method == "skewed" and base == "gamma00":
         limits = _skewed_limits(table, vc, errors, level)
+    elif method == "skewed":
+        limits = _logarithm_limits(table, vc, errors, base, level)
     else:
         others = StandardErrors(errors.se_tau00, errors.se_sigma2, errors.se_icc)
         limits = wald_limits(table, vc, base, level, others, errors.df)
@@ -224,3 +246,13 @@ def _jackknife_limits(
         value, se = getattr(vc, base) / table.unit**2, _error(errors, base) / table.unit**2
     low, high = log_limits(value, se, df, level)
     return low, high, NEXT_TO_ZERO if margin(se, df, level) > 300.0 * value else ""
+
+
+def _logarithm_limits(
+    table: SizeTable, vc: VarianceComponents, errors: RobustErrors, base: str, level: float
+) -> tuple[float, float, str]:
+    """Limits of tau00 or theta in the table's unit: the logarithm of theta is the logit of the icc."""
+    log = errors.logs[base]
+    centre = math.exp(log.shift) * (vc.theta if base == "theta" else vc.tau00 / table.unit**2)
+    low, high = log_limits(centre, centre * log.se, float(table.n_groups - 1), level)
+    return low, high, ""

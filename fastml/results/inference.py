@@ -70,9 +70,10 @@ class FitInference(FitFigures):
             the profile's. gamma00 is "exact" in groups of one size ("at least" where their means differ less than by
             chance), else "fiducial"; "t" is by the fit's degrees of freedom. "profile" is on the deviance of the fit,
             gamma00's on ML; "profile-ml" on ML for all, as lme4's confint. Weighted fits have others, from their robust
-            standard errors: gamma00's is "t", by its degrees of freedom, or, where weights go by the groups' means,
-            "skewed" (Hall's transformation of t); the others' "jackknife", on the logarithm or the icc's logit by t
-            with J - 1, and all have "wald"; with `vcov` "joint" and "block" that only.
+            standard errors: gamma00's is "t", by its degrees of freedom; the others' "jackknife", on the logarithm or
+            the icc's logit by t with J - 1. Where weights go by the groups' means, all but sigma2 have "skewed"
+            (Hall's transformation of t; the jackknife of the logarithm itself). All have "wald"; with `vcov` "joint"
+            and "block" that only.
         draws : int
             Of the parametric bootstrap.
         seed : int, Generator or None
@@ -107,36 +108,28 @@ class FitInference(FitFigures):
         return interval(self.sizes, self.components, parm, level, method, df=self.df_method, draws=draws, seed=seed)
 
     def _robust(self, parameter: str, level: float, method: str | None) -> Interval:
-        from fastml.inference.robust import RobustErrors, robust_interval
-        from fastml.results.weighting import table_of_groups
+        from fastml.inference.robust import RobustErrors, robust_interval, skewed_errors
+        from fastml.results.weighting import table_of_groups, weighted_groups
 
-        assert self.weighting is not None
-        table = table_of_groups(self.stats, self.outcome, self.weighting, self.sizes)
-        skew = self._skew() if method == "skewed" else 0.0
-        errors = RobustErrors(
-            self.weighting.vcov, self.se_gamma00, self.df, self.se_tau00, self.se_sigma2, self.se_icc, skew
-        )
+        weighting = self.weighting
+        assert weighting is not None
+        table = table_of_groups(self.stats, self.outcome, weighting, self.sizes)
+        errors = RobustErrors(weighting.vcov, self.se_gamma00, self.df, self.se_tau00, self.se_sigma2, self.se_icc)
+        if method == "skewed":
+            groups = weighted_groups(self.stats, self.outcome, weighting.weights_are, weighting.scaling)
+            errors = skewed_errors(errors, groups, self.components, parameter, bool(weighting.bias))
         return robust_interval(table, self.components, errors, parameter, level, method)
-
-    def _skew(self) -> float:
-        """Skewness of gamma00's error, of a weighted fit."""
-        from fastml.inference.sandwich import cr2
-        from fastml.results.weighting import weighted_groups
-
-        assert self.weighting is not None
-        groups = weighted_groups(self.stats, self.outcome, self.weighting.weights_are, self.weighting.scaling)
-        return cr2(groups, self.components).skew
 
     def _robust_or_none(self, parameter: str, level: float, method: str | None) -> Interval:
         """As `_robust`, but without limits instead of an error, so that the other rows of `intervals` are shown."""
         from fastml.inference.parameters import Interval
-        from fastml.inference.robust import default_method
+        from fastml.inference.robust import methods_of
 
         assert self.weighting is not None
-        usual = default_method(parameter, self.weighting.vcov)
-        others = ("t", "jackknife") if usual == "t" else ("t", "jackknife", "skewed")
+        usual, *more = methods_of(parameter, self.weighting.vcov)
+        of_others = method in {"t", "jackknife", "skewed"} - {*more}
         try:
-            return self._robust(parameter, level, usual if method in others else method)
+            return self._robust(parameter, level, usual if of_others else method)
         except ModelError as error:
             return Interval(math.nan, math.nan, level, usual, str(error).partition(": ")[2])
 

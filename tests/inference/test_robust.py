@@ -8,14 +8,15 @@ import math
 import numpy as np
 import pytest
 from scipy import optimize, stats
-from weighted_groups import drawn
+from weighted_groups import drawn, without
 
 import fastml
 from fastml.errors import ArgumentError, ModelError
 from fastml.inference.delete_one import delete_one
 from fastml.inference.parameters import PARAMETERS
-from fastml.inference.robust import VCOVS, RobustErrors, default_method, robust_errors, robust_interval
+from fastml.inference.robust import VCOVS, RobustErrors, default_method, robust_errors, robust_interval, skewed_errors
 from fastml.inference.sandwich import cr2, sandwich
+from fastml.model.corrected import corrected_ml
 from fastml.model.groups import WeightedGroups
 from fastml.model.weighted import pseudo_ml, reduce_weighted
 
@@ -89,6 +90,46 @@ def test_skewed_intervals_are_where_halls_transformation_of_t_is_at_its_quantile
         assert tuple(plain) == pytest.approx((vc.gamma00 - half, vc.gamma00 + half), rel=1e-12)
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+def test_skewed_intervals_of_the_variances_are_by_pseudo_values_of_the_logarithm(corrected: bool) -> None:
+    def fitted(groups: WeightedGroups) -> tuple[float, float]:
+        vc = pseudo_ml(reduce_weighted(groups))
+        vc = corrected_ml(reduce_weighted(groups), groups, vc) if corrected else vc
+        return vc.tau00, vc.theta
+
+    for seed in (1, 2, 3):
+        groups = drawn(8, 1.2, seed)
+        table = reduce_weighted(groups)
+        vc = pseudo_ml(table)
+        vc = corrected_ml(table, groups, vc) if corrected else vc
+        errors = robust_errors(groups, vc, corrected=corrected)
+        left = np.array([fitted(without(groups, j)) for j in range(8)])
+        for k, name in enumerate(("tau00", "theta")):
+            of_all = math.log(fitted(groups)[k])
+            pseudo = [8.0 * of_all - 7.0 * max(math.log(max(x, 1e-300)), of_all - 3.0) for x in left[:, k]]
+            reach = T7 * np.std(pseudo, ddof=1) / math.sqrt(8.0)
+            slow = np.exp(np.mean(pseudo) + np.array([-reach, reach]))
+            full = skewed_errors(errors, groups, vc, name, corrected)
+            made = robust_interval(table, vc, full, name, 0.95, "skewed")
+            assert tuple(made) == pytest.approx(tuple(slow), rel=1e-9)
+
+
+def test_skewed_intervals_where_there_is_no_jackknife() -> None:
+    """No row says nothing: tau00 at 0, and two schools."""
+    rng = np.random.default_rng(0)
+    apart = rng.normal(size=(6, 4))
+    apart -= apart.mean(axis=1, keepdims=True)
+    same = {"y": apart.ravel(), "s": np.repeat(np.arange(6), 4), "v": np.repeat(np.arange(1.0, 7.0), 4)}
+    two = {"y": [1.0, 2.0, 5.0, 7.0], "s": [1, 1, 2, 2], "v": [1.0, 1.0, 2.0, 2.0]}
+    for data, words in ((same, "estimated at its boundary"), (two, "without one of its groups")):
+        made = fastml.fit(data, "y", "s", group_weights="v")
+        with pytest.raises(ModelError, match=words):
+            made.ci("tau00", method="skewed")
+        shown = made.intervals(method="skewed").set_index("parameter")
+        assert shown.loc["gamma00", "method"] == "skewed"
+        assert shown.loc[["tau00", "icc"], ["low", "high"]].isna().all(axis=None)
+
+
 def test_three_equal_groups_have_their_skewness_by_hand() -> None:
     """Deviations -11, -1, 12 from 21: cubes add up to 396, squares to 266."""
     groups = WeightedGroups(np.full(3, 3), np.full(3, 3.0), np.full(3, 7.0), np.array([10.0, 20.0, 33.0]), np.zeros(3),
@@ -128,9 +169,13 @@ def test_intervals_of_a_fit(rows: dict[str, np.ndarray]) -> None:
     skewed = made.intervals(method="skewed").set_index("parameter")
     assert skewed.loc["gamma00", "method"] == "skewed"
     assert skewed.loc["gamma00", ["low", "high"]].tolist() == list(made.ci("gamma00", method="skewed"))
-    assert skewed.drop("gamma00").equals(shown.drop("gamma00"))
+    plain = ["sigma2", "sigma"]
+    assert skewed.loc[plain].equals(shown.loc[plain])
+    assert (skewed.drop(plain)["method"] == "skewed").all()
+    icc, theta = made.ci("icc", method="skewed"), made.ci("theta", method="skewed")
+    assert tuple(icc) == pytest.approx([end / (1.0 + end) for end in theta], rel=1e-14)
     with pytest.raises(ArgumentError, match="method='skewed' is not one of 'jackknife', 'wald'"):
-        made.ci("icc", method="skewed")
+        made.ci("sigma2", method="skewed")
     assert set(made.intervals(method="wald")["method"]) == {"wald"}
 
 
