@@ -172,7 +172,7 @@ def test_weighted_fits_have_robust_intervals_only(weighted: OneWayFit) -> None:
     assert wald.high - weighted.tau00 == pytest.approx(1.959964 * weighted.se_tau00, rel=1e-6)
     assert "reliability" in set(weighted.intervals()["parameter"])
     for call, message in (
-        (lambda: weighted.ci("icc", method="exact"), "method='exact' is not one of 'jackknife', 'wald'"),
+        (lambda: weighted.ci("icc", method="exact"), "method='exact' is not one of 'jackknife', 'skewed', 'wald'"),
         (weighted.test_between, "are of unweighted fits"),
         (weighted.test_homogeneity, "are of unweighted fits"),
         (weighted.anova, "are of unweighted fits"),
