@@ -108,7 +108,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
         "    b.write(sys.argv[1])\n"
         "    a.write(sys.argv[1])\n"
     )
-    for i in range(4):
+    for i in (0, 3):  # a few moments more are tests/torture.py's
         child = subprocess.Popen(
             [sys.executable, "-c", program, str(path), str(tmp_path / "b")], stdout=subprocess.PIPE, text=True
         )

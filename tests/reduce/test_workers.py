@@ -33,13 +33,13 @@ def small_tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bits_do_not_depend_on_threads_or_batches(kind: str) -> None:
+def test_bits_do_not_depend_on_threads_or_batches(kind: str, small_tiles: int) -> None:
     table = rows(kind)
     first = fastml.group_stats(table, "y", "id", threads=1)
     check(first, table, ["id"])
     for threads in THREADS[1:]:
         assert same(first, fastml.group_stats(table, "y", "id", threads=threads)), threads
-    for size in (1, 7, 63, 64, 65, 999, 1000, 1001):
+    for size in (1, 7, small_tiles - 1, small_tiles, small_tiles + 1):
         parts = pa.Table.from_batches(table.to_batches(max_chunksize=size))
         assert same(first, fastml.group_stats(parts, "y", "id", threads=2)), size
 
