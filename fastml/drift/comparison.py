@@ -19,7 +19,6 @@ from fastml.report.chosen_columns import ChosenColumns
 from fastml.report.drift_grid import check_grid, check_text, drift_words
 from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table
-from fastml.report.numbers import whole_ids
 from fastml.report.provenance import made_text, provenance, together, with_metadata
 from fastml.report.text import rows_text
 from fastml.results.fitting import fit_each_part, fit_stats
@@ -89,10 +88,6 @@ class CheckTable(ChosenColumns):
     limits: Limits
     notes: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return int(self.table.num_rows)
-
     @property
     def within(self) -> bool:
         """Whether all figures are within their limits; without limits they are."""
@@ -108,25 +103,6 @@ class CheckTable(ChosenColumns):
         """
         if not self.within:
             raise DriftError(self.shown(), self.by, self.names)
-
-    def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed: ids that came as floats (792.0) as integers (792).
-
-        Returns
-        -------
-        list of dict
-        """
-        return [whole_ids(row, self.by) for row in self.table.to_pylist()]
-
-    def to_arrow(self) -> pa.Table:
-        """Return the table; null where a figure does not exist.
-
-        Returns
-        -------
-        pyarrow.Table
-            Its schema's metadata say what was compared: version, schema, files, filter, columns, both names, limits.
-        """
-        return self.table
 
     def _grid(self, level: float = 0.95, columns: Sequence[str] | None = None) -> Grid:
         notes = (*self.notes, made_text({**self.provenance, "notes": ()}))

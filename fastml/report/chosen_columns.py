@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from fastml.errors import ArgumentError, RangeError
 from fastml.report.exports import Exports
 from fastml.report.grids import Grid
 from fastml.report.markup import html_table, latex_table, markdown_table
+from fastml.report.numbers import whole_ids
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["ChosenColumns"]
 
 
 class ChosenColumns(Exports):
-    """A table that is printed with the columns asked for, or with the usual ones."""
+    """A table that is printed with the columns asked for, or with the usual ones.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Its schema's metadata say what made it.
+    by : tuple of str
+        The by-columns.
+    """
+
+    table: pa.Table
+    by: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self.table.num_rows)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table; null where a figure does not exist.
+
+        Returns
+        -------
+        pyarrow.Table
+            Its schema's metadata say, as JSON under ``fastml``, what made it; so does the Parquet file of `write`.
+        """
+        return self.table
 
     def _text(self, columns: Sequence[str] | None) -> str:
         """The table as aligned text, with the lines under it."""
@@ -22,9 +52,18 @@ class ChosenColumns(Exports):
     def _grid(self, level: float = 0.95, columns: Sequence[str] | None = None) -> Grid:
         raise NotImplementedError
 
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the rows as they are printed: ids that came as floats (792.0) as integers (792).
+
+        Returns
+        -------
+        list of dict
+        """
+        return [whole_ids(row, self.by) for row in self.table.to_pylist()]
+
     def _choices(self) -> list[str]:
         """The columns that there are."""
-        return list(self.to_arrow().column_names)
+        return list(self.table.column_names)
 
     def _chosen(self, columns: str | Sequence[str] | None) -> list[str] | None:
         """The columns as a list; None for the usual ones."""

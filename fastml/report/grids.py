@@ -186,16 +186,20 @@ HEADS: Mapping[str, str] = {
 
 
 def rows_grid(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], caption: str = "", heads: Mapping[str, str] | None = None
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    caption: str = "",
+    heads: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> Grid:
-    """Rows of figures as a grid: numbers to the right, text to the left; `heads` of columns in place of their names.
+    """Rows of figures as a grid: numbers to the right, text to the left; `heads` and `errors` as in `text.rows_text`.
 
     Examples
     --------
     >>> rows_grid([{"country": "NOR", "icc": 0.1234}], ["country", "icc"]).sections[0].rows
     (('NOR', '0.123'),)
     """
-    body = tuple(tuple(cells(row, columns)) for row in rows)
+    body = tuple(tuple(cells(row, columns, errors)) for row in rows)
     numeric = tuple(not any(isinstance(row[name], str) for row in rows) for name in columns)
     header = tuple((heads or {}).get(name, name) for name in columns)
     return Grid(caption, header, (Section("", body),), numeric)

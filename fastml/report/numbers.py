@@ -275,19 +275,17 @@ def cell(name: str, value: Any) -> str:
     return f"{value:,}" if name in _COUNTS else str(value)
 
 
-_BY_ERROR = ("difference", "se", "ci_low", "ci_high")
-
-
-def cells(row: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Figures of a row as tables print them; a comparison's to the digits that its standard error leaves.
+def cells(row: Mapping[str, Any], names: Iterable[str], errors: Mapping[str, str] | None = None) -> list[str]:
+    """Figures of a row as tables print them; those with a standard error in `errors` to the digits that it leaves.
 
     Examples
     --------
-    >>> cells({"a": "girls", "difference": -0.0206377, "se": 3.478}, ["a", "difference"])
-    ['girls', '-0.021']
+    >>> row = {"a": "girls", "difference": -0.00206377, "se": 0.0003478}
+    >>> cells(row, ["a", "difference"]), cells(row, ["a", "difference"], {"difference": "se"})
+    (['girls', '-0.002'], ['girls', '-0.00206'])
     """
-    by_error = _BY_ERROR if "difference" in row else ()
-    return [with_error(row[name], row["se"]) if name in by_error else cell(name, row[name]) for name in names]
+    by = errors or {}
+    return [with_error(row[name], row[by[name]]) if name in by else cell(name, row[name]) for name in names]
 
 
 def _two_decimals(value: float) -> str:

@@ -67,8 +67,9 @@ def _interval(limits: Limits, name: str, level: float, form: Callable[[float, fl
 def mean_note(fit: Mapping[str, Any], limits: tuple[float, float], by_df: tuple[float, float]) -> str:
     """What tables say of the mean's interval where the degrees of freedom beside it would make another."""
     return (
-        f"Interval of the grand mean: the {degrees(fit['df'])} degrees of freedom of its line would make it "
-        f"{_of_width(by_df, limits)}, as they take the estimated variances for the true ones."
+        f"Interval of the grand mean: the {degrees(fit['df'])} degrees of freedom (df) of its line, which say how well "
+        f"its standard error is known, would make it {_of_width(by_df, limits)}, as they take the estimated variances "
+        "for the true ones."
     )
 
 
@@ -90,10 +91,10 @@ def _mean(fit: Mapping[str, Any], limits: Limits, level: float, by_df: tuple[flo
     )
     if by_df is not None:
         said += (
-            f" The {degrees(fit['df'])} degrees of freedom in the line of gamma00 would make it {form(by_df[0])} to "
-            f"{form(by_df[1])}, {_of_width(by_df, limits['gamma00'])}: they take the estimated variances for the true "
-            "ones, which fails where schools are few, their sizes unequal or their means alike. The interval given "
-            "does not."
+            f" The {degrees(fit['df'])} degrees of freedom (df) in the line of the mean, which say how well its "
+            f"standard error is known, would make it {form(by_df[0])} to {form(by_df[1])}, "
+            f"{_of_width(by_df, limits['gamma00'])}: they take the estimated variances for the true ones, which fails "
+            "where schools are few, their sizes unequal or their means alike. The interval given does not."
         )
     return said
 

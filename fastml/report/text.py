@@ -37,8 +37,15 @@ _CAUSES = {
 }
 
 
-def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], heads: Mapping[str, str] | None = None) -> str:
+def rows_text(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    heads: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> str:
     """Rows as an aligned table: numbers to the right, text to the left; `heads` of columns in place of their names.
+
+    `errors` are columns of standard errors, by those of the figures that are printed to the digits they leave.
 
     Examples
     --------
@@ -48,7 +55,7 @@ def rows_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], heads: 
     SE           -
     """
     header = [visible((heads or {}).get(name, name)) for name in columns]
-    shown = [[visible(text) for text in cells(row, columns)] for row in rows]
+    shown = [[visible(text) for text in cells(row, columns, errors)] for row in rows]
     numeric = [not any(isinstance(row[name], str) for row in rows) for name in columns]
     widths = (
         [max(map(len, (name, *column))) for name, column in zip(header, zip(*shown, strict=True), strict=True)]

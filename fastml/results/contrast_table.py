@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,17 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from fastml.errors import visible
-from fastml.io.writing import write_text
-from fastml.report.chosen_columns import ChosenColumns
-from fastml.report.exports import Summary
 from fastml.report.fields import CONTRAST_TABLE
-from fastml.report.grids import Grid, first_rows, rows_grid
-from fastml.report.markup import html_table, html_with_sentences
+from fastml.report.grids import Grid, rows_grid
 from fastml.report.provenance import made_text, with_metadata
 from fastml.report.sentences import contrast_sentences
 from fastml.report.text import rows_text
 from fastml.results.pages import contrast_report
 from fastml.results.samples import label_text
+from fastml.results.shown_table import ReportedTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["ContrastTable", "contrast_table"]
 
 
+# Figures are printed to the digits that this error leaves.
+_ERRORS = dict.fromkeys(("estimate_a", "estimate_b", "difference", "se", "ci_low", "ci_high"), "se")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class ContrastTable(ChosenColumns):
+class ContrastTable(ReportedTable):
     """Comparisons of rows: what `SurveyTable.contrast`, `FitTable.contrast` and `trend` give.
 
     Attributes
@@ -68,19 +67,6 @@ class ContrastTable(ChosenColumns):
     notes: tuple[str, ...] = ()
     points: tuple[dict[str, Any], ...] | None = None
 
-    def __len__(self) -> int:
-        """Return the number of comparisons."""
-        return int(self.table.num_rows)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every comparison has a result."""
-        return all(status == "ok" for status in self.table["status"].to_pylist())
-
-    def to_arrow(self) -> pa.Table:
-        """Return the table; null where a figure does not exist."""
-        return self.table
-
     def name(self, row: Mapping[str, Any]) -> str:
         """Return what a row compares, in words: "TUR girls - boys BSMMAT mean".
 
@@ -113,22 +99,15 @@ class ContrastTable(ChosenColumns):
         return [f"{level}, by t", *self.notes, *said, made_text({**made, "notes": of_tables})]
 
     def _text(self, columns: Sequence[str] | None) -> str:
-        return "\n".join([rows_text(self.to_dict(), columns or self._columns()), "", *map(visible, self._lines())])
+        table = rows_text(self.to_dict(), columns or self._columns(), errors=_ERRORS)
+        return "\n".join([table, "", *map(visible, self._lines())])
 
     def _grid(self, level: float = 0.95, columns: Sequence[str] | None = None) -> Grid:
-        return replace(rows_grid(self.to_dict(), columns or self._columns()), notes=tuple(self._lines()))
+        grid = rows_grid(self.to_dict(), columns or self._columns(), errors=_ERRORS)
+        return replace(grid, notes=tuple(self._lines()))
 
     def _sentences(self) -> list[str]:
         return contrast_sentences(self.to_dict(), self.by, self.provenance["level"])
-
-    def _repr_html_(self) -> str:
-        return html_table(first_rows(self._grid()))
-
-    def summary(self) -> Summary:
-        """Return the printed table, and in plain sentences what it says."""
-        said = self._sentences()
-        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(visible(sentence), 100))]
-        return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
 
     def plot(self, ax: Axes | None = None, *, sort: bool = False) -> Axes:
         """Draw every difference with its interval, or a trend's cycles; see `plots.contrasts` and `plots.trend`."""
@@ -139,10 +118,6 @@ class ContrastTable(ChosenColumns):
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the table, its picture, and what it says. See `OneWayFit.report_html`."""
         return contrast_report(self, title, source)
-
-    def write_report(self, path: str | os.PathLike[str], title: str | None = None, source: str = "") -> None:
-        """Write the page to a file, whole or not at all. See `report_html`."""
-        write_text(self.report_html(title, source), path)
 
 
 def contrast_table(

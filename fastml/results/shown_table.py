@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fastml.errors import visible
+from fastml.io.writing import write_text
 from fastml.report.chosen_columns import ChosenColumns
+from fastml.report.exports import Summary
 from fastml.report.grids import HEADS, Grid, first_rows, rows_grid
-from fastml.report.markup import html_table
+from fastml.report.markup import html_table, html_with_sentences
 from fastml.report.sentences import STATUSES
 from fastml.report.text import rows_text
 
-__all__ = ["FITS_ON_A_PAGE", "INTERVAL", "WIDE", "Limits", "SeenTable", "table_grid", "table_text"]
+__all__ = ["FITS_ON_A_PAGE", "INTERVAL", "WIDE", "Limits", "ReportedTable", "SeenTable", "table_grid", "table_text"]
 
 Limits = tuple[float, float, str]  # low, high, what there is to know of them
 
@@ -98,14 +103,43 @@ def _interval_head(level: float) -> str:
 _MAX_INTERVALS = 1000  # rows of a table that is printed; an interval takes a millisecond
 
 
-class SeenTable(ChosenColumns):
-    """The forms of a table of results that people read."""
+class ReportedTable(ChosenColumns):
+    """A table of rows with a status each, which says in sentences and on a page what it means."""
 
-    by: tuple[str, ...]
+    @property
+    def complete(self) -> bool:
+        """Whether every row has a result."""
+        return all(status == "ok" for status in self.table["status"].to_pylist())
 
-    def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed."""
+    def _sentences(self) -> list[str]:
         raise NotImplementedError
+
+    def report_html(self, title: str | None = None, source: str = "") -> str:
+        """Return the table as a self-contained page."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return html_table(first_rows(self._grid()))
+
+    def summary(self) -> Summary:
+        """Return the printed table, and in plain sentences what it says.
+
+        Returns
+        -------
+        Summary
+            Print it, or let a notebook show it.
+        """
+        said = self._sentences()
+        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(visible(sentence), 100))]
+        return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
+
+    def write_report(self, path: str | os.PathLike[str], title: str | None = None, source: str = "") -> None:
+        """Write the page to a file, whole or not at all. See `report_html`."""
+        write_text(self.report_html(title, source), path)
+
+
+class SeenTable(ReportedTable):
+    """The forms of a table of results that people read."""
 
     def _icc_intervals(self, level: float | None) -> tuple[float, list[Limits]]:
         """Return the level, the table's own without another, and limits of every row's icc; NaN for none."""
@@ -136,6 +170,3 @@ class SeenTable(ChosenColumns):
     def _grid_of(self, wanted: Sequence[str], columns: Sequence[str] | None) -> Grid:
         level, rows = self._seen(columns)
         return replace(table_grid(rows, self.by, level, wanted, columns), notes=tuple(self._notes(rows)))
-
-    def _repr_html_(self) -> str:
-        return html_table(first_rows(self._grid()))

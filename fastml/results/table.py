@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import textwrap
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,11 +13,7 @@ import pyarrow as pa
 
 from fastml.errors import FastmlError, visible
 from fastml.inference.distributions import check_level
-from fastml.io.writing import write_text
-from fastml.report.exports import Summary
 from fastml.report.fields import DROPPED, FIT_TABLE, FIT_TABLE_INTERVALS
-from fastml.report.markup import html_with_sentences
-from fastml.report.numbers import whole_ids
 from fastml.report.provenance import STAMP, made_text, provenance, with_metadata
 from fastml.report.sentences import table_sentences
 from fastml.report.text import fit_weights, table_notes
@@ -51,34 +45,6 @@ class ResultTable(Comparable, SeenTable):
     table: pa.Table
     by: tuple[str, ...]
 
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return int(self.table.num_rows)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every row has a result."""
-        return all(status == "ok" for status in self.table["status"].to_pylist())
-
-    def to_arrow(self) -> pa.Table:
-        """Return the table; null where a figure does not exist.
-
-        Returns
-        -------
-        pyarrow.Table
-            Its schema's metadata say, as JSON under ``fastml``, what made it; so does the Parquet file of `write`.
-        """
-        return self.table
-
-    def shown(self) -> list[dict[str, Any]]:
-        """Return the rows as they are printed: ids that came as floats (792.0) as integers (792).
-
-        Returns
-        -------
-        list of dict
-        """
-        return [whole_ids(row, self.by) for row in self.table.to_pylist()]
-
     def icc_limits(self, level: float | None = None) -> tuple[float, list[tuple[float, float]]]:
         """Return the confidence limits of every row's icc.
 
@@ -104,18 +70,6 @@ class ResultTable(Comparable, SeenTable):
     def _sentences(self) -> list[str]:
         level, rows = self._seen()
         return table_sentences(rows, self.by, level)
-
-    def summary(self) -> Summary:
-        """Return the printed table, and in plain sentences what it says.
-
-        Returns
-        -------
-        Summary
-            Print it, or let a notebook show it.
-        """
-        said = self._sentences()
-        lines = [str(self), "", *(part for sentence in said for part in textwrap.wrap(visible(sentence), 100))]
-        return Summary("\n".join(lines), html_with_sentences(self._grid(), said))
 
     def plot(self, ax: Axes | None = None, *, level: float | None = None, sort: bool = True) -> Axes:
         """Draw the ICC of every row with its interval; a notebook shows what this returns. Needs matplotlib.
@@ -149,10 +103,6 @@ class ResultTable(Comparable, SeenTable):
             See `OneWayFit.report_html`.
         """
         return table_report(self, title, source)
-
-    def write_report(self, path: str | os.PathLike[str], title: str | None = None, source: str = "") -> None:
-        """Write the page to a file, whole or not at all. See `report_html`."""
-        write_text(self.report_html(title, source), path)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -49,18 +49,21 @@ def test_it_is_said_where_the_degrees_of_freedom_give_another_interval() -> None
     line = fit.ci("gamma00", method="t")
     assert "(95 % interval 488.4 to 513.9)" in said
     assert (
-        f"The 319 degrees of freedom in the line of gamma00 would make it {line.low:.1f} to {line.high:.1f}, 31 % narrower"
-        in said
+        "The 319 degrees of freedom (df) in the line of the mean, which say how well its standard error is known, would "
+        f"make it {line.low:.1f} to {line.high:.1f}, 31 % narrower" in said
     )
     given = fit.to_dict(), fit.naive.to_dict(), (5, 300), {"gamma00": (490.0, 510.0)}
     wide = fit_sentences(*given, by_df=(450.0, 550.0))
     assert "to 550.0, 5 times as wide" in wide["mean"]
     alike, equal = summary([8] * 6, [1.0, 2, 3, 4, 5, 6], [1.0] * 6)
-    assert "degrees of freedom in the line" not in equal
+    assert "degrees of freedom" not in equal
     # The line itself says so, and every form that has the interval beside it.
     assert "its 95 % interval is 488.4 to 513.9: this df takes the estimated variances for the true ones" in str(fit)
     assert "its 95 %" not in str(alike)
-    note = "Interval of the grand mean: the 319 degrees of freedom of its line would make it 31 % narrower"
+    note = (
+        "Interval of the grand mean: the 319 degrees of freedom (df) of its line, which say how well its standard error "
+        "is known, would make it 31 % narrower"
+    )
     assert note in fit.with_intervals().to_dict()["ci_notes"]
     for form in (fit.to_html(), fit.to_latex().replace("\\%", "%"), fit.to_markdown(), fit.report_html()):
         assert note in form

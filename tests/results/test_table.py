@@ -133,3 +133,11 @@ def test_a_part_called_infinity_keeps_its_name_in_every_form() -> None:
     for text in (str(table), table.to_markdown(), table.to_latex(), table.to_html()):
         assert re.search(r"(?<![-\w])inf\b", text)
         assert re.search(r"[-\u2212]\$?inf\b", text)
+
+
+def test_by_columns_may_have_the_names_of_figures_of_other_tables() -> None:
+    rows = {"difference": ["a"] * 4 + ["b"] * 4, "s": [1, 1, 2, 2] * 2, "y": [1.0, 2.0, 5.0, 7.0, 3.0, 4.0, 6.0, 9.0]}
+    table = fastml.fit_by(rows, "y", "s", by="difference")
+    for form in (str(table), table.to_markdown(), table.to_latex(), table.to_html()):
+        assert "difference" in form
+        assert "0.884" in form
