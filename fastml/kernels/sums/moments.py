@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba.core import types
 
+from fastml.kernels.ahead import fetch
 from fastml.kernels.exact import two_product, two_sum
 from fastml.kernels.jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inner, kernel
 from fastml.kernels.sums.record import N_FIELDS, is_off
@@ -19,6 +20,7 @@ from fastml.kernels.sums.record import N_FIELDS, is_off
 __all__ = ["finish", "fold", "fold_raw"]
 
 _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
+_RECORDS_AHEAD = np.uint64(8)  # of records in any order: how long before its turn to ask for one
 
 
 @exact
@@ -40,24 +42,23 @@ def finish(raw, order, finished):
 
     Returns the first outcome with values that aren't finite, or -1.
     """
-    p = raw.shape[1]
-    bad = p
-    for k in range(np.uint64(order.shape[0])):
-        g = np.uint64(order[k])
-        for i in range(np.uint64(p)):
-            n, shift, total, squares = raw[g, i, 0], raw[g, i, 1], raw[g, i, 2], raw[g, i, 3]
+    p, fields, n_records = np.uint64(raw.shape[1]), np.uint64(raw.shape[2]), np.uint64(order.shape[0])
+    flat, into, bad = raw.reshape(raw.size), finished.reshape(finished.size), p
+    for k in range(n_records):
+        ahead = np.uint64(order[min(k + _RECORDS_AHEAD, n_records - np.uint64(1))])
+        fetch(flat, ahead * p * fields)
+        for i in range(p):
+            at, to = (np.uint64(order[k]) * p + i) * fields, (i * n_records + k) * fields
+            n, shift, total, squares = flat[at], flat[at + _SHIFT], flat[at + _TOTAL], flat[at + _SQUARES]
             mean, residual, ss = 0.0, 0.0, 0.0
             if n > 0.0:
-                if not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)):
-                    bad = min(bad, np.int64(i))
                 mean, residual, ss = _finished(n, shift, total, squares)
-            finished[i, k, 0] = n
-            finished[i, k, 1] = mean
-            finished[i, k, 2] = residual
-            finished[i, k, 3] = max(ss, 0.0)
-            for field in range(np.uint64(N_FIELDS), np.uint64(raw.shape[2])):
-                finished[i, k, field] = raw[g, i, field]
-    return bad if bad < p else -1
+                if not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)):
+                    bad = min(bad, np.uint64(i))
+            into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES] = n, mean, residual, max(ss, 0.0)
+            if fields > np.uint64(N_FIELDS):
+                into[to + _OF_WEIGHTS] = flat[at + _OF_WEIGHTS]
+    return np.int64(bad) if bad < p else -1
 
 
 @exact
