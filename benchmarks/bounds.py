@@ -64,7 +64,7 @@ def sum_rows(numbers: np.ndarray[Any, Any], y: np.ndarray[Any, Any], n: int, thr
     table, missing = thread.table[:n], thread.missing[:n]
     table[:], missing[:] = 0.0, 0.0
     table[:, 1] = 500.0
-    any_order.add_rows(numbers, 0, y, 500.0, table, missing)
+    any_order.add_rows(numbers, 0, y, 500.0, table, missing, thread.top)
     record.find_outliers(table, np.empty(n, np.uint8))
 
 

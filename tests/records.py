@@ -24,7 +24,10 @@ def read_only(*arrays: npt.NDArray[Any]) -> None:
 
 def add_rows(keys: npt.NDArray[np.int64], low: int, y: Floats, table: Floats, missing: Floats) -> bool:
     """Add rows in any order to records of nothing, each about the first value of its group."""
-    return bool(shuffled.add_rows(keys, low, y, math.nan, table, missing))
+    top = np.full(1, -math.inf)
+    done = bool(shuffled.add_rows(keys, low, y, math.nan, table, missing, top))
+    assert not done or top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
+    return done
 
 
 def finish(table: Floats) -> int:

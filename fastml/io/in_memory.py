@@ -246,7 +246,8 @@ def _check_indices(column: str, values: pa.Array, source: str) -> None:
     if not pa.types.is_dictionary(values.type):
         return
     indices = as_numpy(values.indices)  # under a null there may be anything
-    if not len(indices) or (indices.min() >= 0 and indices.max() < len(values.dictionary)):
+    unsigned = indices.view(f"u{indices.itemsize}")  # in which what is negative is large
+    if not len(indices) or unsigned.max() < len(values.dictionary):
         return
     try:
         values.validate(full=True)

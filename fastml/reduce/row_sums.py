@@ -79,7 +79,7 @@ class RowSums:
         length = max(int(_ROWS_ADDED / share) // ROWS, 1) * ROWS
         return [slice(*ends) for ends in pairwise([*range(0, n, length), n])]
 
-    def add(self, table: Floats, y: Floats, missing: Floats) -> bool:
+    def add(self, table: Floats, y: Floats, missing: Floats, top: Floats) -> bool:
         """Make the records of an outcome.
 
         Parameters
@@ -90,6 +90,8 @@ class RowSums:
             NaN where it is missing.
         missing : ndarray, shape (K,)
             Takes the number of missing values by group.
+        top : ndarray, shape (1,)
+            Is raised to the greatest value.
 
         Returns
         -------
@@ -104,9 +106,9 @@ class RowSums:
 
         outliers = self._space.array("outliers", len(table), np.bool_)
         shift = _likely_shift(y) if _are_groups_large(self._keys) else math.nan
-        count = self._add_about(shift, table, y, missing, outliers)
+        count = self._add_about(shift, table, y, missing, top, outliers)
         if not math.isnan(shift) and count * _GROUPS_PER_OUTLIER > np.count_nonzero(table[:, 0]):
-            count = self._add_about(math.nan, table, y, missing, outliers)
+            count = self._add_about(math.nan, table, y, missing, top, outliers)
         if not count:
             return True
         rows, starts = self._rows_of(outliers)
@@ -116,13 +118,13 @@ class RowSums:
         return bool(bad < 0)
 
     def _add_about(
-        self, shift: float, table: Floats, y: Floats, missing: Floats, outliers: npt.NDArray[np.bool_]
+        self, shift: float, table: Floats, y: Floats, missing: Floats, top: Floats, outliers: npt.NDArray[np.bool_]
     ) -> int:
         """Make records about one shift, or each about its own where it is NaN; return how many are `outliers`."""
         from fastml.kernels.sums import record, shuffled
 
         def add_part(part: slice) -> bool:
-            return bool(add_rows(rows[part], self._keys.low, y[part], shift, table, missing))
+            return bool(add_rows(rows[part], self._keys.low, y[part], shift, table, missing, top))
 
         rows = self._keys.rows
         add_rows = shuffled.add_rows if rows.dtype == np.int64 else shuffled.add_rows_of_codes
@@ -133,7 +135,13 @@ class RowSums:
         return int(record.find_outliers(table, outliers.view(np.uint8)))
 
     def add_weighted(
-        self, tables: tuple[Floats, Floats], y: Floats, weights: Floats, limits: tuple[float, float], missing: Floats
+        self,
+        tables: tuple[Floats, Floats],
+        y: Floats,
+        weights: Floats,
+        limits: tuple[float, float],
+        missing: Floats,
+        top: Floats,
     ) -> bool:
         """Make both records of an outcome; else as `add`.
 
@@ -146,6 +154,8 @@ class RowSums:
             The smallest and the largest weight; rows with others are left out.
         missing : ndarray, shape (K,)
             Takes the number of rows without a value or a weight by group.
+        top : ndarray, shape (1,)
+            As in `add`.
         """
         from fastml.kernels.sums import weighted as kernel
         from fastml.kernels.sums.record import N_BOTH
@@ -154,7 +164,9 @@ class RowSums:
         both = self._space.array("both records", n * N_BOTH, np.float64).reshape(n, N_BOTH)
 
         def add_part(part: slice) -> bool:
-            return bool(kernel.add_rows_weighted(numbers[part], low, y[part], weights[part], *limits, both, missing))
+            return bool(
+                kernel.add_rows_weighted(numbers[part], low, y[part], weights[part], *limits, both, missing, top)
+            )
 
         both[:] = 0.0
         self._add_parts(add_part, both, missing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
@@ -158,8 +157,7 @@ class _Tile:
             if by_row is None or weighted is None:
                 top = self._add(name, y, moments[i], missing)
             else:
-                top = math.nan
-                self._add_weighted(name, y, by_row, (moments[i], weighted[i]), missing)
+                top = self._add_weighted(name, y, by_row, (moments[i], weighted[i]), missing)
             if columns.watch:
                 self._seen[name] = look(y, top)
             if i == 0 and missing.any():
@@ -178,15 +176,12 @@ class _Tile:
         return y
 
     def _add(self, name: str, y: Floats, table: Floats, missing: Floats) -> float:
-        """Make the records of an outcome, and count its missing values by record; return its greatest value, if known.
-
-        It is NaN otherwise.
-        """
+        """Make the records of an outcome, and count its missing values by record; return its greatest value."""
         from fastml.kernels.sums import runs as kernel
 
-        starts, top = self._keys.starts, np.full(1, np.nan)
+        starts, top = self._keys.starts, np.full(1, -np.inf)
         if starts is None:
-            is_finite = self._sums.add(table, y, missing)
+            is_finite = self._sums.add(table, y, missing, top)
         else:
             is_finite = kernel.sum_runs(starts, y, table, missing, top) < 0
         if not is_finite:
@@ -195,17 +190,19 @@ class _Tile:
 
     def _add_weighted(
         self, name: str, y: Floats, by_row: Floats, tables: tuple[Floats, Floats], missing: Floats
-    ) -> None:
-        """As `_add`, the records of rows and of weights."""
+    ) -> float:
+        """As `_add`, the records of rows and of weights; the greatest value is NaN where nobody looked at all."""
         from fastml.kernels.sums import weighted as kernel
 
-        starts, limits = self._keys.starts, (SMALLEST_WEIGHT, LARGEST_WEIGHT)
+        starts, limits, top = self._keys.starts, (SMALLEST_WEIGHT, LARGEST_WEIGHT), np.full(1, -np.inf)
         if starts is None:
-            is_finite = self._sums.add_weighted(tables, y, by_row, limits, missing)
+            is_finite = self._sums.add_weighted(tables, y, by_row, limits, missing, top)
         else:
+            top[0] = np.nan
             is_finite = kernel.sum_runs_weighted(starts, y, by_row, *limits, *tables, missing) < 0
         if not is_finite:
             self._refuse_infinite(name, np.where((by_row >= limits[0]) & (by_row <= limits[1]), y, np.nan))
+        return float(top[0])
 
     def _refuse_infinite(self, name: str, y: Floats) -> NoReturn:
         infinite = np.isinf(y)

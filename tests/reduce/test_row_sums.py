@@ -36,7 +36,7 @@ def row_sums(codes: Codes, n_groups: int, keys: bool = False) -> RowSums:
 def sums_of(codes: Codes, n_groups: int, y: Floats, keys: bool = False) -> tuple[Floats | None, Floats]:
     """Raw records, None where a value isn't finite, and missing values."""
     table, missing = np.full((n_groups, 4), 7.0), np.full(n_groups, 7.0)
-    is_finite = row_sums(codes, n_groups, keys).add(table, y, missing)
+    is_finite = row_sums(codes, n_groups, keys).add(table, y, missing, np.empty(1))
     return table if is_finite else None, missing
 
 
@@ -74,7 +74,7 @@ def test_no_digit_of_weighted_rows_is_lost(seed: int) -> None:
     weights = np.random.default_rng(seed).gamma(2.0, 3.0, len(y))
     weights[::9], weights[::11], y[::13] = 0.0, math.nan, math.nan
     tables, missing = (np.full((n_groups, 4), 7.0), np.full((n_groups, 5), 7.0)), np.full(n_groups, 7.0)
-    assert row_sums(codes, n_groups, keys=seed % 2 == 0).add_weighted(tables, y, weights, LIMITS, missing)
+    assert row_sums(codes, n_groups, keys=seed % 2 == 0).add_weighted(tables, y, weights, LIMITS, missing, np.empty(1))
     used = (weights > 0.0) & ~np.isnan(y)
     assert missing.tolist() == np.bincount(codes[~used], minlength=n_groups).tolist()
     for table, some in zip(tables, (np.ones(len(y)), weights), strict=True):
@@ -114,7 +114,7 @@ def test_what_is_not_finite_is_found(others: int, wrong: float) -> None:
     for keys in (False, True):
         assert (sums_of(codes, 2, y, keys)[0] is not None) == alone
         tables, missing = (np.zeros((2, 4)), np.zeros((2, 5))), np.zeros(2)
-        assert row_sums(codes, 2, keys).add_weighted(tables, y, np.ones(len(y)), LIMITS, missing) == alone
+        assert row_sums(codes, 2, keys).add_weighted(tables, y, np.ones(len(y)), LIMITS, missing, np.empty(1)) == alone
 
 
 @pytest.mark.parametrize("place", [0, 50, 99])
@@ -125,7 +125,7 @@ def test_a_key_outside_of_the_range_is_found(place: int) -> None:
         sums_of(codes, 3, y, keys=True)
     tables, missing = (np.zeros((3, 4)), np.zeros((3, 5))), np.zeros(3)
     with pytest.raises(KeysMovedError):
-        row_sums(codes, 3, keys=True).add_weighted(tables, y, y, LIMITS, missing)
+        row_sums(codes, 3, keys=True).add_weighted(tables, y, y, LIMITS, missing, np.empty(1))
 
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="a quarter of a million rows are too many")

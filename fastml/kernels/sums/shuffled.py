@@ -53,19 +53,24 @@ def _add_each(keys, base, y, start, stop, shift, records, missing):
 
 
 @inner
-def _add_all(keys, low, y, shift, table, missing):
+def _add_all(keys, low, y, shift, table, missing, top):
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     records, shared, rows = table.reshape(table.size), shift == shift, np.uint64(ROWS)
-    whole = n - n % rows
+    whole, greatest = n - n % rows, top[0]
     for start in range(np.uint64(0), whole, rows):
         fetch_once(keys, start + np.uint64(AHEAD))
         fetch_once(y, start + np.uint64(AHEAD))
         fetch_records(records, N_FIELDS, keys, base, start)
         if not all_within(keys, low, most, start, rows):
             return False
-        lacking = False
+        unlike = False  # NaN, or greater than all before
         for k in range(rows):
-            lacking |= y[start + k] != y[start + k]
+            unlike |= not y[start + k] <= greatest
+        lacking = False
+        if unlike:
+            for k in range(rows):
+                lacking |= y[start + k] != y[start + k]
+                greatest = y[start + k] if y[start + k] > greatest else greatest
         if lacking:
             _add_each(keys, base, y, start, start + rows, shift, records, missing)
         elif shared:
@@ -76,25 +81,30 @@ def _add_all(keys, low, y, shift, table, missing):
                 _add_own(records, (np.uint64(keys[start + k]) - base) * np.uint64(N_FIELDS), y[start + k])
     if not all_within(keys, low, most, whole, n - whole):
         return False
+    for i in range(whole, n):
+        greatest = y[i] if y[i] > greatest else greatest
+    top[0] = greatest
     _add_each(keys, base, y, whole, n, shift, records, missing)
     return True
 
 
-@kernel(I8_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, packed=True)
-def add_rows(keys, low, y, shift, table, missing):
+@kernel(I8_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, F8_OUT, packed=True)
+def add_rows(keys, low, y, shift, table, missing, top):
     """Add rows to raw records `table` (K, 4), and count those that are NaN in `missing` (K,).
+
+    `top` (1,) is raised to the greatest of the others.
 
     `shift` is that of all records, which hold it; where it is NaN, the first value of each is its own. The record of a
     key is at key - low. Returns False before rows of which one has none, so that the range of the keys need not be
     known before they are read.
     """
-    return _add_all(keys, low, y, shift, table, missing)
+    return _add_all(keys, low, y, shift, table, missing, top)
 
 
-@kernel(I4_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, packed=True)
-def add_rows_of_codes(codes, low, y, shift, table, missing):
+@kernel(I4_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, F8_OUT, packed=True)
+def add_rows_of_codes(codes, low, y, shift, table, missing, top):
     """As `add_rows`, of codes; `low` is 0."""
-    return _add_all(codes, low, y, shift, table, missing)
+    return _add_all(codes, low, y, shift, table, missing, top)
 
 
 @kernel(I8_IN, types.int64, U1_IN, I4_OUT)

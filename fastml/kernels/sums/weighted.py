@@ -215,15 +215,16 @@ def _add_each(keys, base, y, weights, limits, start, stop, records, missing):
             missing[group] += 1.0
 
 
-@kernel(I8_IN, types.int64, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, F8_OUT, packed=True)
-def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
+@kernel(I8_IN, types.int64, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, F8_OUT, F8_OUT, packed=True)
+def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing, top):
     """Add rows to raw records of both kinds, side by side in `table` (K, 8), about the first value of each.
 
-    The number of rows that lack a value or a weight is added to `missing` (K,). Keys as in `shuffled.add_rows`.
+    The number of rows that lack a value or a weight is added to `missing` (K,). Keys and `top` as in
+    `shuffled.add_rows`; it counts rows without a weight too.
     """
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     records, rows = table.reshape(table.size), np.uint64(ROWS)
-    whole = n - n % rows
+    whole, greatest = n - n % rows, top[0]
     for start in range(np.uint64(0), whole, rows):
         fetch_once(keys, start + np.uint64(AHEAD))
         fetch_once(y, start + np.uint64(AHEAD))
@@ -231,9 +232,15 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
         fetch_records(records, N_BOTH, keys, base, start)
         if not all_within(keys, low, most, start, rows):
             return False
-        lacking = False
+        unlike = False  # lacking, or greater than all before
         for k in range(rows):
-            lacking |= not _is_good(y[start + k], weights[start + k], smallest, largest)
+            good = _is_good(y[start + k], weights[start + k], smallest, largest)
+            unlike |= not (good & (y[start + k] <= greatest))
+        lacking = False
+        if unlike:
+            for k in range(rows):
+                lacking |= not _is_good(y[start + k], weights[start + k], smallest, largest)
+                greatest = y[start + k] if y[start + k] > greatest else greatest
         if lacking:
             _add_each(keys, base, y, weights, (smallest, largest), start, start + rows, records, missing)
         else:
@@ -242,6 +249,9 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing):
                 _add_row(records, at, y[start + k], weights[start + k])
     if not all_within(keys, low, most, whole, n - whole):
         return False
+    for i in range(whole, n):
+        greatest = y[i] if y[i] > greatest else greatest
+    top[0] = greatest
     _add_each(keys, base, y, weights, (smallest, largest), whole, n, records, missing)
     return True
 

@@ -52,7 +52,7 @@ def test_one_shift_for_all_groups(holes: float) -> None:
     y[rng.random(700) < holes] = math.nan
     table, missing = np.zeros((9, 4)), np.zeros(9)
     table[:, 1] = 480.0
-    assert shuffled.add_rows(codes, 0, y, 480.0, table, missing)
+    assert shuffled.add_rows(codes, 0, y, 480.0, table, missing, np.empty(1))
     assert not any(outliers(table))
     finish(table)
     check(table, missing, codes.tolist(), y.tolist())
@@ -88,7 +88,7 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     table, missing = np.zeros((12, 4)), np.zeros(12)
     for shift in (math.nan, 1.0):
         table[:] = 0.0
-        assert not shuffled.add_rows(keys, 0, y, shift, table[1:11], missing[1:11])
+        assert not shuffled.add_rows(keys, 0, y, shift, table[1:11], missing[1:11], np.empty(1))
         assert table[:, 0].sum() == place // 8 * 8
         assert not table[[0, 11]].any()
 

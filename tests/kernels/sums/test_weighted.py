@@ -25,9 +25,11 @@ def by_rows(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats,
     """Both raw records of each group, and its missing rows, as of rows in any order."""
     both, missing, keys = np.zeros((n, N_BOTH)), np.zeros(n), codes.astype(np.int64)
     records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
-    assert kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
+    top = np.full(1, -math.inf)
+    assert kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, top)
+    assert top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
     by_keys, keys_missing = np.zeros((n, N_BOTH)), np.zeros(n)
-    assert kernel.add_rows_weighted(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing)
+    assert kernel.add_rows_weighted(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing, np.empty(1))
     assert by_keys.tobytes() == both.tobytes()
     assert keys_missing.tobytes() == missing.tobytes()
     assert kernel.separate(both, records, weighted, np.empty(n, np.uint8)) == 0
@@ -139,7 +141,7 @@ def test_each_record_is_about_its_own_mean() -> None:
     check(by_runs(codes[:12], wild, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
     both, missing, marks = np.zeros((1, N_BOTH)), np.zeros(1), np.zeros(1, np.uint8)
     y[0], y[-1] = -1e9, 500.0
-    kernel.add_rows_weighted(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing, np.empty(1))
     assert kernel.separate(both, np.zeros((1, 4)), np.zeros((1, 5)), marks) == marks[0] == 1
 
 
@@ -152,12 +154,12 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
     starts = np.array([0, len(y)], np.int32)
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
         both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
-        kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
+        kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(1))
         assert kernel.separate(both, records, weighted, marks) == marks[0] == 1
         assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
     both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
-    kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing)
+    kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(1))
     assert kernel.separate(both, records, weighted, marks) == marks[0] == 0
     assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == -1
     assert missing.tolist() == [len(y)]
@@ -169,7 +171,7 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
     keys[place] = bad
     both, missing = np.full((12, 8), 7.0), np.full(12, 7.0)
-    assert not kernel.add_rows_weighted(keys, 0, y, y, *LIMITS, both[1:11], missing[1:11])
+    assert not kernel.add_rows_weighted(keys, 0, y, y, *LIMITS, both[1:11], missing[1:11], np.empty(1))
     assert (both[[0, 11]] == 7.0).all()
     assert (missing[[0, 11]] == 7.0).all()
 
