@@ -8,7 +8,7 @@ covariances between the plausible values.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,7 +102,7 @@ def on_log(estimate: Estimate) -> Estimate:
     Estimate
         Without replicates its variance is by the delta method.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         values = np.where(estimate.values > 0.0, np.log(estimate.values), math.nan)
         moved = np.log1p(estimate.deviations / estimate.values[: estimate.deviations.shape[1]])
         deviations = np.where(np.isfinite(moved), moved, math.nan)
@@ -127,6 +127,7 @@ class _Block:
     shared: npt.NDArray[np.bool_]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def combine(
     estimates: Sequence[Estimate],
     samples: Sequence[npt.NDArray[np.intp]],
@@ -169,11 +170,11 @@ def combine(
         for row, of_rows in zip(dense, some, strict=True):
             row[list(of_rows)] = list(of_rows.values())
         sums[:, start : start + len(some)] = _sums(dense, values, complete, blocks)
-    made, sampling, imputation, total, squares = sums
+    made, sampling, imputation, within, shares = sums
     linked = np.zeros(len(weights)) if linking is None else linking
-    total = total + linked
+    total = within + linked
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(squares == 0.0, math.inf, total**2 / squares)
+        df = np.where(shares == 0.0, math.inf, (total / within) ** 2 / shares)
     return Contrasts(made, np.sqrt(total), df, sampling, imputation, linked)
 
 
@@ -181,7 +182,7 @@ _CELLS = 1 << 22  # of a matrix of weights at a time: 32 MB
 
 
 def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_Block]) -> Floats:
-    """Estimate, U, (1 + 1/M) B, T and sum of T^2/df over samples, (5, C), of contrasts (C, n)."""
+    """Estimate, U, (1 + 1/M) B, T and sum of (T_s/T)^2/df_s over samples, (5, C), of contrasts (C, n)."""
     alone = weights != 0.0  # of rows that are of one sample with no other of their contrast
     u, b = np.zeros((2, len(values)))
     m = np.ones(len(values), np.int64)
@@ -193,12 +194,9 @@ def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_B
             near = inside.astype(np.float32) @ block.shared.astype(np.float32)
             alone[:, block.places] = inside & (near == 1.0)
     # A sample of one row has the same degrees of freedom whatever its weight, so all such are summed at once.
-    t = u + (1.0 + 1.0 / m) * b
-    shares = _share(t, barnard_rubin(u, b, m, complete))
     at, row = np.nonzero(alone)
-    w = weights[at, row]
-    sampling, imputation, total = (_per_contrast(weights, at, w**2 * x[row]) for x in (u, t - u, t))
-    squares = _per_contrast(weights, at, w**4 * shares[row])
+    w = weights[at, row] ** 2
+    samples = [(at, w * u[row], w * ((1.0 + 1.0 / m) * b)[row], barnard_rubin(u, b, m, complete)[row])]
     for block in blocks:
         if len(block.places) == 1:
             continue
@@ -209,13 +207,21 @@ def _sums(weights: Floats, values: Floats, complete: Floats, blocks: Sequence[_B
             part = np.where(inside, mine[used[which]], 0.0)
             u, b = _form(part, block.u), _form(part, block.b)
             m = (inside * block.m).max(axis=1)
-            t = u + (1.0 + 1.0 / m) * b
             df = barnard_rubin(u, b, m, np.where(inside, complete[block.places], math.inf).min(axis=1))
-            for sum_of, adds in ((sampling, u), (imputation, t - u), (total, t), (squares, _share(t, df))):
-                sum_of[used[which]] += adds
+            samples.append((used[which], u, (1.0 + 1.0 / m) * b, df))
+
+    def summed(terms: Iterable[tuple[npt.NDArray[np.intp], Floats]]) -> Floats:
+        """Of each contrast; NaN where one is not finite."""
+        found = sum(np.bincount(at, values, minlength=len(weights)) for at, values in terms)
+        return np.where(np.isfinite(found), found, math.nan)
+
     at, row = np.nonzero(weights)
-    made = _per_contrast(weights, at, weights[at, row] * values[row])
-    return np.stack([made, sampling, imputation, total, squares])
+    made = summed([(at, weights[at, row] * values[row])])
+    sampling = summed((at, u) for at, u, _, _ in samples)
+    imputation = summed((at, b) for at, _, b, _ in samples)
+    total = sampling + imputation
+    return np.stack([made, sampling, imputation, total,
+                     summed((at, _share(u + b, total[at], df)) for at, u, b, df in samples)])  # fmt: skip
 
 
 def _connected(
@@ -240,16 +246,10 @@ def _connected(
         which, left = which[more_to_come], left[more_to_come]
 
 
-def _share(t: Floats, df: Floats) -> Floats:
-    """T^2/df of a sample; 0 where it has no variance."""
+def _share(t: Floats, total: Floats, df: Floats) -> Floats:
+    """(T_s/T)^2/df_s of a sample; 0 where it has no variance."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(t == 0.0, 0.0, t**2 / df)
-
-
-def _per_contrast(weights: Floats, at: npt.NDArray[np.intp], terms: Floats) -> Floats:
-    """Sums (C,) of the terms of contrasts; NaN where one is not finite."""
-    found = np.bincount(at, terms, minlength=len(weights))
-    return np.where(np.isfinite(found), found, math.nan)
+        return np.where(t == 0.0, 0.0, (t / total) ** 2 / df)
 
 
 def _form(weights: Floats, matrix: Floats) -> Floats:

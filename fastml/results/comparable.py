@@ -104,7 +104,7 @@ class Comparable:
         (1.5, 2.15, 'independent')
         """
         terms = ContrastTerms(parameter, over, link, adjust, independent, level)
-        if hasattr(b, "_compared"):
+        if isinstance(b, Comparable):
             return contrast_tables(self._compared(), b._compared(), a, terms)
         return contrast_rows(self._compared(), a, b, terms)
 
@@ -133,7 +133,7 @@ def fits_compared(
         se = row[f"se_{of}"]
         few = row["n_groups"] - 1.0 if for_few else math.inf
         df = row["df"] if parameter == "gamma00" else few
-        variance = math.nan if se is None else (times * se) ** 2
+        variance = math.nan if se is None else times * se * (times * se)  # a power would not end as infinite
         none = math.nan if df is None else float(df)
         return Estimate(np.array([row[parameter]]), np.empty((0, 1)), (), False, 0.0, variance, none)
 
@@ -174,18 +174,16 @@ def _of_two_cycles(
 def _samples(rows: list[dict[str, Any]], by: tuple[str, ...], stats: GroupStats | None) -> list[SampleIdentity]:
     """Schools with one label are one, unless they are of two countries, or of two cycles."""
     apart = [name for name in by if name.casefold() in _COUNTRIES | CYCLES]
-
-    def identity(row: Mapping[str, Any], schools: Mapping[int, float] | None) -> SampleIdentity:
-        countries = (" ".join(label_text(row[name]) for name in apart),) if apart else ()
-        return SampleIdentity(countries, bool(apart), schools, ())
-
-    if stats is None:
-        return [identity(row, None) for row in rows]
-    found: list[SampleIdentity] = []
-    outcomes = len(rows) // max(1, len(stats.parts()))
-    for k, (_, part) in enumerate(stats.split()):
+    schools: dict[tuple[str, ...], Mapping[int, float]] = {}
+    for part_labels, part in stats.split() if stats is not None else ():
         names = [name for name in part.keys.column_names if name not in by]
         labels = zip(*(part.keys[name].to_pylist() for name in names), strict=True)
-        schools = dict.fromkeys((school_number(*label) for label in labels), 1.0)
-        found += [identity(rows[k * outcomes], schools)] * outcomes
-    return found
+        numbers = dict.fromkeys((school_number(*label) for label in labels), 1.0)
+        schools[tuple(label_text(part_labels[name]) for name in by)] = numbers
+
+    def identity(row: Mapping[str, Any]) -> SampleIdentity:
+        countries = (" ".join(label_text(row[name]) for name in apart),) if apart else ()
+        of_row = schools.get(tuple(label_text(row[name]) for name in by))
+        return SampleIdentity(countries, bool(apart), of_row, ())
+
+    return [identity(row) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -87,13 +87,14 @@ class ContrastTerms:
 
     def checked(self, parameters: Sequence[str]) -> ContrastTerms:
         """The same with a tuple of parameters; a FastmlError where something can't be."""
-        named = [self.parameter] if isinstance(self.parameter, str) else list(self.parameter or [])
+        several = isinstance(self.parameter, Iterable) and not isinstance(self.parameter, str)
+        named = list(self.parameter) if several else [self.parameter]
         for name in named or [None]:
             if name not in parameters:
                 raise ArgumentError("parameter", name, parameters)
         if self.adjust is not None and self.adjust not in ADJUST:
             raise ArgumentError("adjust", self.adjust, ADJUST)
-        if self.independent not in (None, True, False):
+        if not (self.independent is None or isinstance(self.independent, bool | np.bool_)):
             raise RangeError("independent", self.independent, "True, False or None")
         check_level(self.level)
         link: Any = {k: _error(v, self.link) for k, v in self.link.items()} if isinstance(self.link, Mapping) else None
@@ -191,7 +192,8 @@ def trend(
     if not isinstance(tables, Mapping) or len(tables) < 2:
         raise FastmlError("a trend needs the tables of two cycles or more, as {2015: table, 2019: other}")
     for year, table in tables.items():
-        if isinstance(year, bool) or not isinstance(year, Real) or not hasattr(table, "_compared"):
+        a_year = isinstance(year, Real) and not isinstance(year, bool) and math.isfinite(year)
+        if not a_year or not hasattr(table, "_compared") or isinstance(table, type):
             raise FastmlError(f"{year!r}: {type(table).__name__} is no year and its table; give {{2015: table, ...}}")
     compared = [table._compared() for table in tables.values()]
     if any("cycle" in table.by for table in compared):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -59,6 +60,13 @@ class Rows:
     def __init__(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         self.rows, self.columns = rows, tuple(columns)
         self.texts = [{name: label_text(row[name]) for name in columns} for row in rows]
+        known: set[tuple[str, ...]] = set()
+        for row in self.texts:
+            if tuple(row.values()) in known:
+                raise FastmlError(
+                    f"two rows are {' '.join(_named(*of) for of in row.items())}: they can't be told apart"
+                )
+            known.add(tuple(row.values()))
         self._shown = [{name: _named(name, text) for name, text in row.items()} for row in self.texts]
 
     def find(self, given: Any) -> tuple[list[int], frozenset[str]]:
@@ -178,6 +186,8 @@ def compare(rows: Rows, a: Any, b: Any, over: str | None) -> list[RowContrast]:
         found = list(_against_mean(rows, chosen, b))
     else:
         found = list(matches(rows, chosen, *rows.find(b)))
+    if not found and word == "trend":
+        raise FastmlError("a trend needs two rows or more with a result that differ in nothing but what it is over")
     if not found:
         raise FastmlError("nothing is left to compare: name rows that differ, of the same outcome or of both outcomes")
     return found
@@ -221,10 +231,18 @@ def _against_average(rows: Rows, chosen: list[int], over: str) -> Iterator[RowCo
                 yield made
 
 
+def _number(label: Any) -> float:
+    """A label as a number; a ValueError where it is none that can be ordered, nor written as Python alone does."""
+    number = float(label)
+    if not math.isfinite(number) or "_" in str(label):
+        raise ValueError(label)
+    return number
+
+
 def _in_order(rows: Rows, alike: list[int], over: str) -> list[int]:
     labels = {i: rows.rows[i][over] for i in alike}
     try:
-        return sorted(alike, key=lambda i: float(labels[i]))
+        return sorted(alike, key=lambda i: _number(labels[i]))
     except (TypeError, ValueError):
         return sorted(alike, key=lambda i: label_text(labels[i]))
 
@@ -242,7 +260,7 @@ def _trends(rows: Rows, chosen: list[int], over: str) -> Iterator[RowContrast]:
         if len(usable) < 2:
             continue
         try:
-            x = [float(rows.rows[i][over]) for i in usable]
+            x = [_number(rows.rows[i][over]) for i in usable]
         except (TypeError, ValueError):
             raise FastmlError(f"a trend is over numbers, such as years; {over!r} has other labels") from None
         slopes = slope_weights(x)

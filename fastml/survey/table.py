@@ -88,14 +88,14 @@ class SurveyTable(ResultTable):
         write_parquet(table, path)
 
     def _compared(self) -> Compared:
-        if not self.kept:
+        if len(self.kept) != len(self):
             raise FastmlError(
                 "the table has no estimates of plausible values and replicates to compare by; read_table reads those "
                 "of the file that its write made, or fit it again"
             )
         parts = [i for i, row in enumerate(self.to_dict()) if not self._is_average(row)]
         rows, made = self.shown(), self.provenance
-        kept = [self.kept[i] if i < len(self.kept) else None for i in parts]
+        kept = [self.kept[i] for i in parts]
         return Compared(
             name=PurePath(made["files"][0]).name if len(made["files"]) == 1 else "",
             by=self.by,

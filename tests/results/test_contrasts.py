@@ -283,8 +283,11 @@ def test_a_comparison_without_a_result_is_of_no_samples() -> None:
     [
         ({"parameter": "mean"}, "parameter='mean' is not one of 'gamma00', 'tau00'"),
         ({"parameter": []}, "parameter=None is not one of"),
+        ({"parameter": 3}, "parameter=3 is not one of"),
         ({"adjust": "bonferroni"}, "adjust='bonferroni' is not one of 'holm', 'bh'"),
         ({"independent": "yes"}, "independent='yes' can't be"),
+        ({"independent": np.array([True, False])}, "independent=array"),
+        ({"b": fastml.FitTable}, 'no row has "<class'),
         ({"level": 95}, "level=95"),
         ({"link": -1.0}, "link=-1.0 can't be"),
         ({"link": {2015: "x"}}, "can't be"),
@@ -305,6 +308,9 @@ def test_trends_that_can_not_be() -> None:
         ([one, one], "two cycles or more"),
         ({"2015": one, 2019: one}, "'2015': FitTable is no year"),
         ({2015: one, 2019: 3}, "int is no year"),
+        ({2015: one, 2019: fastml.FitTable}, "type is no year"),
+        ({float("nan"): one, 2019: one}, "nan: FitTable is no year"),
+        ({2015: one, 2019: fastml.fit_by(scores(), "other", "ID", by="IDCNTRY")}, "a trend needs two rows or more"),
     ):
         with pytest.raises(FastmlError, match=said):
             fastml.trend(given)  # type: ignore[arg-type]
@@ -317,6 +323,37 @@ def test_trends_that_can_not_be() -> None:
     uneven = {2011: tables[2011], 2013: tables[2015], 2019: tables[2019]}
     with pytest.raises(FastmlError, match="link= of 3 cycles is a dict"):
         fastml.trend(uneven, link=3.0, independent=True)
+
+
+def test_rows_of_a_table_that_was_cut_have_their_own_schools() -> None:
+    data = scores()
+    data["part"] = np.where(data["SEX"] == 1, "a", np.where(data["ID"] < 9, "b", "c"))  # a shares schools with both
+    table = fastml.fit_by(data, "score", "ID", by="part")
+    for rows in ([2, 1, 0], [2, 1]):
+        cut = fastml.FitTable(table.table.take(rows), table.by, table.stats)
+        assert cut.contrast("c", "b").to_dict()[0]["samples"] == "independent"
+        if 0 in rows:
+            with pytest.raises(FastmlError, match="fit_survey has"):
+                cut.contrast("a", "c")
+    twice = fastml.FitTable(table.table.take([0, 0]), table.by, table.stats)
+    with pytest.raises(FastmlError, match="two rows are a score: they can't be told apart"):
+        twice.contrast()
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1e60, 1e150])
+def test_scores_of_any_unit(unit: float) -> None:
+    """Squares of variances leave the doubles; beyond them there is no error, and no traceback."""
+    data = scores()
+    plain = fastml.fit_by(data, "score", "ID", by="IDCNTRY").contrast(1, 2, parameter=PARAMETERS)
+    found = fastml.fit_by(data | {"score": unit * data["score"]}, "score", "ID", by="IDCNTRY").contrast(
+        1, 2, parameter=PARAMETERS
+    )
+    for row, expected in zip(found.to_dict(), plain.to_dict(), strict=True):
+        times = {"gamma00": unit, "tau00": unit**2, "sigma2": unit**2}.get(row["parameter"], 1.0)
+        assert row["difference"] == pytest.approx(times * expected["difference"], rel=1e-6)
+        if unit < 1e100:
+            assert row["se"] == pytest.approx(times * expected["se"], rel=1e-6)
+            assert row["df"] == (expected["df"] and pytest.approx(expected["df"], rel=1e-6))
 
 
 def test_sixty_countries_in_three_cycles() -> None:

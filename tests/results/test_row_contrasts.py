@@ -87,6 +87,16 @@ def test_steps_and_trends_are_in_order_of_the_numbers() -> None:
     assert sides(compare(texts, None, "previous", None)) == [("M", "b", "a")]
     with pytest.raises(FastmlError, match="over numbers"):
         compare(texts, None, "trend", None)
+    for labels in (("nan", "2015"), ("2_0", "2015"), ("2015", "inf")):  # numbers to Python only
+        no_years = Rows([{"year": y, "outcome": "M", "usable": True} for y in labels], ["year", "outcome"])
+        with pytest.raises(FastmlError, match="over numbers"):
+            compare(no_years, None, "trend", None)
+        (step,) = compare(no_years, None, "previous", None)  # in the order of the texts
+        assert step.weights == {labels.index(max(labels)): 1.0, labels.index(min(labels)): -1.0}
+    with pytest.raises(FastmlError, match="a trend needs two rows"):
+        compare(Rows([{"year": 2015, "outcome": "M", "usable": True}], ["year", "outcome"]), None, "trend", None)
+    with pytest.raises(FastmlError, match="two rows are year 2015 M"):
+        Rows([{"year": y, "outcome": "M"} for y in (2015, 2015.0)], ["year", "outcome"])
     with pytest.raises(FastmlError, match="two different years"):
         slope_weights([2015.0, 2015.0])
 

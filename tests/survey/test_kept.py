@@ -294,6 +294,8 @@ def test_a_table_of_figures_alone(data: dict[str, np.ndarray]) -> None:
     table = fastml.fit_survey(data, "BSMMAT", "timss", by="SEX")
     with pytest.raises(FastmlError, match=r"no estimates .* to compare by; read_table reads"):
         fastml.SurveyTable(table.table, table.by).contrast(1, 2)
+    with pytest.raises(FastmlError, match="no estimates"):  # those kept are of other rows
+        fastml.SurveyTable(table.table.slice(1), table.by, table.kept).contrast(b=table)
 
 
 def test_columns_of_a_file_are_taken() -> None:
