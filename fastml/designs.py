@@ -32,6 +32,11 @@ class Jackknife:
     both_halves : bool
         Two replicates per zone, weights x 2 where the half is 1 and x 0 where it is 0, and the reverse; else the
         first alone.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> ours = fastml.designs.Jackknife(zone=("ZONE",), half=("HALF",), both_halves=True)
     """
 
     zone: Names
@@ -53,6 +58,11 @@ class Columns:
         Name of column r, with ``{r}`` for the number from 1 (``{r:02d}`` with a leading zero).
     count : int
         Number of replicates.
+
+    Examples
+    --------
+    >>> import fastml
+    >>> ours = fastml.designs.Columns(pattern=("REPWT{r:02d}",), count=50)  # REPWT01 to REPWT50
     """
 
     pattern: Names

@@ -39,7 +39,7 @@ MAX_COUNT = 10**9  # of schools, or of students a school, that a search goes to
 
 @dataclass(frozen=True)
 class Plan(Record):
-    """What a clustered sample can tell.
+    """What a clustered sample can tell: what `plan` and `OneWayFit.plan` give.
 
     Attributes
     ----------

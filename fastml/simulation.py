@@ -128,6 +128,14 @@ def simulate_files(
     ------
     SourceError
         A file can't be written, or the folder holds others.
+
+    Examples
+    --------
+    >>> import tempfile, fastml
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = fastml.simulate_files(f"{folder}/scores", students=1000, schools=50, files=2)
+    ...     [path.name for path in made], fastml.fit(f"{folder}/scores", "score", "school").n_obs
+    (['part-0.parquet', 'part-1.parquet'], 1000)
     """
     import pyarrow.parquet as pq
 

@@ -340,6 +340,15 @@ class GroupStats(GroupFields, TableForms):
         ------
         SourceError
             The file can't be written.
+
+        Examples
+        --------
+        >>> import tempfile, fastml
+        >>> stats = fastml.group_stats({"school": [1, 1, 2], "score": [3.0, 4.0, 5.0]}, "score", "school")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     stats.write(f"{folder}/monday.stats")
+        ...     len(GroupStats.read(f"{folder}/monday.stats"))
+        2
         """
         write_parquet(self.to_arrow(), path, write_page_checksum=True)
 

@@ -100,6 +100,14 @@ class ChosenColumns(Exports):
         ------
         FastmlError
             There is no such column.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"country": ["N"] * 4, "school": [1, 1, 2, 2], "score": [1.0, 2.0, 5.0, 7.0]}
+        >>> table = fastml.fit_by(scores, "score", "school", by="country")
+        >>> table.to_text(["country", "gamma00"]).splitlines()[:2]
+        ['country  gamma00', 'N          3.750']
         """
         return self._text(self._chosen(columns))
 

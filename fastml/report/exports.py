@@ -117,6 +117,14 @@ class Exports(TableForms):
         -------
         list of dict
             In each, ``fastml``, ``schema`` and ``provenance`` come last.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"country": ["N"] * 4, "school": [1, 1, 2, 2], "score": [1.0, 2.0, 5.0, 7.0]}
+        >>> rows = fastml.fit_by(scores, "score", "school", by="country").to_dict()
+        >>> rows[0]["country"], rows[0]["gamma00"], rows[0]["provenance"]["group"]
+        ('N', 3.75, 'school')
         """
         table = self.to_arrow()
         last = stamp(self.provenance, table.num_rows)
@@ -129,6 +137,13 @@ class Exports(TableForms):
         -------
         pandas.DataFrame
             NaN or NA where a figure does not exist. Its ``attrs["provenance"]`` says what made it.
+
+        Examples
+        --------
+        >>> import fastml
+        >>> frame = fastml.plan(0.2, schools=100, cluster_size=20).to_frame()
+        >>> frame.n_obs.tolist(), frame.attrs["provenance"]["content"]
+        ([2000], 'plan')
         """
         return as_frame(self.to_arrow(), self.provenance)
 
@@ -148,6 +163,13 @@ class Exports(TableForms):
         -------
         str
             With null where a figure does not exist, never NaN.
+
+        Examples
+        --------
+        >>> import json, fastml
+        >>> made = fastml.plan(0.2, schools=100, cluster_size=20)
+        >>> json.loads(made.to_json())["n_obs"]
+        2000
         """
         return json_text(self.to_dict(), indent)
 
@@ -161,6 +183,13 @@ class Exports(TableForms):
         Returns
         -------
         str
+
+        Examples
+        --------
+        >>> import fastml
+        >>> header, row = fastml.plan(0.2, schools=100, cluster_size=20).to_csv().splitlines()
+        >>> header.split(",")[:4], row.split(",")[:4]
+        (['icc', 'sd', 'n_groups', 'group_size'], ['0.2', '1.0', '100', '20'])
         """
         table, made = self.to_arrow(), self.provenance
         last = stamp(made, table.num_rows)

@@ -282,7 +282,7 @@ def cells(row: Mapping[str, Any], names: Iterable[str], errors: Mapping[str, str
     --------
     >>> row = {"a": "girls", "difference": -0.00206377, "se": 0.0003478}
     >>> cells(row, ["a", "difference"]), cells(row, ["a", "difference"], {"difference": "se"})
-    (['girls', '-0.002'], ['girls', '-0.00206'])
+    (['girls', '-0.00206377'], ['girls', '-0.00206'])
     """
     by = errors or {}
     return [with_error(row[name], row[by[name]]) if name in by else cell(name, row[name]) for name in names]

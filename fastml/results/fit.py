@@ -50,7 +50,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class OneWayFit(FitInference):
-    """The fitted one-way random-effects model Y_ij = gamma00 + u_0j + r_ij.
+    """The fitted one-way random-effects model Y_ij = gamma00 + u_0j + r_ij: what `fastml.fit` gives.
 
     Attributes
     ----------

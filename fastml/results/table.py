@@ -199,6 +199,15 @@ class FitTable(ResultTable):
         Returns
         -------
         FitTable
+
+        Examples
+        --------
+        >>> import fastml
+        >>> scores = {"country": ["N"] * 4, "school": [1, 1, 2, 2], "score": [1.0, 2.0, 5.0, 7.0]}
+        >>> table = fastml.fit_by(scores, "score", "school", by="country").with_intervals(0.9)
+        >>> row = table.to_dict()[0]
+        >>> row["level"], round(row["ci_low_icc"], 3), round(row["ci_high_icc"], 3)
+        (0.9, 0.0, 0.999)
         """
         level, limits = self._icc_intervals(level)
         table = self.table
