@@ -205,7 +205,8 @@ PIRLS_BEFORE_2016 = replace(TIMSS_BEFORE_2015, name="PIRLS before 2016", school_
 """PIRLS 2001 to 2011, as TIMSS before 2015."""
 
 LANA = replace(TIMSS, name="LaNA", school_file="the school context file (ACG), column SCHWGT")
-"""LaNA, the IEA's assessment of literacy and numeracy, as TIMSS, whose scale it has; compared with no figures."""
+"""LaNA, the IEA's assessment of literacy and numeracy, whose scale is that of TIMSS and PIRLS, and whose variance is
+theirs (ILSAstats, by an author of the IEA, has LANA with both under JK2-full); compared with no figures."""
 
 PISA = Design(
     name="PISA",
@@ -261,14 +262,15 @@ TALIS = Design(
     plausible=("PV{k}{outcome}",),
     n_plausible=1,
     weight=("TCHWGT",),
-    group_weight=(("SCHWGT",), ("WGTFAC1", "WGTADJ1")),
+    group_weight=(("SCHWGT",),),
     replicates=Columns(("TRWGT{r}",), 100),
     factor=0.04,
     missing=_MISSING,
     school_file="the principals' file (BCG), column SCHWGT, key IDSCHOOL",
 )
 """TALIS: teachers in schools; 100 replicates with Fay's factor .5, 1/(100 (1 - .5)^2) = .04, as in the OECD's Rrepest;
-no plausible values. SCHWGT is of the principals' file."""
+no plausible values. SCHWGT is the school weight, of the principals' file (OECD 2021, Teachers Getting the Best out of
+Their Students, annex A); no source was seen for factors of it in the teachers' file."""
 
 NAEP = Design(
     name="NAEP",
