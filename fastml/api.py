@@ -11,6 +11,7 @@ from fastml.io.in_memory import check_has_columns
 from fastml.io.source import Input
 from fastml.reduce.build import check_saved, check_saved_by, saved_statistics, statistics
 from fastml.reduce.columns import CallColumns, Names, list_names, weight_product
+from fastml.reduce.countries import tell_countries
 from fastml.reduce.missing_codes import missing_values
 from fastml.results.fit import OneWayFit
 from fastml.results.fitting import fit_each_part, fit_stats
@@ -58,7 +59,8 @@ def fit(
         a list of paths is one table too. So are the files of `GroupStats.write`, which are added. A PySpark or Dask
         DataFrame, DuckDB relation, Polars LazyFrame or Ibis table is aggregated by its engine, and never collected.
         What a database made by the query of `group_stats_sql` stands for its rows.
-        Rows whose outcome or group is null or NaN are dropped and counted.
+        Rows whose outcome or group is null or NaN are dropped and counted. Where they have a column of several
+        countries that the call doesn't name, a warning says that school ids may start again in each.
     outcome : str
         Column of scores, or the formula ``"y ~ 1 + (1 | g)"``, with or without its ``1 +``, in place of both names.
         Not needed for statistics of one outcome.
@@ -148,6 +150,7 @@ def fit(
     if stats is None:
         weighting.check_used(weights, group_weight)
         stats = statistics(given, columns)
+        tell_countries(given, columns.group)
     else:
         check_saved(stats, columns)
         weighting.check_used(stats.weights, stats.group_weights)
@@ -234,6 +237,7 @@ def fit_by(
         check_by(columns.by)  # before all rows are read
         weighting.check_used(weights, group_weight)
         stats = statistics(given, columns)
+        tell_countries(given, [*columns.by, *columns.group])
     else:
         check_saved_by(stats, columns)
         weighting.check_used(stats.weights, stats.group_weights)

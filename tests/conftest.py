@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "tests" / "reference"
 ASSESSMENTS = ROOT.parent / "shared" / "assessments"  # beside the checkout; their owners' terms keep them out of it
 
+# Of tests that fit several countries as one, and are about something else.
+countries_together = pytest.mark.filterwarnings("ignore:column .* has several countries, and school ids may start")
+
 # Short and the same each time by default; FASTML_HYPOTHESIS_PROFILE=long, or --hypothesis-profile long, looks further.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 settings.register_profile(

@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from conftest import countries_together
 
 import fastml
 from fastml import FastmlError
@@ -48,6 +49,7 @@ def test_small_groups_and_tags() -> None:
     assert stats.keys.to_pydict() == {"cycle": [2019], "g": [1]}
 
 
+@countries_together
 @pytest.mark.parametrize("method", ["REML", "Ml", "anova"])
 def test_methods_in_any_case(method: str) -> None:
     assert (

@@ -91,8 +91,6 @@ def _fitted(
 ) -> Any:
     """The fit of the call, or with --by the table of fits."""
     from fastml import api
-    from fastml.io.source import Input
-    from fastml.reduce.countries import tell_countries
 
     data, others = options.one_or_all(files), {**others, **reading.arguments}
     others["group_weights"] = options.any_or_none(others["group_weights"])
@@ -101,15 +99,10 @@ def _fitted(
         raise FastmlError(f"-y names {len(outcomes)} columns; a fit has one, and a table of fits, with --by, several")
     try:
         if by:
-            made: Any = api.fit_by(data, outcomes or None, group or None, by=by, **others)
-        else:
-            made = api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
+            return api.fit_by(data, outcomes or None, group or None, by=by, **others)
+        return api.fit(data, outcomes[0] if outcomes else None, group or None, **others)
     except ColumnsMissingError:  # files of statistics need none
         raise ColumnsMissingError("-y SCORE -g SCHOOL") from None
-    if group:  # of rows
-        given = Input(data, others["filter"], others["threads"], others["csv_options"], False)
-        tell_countries(given, [*(by or ()), *group])
-    return made
 
 
 def _tell_gaps(result: Any) -> None:

@@ -32,6 +32,9 @@ _PATTERN = re.compile(
 # Options of reading files are a mapping in Python.
 _MAPPING = re.compile(r"csv_options=(\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\})|csv_options: (?:(?P<option>\w+)=)?")
 
+# What the command line has no word for.
+_OF_PYTHON = ("; or give a fastml.designs.Design of your own", " of fit_by")
+
 # What typer, and the library it stands on, say of a value that isn't of an option's type.
 _REASONS = (
     (r"Value error, (.*)", r"\1"),
@@ -72,7 +75,9 @@ def in_own_words(message: str) -> str:
             reason = re.sub(pattern, words, reason, flags=re.DOTALL)
         return f"{option}: {reason}"
     message = _MAPPING.sub(_options_of_mapping, message)
-    return _PATTERN.sub(_option, message.replace("; or give a fastml.designs.Design of your own", ""))
+    for words in _OF_PYTHON:
+        message = message.replace(words, "")
+    return _PATTERN.sub(_option, message)
 
 
 def without_types(help: str) -> str:

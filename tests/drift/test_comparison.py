@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import countries_together
 from group_statistics import rows
 
 import fastml
@@ -52,6 +53,7 @@ def assert_figures(row: dict[str, Any], truth: dict[str, Any]) -> None:
         assert row[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
 
 
+@countries_together
 @pytest.mark.parametrize("seed", range(5))
 def test_the_figures_are_those_of_a_slow_twin(seed: int) -> None:
     old, new = rows(seed).to_pandas(), rows(100 + seed).to_pandas()

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import fewer
+from conftest import countries_together, fewer
 from group_statistics import assert_same, everything, gather, rows, students
 
 import fastml
@@ -37,6 +37,7 @@ def tree(parts: Sequence[GroupStats], rng: np.random.Generator) -> GroupStats:
     return left[0]
 
 
+@countries_together
 @pytest.mark.parametrize("icc", [0.3, 1 - 1e-6, 1 - 1e-12])
 def test_fifty_files_in_any_order(icc: float, tmp_path: Path) -> None:
     table = students(icc)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import countries_together
 from group_statistics import everything, gather, rows, students
 
 import fastml
@@ -45,6 +46,7 @@ def test_write_then_read_is_exact(seed: int, tmp_path: Path) -> None:
         assert getattr(again, name) == getattr(stats, name)
 
 
+@countries_together
 def test_this_week_never_rereads_last_week(tmp_path: Path) -> None:
     table = students(0.2)
     weeks = [table.slice(0, 9000), table.slice(9000)]

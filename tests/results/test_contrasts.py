@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import countries_together
 
 import fastml
 from fastml.errors import FastmlError
@@ -58,6 +59,7 @@ def test_weighted_fits_have_the_degrees_of_freedom_of_their_schools() -> None:
     assert row["df"] == pytest.approx((one + two) ** 2 / (one**2 / 5 + two**2 / 5))
 
 
+@countries_together
 @pytest.mark.parametrize("by", ["SEX", ["IDCNTRY", "SEX"]])
 def test_the_same_schools_are_refused(by: Any) -> None:
     table = fastml.fit_by(scores(), "score", "IDSCHOOL", by=by)
@@ -88,6 +90,7 @@ def test_the_same_schools_stop_no_comparison_of_others() -> None:
         assert (row["se"] is None) == same
 
 
+@countries_together
 def test_schools_with_ids_of_their_own_need_no_country() -> None:
     data = scores()
     data["region"] = data["ID"] // 9
@@ -205,6 +208,7 @@ def test_cycles_are_independent_whatever_their_schools() -> None:
         fastml.trend(tables, independent=False)
 
 
+@countries_together
 def test_a_table_against_another() -> None:
     """The row of the same labels; b is named by the files, where there are any."""
     one, other = cycles((2015, 2019)).values()
@@ -223,6 +227,7 @@ def test_a_table_against_another() -> None:
         one.contrast(b=fastml.fit_by(scores(), "other", "ID", by="IDCNTRY"))
 
 
+@countries_together
 @pytest.mark.parametrize("name", ["a", "b", "parameter", "se", "samples", "difference", "ratio"])
 def test_a_by_column_called_as_a_field_is_refused(name: str) -> None:
     """Its labels would be overwritten by figures; `t`, a field of fits too, is refused sooner."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commandline import run
+from conftest import countries_together
 
 import fastml
 from fastml import FastmlError, FitTable
@@ -51,6 +52,7 @@ def test_same_figures_as_each_part_alone(frame: pd.DataFrame, method: str) -> No
     assert table.complete
 
 
+@countries_together
 def test_every_scalar_field_is_there(frame: pd.DataFrame) -> None:
     table = fastml.fit_by(frame, "math", "school", by="country")
     figures = fastml.fit(frame, "math", "school").to_dict()
