@@ -156,7 +156,7 @@ def _pandas_array(series: Any, column: str) -> Any:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu" and series.dtype.itemsize <= 8:
         return as_arrow(series.to_numpy())
     if type(series.dtype).__name__ == "SparseDtype":
-        series = series.sparse.to_dense()
+        series = getattr(series, "sparse", series).to_dense()  # of a Series, or an array
     # Arrow would have the numbers of periods, which say nothing, in the place of their names.
     if type(series.dtype).__name__ == "PeriodDtype":
         series = series.astype("string")

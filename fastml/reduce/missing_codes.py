@@ -61,7 +61,7 @@ def missing_values(missing: Any) -> tuple[tuple[float, ...], tuple[str, ...]]:
                 codes.append(float(one))
             except ValueError:
                 texts.append(one)
-        elif isinstance(one, Real) and not isinstance(one, bool):
+        elif isinstance(one, Real) and not isinstance(one, bool) and not (isinstance(one, int) and abs(one) > 1e308):
             codes.append(float(one))
         else:
             raise RangeError("missing", missing, "a number, a text, or a list of them")

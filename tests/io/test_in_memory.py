@@ -145,7 +145,10 @@ def test_a_polars_column_of_a_type_that_arrow_lacks_is_named(monkeypatch: pytest
 def test_a_sparse_column_is_its_values() -> None:
     dense = pd.DataFrame({"y": [0.0, 0.0, 3.0, 5.0, 0.0], "id": [1, 1, 2, 2, 2]})
     sparse = dense.astype({"y": pd.SparseDtype(float, 0.0)})
-    assert fastml.fit(sparse, "y", "id").to_dict() == fastml.fit(dense, "y", "id").to_dict()
+    truth = fastml.fit(dense, "y", "id").to_dict()
+    assert fastml.fit(sparse, "y", "id").to_dict() == truth
+    arrays = {"y": sparse["y"].array, "id": pd.arrays.SparseArray(dense["id"])}
+    assert fastml.fit(arrays, "y", "id").to_dict() == truth
 
 
 def test_a_reader_that_fails_midway() -> None:

@@ -38,7 +38,7 @@ def test_numbers_and_texts(missing: Any, codes: tuple[float, ...], texts: tuple[
     assert missing_values(missing) == (codes, texts)
 
 
-@pytest.mark.parametrize("missing", [True, [9, None], [[9]], object(), b"9"])
+@pytest.mark.parametrize("missing", [True, [9, None], [[9]], object(), b"9", 10**400])
 def test_what_can_be_no_code(missing: Any) -> None:
     if missing == b"9":
         assert missing_values(missing) == ((57.0,), ())  # bytes are numbers
