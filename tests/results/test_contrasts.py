@@ -330,6 +330,7 @@ def test_trends_that_can_not_be() -> None:
         fastml.trend(uneven, link=3.0, independent=True)
 
 
+@countries_together
 def test_rows_of_a_table_that_was_cut_have_their_own_schools() -> None:
     data = scores()
     data["part"] = np.where(data["SEX"] == 1, "a", np.where(data["ID"] < 9, "b", "c"))  # a shares schools with both
