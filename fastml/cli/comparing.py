@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Annotated, Any
 
 import typer
@@ -57,6 +59,8 @@ def contrast(
     if cycle or len(files) > 2:
         if len(cycle or []) != len(files):
             raise FastmlError(f"a trend needs the year of each table: give --cycle {len(files)} times")
+        if len(files) < 2 or not all(map(math.isfinite, cycle or [])):
+            raise FastmlError("a trend needs the tables of two cycles or more, and the year of each, as --cycle 2015")
         if a or b or over or len(set(cycle or [])) < len(files):
             raise FastmlError("a trend is of all rows, over different years: leave out -a, -b and --over")
         made = trend(dict(zip(map(_whole, cycle or []), tables, strict=True)), **terms)
@@ -83,7 +87,8 @@ def _rows(texts: list[str] | None, table: Any) -> Any:
 def _selector(text: str, columns: list[str]) -> str | dict[str, str]:
     if text.partition("=")[0] not in columns:
         return text
-    pairs = [pair.partition("=") for pair in text.split(",")]
+    named = "|".join(map(re.escape, columns))
+    pairs = [pair.partition("=") for pair in re.split(rf",(?=(?:{named})=)", text)]  # a label may have a comma
     return {name: label for name, _, label in pairs}
 
 

@@ -47,6 +47,16 @@ def test_rows_of_one_table(folder: Path) -> None:
     assert printed(file, "-a", 792, "-b", 40, "--one-sample") == table.contrast(792, 40, independent=False).to_dict()
 
 
+def test_labels_with_signs_of_the_language(tmp_path: Path) -> None:
+    data = timss(1)
+    data["MY COL"] = ["a=b" if school % 2 else "c,d" for school in data["IDSCHOOL"]]
+    table = fastml.fit_survey(data, "BSMMAT", "timss", by="MY COL")
+    table.write(tmp_path / "t.parquet")
+    expected = table.contrast("c,d", "a=b", parameter="mean").to_dict()
+    for one, other in (("c,d", "a=b"), ("MY COL=c,d", "MY COL=a=b"), ("MY COL=c,d,outcome=BSMMAT", "MY COL=a=b")):
+        assert printed(tmp_path / "t.parquet", "-a", one, "-b", other, "-p", "mean") == expected
+
+
 def test_two_tables_and_trends(folder: Path) -> None:
     files = [folder / f"t{year}.parquet" for year in (2015, 2019)]
     before, after = map(fastml.read_table, files)
@@ -115,6 +125,12 @@ def test_a_comparison_without_a_result_ends_with_3(tmp_path: Path) -> None:
         (["t2019.parquet", "t2015.parquet", "-b", "40"], "with two tables -b is the second"),
         (["t2019.parquet", "t2015.parquet", "t2015.parquet"], "give --cycle 3 times"),
         (["t2019.parquet", "t2015.parquet", "--cycle", "2015"], "give --cycle 2 times"),
+        (
+            ["t2019.parquet", "--cycle", "2015"],
+            "the tables of two cycles or more, and the year of each, as --cycle 2015",
+        ),
+        (["t2019.parquet", "t2015.parquet", "--cycle", "nan", "--cycle", "2015"], "the year of each, as --cycle 2015"),
+        (["t2019.parquet", "-a", "IDCNTRY=792,OTHER=3"], "no row has '792,OTHER=3' in 'IDCNTRY'; there are 40, 792"),
         (["t2019.parquet", "t2015.parquet", "--cycle", "2015", "--cycle", "2015"], "over different years"),
         (["rows2019.parquet"], "is no table of fit_survey or fit_by; write one by fastml survey, or fastml fit --by"),
         (["short.parquet"], "short.parquet lacks the column 'icc' of its table"),
