@@ -249,7 +249,7 @@ class ValueNotAllowedError(FastmlError):
 
 
 class NotANumberError(ValueNotAllowedError):
-    """A text of a file stands where a number should."""
+    """A text stands in a column of a file where numbers should."""
 
     def __init__(self, column: str, file: str, row: int, text: str, remedy: str) -> None:
         super().__init__(
@@ -258,7 +258,7 @@ class NotANumberError(ValueNotAllowedError):
 
 
 class WeightVariesError(ValueNotAllowedError):
-    """A group has two weights of its own."""
+    """A group has two different group weights; it has one, in all of its rows."""
 
     def __init__(self, column: str, one: float, other: float, where: str) -> None:
         super().__init__(

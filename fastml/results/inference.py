@@ -278,9 +278,11 @@ class FitInference(FitFigures):
         Returns
         -------
         pandas.DataFrame
-            name, deff, deft, n_eff, description. "lecture": 1 + icc (N/J - 1), the fit's own; "kish": with sum n^2/N,
-            exact for the mean of all students in unequal groups; "gls": N SE^2/(tau00 + sigma2) of the fit's mean.
-            With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)], of the weighted mean.
+            A row per definition: name, deff, deft, n_eff (students), description. "lecture": 1 + icc (N/J - 1), the
+            fit's own; "kish": with sum n^2/N, exact for the mean of all students in unequal groups; "gls":
+            N SE^2/(tau00 + sigma2) of the fit's mean.
+            With weights "lecture" and "gabler-kish", [n sum w^2/(sum w)^2] [1 + icc (b - 1)] with
+            b = sum_j(sum_i w)^2/sum w^2, of the weighted mean (Gabler, Haeder and Lahiri 1999).
 
         Examples
         --------
@@ -306,8 +308,8 @@ class FitInference(FitFigures):
         Returns
         -------
         pandas.DataFrame
-            A row per program: its standard error, df and p-value of gamma00, parameters counted, AIC, BIC, its
-            chi-square of tau00 = 0, and a note.
+            A row per program: its standard error (score points), df and p-value of gamma00, parameters counted, AIC,
+            BIC, its chi-square of tau00 = 0, and a note.
         """
         from fastml.inference.conventions import conventions
 
