@@ -22,6 +22,7 @@ LISTS = {
     "fit table with intervals": fields.FIT_TABLE_INTERVALS,
     "survey table": fields.SURVEY_TABLE,
     "contrast table": fields.CONTRAST_TABLE,
+    "check": fields.CHECK_TABLE,
     "school means": fields.SCHOOLS,
     "plan": fields.PLAN,
     "last fields of a row": fields.STAMP_FIELDS,

@@ -17,6 +17,7 @@ from fastml.groupstats.merge import side_by_side
 from fastml.groupstats.statistics import GroupStats
 from fastml.report.chosen_columns import ChosenColumns
 from fastml.report.drift_grid import check_grid, check_text, drift_words
+from fastml.report.fields import CHECK_TABLE
 from fastml.report.grids import Grid, rows_grid
 from fastml.report.markup import html_table
 from fastml.report.provenance import made_text, provenance, together, with_metadata
@@ -30,20 +31,6 @@ __all__ = ["CheckTable", "compare"]
 
 Floats = npt.NDArray[np.float64]
 
-_COUNTS = ("n_groups_old", "n_groups_new", "groups_lost", "groups_added")
-_OBSERVATIONS = ("n_obs_old", "n_obs_new")
-_SHARES = ("n_change", "missing_old", "missing_new")
-_MOMENTS = ("mean_old", "mean_new", "mean_shift", "mean_shift_sd", "sd_old", "sd_new", "sd_change",
-            "icc_old", "icc_new", "icc_shift")  # fmt: skip
-_COLUMNS = {
-    "outcome": pa.string(),
-    **dict.fromkeys(_COUNTS, pa.int64()),
-    **dict.fromkeys(("first_lost", "first_added"), pa.string()),
-    **dict.fromkeys(_OBSERVATIONS, pa.int64()),
-    **dict.fromkeys((*_SHARES, *_MOMENTS), pa.float64()),
-    **dict.fromkeys(("rows_without_by_old", "rows_without_by_new"), pa.int64()),
-    **dict.fromkeys(("status", "drifted", "message"), pa.string()),
-}
 _FIRST = 10  # names of schools
 _MOST_SHOWN = 50  # parts, in a notebook
 
@@ -161,7 +148,7 @@ def compare(
     """
     _check_alike(new, old, names)
     check_weights(new.weights, new.group_weights)
-    check_by(new.by, _COLUMNS)
+    check_by(new.by, CHECK_TABLE)
     if not any(len(old.groups(name).n) for name in outcomes):
         raise ModelError(f"{names[1]} has no observations to compare with; check the filter and the missing values")
     sides = side_by_side(_chosen(new, outcomes), _chosen(old, outcomes))
@@ -177,7 +164,7 @@ def compare(
             row | {"message": "; ".join(drift_words(limit.figure, row, limit.shown) for limit in passed) or None}
         )
     table = {name: label_column([row[name] for row in rows], types.field(name).type) for name in new.by}
-    table |= {name: pa.array([or_null(row[name]) for row in rows], dtype) for name, dtype in _COLUMNS.items()}
+    table |= {name: pa.array([or_null(row[name]) for row in rows], kind.arrow) for name, kind in CHECK_TABLE.items()}
     notes = tuple(f"{name}: {note}" for name, side in zip(names, (new, old), strict=True) for note in side.notes)
     given = {limit.figure: limit.shown for limit in limits.given}
     made_of = [fit_provenance("check", side, outcomes, None) for side in (new, old)]

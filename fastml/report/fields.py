@@ -15,7 +15,7 @@ from fastml.errors import Status
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CONTRAST_TABLE", "COUNTS", "DROPPED", "ESTIMATES", "FIT", "FIT_INTERVALS", "FIT_TABLE",
+__all__ = ["CHECK_TABLE", "CONTRAST_TABLE", "COUNTS", "DROPPED", "ESTIMATES", "FIT", "FIT_INTERVALS", "FIT_TABLE",
            "FIT_TABLE_INTERVALS", "PARTS_OF_ERROR", "PLAN", "PROVENANCE", "SCHOOLS", "STAMP_FIELDS", "STATUSES",
            "SURVEY_FIGURES", "SURVEY_TABLE", "Field", "Fields"]  # fmt: skip
 
@@ -196,6 +196,28 @@ CONTRAST_TABLE: Fields = {
                ci_low_ratio="lower confidence limit", ci_high_ratio="upper confidence limit"),
     **_texts(samples="one, independent, or both kinds; null without a result"),
     **_STATUS,
+}  # fmt: skip
+
+_OF_OLD = "share of the old"
+CHECK_TABLE: Fields = {
+    **_OUTCOME,
+    **_counts("groups", n_groups_old="those with observations", n_groups_new="the same of the new data",
+              groups_lost="in the old data only", groups_added="in the new data only"),
+    **_texts(first_lost="the first ten of their labels", first_added="the same"),
+    **_counts("students", n_obs_old="rows that are used", n_obs_new="the same of the new data"),
+    **_doubles(_OF_OLD, n_change="their change"),
+    **_doubles("share, 0 to 1", missing_old="rows without a score, a group or a weight",
+               missing_new="the same of the new data"),
+    **_doubles(_POINTS, mean_old="mean of all students", mean_new="the same of the new data", mean_shift="its change"),
+    **_doubles("old standard deviations", mean_shift_sd="the same change"),
+    **_doubles(_POINTS, sd_old="standard deviation, divisor n - 1 without weights", sd_new="the same of the new data"),
+    **_doubles(_OF_OLD, sd_change="its change"),
+    **_doubles("share, 0 to 1", icc_old="by REML, with weights by pseudo ML", icc_new="the same of the new data",
+               icc_shift="its change"),
+    **_counts("students", rows_without_by_old="rows of all the data without a by-label, which are in no part",
+              rows_without_by_new="the same of the new data"),
+    **_texts(status="ok or drift", drifted="the fields beyond their limits, separated by commas",
+             message="the same in words"),
 }  # fmt: skip
 
 SCHOOLS: Fields = {

@@ -91,6 +91,7 @@ def outputs() -> dict[str, tuple[Any, list[str], dict[str, Any]]]:
         "weighted table": (heavy, ["c"], dict(fields.FIT_TABLE)),
         "table with intervals": (table.with_intervals(), ["c"], wide),
         "survey": (survey, ["IDCNTRY"], dict(fields.SURVEY_TABLE)),
+        "check": (fastml.check(ROWS, "y", "s", by="c", against=ROWS), ["c"], dict(fields.CHECK_TABLE)),
         "plan": (fastml.plan(0.2, 100, 20), [], dict(fields.PLAN)),
     }
 
