@@ -39,12 +39,25 @@ def empty_table(*shape: int) -> Floats:
     return _block(8 * math.prod(shape)).view(np.float64).reshape(shape)
 
 
+_KEPT = 1 << 25  # bytes that are kept from one workspace to the next, at most
+_spare: list[dict[str, npt.NDArray[Any]]] = []  # the arrays of one that nobody uses any more
+
+
 class Workspace(threading.local):
     """What a thread uses again from tile to tile, each thread its own: fresh memory costs more than the sums in it."""
 
     def __init__(self) -> None:
-        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        try:
+            self._arrays = _spare.pop()
+        except IndexError:
+            self._arrays = {}
         self._things: dict[Any, Any] = {}
+
+    def close(self) -> None:
+        """Leave this thread's arrays to the next workspace: the system gives and takes memory page by page."""
+        if not _spare and sum(held.nbytes for held in self._arrays.values()) <= _KEPT:
+            _spare.append(self._arrays)
+        self._arrays, self._things = {}, {}
 
     def array(self, name: str, length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return an array (length,) whose values are not set; it is overwritten when it is asked for again.

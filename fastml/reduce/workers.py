@@ -105,7 +105,7 @@ class _Pass:
         jobs = chain(first, jobs)
         del first  # which would hold the rows of two tasks
         parts = _in_turn(jobs) if alone else in_order(jobs, self._threads)
-        with closing(parts):
+        with closing(self._space), closing(parts):
             for part in parts:
                 self._at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
                 yield part

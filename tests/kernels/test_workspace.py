@@ -9,6 +9,7 @@ import pytest
 from streams import KINDS, rows
 
 import fastml
+from fastml.kernels import workspace
 from fastml.kernels.workspace import Workspace, empty_table
 from fastml.reduce import workers
 
@@ -34,6 +35,21 @@ def test_an_array_comes_again_until_more_is_asked_for() -> None:
     more = space.array("codes", 5000, np.int32)
     assert more.shape == (5000,)
     assert not np.shares_memory(more, first)
+
+
+def test_a_workspace_that_is_closed_leaves_its_arrays_to_one_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "_spare", [])
+    space = Workspace()
+    first = space.array("codes", 1000, np.int32)
+    assert not np.shares_memory(Workspace().array("codes", 1000, np.int32), first)
+    space.close()
+    heir, other = Workspace(), Workspace()
+    assert np.shares_memory(heir.array("codes", 900, np.int32), first)
+    for late in (other, space):
+        assert not np.shares_memory(late.array("codes", 900, np.int32), first)
+    monkeypatch.setattr(workspace, "_KEPT", 100)
+    heir.close()
+    assert workspace._spare == []
 
 
 def test_a_thing_is_made_once() -> None:
