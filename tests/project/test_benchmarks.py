@@ -98,6 +98,25 @@ def test_a_page_of_coverage_is_written_and_taken_up_again(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", ["groups", "scores"])
+@pytest.mark.parametrize("way", ["drawn", "known"])
+def test_plausible_values_go_with_a_test_as_the_scores_do(
+    coverage: Callable[[str], ModuleType], kind: str, way: str
+) -> None:
+    """They have the covariances of the scores, with each other and with what the test saw, within schools and between."""
+    contrasts, rng = coverage("contrast_coverage"), np.random.default_rng(5)
+    law, v = contrasts.Law.of(kind), np.ones(4000)
+    true, seen = law.draw(len(v), rng)
+    value = contrasts.plausible_values(seen, v, law.error, law if way == "known" else None, rng)[0]
+    for scores in (true, value):
+        for other in (scores, seen):
+            covariance = np.cov([*scores.mean(axis=2), *other.mean(axis=2)])[:2, 2:]
+            apart = [x - x.mean(axis=2, keepdims=True) for x in (scores, other)]
+            within = np.einsum("ajk,bjk->ab", *apart) / (len(v) * (law.size - 1))
+            assert within == pytest.approx(law.within, abs=0.03)
+            assert covariance == pytest.approx(law.between + law.within / law.size, abs=0.03)
+
+
 def test_fay_has_balanced_replicates(coverage: Callable[[str], ModuleType]) -> None:
     signs = coverage("robust_coverage").balanced()
     assert np.array_equal(signs @ signs.T, 80.0 * np.eye(80))
