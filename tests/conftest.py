@@ -80,7 +80,7 @@ _left_out = pytest.StashKey[int]()
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count the tests that need other programs; a worker hands the number on."""
     for item in items:
-        if item.get_closest_marker("outside"):
+        if item.get_closest_marker("outside") and item.config.option.markexpr == "not outside":
             item.config.stash[_left_out] = item.config.stash.get(_left_out, 0) + 1
 
 

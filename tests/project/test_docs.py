@@ -70,6 +70,9 @@ def test_pages_with_blocks_of_r_and_spark_print_what_they_say(tmp_path: Path) ->
     pages = {page: [block for block in blocks(page) if runs(*block)] for page in MANUAL}
     pages = {page: code for page, code in pages.items() if any(of_others(*block) for block in code)}
     assert pages.keys() == {"README.md", "docs/scale.md", "docs/from_other_programs.md"}
+    pytest.importorskip(
+        "pyspark", reason="no pyspark here (extra spark): the blocks of R and Spark in the pages were not run"
+    )
     if not has_r():
         pytest.skip("no R with haven, jsonlite and lme4 here: the blocks of R and Spark in the pages were not run")
     assert_prints(pages, tmp_path)

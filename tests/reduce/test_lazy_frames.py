@@ -74,8 +74,7 @@ def engines() -> Iterator[OPEN]:
 
 @cache
 def _spark() -> Any:
-    from pyspark.sql import SparkSession
-
+    SparkSession = pytest.importorskip("pyspark.sql", reason="no pyspark here (extra spark)").SparkSession
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         pytest.skip("no Java here, which Spark needs: the other engines are asked the same")
 
