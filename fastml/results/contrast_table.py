@@ -27,6 +27,7 @@ __all__ = ["ContrastTable", "contrast_table"]
 
 # Figures are printed to the digits that this error leaves.
 _ERRORS = dict.fromkeys(("estimate_a", "estimate_b", "difference", "se", "ci_low", "ci_high"), "se")
+_NAMED = 3  # comparisons, of those that lack the same
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,7 +94,11 @@ class ContrastTable(ReportedTable):
 
     def _lines(self) -> list[str]:
         level = f"intervals of {100 * self.provenance['level']:.10g} %"
-        said = [f"{self.name(row)}: {row['message']}" for row in self.to_dict() if row["message"]]
+        of: dict[str, list[str]] = {}
+        for row in self.to_dict():
+            if row["message"]:
+                of.setdefault(row["message"], []).append(self.name(row))
+        said = [f"{'; '.join(names[:_NAMED])}{_more(len(names) - _NAMED)}: {why}" for why, names in of.items()]
         made = self.provenance
         of_tables = dict.fromkeys(note for table in made.get("tables", ()) for note in table.get("notes", ()))
         return [f"{level}, by t", *self.notes, *said, made_text({**made, "notes": of_tables})]
@@ -118,6 +123,10 @@ class ContrastTable(ReportedTable):
     def report_html(self, title: str | None = None, source: str = "") -> str:
         """Return a self-contained page: the table, its picture, and what it says. See `OneWayFit.report_html`."""
         return contrast_report(self, title, source)
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
 
 
 def contrast_table(

@@ -106,7 +106,7 @@ class ContrastTerms:
 def _error(value: Any, given: Any) -> float:
     """A linking error, checked."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < math.inf:
-        raise RangeError("link", given, "a linking error, 0 or more, or a dict of cycles to theirs")
+        raise RangeError("link", given, "a linking error, 0 or more, or one for each cycle but one")
     return float(value)
 
 

@@ -140,8 +140,8 @@ _SAY = ("say whether their samples are independent, as of {} (independent=True),
         "(independent=False)")  # fmt: skip
 _NO_SCHOOLS = ("some rows have no school weights or no school ids, by which to tell whether other data are of the same "
                "schools: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
-_ONE_WEIGHT = ("rows of other data have schools of the same ids, all of one weight, by which to tell no other schools "
-               "from the same: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
+_ONE_WEIGHT = ("rows of two data sets have schools of the same ids, all of one weight, which may be the same or other "
+               "schools: " + _SAY.format("cycles", "girls and boys"))  # fmt: skip
 _NOT_KEPT = ("fits without their statistics, as from a file, don't say which schools rows have in common: "
              + _SAY.format("countries or cycles", "girls and boys"))  # fmt: skip
 _NO_COUNTRIES = ("the data have no column of countries, and some rows have no school in common: "

@@ -115,3 +115,14 @@ def test_a_notebook_shows_the_first_hundred(table: fastml.ContrastTable) -> None
     assert "The first 100 of 240 rows" in many._repr_html_()
     assert f"fastml {fastml.__version__}" in many._repr_html_()
     assert many.summary()._repr_html_().count("<tr>") > 240
+
+
+def test_a_reason_stands_once_beside_what_it_is_of() -> None:
+    """Of five lands two have one school, so that seven comparisons of a parameter lack a row."""
+    school = np.repeat(np.arange(8), 6)
+    land = np.array(["a", "a", "b", "b", "c", "c", "d", "e"])[school]
+    score = np.random.default_rng(1).normal(size=48) + 0.0 * school
+    table = fastml.fit_by({"land": land, "school": school, "score": score}, "score", "school", by="land").contrast()
+    lines = [line for line in str(table).splitlines() if "a row of it has no gamma00" in line]
+    assert lines == ["a - d score gamma00; a - e score gamma00; b - d score gamma00 and 4 more: a row of it has no gamma00; "
+                     "its table says why"]  # fmt: skip
