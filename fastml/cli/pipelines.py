@@ -97,7 +97,7 @@ def sql(
                       help="Write to a file, not to stdout.")] = None,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Print the SQL that reduces a table inside a database to what fit takes.
+    """Print the SQL that reduces a table to what fit takes.
 
     For example:
       fastml sql raw.students -y score -g school --by country --dialect postgres -o models/schools.sql
