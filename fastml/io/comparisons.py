@@ -21,9 +21,20 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import pyarrow.compute as pc  # imported where it is used: it takes 20 ms
 
-__all__ = ["Typed", "Value", "compare", "is_in"]
+__all__ = ["LongNumber", "Typed", "Value", "compare", "is_in"]
 
 Value = int | float | str | bool | datetime.date
+
+
+class LongNumber(float):
+    """A number that was written with more digits than a double keeps; beside other doubles it is the nearest one."""
+
+    def __new__(cls, written: str) -> LongNumber:
+        """Keep what was written."""
+        made = super().__new__(cls, written)
+        made.written = written  # type: ignore[attr-defined]
+        return made
+
 
 _METHODS = {"=": "__eq__", "<>": "__ne__", "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
 _SWAPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -280,7 +291,7 @@ def _exactly(value: Value) -> Fraction | float | None:
     if not _is_number(value):
         return None
     if isinstance(value, float):
-        return Fraction(Decimal(repr(value))) if math.isfinite(value) else value
+        return Fraction(Decimal(getattr(value, "written", repr(value)))) if math.isfinite(value) else value
     return value  # type: ignore[return-value]
 
 

@@ -13,7 +13,7 @@ import datetime
 import re
 
 from fastml.errors import FilterError
-from fastml.io.comparisons import Value
+from fastml.io.comparisons import LongNumber, Value
 from fastml.io.conditions import AllOf, AnyOf, Column, Comparison, Condition, IsIn, IsNull, Not, Operand
 
 __all__ = ["parse"]
@@ -32,6 +32,7 @@ _TOKEN = re.compile(
 _SIGNS = {"=": "=", "==": "=", "!=": "<>", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MOST_COMPARISONS = 1_000  # each is worked off by Arrow for every row
 _MOST_NESTED = 50
+_DIGITS_OF_DOUBLES = 15  # so many are kept, whatever the number
 _DATES = {"DATE": datetime.date.fromisoformat, "TIMESTAMP": datetime.datetime.fromisoformat}
 _KEYWORDS = {"AND", "OR", "NOT", "IN", "IS", "NULL", "BETWEEN", "TRUE", "FALSE"}
 
@@ -209,4 +210,7 @@ class _Parser:
 
 def _number(text: str) -> Value:
     """Return a whole number as it is, unless it is beyond any that a column holds; else a double."""
-    return int(text) if re.fullmatch(r"[+-]?\d{1,80}", text) else float(text)
+    if re.fullmatch(r"[+-]?\d{1,80}", text):
+        return int(text)
+    is_long = re.fullmatch(r"[+-]?[\d.]{1,80}", text) and len(text.strip("+-0").replace(".", "")) > _DIGITS_OF_DOUBLES
+    return LongNumber(text) if is_long else float(text)
