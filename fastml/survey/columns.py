@@ -117,9 +117,9 @@ def find_columns(
     finder, design = ColumnFinder(data), choices.design
     by = tuple(finder.need([name]) for name in by)
     country = finder.find(design.country)
-    group_column = finder.need(
-        [group] if group else design.group, "" if group else f"{design.name} names its schools so"
-    )
+    way_out = "another cycle may have another design, and group= names another column"
+    named_so = "" if group else f"{design.name} names its schools so; {way_out}"
+    group_column = finder.need([group] if group else design.group, named_so)
     classes = group_column.casefold() in (name.casefold() for name in design.class_group)
     if classes and school_data is not None:
         raise FastmlError(
