@@ -109,12 +109,12 @@ def outputs(folder: Path) -> list[dict[str, list[str]]]:
     """What each process printed, and the hashes of what it wrote."""
     found = []
     for environment in PROCESSES:
-        told = commands(folder, folder / "out")
-        if environment is PROCESSES[1]:  # pictures take most of the time, and two processes can differ
-            told = {name: words for name, words in told.items() if words[0] != "report"}
         # Where a file is named in its own result (a report's caption), the place must be the same.
         where = folder / "out"
         where.mkdir(exist_ok=True)
+        told = commands(folder, where)
+        if environment is PROCESSES[1]:  # pictures take most of the time, and two processes are enough to differ
+            told = {name: words for name, words in told.items() if words[0] != "report"}
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM], input=json.dumps(told), text=True, capture_output=True,
             timeout=600, check=False, env={**os.environ, "TILE_ROWS": str(TILE_ROWS), **environment},
