@@ -33,8 +33,7 @@ def provenance(
     *,
     files: Sequence[str] = (),
     filter: str | None = None,
-    missing: Sequence[float | str] = (),
-    csv_options: Mapping[str, Any] | None = None,
+    read: Mapping[str, Any] | None = None,
     outcomes: Mapping[str, Sequence[str]] | None = None,
     by: Sequence[str] = (),
     group: str | Sequence[str] | None = None,
@@ -51,10 +50,8 @@ def provenance(
     files : sequence of str
         Those that were read, or that the statistics were made of; none of data in memory.
     filter : str, optional
-    missing : sequence of float or str
-        Codes and texts of missing values.
-    csv_options : mapping, optional
-        How text files were read.
+    read : mapping, optional
+        How values were read: ``missing``, codes and texts of missing values, and ``csv_options``.
     outcomes : mapping, optional
         Name to the columns that it stands for, such as plausible values.
     by : sequence of str
@@ -70,6 +67,7 @@ def provenance(
     -------
     dict
     """
+    read = read or {}
     return {
         "content": content,
         "fastml": __version__,
@@ -77,8 +75,8 @@ def provenance(
         "files": list(files),
         "n_files": len(files),
         "filter": filter,
-        "missing": list(missing),
-        "csv_options": csv_options,
+        "missing": list(read.get("missing", ())),
+        "csv_options": read.get("csv_options"),
         "outcomes": {name: list(columns) for name, columns in (outcomes or {}).items()},
         "by": list(by),
         "group": group if group is None or isinstance(group, str) else group[0] if len(group) == 1 else list(group),
@@ -112,12 +110,17 @@ def together(made: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     (['a', 'b'], 'school', False)
     """
     first, *others = made
-    agreed = {name: first.get(name) for name in ("csv_options", "by", "group", "weights", "group_weights")}
+    names = ("csv_options", "by", "group", "weights", "group_weights")
+    agreed = {
+        name: first[name] for name in names if first.get(name) and all(one.get(name) == first[name] for one in others)
+    }
+    each = {name: list(dict.fromkeys(x for one in made for x in one.get(name, ()))) for name in ("files", "missing")}
     return {
-        **{name: list(dict.fromkeys(x for one in made for x in one.get(name, ()))) for name in ("files", "missing")},
+        "files": each["files"],
         "filter": joined(one.get("filter") for one in made),
+        "read": {"missing": each["missing"], "csv_options": agreed.pop("csv_options", None)},
         "outcomes": {name: columns for one in made for name, columns in one.get("outcomes", {}).items()},
-        **{name: value for name, value in agreed.items() if value and all(one.get(name) == value for one in others)},
+        **agreed,
     }
 
 

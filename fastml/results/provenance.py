@@ -44,8 +44,10 @@ def fit_provenance(
         content,
         files=list(dict.fromkeys(origin.name for origin in files)),
         filter=filter,
-        missing=list(dict.fromkeys(code for some in codes for code in some)),
-        csv_options=csv[0] if csv and csv.count(csv[0]) == len(csv) else None,
+        read={
+            "missing": list(dict.fromkeys(code for some in codes for code in some)),
+            "csv_options": csv[0] if csv and csv.count(csv[0]) == len(csv) else None,
+        },
         outcomes={name: [name] for name in outcomes},
         by=stats.by,
         group=stats.group,

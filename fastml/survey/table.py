@@ -155,7 +155,6 @@ def survey_provenance(
 ) -> dict[str, Any]:
     """What made a table: files, filter, columns, statistics, and how the design makes a variance."""
     design, scheme = choices.design, None
-    said = students.said(design.missing)
     if choices.replicated and isinstance(design.replicates, Jackknife):
         halves = "both halves" if design.replicates.both_halves else "one half"
         scheme = f"jackknife, {halves} of zones {columns.zone}, halves {columns.half}"
@@ -166,8 +165,7 @@ def survey_provenance(
         "survey table",
         files=rows.files,
         filter=students.condition,
-        missing=said.get("missing", ()),
-        csv_options=said.get("csv_options"),
+        read=students.said(design.missing),
         outcomes=columns.outcomes,
         by=columns.by,
         group=columns.group,
