@@ -14,6 +14,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +32,9 @@ COMMANDS = {
     "stats": "stats students.parquet -y score -g school -o {out}.parquet",
     "merge": "merge a.parquet b.parquet -o {out}.parquet",
     "survey": "survey timss.parquet --design timss -y BSMMAT --format json -o {out}.json",
+    "check": "check b.parquet --against a.parquet --format json -o {out}.json",
+    "contrast": "contrast cycles.parquet -p icc --format csv -o {out}.csv",
+    "sql": "sql students.parquet -y score -g school --dialect duckdb -o {out}.sql",
     "simulate": "simulate --students 3e4 --schools 900 -o {out}.parquet",
     "simulate files": "simulate --students 3e4 --schools 900 --files 5 -o {out}",
     "plan": "plan --icc .2 --schools 90 --cluster-size 20 --format json -o {out}.json",
@@ -107,6 +111,8 @@ class Torture:
         pq.write_table(pa.table(timss()), "timss.parquet")
         for name, part in (("a", made.slice(0, 15_000)), ("b", made.slice(15_000))):
             fastml.group_stats(part, "score", "school").write(f"{name}.parquet")
+        fit = ["fit", "students.parquet", "-y", "score", "-g", "school", "--by", "cycle", "-o", "cycles.parquet"]
+        subprocess.run([sys.executable, "-m", "fastml", *fit], check=True)
 
     def _out(self, name: str) -> Path:
         ending = COMMANDS[name].partition("{out}")[2]
