@@ -16,7 +16,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.jit import I4_OUT, I8_IN, I8_OUT, inner, kernel
-from fastml.kernels.keys.find_runs import ONE, lowest_bit
+from fastml.kernels.keys.find_runs import ONE
 
 __all__ = ["BLOCK", "bit_shift", "encode_int64", "enter", "mix", "rehash_int64"]
 
@@ -43,16 +43,22 @@ def bit_shift(n_slots):
 @inner
 def _unfound(keys, labels, codes, rows):
     """Note the rows whose slot, looked up in `codes`, is empty or another key's; return their number."""
-    count = 0
-    for at in range(0, keys.shape[0], 64):
-        unfound = np.uint64(0)
-        for k in range(np.uint64(at), np.uint64(min(at + 64, keys.shape[0]))):
-            differs = (codes[k] == 0) | (labels[np.uint32(codes[k])] != keys[k])
-            unfound |= np.uint64(differs) << (k - np.uint64(at))
-        while unfound != 0:
-            rows[count] = at + lowest_bit(unfound)
-            unfound &= unfound - ONE
-            count += 1
+    count = np.uint64(0)
+    for k in range(np.uint64(keys.shape[0])):
+        rows[count] = k
+        count += np.uint64((codes[k] == 0) | (labels[np.uint32(codes[k])] != keys[k]))
+    return count
+
+
+@inner
+def _unfound_again(keys, labels, codes, rows, n_rows, slots, places):
+    """Look some rows up in their second slot; keep those in `rows` for which it doesn't do, return their number."""
+    count = np.uint64(0)
+    for j in range(n_rows):
+        k = np.uint64(rows[j])
+        codes[k] = slots[(np.uint64(places[k]) + ONE) & np.uint64(slots.shape[0] - 1)]
+        rows[count] = k
+        count += np.uint64((codes[k] == 0) | (labels[np.uint32(codes[k])] != keys[k]))
     return count
 
 
@@ -61,7 +67,7 @@ def encode_int64(keys, row, slots, labels, count, codes):
     """Give each key from `row` on its dense code; return the row reached and the number of labels."""
     shift = bit_shift(slots.shape[0])
     mask = np.uint64(slots.shape[0] - 1)
-    places, rows = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
+    places, rows = np.empty(BLOCK, np.uint32), np.empty(BLOCK + 1, np.int64)
     for block in range(row, keys.shape[0], BLOCK):
         mine, into = keys[block : block + BLOCK], codes[block : block + BLOCK]
         n = np.uint64(mine.shape[0])
@@ -69,7 +75,8 @@ def encode_int64(keys, row, slots, labels, count, codes):
             places[k] = mix(np.uint64(mine[k])) >> shift
         for k in range(n):
             into[k] = slots[places[k]]
-        for k in rows[: _unfound(mine, labels, into, rows)]:
+        left = _unfound(mine, labels, into, rows)
+        for k in rows[: _unfound_again(mine, labels, into, rows, left, slots, places)]:
             at = np.uint64(places[k])
             while slots[at] != 0 and labels[np.uint32(slots[at])] != mine[k]:
                 at = (at + ONE) & mask
