@@ -199,9 +199,11 @@ class RowSums:
         from fastml.kernels.sorting import place
         from fastml.kernels.sums import shuffled as kernel
 
-        low, room = self._keys.low, self._space.array("rows of outliers", len(self._numbers) + 1, np.int32)
-        rows = room[: kernel.select_rows(self._numbers, low, outliers.view(np.uint8), room)]
-        groups = self._numbers[rows] - np.int64(low)
+        keys, low = self._keys.rows, self._keys.low
+        select_rows = kernel.select_rows if keys.dtype == np.int64 else kernel.select_rows_of_codes
+        room = self._space.array("rows of outliers", len(keys) + 1, np.int32)
+        rows = room[: select_rows(keys, low, outliers.view(np.uint8), room)]
+        groups = keys[rows].astype(np.int64) - low
         counts = np.bincount(groups, minlength=len(outliers))
         order = np.empty(len(rows), np.int64)
         place(groups, np.arange(len(rows)), np.cumsum(counts) - counts, order)

@@ -9,7 +9,9 @@ from fastml.kernels.ahead import AHEAD, fetch_once
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, inner, kernel
 from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within, fetch_records
 
-__all__ = ["add_rows", "add_rows_of_codes", "select_rows"]
+__all__ = ["add_rows", "add_rows_of_codes", "select_rows", "select_rows_of_codes"]
+
+_LOOKED_AT = 64  # rows among which one is looked for
 
 
 @exact
@@ -107,11 +109,28 @@ def add_rows_of_codes(codes, low, y, shift, table, missing, top):
     return _add_all(codes, low, y, shift, table, missing, top)
 
 
+@inner
+def _select(keys, low, groups, rows):
+    n, base, count = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(0)
+    for start in range(np.uint64(0), n, np.uint64(_LOOKED_AT)):
+        stop = min(start + np.uint64(_LOOKED_AT), n)
+        some = np.uint8(0)  # nearly always
+        for i in range(start, stop):
+            some |= groups[np.uint64(keys[i]) - base]
+        if some != 0:
+            for i in range(start, stop):
+                rows[count] = np.int32(i)
+                count += np.uint64(groups[np.uint64(keys[i]) - base])
+    return np.int64(count)
+
+
 @kernel(I8_IN, types.int64, U1_IN, I4_OUT)
 def select_rows(keys, low, groups, rows):
-    """Note the rows whose group is marked in `groups` (K,) in `rows` (n + 1,); return how many."""
-    count, base = np.uint64(0), np.uint64(np.int64(low))
-    for i in range(np.uint64(keys.shape[0])):
-        rows[count] = np.int32(i)
-        count += np.uint64(groups[np.uint64(keys[i]) - base])
-    return np.int64(count)
+    """Note the rows whose group is marked, by a 1 in `groups` (K,), in `rows` (n + 1,); return how many."""
+    return _select(keys, low, groups, rows)
+
+
+@kernel(I4_IN, types.int64, U1_IN, I4_OUT)
+def select_rows_of_codes(codes, low, groups, rows):
+    """As `select_rows`, of codes; `low` is 0."""
+    return _select(codes, low, groups, rows)

@@ -134,7 +134,9 @@ def test_a_group_whose_first_value_is_far_off_is_an_outlier() -> None:
 
 def test_the_rows_of_some_groups_are_selected() -> None:
     keys = np.random.default_rng(1).integers(-3, 7, 500)
+    keys[100:300] = 0  # blocks of rows of which none is selected
     for groups in (np.zeros(10, np.uint8), np.ones(10, np.uint8), (np.arange(10) % 4 == 1).astype(np.uint8)):
-        rows = np.full(501, -7, np.int32)
-        count = shuffled.select_rows(keys, -3, groups, rows)
-        assert rows[:count].tolist() == np.flatnonzero(groups[keys + 3]).tolist()
+        expected, rows = np.flatnonzero(groups[keys + 3]).tolist(), np.full(501, -7, np.int32)
+        assert rows[: shuffled.select_rows(keys, -3, groups, rows)].tolist() == expected
+        codes = (keys + 3).astype(np.int32)
+        assert rows[: shuffled.select_rows_of_codes(codes, 0, groups, rows)].tolist() == expected
