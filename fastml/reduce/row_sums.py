@@ -59,7 +59,7 @@ class RowSums:
 
     @cached_property
     def _numbers(self) -> Int64s:
-        """Code of each row, plus `low` of the keys: kernels take them in one type only."""
+        """Code of each row, plus `low` of the keys: the kernels of weights take them in one type only."""
         rows = self._keys.rows
         if self._keys.numbers is not None:
             return self._keys.numbers

@@ -41,12 +41,18 @@ def bit_shift(n_slots):
 
 
 @inner
+def _is_unlike(code, labels, key):
+    """Whether a slot with this content is empty or another key's."""
+    return (code == 0) | (labels[np.uint32(code)] != key)
+
+
+@inner
 def _unfound(keys, labels, codes, rows):
     """Note the rows whose slot, looked up in `codes`, is empty or another key's; return their number."""
     count = np.uint64(0)
     for k in range(np.uint64(keys.shape[0])):
         rows[count] = k
-        count += np.uint64((codes[k] == 0) | (labels[np.uint32(codes[k])] != keys[k]))
+        count += np.uint64(_is_unlike(codes[k], labels, keys[k]))
     return count
 
 
@@ -58,7 +64,7 @@ def _unfound_again(keys, labels, codes, rows, n_rows, slots, places):
         k = np.uint64(rows[j])
         codes[k] = slots[(np.uint64(places[k]) + ONE) & np.uint64(slots.shape[0] - 1)]
         rows[count] = k
-        count += np.uint64((codes[k] == 0) | (labels[np.uint32(codes[k])] != keys[k]))
+        count += np.uint64(_is_unlike(codes[k], labels, keys[k]))
     return count
 
 

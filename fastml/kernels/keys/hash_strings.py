@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.jit import I4_IN, I4_OUT, I8_IN, I8_OUT, U1_IN, U1_OUT, inner, kernel
-from fastml.kernels.keys.find_runs import ONE, ROWS_PER_RUN, lowest_bit
+from fastml.kernels.keys.find_runs import ONE, ROWS_PER_RUN
 from fastml.kernels.keys.hash_integers import BLOCK, bit_shift, enter, mix
 
 __all__ = ["encode_strings", "rehash_strings"]
@@ -96,20 +96,14 @@ def _pack(data, ends, shift, words, places):
 @inner
 def _unfound(words, label_words, codes, rows):
     """Note the rows whose slot, looked up in `codes`, is empty, another's or a long string's; return their number."""
-    count = 0
-    for at in range(0, codes.shape[0], 64):
-        unfound = np.uint64(0)
-        for k in range(np.uint64(at), np.uint64(min(at + 64, codes.shape[0]))):
-            label = _TWO * np.uint64(np.uint32(codes[k]))
-            second = words[_TWO * k + ONE]
-            differs = (label_words[label] ^ words[_TWO * k]) | (label_words[label + ONE] ^ second)
-            is_open = (codes[k] == 0) | (differs != 0) | (np.uint64(second) >= _LONG)
-            unfound |= np.uint64(is_open) << (k - np.uint64(at))
-        while unfound != 0:
-            rows[count] = at + lowest_bit(unfound)
-            unfound &= unfound - ONE
-            count += 1
-    return count
+    count = np.uint64(0)
+    for k in range(np.uint64(codes.shape[0])):
+        label = _TWO * np.uint64(np.uint32(codes[k]))
+        second = words[_TWO * k + ONE]
+        differs = (label_words[label] ^ words[_TWO * k]) | (label_words[label + ONE] ^ second)
+        rows[count] = k
+        count += np.uint64((codes[k] == 0) | (differs != 0) | (np.uint64(second) >= _LONG))
+    return np.int64(count)
 
 
 @inner
@@ -159,7 +153,7 @@ def encode_strings(data, ends, row, slots, label_words, label_ends, label_data, 
     shift = bit_shift(slots.shape[0])
     mask = np.uint64(slots.shape[0] - 1)
     labels = label_words, label_ends, label_data
-    unsigned, places, rows = np.empty(2 * BLOCK, np.uint64), np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.int64)
+    unsigned, places, rows = np.empty(2 * BLOCK, np.uint64), np.empty(BLOCK, np.uint32), np.empty(BLOCK + 1, np.int64)
     words = unsigned.view(np.int64)
     for block in range(row, codes.shape[0], BLOCK):
         mine, into = ends[block : block + BLOCK + 1], codes[block : block + BLOCK]

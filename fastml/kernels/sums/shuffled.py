@@ -114,7 +114,7 @@ def _select(keys, low, groups, rows):
     n, base, count = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(0)
     for start in range(np.uint64(0), n, np.uint64(_LOOKED_AT)):
         stop = min(start + np.uint64(_LOOKED_AT), n)
-        some = np.uint8(0)  # nearly always
+        some = np.uint8(0)  # stays so, but for a few rows in a tile
         for i in range(start, stop):
             some |= groups[np.uint64(keys[i]) - base]
         if some != 0:
