@@ -171,7 +171,8 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
     columns, figures = np.empty((4, min(len(n), n_parts * span))), np.empty((n_parts, kernel.N_FIGURES))
     offsets = np.empty(n_parts + 1, np.int64)
     groups = np.stack([n, mean, residual, ss], dtype=np.float64)
-    kernel.group_by_size(_order(part, edges, n, span), edges, groups, LARGEST_SPREAD, columns, offsets, figures)
+    order, deviation = _order(part, edges, n, span), np.empty(len(n))
+    kernel.group_by_size(order, edges, groups, LARGEST_SPREAD, deviation, columns, offsets, figures)
     ssw, origin, low, high, unit, spread, n_obs = figures.T
     return SizeTables(
         offsets=offsets,

@@ -8,7 +8,7 @@ import numpy as np
 from numba.core import types
 
 from fastml.kernels.exact import two_sum
-from fastml.kernels.jit import I8_IN, I8_OUT, TABLE_IN, TABLE_OUT, exact, inner, kernel
+from fastml.kernels.jit import F8_OUT, I8_IN, I8_OUT, TABLE_IN, TABLE_OUT, exact, inner, kernel
 from fastml.kernels.likelihood.profile import COUNT, MEAN, SIZE, SS
 
 __all__ = ["N_FIGURES", "group_by_size"]
@@ -84,18 +84,17 @@ def _pool(order, groups, figures):
     return math.ldexp(1.0, -exponent)
 
 
-@kernel(I8_IN, I8_IN, TABLE_IN, types.float64, TABLE_OUT, I8_OUT, TABLE_OUT)
-def group_by_size(order, edges, groups, most, columns, offsets, figures):
+@kernel(I8_IN, I8_IN, TABLE_IN, types.float64, F8_OUT, TABLE_OUT, I8_OUT, TABLE_OUT)
+def group_by_size(order, edges, groups, most, deviation, columns, offsets, figures):
     """Bring the groups of K parts together by size.
 
     `order` (J,): the groups by part, in it by size; part k has places `edges[k]` to `edges[k + 1]`. `groups` (4, J):
-    n, mean, residual and ss. Deviations from the origin are cut at `most`. `columns` (4, T): the size tables of the
-    parts, part k from `offsets[k]` to `offsets[k + 1]`. `figures` (K, N_FIGURES): ssw in the unit's square, origin,
-    least and largest mean, unit, largest deviation from the origin, and observations.
+    n, mean, residual and ss. `deviation` (J,) takes the deviations from the origin, cut at `most`. `columns` (4, T):
+    the size tables of the parts, part k from `offsets[k]` to `offsets[k + 1]`. `figures` (K, N_FIGURES): ssw in the
+    unit's square, origin, least and largest mean, unit, largest deviation from the origin, and observations.
 
     Long sums are compensated: an error of rounding for each of millions of groups would cost digits.
     """
-    deviation = np.empty(order.shape[0])
     place = 0
     offsets[0] = 0
     for k in range(figures.shape[0]):

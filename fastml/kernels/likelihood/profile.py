@@ -63,11 +63,13 @@ def terms(theta, table, ssw):
 def score(theta, table, ssw, dof, restricted):
     """First and second derivative of the deviance by theta."""
     _, w1, w2, w3, r, q2, q3, l2 = terms(theta, table, ssw)
-    first = w1 - dof * (q2 / r)
-    second = -w2 + dof * (2.0 * (q3 - l2 * (l2 / w1)) / r - (q2 / r) ** 2)
+    fall = q2 / r
+    first = w1 - dof * fall
+    second = -w2 + dof * (2.0 * (q3 - l2 * (l2 / w1)) / r - fall * fall)
     if restricted:
-        first -= w2 / w1
-        second += 2.0 * w3 / w1 - (w2 / w1) ** 2
+        slope = w2 / w1
+        first -= slope
+        second += 2.0 * w3 / w1 - slope * slope
     return first, second
 
 
@@ -111,7 +113,7 @@ def search_range(table, ssw, dof, restricted):
         low = min(low, table[MEAN, s])
         high = max(high, table[MEAN, s])
         spread += table[SS, s]
-    spread += groups * (high - low) ** 2
+    spread += groups * (high - low) * (high - low)
     free = max(groups - 1.0, 0.5 * groups) if restricted else groups
     top = max(1e3 / smallest, 10.0 * (dof / free) * (spread / ssw))
     return math.log(1e-3 / largest), math.log(min(top, 1e300))
@@ -165,7 +167,7 @@ def evaluate(thetas, origin, table, ssw, dof, restricted, out):
         gamma, w1, w2, r, q2 = row[0], row[1], row[2], row[4], row[5]
         logs, fall = _log_and_fall(theta, origin, gamma0, table)
         # R(theta) is its sum about gamma0 less W1 (gamma - gamma0)^2.
-        fall -= w1 * (gamma - gamma0) ** 2
+        fall -= w1 * (gamma - gamma0) * (gamma - gamma0)
         # Where next to nothing of R is left, its fall is all of it.
         value = logs + dof * (math.log(r / r0) if r < 0.5 * r0 else math.log1p(fall / r0))
         slope = w1 - dof * (q2 / r)

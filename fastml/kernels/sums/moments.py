@@ -19,7 +19,7 @@ from fastml.kernels.sums.record import N_FIELDS, is_off
 
 __all__ = ["finish", "fold", "fold_raw"]
 
-_SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)  # fields of a record
+_N, _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.arange(5, dtype=np.uint64)  # fields of a record
 _RECORDS_AHEAD = np.uint64(8)  # of records in any order: how long before its turn to ask for one
 
 
@@ -43,21 +43,22 @@ def finish(raw, order, finished):
     Returns the first outcome with values that aren't finite, or -1.
     """
     p, fields, n_records = np.uint64(raw.shape[1]), np.uint64(raw.shape[2]), np.uint64(order.shape[0])
-    flat, into, bad = raw.reshape(raw.size), finished.reshape(finished.size), p
+    bad = p
     for k in range(n_records):
-        ahead = np.uint64(order[min(k + _RECORDS_AHEAD, n_records - np.uint64(1))])
-        fetch(flat, ahead * p * fields)
+        g = np.uint64(order[k])
+        if k + _RECORDS_AHEAD < n_records:
+            fetch(raw, np.uint64(order[k + _RECORDS_AHEAD]) * p * fields)
         for i in range(p):
-            at, to = (np.uint64(order[k]) * p + i) * fields, (i * n_records + k) * fields
-            n, shift, total, squares = flat[at], flat[at + _SHIFT], flat[at + _TOTAL], flat[at + _SQUARES]
+            n, shift, total, squares = raw[g, i, _N], raw[g, i, _SHIFT], raw[g, i, _TOTAL], raw[g, i, _SQUARES]
             mean, residual, ss = 0.0, 0.0, 0.0
             if n > 0.0:
                 mean, residual, ss = _finished(n, shift, total, squares)
                 if not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)):
-                    bad = min(bad, np.uint64(i))
-            into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES] = n, mean, residual, max(ss, 0.0)
+                    bad = i if i < bad else bad
+            finished[i, k, _N], finished[i, k, _SHIFT] = n, mean
+            finished[i, k, _TOTAL], finished[i, k, _SQUARES] = residual, max(ss, 0.0)
             if fields > np.uint64(N_FIELDS):
-                into[to + _OF_WEIGHTS] = flat[at + _OF_WEIGHTS]
+                finished[i, k, _OF_WEIGHTS] = raw[g, i, _OF_WEIGHTS]
     return np.int64(bad) if bad < p else -1
 
 
@@ -89,16 +90,16 @@ def _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_
 
 
 @inner
-def _add_raw(into, to, part, at):
-    """Add the raw record at a place of a part to that at a place of a table."""
-    n, shift, total, squares = part[at], part[at + _SHIFT], part[at + _TOTAL], part[at + _SQUARES]
-    if into[to] != 0.0:
-        n_a, shift_a, total_a, squares_a = into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES]
+def _add_raw(into, g, part, k, i):
+    """Add the raw record of outcome i at k of a part to that at g of a table."""
+    n, shift, total, squares = part[i, k, _N], part[i, k, _SHIFT], part[i, k, _TOTAL], part[i, k, _SQUARES]
+    if into[g, i, _N] != 0.0:
+        n_a, shift_a, total_a, squares_a = into[g, i, _N], into[g, i, _SHIFT], into[g, i, _TOTAL], into[g, i, _SQUARES]
         n_b, shift_b, total_b, squares_b, shift = n, shift, total, squares, shift_a
         n, total, squares = _sum_raw(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
         if is_off(n, total, squares, 1.0):  # the parts' additions have been, and few are to come
             n, shift, total, squares = _sum_apart(n_a, shift_a, total_a, squares_a, n_b, shift_b, total_b, squares_b)
-    into[to], into[to + _SHIFT], into[to + _TOTAL], into[to + _SQUARES] = n, shift, total, squares
+    into[g, i, _N], into[g, i, _SHIFT], into[g, i, _TOTAL], into[g, i, _SQUARES] = n, shift, total, squares
 
 
 @kernel(TABLES_OUT, I4_IN, TABLES_IN, types.int64)
@@ -108,18 +109,15 @@ def fold_raw(into, codes, part, row):
     A code may be there twice. Records without observations are passed over, whatever their code. Returns the first row
     with others that has no code, that is -1, or else K.
     """
-    p, n_records, fields = np.uint64(part.shape[0]), np.uint64(part.shape[1]), np.uint64(part.shape[2])
-    table, records = into.reshape(into.size), part.reshape(part.size)
-    for k in range(np.uint64(row), n_records):
-        for i in range(p):
-            at = (i * n_records + k) * fields
-            if records[at] != 0.0:
+    for k in range(np.uint64(row), np.uint64(part.shape[1])):
+        for i in range(np.uint64(part.shape[0])):
+            if part[i, k, _N] != 0.0:
                 if codes[k] < 0:
                     return np.int64(k)
-                to = (np.uint64(codes[k]) * p + i) * fields
-                _add_raw(table, to, records, at)
-                if fields > np.uint64(N_FIELDS):
-                    table[to + _OF_WEIGHTS] += records[at + _OF_WEIGHTS]
+                g = np.uint64(codes[k])
+                _add_raw(into, g, part, k, i)
+                if part.shape[2] > N_FIELDS:
+                    into[g, i, _OF_WEIGHTS] += part[i, k, _OF_WEIGHTS]
     return part.shape[1]
 
 

@@ -14,7 +14,7 @@ def test_two_parts_and_an_empty_one() -> None:
     groups = np.stack([n, [1.0, 2.0, 5.0, 4.0, 9.0], np.zeros(5), [4.0, 6.0, 0.5, 1.0, 8.0]])
     order, edges = np.array([1, 0, 2, 3, 4]), np.array([0, 3, 3, 5])
     columns, offsets, figures = np.zeros((4, 6)), np.empty(4, np.int64), np.empty((3, by_size.N_FIGURES))
-    by_size.group_by_size(order, edges, groups, 1e50, columns, offsets, figures)
+    by_size.group_by_size(order, edges, groups, 1e50, np.empty(groups.shape[1]), columns, offsets, figures)
     assert offsets.tolist() == [0, 2, 2, 4]
     assert columns[:2, :4].tolist() == [[2.0, 3.0, 2.0, 5.0], [1.0, 2.0, 1.0, 1.0]]
     for k, mine in ((0, [0, 1, 2]), (2, [3, 4])):
@@ -34,6 +34,8 @@ def test_two_parts_and_an_empty_one() -> None:
 def test_what_is_too_far_is_cut() -> None:
     groups = np.stack([[2.0, 2.0], [0.0, math.inf], [0.0, 0.0], [1.0, 1.0]])
     columns, offsets, figures = np.zeros((4, 1)), np.empty(2, np.int64), np.empty((1, by_size.N_FIGURES))
-    by_size.group_by_size(np.array([0, 1]), np.array([0, 2]), groups, 1e50, columns, offsets, figures)
+    by_size.group_by_size(
+        np.array([0, 1]), np.array([0, 2]), groups, 1e50, np.empty(groups.shape[1]), columns, offsets, figures
+    )
     assert figures[0, 5] == 1e50
     assert np.isfinite(columns).all()
