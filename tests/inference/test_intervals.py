@@ -80,7 +80,7 @@ def test_reml_positive_with_ml_zero_by_hand() -> None:
 def test_every_method_holds_the_estimate_and_widens_with_the_level() -> None:
     table = simulated(3, theta=0.8, groups=15).table
     draws = fewer(10_000, times=100, at_least=100)
-    for fitted in ("reml", "ml", "anova"):
+    for fitted in ("reml", "ml", "anova")[: fewer(3, times=3, at_least=1)]:
         vc = estimate(table, fitted)
         estimates = {"gamma00": vc.gamma00, "tau00": vc.tau00, "sigma2": vc.sigma2, "theta": vc.theta}
         for method in METHODS:
@@ -206,7 +206,7 @@ def test_what_is_refused() -> None:
 
 def test_scaling_by_a_power_of_two_changes_no_digit() -> None:
     draws = fewer(200, times=5, at_least=40)
-    for power in (-498, 498, 31):
+    for power in (-498, 498, 31)[: fewer(3, times=3, at_least=1)]:
         for seed, theta in ((1, 0.3), (4, 0.0), (5, 40.0)):
             one, other = simulated(seed, theta), simulated(seed, theta, y_unit=math.ldexp(1.0, power))
             for method in ("exact", "fiducial", "profile", "profile-ml", "bootstrap", "bca"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -118,6 +119,8 @@ def test_the_jackknife_is_of_corrected_fits() -> None:
     true = np.sqrt(7 / 8 * ((left - [made.tau00, made.sigma2]) ** 2).sum(axis=0))
     errors = delete_one(groups, made, corrected=True)
     np.testing.assert_allclose([errors.se_tau00, errors.se_sigma2], true, rtol=1e-9)
+    if numba.config.DISABLE_JIT:  # hundreds of fits
+        return
     # Beyond, the likelihood's steps from the corrected estimates: 1 % of those to the end, whatever the correction.
     many = drawn(EXACT_TO + 20, 0.5, 1)
     made = fitted(many)

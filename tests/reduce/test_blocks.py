@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import fewer
 from streams import check, same
 
 import fastml
@@ -44,7 +45,7 @@ def rows(kind: str, holes: bool, n: int = 5000) -> pa.Table:
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_flushed_sums_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch, kind: str, holes: bool) -> None:
-    table = rows(kind, holes)
+    table = rows(kind, holes, fewer(5000, times=2, at_least=2500))
     outcomes = ["y0", "y1", "y2", "y3"]
     asked: list[dict[str, Any]] = [{"outcome": outcomes}, {"outcome": "y0"}, {"outcome": ["y1", "y2"], "weights": "w"}]
     found = [fastml.group_stats(table, group="id", threads=1, **call) for call in asked]

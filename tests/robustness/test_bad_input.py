@@ -132,6 +132,8 @@ too_large = (ModelError, r"too large for double precision; divide the outcome by
 too_small = (ModelError, r"too small to square .*; multiply it by a constant")
 too_apart = (ModelError, r"differs so much more between groups than within")
 
+LONG = fewer(10**6, times=100)  # letters of an id
+
 TYPES = [
     # numbers
     ("int8", lambda: fit(table(pa.array([1, 2, 4, 8], pa.int8()))), PLAIN),
@@ -214,7 +216,7 @@ TYPES = [
     ("a tab and a line break are ids", lambda: fit(table(Y, halves("\t", "\n"))), PLAIN),
     ("a NUL makes another id", lambda: fit(table(Y, halves("a\0", "a"))), PLAIN),
     ("accents composed and not are two ids", lambda: fit(table(Y, halves("é", "e\u0301"))), PLAIN),
-    ("ids of a million letters", lambda: fit(table(Y, halves("x" * 10**6, "x" * 10**6 + "y"))), PLAIN),
+    ("ids of a million letters", lambda: fit(table(Y, halves("x" * LONG, "x" * LONG + "y"))), PLAIN),
     ("ids of mixed types", lambda: fit(frame(Y, objects(1, "1", 2, "2"))), (SourceError, "column 'id' can't be read as one Arrow type")),
     ("ids past 64 bits", lambda: fit(frame(Y, objects(*halves(2**70, 4)))), (SourceError, "column 'id' can't be read as one Arrow type")),
     ("ids with a lone surrogate", lambda: fit({"y": Y, "id": ["\ud800"] * 4}), (SourceError, "column 'id' can't be read as one Arrow type")),
