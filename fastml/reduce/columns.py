@@ -124,7 +124,7 @@ class CallColumns:
             # An empty name, from a shell's variable that isn't set, must not mean "without weights".
             if name is not None and not (isinstance(name, str) and name):
                 raise ArgumentError(argument, name, ["a column's name"])
-        if self.tags is not None and not isinstance(self.tags, Mapping):
+        if self.tags is not None and (not isinstance(self.tags, Mapping) or "" in self.tags):
             raise ArgumentError("tags", self.tags, ["a mapping such as {'cycle': 2019}"])
         for argument, names in (
             ("group_weights", self.factors), ("by", self.by), ("outcome", self.outcomes), ("group", self.group),

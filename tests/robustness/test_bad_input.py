@@ -665,6 +665,7 @@ ARGUMENTS = [
     ("tags in a string", lambda: statistics(tags="cycle=2019"), (ArgumentError, "tags='cycle=2019'")),
     ("a tag that splits twice", lambda: statistics(tags={"c": 1}, by=["c", "c"]), (FastmlError, r"by=\['c', 'c'\] names a column twice")),
     ("a list in the by-columns beside a tag", lambda: statistics(tags={"c": 1}, by=[["c"]]), (ArgumentError, r"by=\['c'\] is not one of")),
+    ("a tag without a name", lambda: statistics(tags={"": 1}), (ArgumentError, "tags={'': 1} is not one of")),
     ("a tag named by a number", lambda: statistics(tags={3: 1}), (ArgumentError, "tags=3")),
     ("a tag named as the group", lambda: statistics(tags={"id": 1}), (FastmlError, "column 'id' is named as tags and as group")),
     ("a summary", summary, Figures(4, 2, 3.75, 9.0625, 2.125)),
