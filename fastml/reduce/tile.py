@@ -18,7 +18,7 @@ from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
 from fastml.reduce.row_sums import KeysMovedError, RowSums
-from fastml.reduce.weights import count_without, group_weights, row_weights
+from fastml.reduce.weights import count_without, group_weights, row_weights, weights_of_records
 
 __all__ = ["TileRecords", "measure", "measure_runs"]
 
@@ -144,7 +144,8 @@ class _Tile:
     def measure(self) -> TileRecords:
         columns, keys, n = self._columns, self._keys, self._keys.n_records
         missing = self._space.array("missing", n, np.float64)
-        by_row = row_weights(self._rows, columns) if columns.weighted else None
+        of_groups = group_weights(self._rows, columns)
+        by_row = row_weights(self._rows, columns, of_groups) if columns.weighted else None
         if columns.watch:
             codes = codes_of_weights(columns.missing)
             for name in columns.of_weights:
@@ -165,8 +166,8 @@ class _Tile:
                 counts = np.zeros((n, 3)) if counts is None else counts
                 counts[:, 0] = missing
         # The codes of the rows are known to be right now, not before.
-        of_group = group_weights(self._rows, keys, columns, self._place) if columns.group_weights else None
-        return TileRecords(keys, counts, moments, weighted, of_group, self._seen)
+        weights = None if of_groups is None else weights_of_records(of_groups, keys, columns, self._place)
+        return TileRecords(keys, counts, moments, weighted, weights, self._seen)
 
     def _values(self, name: str) -> Floats:
         """An outcome, without codes of missing values."""

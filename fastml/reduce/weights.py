@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,57 @@ from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.missing_codes import codes_of_weights, without_codes
 
-__all__ = ["count_without", "group_weights", "row_weights"]
+__all__ = ["GroupWeights", "count_without", "group_weights", "row_weights", "weights_of_records"]
 
 Floats = npt.NDArray[np.float64]
 Place = Callable[[int], str]
 
 
-def row_weights(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
+@dataclass(frozen=True, eq=False)
+class GroupWeights:
+    """The weight of each row's group, in a tile.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n,)
+        The product of the columns; NaN where one is missing.
+    bad : int
+        The first row with what can't be a weight; -1 where there is none.
+    complete : bool
+        Whether all rows have one that can be.
+    """
+
+    values: Floats
+    bad: int
+    complete: bool
+
+
+def group_weights(rows: pa.RecordBatch, columns: CallColumns) -> GroupWeights | None:
+    """Weights of the groups of a tile's rows.
+
+    Parameters
+    ----------
+    rows : pyarrow.RecordBatch
+    columns : CallColumns
+
+    Returns
+    -------
+    GroupWeights or None
+        None where groups have no weights.
+    """
+    from fastml.kernels.sums import weighted as kernel
+
+    if not columns.group_weights:
+        return None
+    codes = codes_of_weights(columns.missing)
+    values, *others = (without_codes(as_floats(rows.column(name)), codes) for name in columns.group_factors)
+    for factor in others:
+        values = values * factor
+    bad, n_others = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
+    return GroupWeights(values, bad, not n_others)
+
+
+def row_weights(rows: pa.RecordBatch, columns: CallColumns, of_groups: GroupWeights | None) -> Floats:
     """Weights of the rows of a tile as they stand.
 
     Parameters
@@ -28,6 +73,7 @@ def row_weights(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
     rows : pyarrow.RecordBatch
     columns : CallColumns
         With weights of rows, of groups, or both.
+    of_groups : GroupWeights or None
 
     Returns
     -------
@@ -38,10 +84,8 @@ def row_weights(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
     by_row = (
         without_codes(as_floats(rows.column(columns.weights)), codes) if columns.weights else np.ones(rows.num_rows)
     )
-    if columns.group_weights:
-        of_group = _group_weight(rows, columns)
-        if np.isnan(of_group.min()):
-            by_row = np.where(np.isnan(of_group), np.nan, by_row)
+    if of_groups is not None and not of_groups.complete:
+        by_row = np.where(np.isnan(of_groups.values), np.nan, by_row)
     return by_row
 
 
@@ -79,15 +123,14 @@ def count_without(by_row: Floats, keys: RowCodes, columns: CallColumns, place: P
     return counts
 
 
-def group_weights(rows: pa.RecordBatch, keys: RowCodes, columns: CallColumns, place: Place) -> Floats:
+def weights_of_records(of_groups: GroupWeights, keys: RowCodes, columns: CallColumns, place: Place) -> Floats:
     """Weight of the group of each record.
 
     Parameters
     ----------
-    rows : pyarrow.RecordBatch
+    of_groups : GroupWeights
     keys : RowCodes
     columns : CallColumns
-        With weights of groups.
     place : callable
         Where a row is, in words.
 
@@ -103,9 +146,7 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, columns: CallColumns, pl
     """
     from fastml.kernels.sums import weighted as kernel
 
-    name = str(columns.group_weights)
-    values = _group_weight(rows, columns)
-    bad, _ = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
+    name, values, bad = str(columns.group_weights), of_groups.values, of_groups.bad
     if bad >= 0:
         _refuse("group_weights", name, values[bad], place(bad))
     unlabelled = keys.unlabelled()
@@ -119,15 +160,6 @@ def group_weights(rows: pa.RecordBatch, keys: RowCodes, columns: CallColumns, pl
     if bad >= 0:
         raise WeightVariesError(name, values[bad], known[keys.record_at(bad)], place(bad))
     return known
-
-
-def _group_weight(rows: pa.RecordBatch, columns: CallColumns) -> Floats:
-    """Group's weight of each row, the product of its columns; NaN where one is missing."""
-    codes = codes_of_weights(columns.missing)
-    first, *others = (without_codes(as_floats(rows.column(name)), codes) for name in columns.group_factors)
-    for factor in others:
-        first = first * factor
-    return first
 
 
 def _refuse(argument: str, name: str | None, weight: float, place: str) -> None:

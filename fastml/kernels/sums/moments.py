@@ -54,7 +54,7 @@ def finish(raw, order, finished):
             if n > 0.0:
                 mean, residual, ss = _finished(n, shift, total, squares)
                 if not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)):
-                    bad = i if i < bad else bad
+                    bad = np.uint64(i) if i < bad else bad
             finished[i, k, _N], finished[i, k, _SHIFT] = n, mean
             finished[i, k, _TOTAL], finished[i, k, _SQUARES] = residual, max(ss, 0.0)
             if fields > np.uint64(N_FIELDS):
