@@ -74,6 +74,7 @@ def row_weights(rows: pa.RecordBatch, columns: CallColumns, of_groups: GroupWeig
     columns : CallColumns
         With weights of rows, of groups, or both.
     of_groups : GroupWeights or None
+        As `group_weights` gives them.
 
     Returns
     -------
@@ -129,6 +130,7 @@ def weights_of_records(of_groups: GroupWeights, keys: RowCodes, columns: CallCol
     Parameters
     ----------
     of_groups : GroupWeights
+        As `group_weights` gives them.
     keys : RowCodes
     columns : CallColumns
     place : callable

@@ -117,7 +117,7 @@ def test_the_step_ends_at_the_fit_in_equal_groups() -> None:
     np.testing.assert_allclose((step.tau00 - exact.tau00) * vc.sigma2, (e / 11) ** 2, rtol=1e-8)
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="500 fits are too many")
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="interpreted, 500 fits take half a minute; fewer run above")
 def test_the_step_serves_where_there_are_many_groups() -> None:
     """At 500 groups whose weights vary by .8 standard errors differ by 2 %, where sizes do; sigma2's less."""
     groups = drawn(EXACT_TO, 0.8, 1)
