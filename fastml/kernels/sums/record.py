@@ -30,7 +30,6 @@ __all__ = [
     "flush",
     "is_good",
     "is_off",
-    "look_ahead",
     "rows_of_weights",
 ]
 
@@ -46,10 +45,6 @@ _NEAR, _ROWS_AHEAD = 24_000, 16
 
 # Rows of a run that are added up apart, as each addition of one of few different values to a long sum may round alike.
 BLOCK = 256
-
-# Rows whose greatest value is taken at once. They stay in the second-level cache until they are summed; with fewer, the
-# processor, which looks ahead, begins anew too often.
-_LOOKED_AT = 8192
 
 # Sums of squares about a shift that are so many times those about the mean lose digits when the mean's are taken off.
 # Of many rows they have lost some already, as each addition of one of few different values may round alike.
@@ -75,25 +70,6 @@ def fetch_records(records, width, keys, base, start):
         ahead = min(start + np.uint64(_ROWS_AHEAD), np.uint64(keys.shape[0]) - np.uint64(ROWS))
         for k in range(np.uint64(ROWS)):
             fetch(records, (np.uint64(keys[ahead + k]) - base) * np.uint64(width))
-
-
-@inner
-def look_ahead(y, looked_at, stop, top):
-    """Raise ``top[0]`` to the greatest value of some rows, to `stop` and beyond; NaN is none.
-
-    The sums of these rows, which come next, find them in the caches. Returns up to where rows were looked at.
-    """
-    while looked_at < stop:
-        more = min(looked_at + np.uint64(_LOOKED_AT), np.uint64(y.shape[0]))
-        greatest, n_above = top[0], 0
-        for i in range(looked_at, more):
-            n_above += y[i] > greatest
-        if n_above > 0:
-            for i in range(looked_at, more):
-                greatest = y[i] if y[i] > greatest else greatest
-            top[0] = greatest
-        looked_at = more
-    return looked_at
 
 
 @inner

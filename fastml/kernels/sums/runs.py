@@ -7,28 +7,33 @@ import math
 import numpy as np
 
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.sums.record import BLOCK, is_off, look_ahead
+from fastml.kernels.sums.record import BLOCK, is_off
 
 __all__ = ["sum_runs"]
 
 
 @inner
-def _sums(y, start, stop, shift):
-    """Sums of d and d^2."""
-    total, squares = 0.0, 0.0
+def _sums(y, start, stop, shift, top):
+    """Sums of d and d^2; raises ``top[0]`` to the greatest value, of which NaN is none."""
+    total, squares, greatest, n_above = 0.0, 0.0, top[0], 0
     for i in range(start, stop):
         deviation = y[i] - shift
         total += deviation
         squares += deviation * deviation
+        n_above += y[i] > greatest  # a greatest value would not vectorise
+    if n_above > 0:
+        for i in range(start, stop):
+            greatest = y[i] if y[i] > greatest else greatest
+        top[0] = greatest
     return total, squares
 
 
 @inner
-def _sum_blocks(y, start, stop, shift):
+def _sum_blocks(y, start, stop, shift, top):
     """As `_sums`, of any number of rows."""
     total, squares = 0.0, 0.0
     for first in range(start, stop, np.uint64(BLOCK)):
-        more, more_squares = _sums(y, first, min(first + np.uint64(BLOCK), stop), shift)
+        more, more_squares = _sums(y, first, min(first + np.uint64(BLOCK), stop), shift, top)
         total += more
         squares += more_squares
     return total, squares
@@ -81,16 +86,15 @@ def sum_runs(starts, y, records, missing, top):
     The first value of a run may be an outlier; the run is then summed about its mean. Returns the first run whose sums
     aren't finite, or -1.
     """
-    bad, looked_at, block = np.int64(-1), np.uint64(0), np.uint64(BLOCK)
+    bad, block = np.int64(-1), np.uint64(BLOCK)
     top[0] = -math.inf
     for r in range(np.uint64(records.shape[0])):
         start, stop = np.uint64(starts[r]), np.uint64(starts[r + np.uint64(1)])
-        looked_at = look_ahead(y, looked_at, stop, top)
         # Short runs pay for each loop around their sums.
         n, shift = np.float64(stop - start), y[start]
-        total, squares = _sums(y, start, min(start + block, stop), shift)
+        total, squares = _sums(y, start, min(start + block, stop), shift, top)
         if stop - start > block:
-            more, more_squares = _sum_blocks(y, start + block, stop, shift)
+            more, more_squares = _sum_blocks(y, start + block, stop, shift, top)
             total += more
             squares += more_squares
         if total != total or is_off(n, total, squares, n):
