@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -164,28 +165,63 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
     -------
     SizeTables
     """
-    from fastml.kernels.likelihood import by_size as kernel
-
     edges = _edges(part, n_parts)
-    span = int(n.max()) - int(n.min()) + 1 if len(n) else 0
-    columns, figures = np.empty((4, min(len(n), n_parts * span))), np.empty((n_parts, kernel.N_FIGURES))
-    offsets = np.empty(n_parts + 1, np.int64)
-    groups = np.stack([n, mean, residual, ss], dtype=np.float64)
-    order, deviation = _order(part, edges, n, span), np.empty(len(n))
-    kernel.group_by_size(order, edges, groups, LARGEST_SPREAD, deviation, columns, offsets, figures)
-    ssw, origin, low, high, unit, spread, n_obs = figures.T
+    n_groups = np.diff(edges)
+    order = _order(part, edges, n, int(n.max()) - int(n.min()) + 1 if len(n) else 0)
+    n, mean, ss = n[order], mean[order], ss[order]
+    with np.errstate(all="ignore"):  # what is out of range is refused by `check_part`
+        n_obs, ssw = _over_parts(np.add, n, edges, 0), _over_parts(np.add, ss, edges, 0.0)
+        origin = _over_parts(np.add, mean, edges, 0.0) / n_groups
+        low, high = _over_parts(np.minimum, mean, edges, math.inf), _over_parts(np.maximum, mean, edges, -math.inf)
+        within = ssw / (n_obs - n_groups)
+        exponent = np.frexp(np.where(np.isfinite(within), within, 1.0))[1] // 2
+        deviation = mean - np.repeat(origin, n_groups)
+        deviation += residual[order]
+        deviation *= np.repeat(np.ldexp(1.0, -exponent), n_groups)
+    # What is no number is too far as well; both are refused, and must not spoil the other parts' sums.
+    deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
+    is_start = np.zeros(len(n), np.bool_)  # where a part begins, or another size in it
+    is_start[1:] = n[1:] != n[:-1]
+    is_start[edges[:-1][n_groups > 0]] = True
+    starts = np.flatnonzero(is_start)
     return SizeTables(
-        offsets=offsets,
-        columns=columns[:, : offsets[-1]].copy(),
-        ssw=ssw.copy(),
+        offsets=np.searchsorted(starts, edges),
+        columns=np.stack([n[starts], *_moments(deviation, starts)], dtype=np.float64),
+        ssw=np.ldexp(np.ldexp(ssw, -exponent), -exponent),  # 4^exponent may be more than a double holds
         origin=origin,
-        unit=unit,
-        n_obs=n_obs.astype(np.int64),
-        n_groups=np.diff(edges),
+        unit=np.ldexp(1.0, exponent),
+        n_obs=n_obs,
+        n_groups=n_groups,
         same_mean=~(low < high),
         largest=np.maximum(np.maximum(-low, high), 0.0),
-        spread=spread,
+        spread=_over_parts(np.maximum, np.abs(deviation), edges, 0.0),
     )
+
+
+def _over_parts(reduce: np.ufunc, values: npt.NDArray[Any], edges: Int64s, empty: float) -> npt.NDArray[Any]:
+    """Reduce the values from each of the edges (K + 1,) to the next; `empty` where there are none."""
+    figures, filled = np.full(len(edges) - 1, empty, values.dtype), np.flatnonzero(np.diff(edges))
+    if len(filled):
+        figures[filled] = reduce.reduceat(values, edges[filled])
+    return figures
+
+
+def _moments(values: Floats, starts: Int64s) -> tuple[Int64s, Floats, Floats]:
+    """Number, mean and sum of squares about it, of the values (J,) from each start to the next.
+
+    NumPy adds in pairs, not one value to the sum of millions, which would cost digits.
+    """
+    if not len(starts):
+        return np.empty(0, np.int64), np.empty(0), np.empty(0)
+    count = np.diff(starts, append=len(values))
+    mean = np.add.reduceat(values, starts) / count
+    # The mean is off by rounding; the mean of what is left over puts it right, and the squares with it.
+    rest = np.repeat(mean, count)
+    np.subtract(values, rest, out=rest)
+    correction = np.add.reduceat(rest, starts) / count
+    rest *= rest
+    squares = np.add.reduceat(rest, starts) - count * correction * correction
+    return count, mean + correction, np.maximum(squares, 0.0)
 
 
 def _order(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
