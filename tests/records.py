@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fastml.kernels.sums import moments, record, shuffled
+from fastml.kernels.sums import record, shuffled
 
 Floats = npt.NDArray[np.float64]
 ULP = 2.0**-52
@@ -28,11 +28,6 @@ def add_rows(keys: npt.NDArray[np.int64], low: int, y: Floats, table: Floats, mi
     done = bool(shuffled.add_rows(keys, low, y, math.nan, table, missing, top))
     assert not done or top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
     return done
-
-
-def finish(table: Floats) -> int:
-    """Finish records where they lie."""
-    return int(moments.finish(table[:, None], np.arange(len(table)), table[None]))
 
 
 def outliers(table: Floats) -> list[bool]:

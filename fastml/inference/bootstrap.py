@@ -12,8 +12,9 @@ from fastml.errors import ModelError
 from fastml.inference.distributions import normal_quantile, normal_tail
 from fastml.inference.draws import check_draws, generator
 from fastml.inference.information import expected_information
+from fastml.model.profile import find_minimum
 from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import VarianceComponents, find_minimum
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["BootstrapDraws", "acceleration", "bca_limits", "bootstrap", "percentile_limits"]
 

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from fastml.inference.distributions import chi2_nodes, f_density, f_quantiles, f_tail, f_tails, root
 from fastml.inference.exact import CUT_AT_ZERO, between_ratio, solve_ratio
 from fastml.inference.mixtures import mixture_of_t
+from fastml.model.profile import evaluate_many
 from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import evaluate_many
 
 __all__ = ["Nodes", "at_thetas", "fiducial_mean", "fiducial_nodes", "fiducial_tau00"]
 

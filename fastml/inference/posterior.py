@@ -17,8 +17,8 @@ import numpy.typing as npt
 from fastml.inference.fiducial import Nodes, at_thetas, fiducial_nodes
 from fastml.inference.mixtures import mixture_of_t
 from fastml.model.groups import Groups
+from fastml.model.profile import evaluate_many, find_minimum
 from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import evaluate_many, find_minimum
 
 __all__ = ["SchoolPosterior", "ThetaLaw", "school_posterior", "theta_law"]
 

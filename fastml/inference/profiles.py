@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from fastml.errors import ModelError
 from fastml.inference.distributions import chi2_quantile, chi2_upper, root
+from fastml.model.profile import evaluate_many
 from fastml.model.size_table import SizeTable
-from fastml.model.variance_components import VarianceComponents, evaluate_many
+from fastml.model.variance_components import VarianceComponents
 
 __all__ = ["ProfileLimits", "ProfileSet", "profile_set", "relative_deviance"]
 

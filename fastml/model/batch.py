@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.kernels.threads import map_on_threads
-from fastml.model.variance_components import find_minimum
+from fastml.model.profile import find_minimum, search_ranges
 
 __all__ = ["BatchFits", "BatchTables", "concatenate", "fit_batch"]
 
@@ -127,7 +127,8 @@ def fit_batch(tables: BatchTables, restricted: bool = False, threads: int = 1) -
 
     n_tables = len(tables)
     fits = np.empty((n_tables, kernel.FIELDS))
-    arrays = (tables.offsets, tables.columns, tables.ssw, tables.dof)
+    ranges = search_ranges(tables.columns, tables.offsets, tables.ssw, tables.dof, restricted)
+    arrays = (tables.offsets, tables.columns, tables.ssw, tables.dof, ranges)
 
     def work(first: int) -> None:
         last = min(first + _PER_TASK, n_tables)

@@ -167,19 +167,24 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
     """
     edges = _edges(part, n_parts)
     n_groups = np.diff(edges)
-    order = _order(part, edges, n, int(n.max()) - int(n.min()) + 1 if len(n) else 0)
-    n, mean, ss = n[order], mean[order], ss[order]
+    if n_parts > 1:
+        by_part = _order(part, edges)
+        n = np.take(n, by_part)
+        mean, residual, ss = (np.take(values, by_part) for values in (mean, residual, ss))
     with np.errstate(all="ignore"):  # what is out of range is refused by `check_part`
         n_obs, ssw = _over_parts(np.add, n, edges, 0), _over_parts(np.add, ss, edges, 0.0)
         origin = _over_parts(np.add, mean, edges, 0.0) / n_groups
         low, high = _over_parts(np.minimum, mean, edges, math.inf), _over_parts(np.maximum, mean, edges, -math.inf)
         within = ssw / (n_obs - n_groups)
         exponent = np.frexp(np.where(np.isfinite(within), within, 1.0))[1] // 2
-        deviation = mean - np.repeat(origin, n_groups)
-        deviation += residual[order]
-        deviation *= np.repeat(np.ldexp(1.0, -exponent), n_groups)
+        deviation = mean - _of_groups(origin, n_groups)
+        deviation += residual
+        deviation *= _of_groups(np.ldexp(1.0, -exponent), n_groups)
     # What is no number is too far as well; both are refused, and must not spoil the other parts' sums.
     deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
+    spread = _over_parts(np.maximum, np.abs(deviation), edges, 0.0)
+    order = _by_size(n, edges)
+    n, deviation = np.take(n, order), np.take(deviation, order)
     is_start = np.zeros(len(n), np.bool_)  # where a part begins, or another size in it
     is_start[1:] = n[1:] != n[:-1]
     is_start[edges[:-1][n_groups > 0]] = True
@@ -194,8 +199,13 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
         n_groups=n_groups,
         same_mean=~(low < high),
         largest=np.maximum(np.maximum(-low, high), 0.0),
-        spread=_over_parts(np.maximum, np.abs(deviation), edges, 0.0),
+        spread=spread,
     )
+
+
+def _of_groups(figures: Floats, n_groups: Int64s) -> Floats:
+    """Figures of parts (K,) for each of their groups: (J,), or (1,) where there is one part."""
+    return figures if len(figures) == 1 else np.repeat(figures, n_groups)
 
 
 def _over_parts(reduce: np.ufunc, values: npt.NDArray[Any], edges: Int64s, empty: float) -> npt.NDArray[Any]:
@@ -224,19 +234,23 @@ def _moments(values: Floats, starts: Int64s) -> tuple[Int64s, Floats, Floats]:
     return count, mean + correction, np.maximum(squares, 0.0)
 
 
-def _order(part: Int64s, edges: Int64s, n: Int64s, span: int) -> Int64s:
-    """Order of the groups (J,) by part, in it by size."""
+def _by_size(n: Int64s, edges: Int64s) -> Int64s:
+    """Order of groups (J,) that are sorted by part by size as well."""
+    if len(edges) == 2:
+        return integer_order(n)
+    size = n - n.min() if len(n) else n
+    span = int(size.max()) + 1 if len(n) else 0
+    order = integer_order(n) if span > len(n) else _order(size, _edges(size, span))
+    return _order(np.repeat(np.arange(len(edges) - 1), np.diff(edges)), edges, order)
+
+
+def _order(keys: Int64s, edges: Int64s, order: Int64s | None = None) -> Int64s:
+    """Stable order by key, each of which has places from one of the edges to the next, of groups in some order."""
     from fastml.kernels.sorting import place
 
-    if len(edges) == 2 or span > len(n) or not len(n):
-        order = integer_order(n)
-    else:
-        size, order = n - n.min(), np.empty(len(n), np.int64)
-        place(size, np.arange(len(n)), _edges(size, span), order)
-    if len(edges) > 2:
-        by_size, order = order, np.empty(len(n), np.int64)
-        place(part, by_size, edges.copy(), order)
-    return order
+    found = np.empty(len(keys), np.int64)
+    place(keys, np.arange(len(keys)) if order is None else order, edges.copy(), found)
+    return found
 
 
 def _edges(keys: Int64s, n_keys: int) -> Int64s:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastml.model.profile import evaluate_many, find_minimum
 from fastml.model.size_table import SizeTable
 
-__all__ = ["Minimum", "Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "estimates_at", "evaluate",
-           "evaluate_many", "find_minimum", "scaled_inverse"]  # fmt: skip
+__all__ = ["Optimum", "Terms", "VarianceComponents", "deviance", "estimate", "estimates_at", "evaluate",
+           "scaled_inverse"]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
-
-MAX_OPTIMA = 16
 
 
 @dataclass(frozen=True)
@@ -125,72 +124,6 @@ def evaluate(table: SizeTable, theta: float) -> Terms:
         In the units of `table`.
     """
     return Terms(*evaluate_many(table.columns, np.array([theta]), theta, table.ssw, 1.0, False)[0, :9].tolist())
-
-
-def evaluate_many(columns: Floats, thetas: Floats, origin: float, ssw: float, dof: float, restricted: bool) -> Floats:
-    """Compute all that the kernel knows of the deviance at many thetas.
-
-    Parameters
-    ----------
-    columns : ndarray, shape (4, S)
-        Of a `SizeTable`.
-    thetas : ndarray, shape (T,)
-    origin : float
-        Theta that the deviances are measured from.
-    ssw, dof : float
-    restricted : bool
-
-    Returns
-    -------
-    ndarray, shape (T, 11)
-        The fields of `Terms`, deviance(theta) - deviance(origin) without the cancellation of subtracting the two,
-        and the derivative of the deviance by theta.
-    """
-    from fastml.kernels.likelihood import profile
-
-    out = np.empty((len(thetas), profile.N_FIELDS))
-    profile.evaluate(thetas, origin, columns, ssw, dof, restricted, out)
-    return out
-
-
-@dataclass(frozen=True, eq=False)
-class Minimum:
-    """The global minimum of a deviance: its theta, the row of `evaluate_many` there, and how it was found.
-
-    `thetas` and `relative`: every local minimum and its deviance less the global one's; `evaluations` of the score.
-    """
-
-    theta: float
-    fields: Floats
-    thetas: Floats
-    relative: Floats
-    evaluations: int
-
-
-def find_minimum(columns: Floats, ssw: float, dof: float, restricted: bool) -> Minimum | None:
-    """Find every local minimum of the deviance, and which of them is lowest.
-
-    Parameters
-    ----------
-    columns : ndarray, shape (4, S)
-    ssw, dof : float
-    restricted : bool
-
-    Returns
-    -------
-    Minimum or None
-        None where rounding left no minimum to be found.
-    """
-    from fastml.kernels.likelihood import profile
-
-    optima = np.empty(MAX_OPTIMA)
-    found, evaluations = profile.find_optima(columns, ssw, dof, restricted, optima)
-    if not found:
-        return None
-    thetas = optima[:found]
-    rows = evaluate_many(columns, thetas, float(thetas[0]), ssw, dof, restricted)
-    best = int(np.argmin(rows[:, 9]))
-    return Minimum(float(thetas[best]), rows[best], thetas, rows[:, 9] - rows[best, 9], int(evaluations))
 
 
 def deviance(table: SizeTable, terms: Terms, dof: float, restricted: bool) -> float:

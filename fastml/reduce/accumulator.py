@@ -124,10 +124,10 @@ class Accumulator:
         """Finish the raw records of all outcomes (C, p, ...), sorted (p, C, ...)."""
         from fastml.kernels.sums import moments as kernel
 
-        finished = np.empty((raw.shape[1], len(order), raw.shape[2]))
-        bad = kernel.finish(raw, order, finished)
-        if bad >= 0:
-            name = self._columns.outcomes[bad]
+        finished = np.ascontiguousarray(np.take(raw, order, axis=0).swapaxes(0, 1))
+        kernel.finish(finished.reshape(-1, raw.shape[2]))
+        if not np.isfinite(finished).all():
+            name = self._columns.outcomes[int(np.argmin(np.isfinite(finished).all(axis=(1, 2))))]
             raise ValueNotAllowedError(
                 f"outcome column {name!r} has values too large to square; divide it by a constant"
             )

@@ -31,8 +31,8 @@ made = moments.fold(np.zeros((1, 4)), np.zeros(1, np.int32), np.zeros((1, 4)))
 TWO_KERNELS = (
     ONE_KERNEL
     + """
-finished = np.zeros((1, 1, 4))
-moments.finish(np.array([[[2.0, 1.0, 4.0, 9.0]]]), np.zeros(1, np.int64), finished)
+finished = np.array([[2.0, 1.0, 4.0, 9.0]])
+moments.finish(finished)
 made = finished.tolist()
 """
 )
@@ -71,7 +71,7 @@ def test_a_second_process_compiles_nothing_and_an_edit_is_seen(package: Path) ->
     assert done.stderr.splitlines() == [cache.COMPILING]  # once, though there are two kernels
     assert list(first.values()) == [False, False]
     assert folders == [str(package / "fastml" / "kernels" / "__pycache__" / NAME)]
-    assert made[0][0][:2] == [2.0, 3.0]
+    assert made[0][:2] == [2.0, 3.0]
     done = run(package, TWO_KERNELS)
     second, _, again = json.loads(done.stdout)
     assert not done.stderr

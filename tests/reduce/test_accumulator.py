@@ -51,3 +51,29 @@ def test_nothing_is_a_table_without_groups() -> None:
     table = pa.table({"id": pa.array([], pa.int64()), "y": pa.array([], pa.float64())})
     columns = CallColumns(["y"], ["id"])
     assert len(Accumulator(open_source(table, columns.to_read), columns).finish()) == 0
+
+
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_the_records_of_each_outcome_are_sorted_by_label(weights: str | None) -> None:
+    rng = np.random.default_rng(5)
+    ids = rng.permutation(np.repeat(np.arange(50), 8))
+    table = pa.table(
+        {"id": ids, "w": rng.uniform(1.0, 2.0, 400), **{f"y{k}": rng.normal(500.0, 9.0, 400) for k in range(3)}}
+    )
+    columns = CallColumns(["y0", "y1", "y2"], ["id"], weights=weights)
+    found = accumulated(table, columns, 130)
+    for k, name in enumerate(columns.outcomes):
+        y, w = table[name].to_numpy(), table["w"].to_numpy()
+        means = [y[ids == g].mean() for g in range(50)]
+        np.testing.assert_allclose(found.moments[k, :, 1], means, rtol=1e-13)
+        if weights:
+            assert found.weighted is not None
+            means = [np.average(y[ids == g], weights=w[ids == g]) for g in range(50)]
+            np.testing.assert_allclose(found.weighted[k, :, 1], means, rtol=1e-13)
+
+
+def test_sums_of_several_tiles_that_overflow_name_their_outcome() -> None:
+    large = [1.2e154, -1.2e154] * 4
+    table = pa.table({"id": [1, 2] * 4, "fine": np.arange(8.0), "large": large[:4] + [-y for y in large[4:]]})
+    with pytest.raises(fastml.FastmlError, match="outcome column 'large' has values too large to square"):
+        accumulated(table, CallColumns(["fine", "large"], ["id"]), 4)

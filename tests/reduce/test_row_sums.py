@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
-from records import check, finish, read_only
+from records import check, read_only
 
+from fastml.kernels.sums.moments import finish
 from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import RangeDictionary, TileDictionary
 from fastml.keys.row_codes import RowCodes

@@ -272,9 +272,9 @@ import json
 import numpy as np
 from fastml.kernels import jit
 from fastml.kernels.sums import moments
-records, codes, finished = np.array([[[2.0, 1.0, 4.0, 9.0]]]), np.zeros(1, np.int64), np.zeros((1, 1, 4))
-moments.finish(records, codes, finished)
-moments.fold(finished[0], codes.astype(np.int32), finished[0].copy())
+finished = np.array([[2.0, 1.0, 4.0, 9.0]])
+moments.finish(finished)
+moments.fold(finished, np.zeros(1, np.int32), finished.copy())
 loaded = [kernel.cached for kernel in jit.KERNELS.values() if kernel.cached is not None]
 print(json.dumps([finished.tolist(), loaded]))
 """

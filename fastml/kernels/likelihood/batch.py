@@ -1,14 +1,14 @@
-"""Thousands of profiles in one call: every global optimum, at a fraction of the evaluations of `find_optima`.
+"""Thousands of profiles in one call: every global optimum, at a fraction of the evaluations of `find_minimum`.
 
 The derivative of the deviance by u = log theta is A - B with A = theta sum(count w) and B = dof theta Q2/R (see
 `profile`). In u, log A rises with a slope between 0 and 1 and log B has a slope between -1 and 4 (the weights
 w = size/(1 + size theta) are logistic curves in u, and by Cauchy and Schwarz the drift of gamma adds at most 2), so
 L = log(B/A) has one between -2 and 4. From a point with L < 0 no root lies nearer than -L/4 to the right; from one
-with L > 0 none nearer than L/2. The scan strides over what that excludes and walks in the steps of `find_optima`
+with L > 0 none nearer than L/2. The scan strides over what that excludes and walks in the steps of `find_minimum`
 elsewhere. REML's A has one term less, theta W2/W1; it is the same sum over the eigenvalues of the projected matrix,
 so that the bounds hold.
 
-What is not one clean sign change (several optima, a near miss, a score lost in rounding) is left to `find_optima`.
+What is not one clean sign change (several optima, a near miss, a score lost in rounding) is left to `find_minimum`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from fastml.kernels.likelihood.profile import (
     STEP,
     newton,
     score,
-    search_range,
-    write_terms,
+    terms,
 )
 
 __all__ = ["FIELDS", "fit_tables"]
@@ -81,14 +80,13 @@ def _parts(theta, table, centred, ssw, dof, restricted):
 
 
 @inner
-def _bracket(table, centred, ssw, dof, restricted):
-    """Look everywhere: status, a bracket of theta, a guess inside it, evaluations.
+def _bracket(u, u_high, table, centred, ssw, dof, restricted):
+    """Look everywhere between two log thetas: status, a bracket of theta, a guess inside it, evaluations.
 
     status 0: no root, the minimum is at 0; 1: one root, in the bracket; -1: not one clean sign change.
     """
     negative = score(0.0, table, ssw, dof, restricted)[0] < 0.0
     evaluations = 1
-    u, u_high = search_range(table, ssw, dof, restricted)
     before = 0.0  # |score| at the last two points
     last = 0.0
     sure = True  # whether the stride before this one was proved free of roots
@@ -128,13 +126,15 @@ def _bracket(table, centred, ssw, dof, restricted):
         u = min(u + (stride if proved else STEP), u_high)
 
 
-@kernel(I8_IN, TABLE_IN, F8_IN, F8_IN, types.boolean, types.int64, types.int64, TABLE_OUT)
-def fit_tables(offsets, columns, ssw, dof, restricted, first, last, fits):
+@kernel(I8_IN, TABLE_IN, F8_IN, F8_IN, TABLE_IN, types.boolean, types.int64, types.int64, TABLE_OUT)
+def fit_tables(offsets, columns, ssw, dof, ranges, restricted, first, last, fits):
     """Fit tables `first` to `last` of many: table k is columns offsets[k] to offsets[k+1] of `columns` (4, T).
+
+    `ranges` (K, 2): the log thetas to look between, of `search_ranges`.
 
     Fills rows of `fits` (K, FIELDS): theta; the nine terms of `profile.evaluate`; theta times the score (the score
     itself at 0); local minima, 1; evaluations. Where the score is not one clean sign change local minima are 0 and
-    the rest but the evaluations is NaN: the table is left to `find_optima`. Columns of count 0 weigh nothing. All is
+    the rest but the evaluations is NaN: the table is left to `find_minimum`. Columns of count 0 weigh nothing. All is
     NaN where ssw is not above 0, dof not finite, or the table has no weight.
     """
     for k in range(first, last):
@@ -151,15 +151,20 @@ def fit_tables(offsets, columns, ssw, dof, restricted, first, last, fits):
             continue
         centred = np.empty((2, n_sizes))
         _centre(table, centred)
-        status, low, high, theta, evaluations = _bracket(table, centred, ssw[k], dof[k], restricted)
+        status, low, high, theta, evaluations = _bracket(
+            ranges[k, 0], ranges[k, 1], table, centred, ssw[k], dof[k], restricted
+        )
         if status == 1:
             theta, tried = newton(theta, low, high, table, ssw[k], dof[k], restricted)
             evaluations += tried
         row[11], row[12] = status >= 0, evaluations
         if status >= 0:
-            row[0] = theta
-            write_terms(theta, table, ssw[k], row[1:])
-            derivative = row[2] - dof[k] * (row[6] / row[5])
+            gamma, w1, w2, w3, r, q2, q3, l2 = terms(theta, table, ssw[k])
+            row[0], row[1], row[2], row[3], row[4], row[5] = theta, gamma, w1, w2, w3, r
+            row[6], row[7], row[8], row[9] = q2, q3, l2, 0.0
+            for s in range(n_sizes):
+                row[9] += table[COUNT, s] * math.log1p(table[SIZE, s] * theta)
+            derivative = w1 - dof[k] * (q2 / r)
             if restricted:
-                derivative -= row[3] / row[2]
+                derivative -= w2 / w1
             row[10] = derivative * theta if theta > 0.0 else derivative

@@ -1,4 +1,4 @@
-"""The profile deviance of theta = tau00/sigma2 over distinct group sizes, and its local minima.
+"""The profile deviance of theta = tau00/sigma2 over distinct group sizes, its derivatives, and a root of the first.
 
 A size table is one array `table` (4, S), a column per size and a row per figure of it: `SIZE`, the distinct group
 sizes n (or sums of weights); `COUNT`, groups of that size (or the sum of their level-2 weights); `MEAN`, the mean of
@@ -19,8 +19,8 @@ from numba.core import types
 
 from fastml.kernels.jit import F8_IN, F8_OUT, TABLE_IN, TABLE_OUT, inner, kernel
 
-__all__ = ["COUNT", "MEAN", "N_FIELDS", "N_TERMS", "SIZE", "SS", "STEP", "evaluate", "find_optima", "newton", "score",
-           "search_range", "terms", "write_terms"]  # fmt: skip
+__all__ = ["COUNT", "MEAN", "N_FIELDS", "N_TERMS", "SIZE", "SS", "STEP", "evaluate", "find_root", "newton", "score",
+           "scores", "terms"]  # fmt: skip
 
 SIZE, COUNT, MEAN, SS = range(4)
 N_TERMS = 9
@@ -98,56 +98,21 @@ def newton(theta, low, high, table, ssw, dof, restricted):
 
 
 @inner
-def search_range(table, ssw, dof, restricted):
-    """Lowest and highest log theta of the grid: below, the score is linear in theta; above, it is positive."""
-    smallest = math.inf
-    largest = 0.0
-    groups = 0.0
-    low = math.inf
-    high = -math.inf
-    spread = 0.0
+def _logs_and_fall(theta, origin, gamma0, table):
+    """sum(count log(1 + n theta)); what it is more than at the origin; R less that there, gamma held at gamma0."""
+    logs, rise, fall = 0.0, 0.0, 0.0
     for s in range(table.shape[1]):
-        smallest = min(smallest, table[SIZE, s])
-        largest = max(largest, table[SIZE, s])
-        groups += table[COUNT, s]
-        low = min(low, table[MEAN, s])
-        high = max(high, table[MEAN, s])
-        spread += table[SS, s]
-    spread += groups * (high - low) * (high - low)
-    free = max(groups - 1.0, 0.5 * groups) if restricted else groups
-    top = max(1e3 / smallest, 10.0 * (dof / free) * (spread / ssw))
-    return math.log(1e-3 / largest), math.log(min(top, 1e300))
-
-
-@inner
-def write_terms(theta, table, ssw, out):
-    """Write what `terms` returns and sum(count log1p(size theta)) to the first N_TERMS places of `out`."""
-    gamma, w1, w2, w3, r, q2, q3, l2 = terms(theta, table, ssw)
-    logs = 0.0
-    for s in range(table.shape[1]):
-        logs += table[COUNT, s] * math.log1p(table[SIZE, s] * theta)
-    out[0], out[1], out[2], out[3], out[4] = gamma, w1, w2, w3, r
-    out[5], out[6], out[7], out[8] = q2, q3, l2, logs
-
-
-@inner
-def _log_and_fall(theta, origin, gamma0, table):
-    """sum(count log((1 + n theta)/(1 + n origin))), and R(theta) - R(origin) with gamma held at gamma(origin)."""
-    logs = 0.0
-    fall = 0.0
-    for s in range(table.shape[1]):
-        n = table[SIZE, s]
-        base = 1.0 + n * origin
+        n, count, e = table[SIZE, s], table[COUNT, s], table[MEAN, s] - gamma0
+        there, base = 1.0 + n * theta, 1.0 + n * origin
+        logs += count * math.log1p(n * theta)
         # From the side where log1p's argument is not near -1.
         if theta >= origin:
-            logs += table[COUNT, s] * math.log1p(n * (theta - origin) / base)
+            rise += count * math.log1p(n * (theta - origin) / base)
         else:
-            logs -= table[COUNT, s] * math.log1p(n * (origin - theta) / (1.0 + n * theta))
+            rise -= count * math.log1p(n * (origin - theta) / there)
         # w - w0 = -w0 w (theta - origin).
-        e = table[MEAN, s] - gamma0
-        change = n / base * (n / (1.0 + n * theta)) * (theta - origin)
-        fall -= change * (table[SS, s] + table[COUNT, s] * e * e)
-    return logs, fall
+        fall -= n / base * (n / there) * (theta - origin) * (table[SS, s] + count * e * e)
+    return logs, rise, fall
 
 
 @kernel(F8_IN, types.float64, TABLE_IN, types.float64, types.float64, types.boolean, TABLE_OUT)
@@ -161,103 +126,28 @@ def evaluate(thetas, origin, table, ssw, dof, restricted, out):
     """
     gamma0, w10, _, _, r0, _, _, _ = terms(origin, table, ssw)
     for t in range(thetas.shape[0]):
-        theta = thetas[t]
-        row = out[t]
-        write_terms(theta, table, ssw, row)
-        gamma, w1, w2, r, q2 = row[0], row[1], row[2], row[4], row[5]
-        logs, fall = _log_and_fall(theta, origin, gamma0, table)
+        gamma, w1, w2, w3, r, q2, q3, l2 = terms(thetas[t], table, ssw)
+        logs, value, fall = _logs_and_fall(thetas[t], origin, gamma0, table)
         # R(theta) is its sum about gamma0 less W1 (gamma - gamma0)^2.
         fall -= w1 * (gamma - gamma0) * (gamma - gamma0)
         # Where next to nothing of R is left, its fall is all of it.
-        value = logs + dof * (math.log(r / r0) if r < 0.5 * r0 else math.log1p(fall / r0))
+        value += dof * (math.log(r / r0) if r < 0.5 * r0 else math.log1p(fall / r0))
         slope = w1 - dof * (q2 / r)
         if restricted:
             value += math.log(w1 / w10)
             slope -= w2 / w1
-        row[9] = value
-        row[10] = slope
+        out[t, 0], out[t, 1], out[t, 2], out[t, 3], out[t, 4] = gamma, w1, w2, w3, r
+        out[t, 5], out[t, 6], out[t, 7], out[t, 8], out[t, 9], out[t, 10] = q2, q3, l2, logs, value, slope
 
 
-@inner
-def _cross_zero(left, middle, right, sign, height, table, ssw, dof, restricted):
-    """A log theta where sign times the score is negative, near a minimum of it, or NaN; and evaluations.
-
-    `left`, `middle` and `right` are log thetas of which the middle one has the least `height`, theta times the score
-    times sign. Golden-section search.
-    """
-    for evaluations in range(1, 49):
-        new = middle + 0.382 * (right - middle if right - middle > middle - left else left - middle)
-        theta = math.exp(new)
-        there = sign * theta * score(theta, table, ssw, dof, restricted)[0]
-        if there < 0.0:
-            return new, evaluations
-        if there < height:
-            if new > middle:
-                left = middle
-            else:
-                right = middle
-            middle, height = new, there
-        elif new > middle:
-            right = new
-        else:
-            left = new
-    return math.nan, evaluations
+@kernel(F8_IN, TABLE_IN, types.float64, types.float64, types.boolean, F8_OUT)
+def scores(thetas, table, ssw, dof, restricted, out):
+    """Fill `out` (T,) with the derivative of the deviance by theta at `thetas` (T,)."""
+    for t in range(thetas.shape[0]):
+        out[t], _ = score(thetas[t], table, ssw, dof, restricted)
 
 
-@kernel(TABLE_IN, types.float64, types.float64, types.boolean, F8_OUT)
-def find_optima(table, ssw, dof, restricted, optima):
-    """Fill `optima` (K,) with every local minimum of the deviance on theta >= 0, from the least theta up.
-
-    Returns their number (at most K) and the number of evaluations. theta = 0 is a minimum where the score there is
-    not negative. The score is looked at on a grid over log theta; a minimum is where it turns from negative to
-    positive, between two points of the grid or at a near miss: three points of one sign, the middle one nearest to 0.
-    """
-    found = 0
-    u_low, u_high = search_range(table, ssw, dof, restricted)
-    points = math.ceil((u_high - u_low) / STEP) + 2
-    before = 0.0  # theta times the score at the last two points, times `sign`
-    last = 0.0
-    low = 0.0  # where the score was last negative, the lower end of the next bracket
-    sign = 1.0  # of the score at the last point
-    evaluations = 0
-    for i in range(-1, points):
-        u = u_low + STEP * i
-        theta = math.exp(u) if i >= 0 else 0.0
-        value, _ = score(theta, table, ssw, dof, restricted)
-        evaluations += 1
-        if i < 0:
-            if value < 0.0:
-                sign = -1.0
-            else:
-                optima[0] = 0.0
-                found = 1
-            if table.shape[1] == 1:
-                break
-            last = sign * value
-            continue
-        value *= theta
-        lower, upper = 0.0, 0.0  # of a bracket
-        if i >= 2 and sign * value > 0.0 and last <= before and last <= sign * value:
-            inside, tried = _cross_zero(u - 2.0 * STEP, u - STEP, u, sign, last, table, ssw, dof, restricted)
-            evaluations += tried
-            if not math.isnan(inside):
-                lower, upper = (math.exp(inside), theta) if sign > 0.0 else (math.exp(u - 2.0 * STEP), math.exp(inside))
-        elif sign < 0.0 and value >= 0.0:
-            lower, upper = low, theta
-        if upper > 0.0 and found < optima.shape[0]:
-            guess = 0.5 * upper if lower == 0.0 else math.sqrt(lower) * math.sqrt(upper)
-            optima[found], tried = newton(guess, lower, upper, table, ssw, dof, restricted)
-            evaluations += tried
-            found += 1
-        if value < 0.0:
-            low = theta
-        turned = (value < 0.0) != (sign < 0.0)
-        before, last = (-last, -sign * value) if turned else (last, sign * value)
-        sign = -sign if turned else sign
-    if table.shape[1] == 1:
-        # Equal sizes: the score has one root in closed form, (MSB/MSW - 1)/size, or none above zero.
-        free = table[COUNT, 0] - 1.0 if restricted else table[COUNT, 0]
-        root = (table[SIZE, 0] * (table[SS, 0] / free) / (ssw / (dof - free)) - 1.0) / table[SIZE, 0]
-        optima[0] = root if found == 0 and root > 0.0 else 0.0
-        found = 1
-    return found, evaluations
+@kernel(types.float64, types.float64, types.float64, TABLE_IN, types.float64, types.float64, types.boolean)
+def find_root(guess, low, high, table, ssw, dof, restricted):
+    """Find the root of the score in (low, high), and how many evaluations it took: `newton`."""
+    return newton(guess, low, high, table, ssw, dof, restricted)

@@ -2,7 +2,7 @@
 
 The sizes, and so the weights at the thetas of the search grid, are the same in every draw. A draw then costs four
 products per size and grid point; one whose score does more than turn from negative to positive once is left to
-`find_optima`.
+`find_minimum`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _bracket(at_zero, grid, weights, centred, ssw, dof, restricted):
 
 @kernel(F8_IN, TABLE_IN, TABLE_IN, TABLE_IN, F8_IN, types.float64, types.boolean, TABLE_OUT)
 def fit_draws(grid, sizes, means, sss, ssws, dof, restricted, out):
-    """Fit every draw; fill rows of `out` (B, 3) with theta, sigma2 and gamma, NaN for those left to `find_optima`.
+    """Fit every draw; fill rows of `out` (B, 3) with theta, sigma2 and gamma, NaN for those left to `find_minimum`.
 
     `grid` (T,): thetas to look at. `sizes` (4, S): a size table, of which sizes and counts matter. `means` and `sss`
     (B, S): mean of the group means of each size and their sum of squares about it; `ssws` (B,).

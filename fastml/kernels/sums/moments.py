@@ -7,20 +7,16 @@ means, and what merging makes of them, keep all that doubles allow.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba.core import types
 
-from fastml.kernels.ahead import fetch
 from fastml.kernels.exact import two_product, two_sum
-from fastml.kernels.jit import I4_IN, I8_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inner, kernel
+from fastml.kernels.jit import I4_IN, TABLE_IN, TABLE_OUT, TABLES_IN, TABLES_OUT, exact, inner, kernel
 from fastml.kernels.sums.record import N_FIELDS, is_off
 
 __all__ = ["finish", "fold", "fold_raw"]
 
 _N, _SHIFT, _TOTAL, _SQUARES, _OF_WEIGHTS = np.arange(5, dtype=np.uint64)  # fields of a record
-_RECORDS_AHEAD = np.uint64(8)  # of records in any order: how long before its turn to ask for one
 
 
 @exact
@@ -36,30 +32,14 @@ def _finished(n, shift, total, squares):
     return mean, residual, ss
 
 
-@kernel(TABLES_IN, I8_IN, TABLES_OUT)
-def finish(raw, order, finished):
-    """Finish the raw records of p outcomes (C, p, 4 or 5) at `order` (K,) into `finished` (p, K, ...).
-
-    Returns the first outcome with values that aren't finite, or -1.
-    """
-    p, fields, n_records = np.uint64(raw.shape[1]), np.uint64(raw.shape[2]), np.uint64(order.shape[0])
-    bad = p
-    for k in range(n_records):
-        g = np.uint64(order[k])
-        if k + _RECORDS_AHEAD < n_records:
-            fetch(raw, np.uint64(order[k + _RECORDS_AHEAD]) * p * fields)
-        for i in range(p):
-            n, shift, total, squares = raw[g, i, _N], raw[g, i, _SHIFT], raw[g, i, _TOTAL], raw[g, i, _SQUARES]
-            mean, residual, ss = 0.0, 0.0, 0.0
-            if n > 0.0:
-                mean, residual, ss = _finished(n, shift, total, squares)
-                if not (math.isfinite(shift) and math.isfinite(total) and math.isfinite(squares)):
-                    bad = np.uint64(i) if i < bad else bad
-            finished[i, k, _N], finished[i, k, _SHIFT] = n, mean
-            finished[i, k, _TOTAL], finished[i, k, _SQUARES] = residual, max(ss, 0.0)
-            if fields > np.uint64(N_FIELDS):
-                finished[i, k, _OF_WEIGHTS] = raw[g, i, _OF_WEIGHTS]
-    return np.int64(bad) if bad < p else -1
+@kernel(TABLE_OUT)
+def finish(records):
+    """Finish raw records (R, 4 or 5) where they lie; one without observations becomes zeros, but for its last field."""
+    for r in range(np.uint64(records.shape[0])):
+        n, mean, residual, ss = records[r, _N], 0.0, 0.0, 0.0
+        if n > 0.0:
+            mean, residual, ss = _finished(n, records[r, _SHIFT], records[r, _TOTAL], records[r, _SQUARES])
+        records[r, _SHIFT], records[r, _TOTAL], records[r, _SQUARES] = mean, residual, 0.0 if ss < 0.0 else ss
 
 
 @exact

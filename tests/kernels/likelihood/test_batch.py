@@ -8,6 +8,7 @@ import numpy as np
 from tables import simulated, two_scales
 
 from fastml.kernels.likelihood import batch, profile
+from fastml.model.profile import search_ranges
 from fastml.model.size_table import SizeTable
 from fastml.model.variance_components import estimate
 
@@ -18,7 +19,8 @@ def rows(tables: list[SizeTable], restricted: bool = False) -> np.ndarray:
     ssw = np.array([table.ssw for table in tables])
     dof = np.array([float(table.n_obs - restricted) for table in tables])
     fits = np.empty((len(tables), batch.FIELDS))
-    batch.fit_tables(offsets, columns, ssw, dof, restricted, 0, len(tables), fits)
+    ranges = search_ranges(columns, offsets, ssw, dof, restricted)
+    batch.fit_tables(offsets, columns, ssw, dof, ranges, restricted, 0, len(tables), fits)
     return fits
 
 
@@ -46,6 +48,7 @@ def test_only_the_tables_asked_for_are_touched() -> None:
     fits = np.full((3, batch.FIELDS), -7.0)
     s = table.columns.shape[1]
     args = (np.arange(4) * s, np.tile(table.columns, 3), np.full(3, table.ssw), np.full(3, float(table.n_obs)))
-    batch.fit_tables(*args, False, 1, 2, fits)
+    ranges = search_ranges(args[1], args[0], *args[2:], False)
+    batch.fit_tables(*args, ranges, False, 1, 2, fits)
     assert np.all(fits[[0, 2]] == -7.0)
     assert fits[1, 11] >= 0.0

@@ -1,4 +1,4 @@
-"""The deviance and its derivatives against 40-digit arithmetic; its minima against a fine grid."""
+"""The deviance, its derivatives and a root of the first against 40-digit arithmetic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-from tables import simulated, two_scales
+from tables import simulated
 
 from fastml.kernels.likelihood import profile
 from fastml.model.size_table import SizeTable
@@ -40,17 +40,18 @@ def test_differences_and_derivatives_of_the_deviance(origin: float, restricted: 
             assert row[8] == pytest.approx(float(table.count @ np.log1p(table.size * theta)), rel=1e-13)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_every_minimum_of_a_fine_grid_is_found(seed: int) -> None:
-    table = two_scales(seed).table
-    dof = float(table.n_obs)
-    grid = np.concatenate(([0.0], np.exp(np.arange(-14.0, 8.0, 0.01))))
-    rows = np.empty((len(grid), profile.N_FIELDS))
-    profile.evaluate(grid, 0.0, table.columns, table.ssw, dof, False, rows)
-    heights = np.concatenate(([math.inf], rows[:, 9], [math.inf]))
-    lowest = grid[(heights[1:-1] < heights[:-2]) & (heights[1:-1] < heights[2:])]
-    optima = np.empty(16)
-    found, evaluations = profile.find_optima(table.columns, table.ssw, dof, False, optima)
-    assert evaluations >= found == len(lowest)
-    for theta, near in zip(optima[:found], lowest, strict=True):
-        assert theta == near == 0.0 or abs(math.log(theta / near)) < 0.02
+@pytest.mark.parametrize("restricted", [True, False])
+def test_the_score_and_its_root(restricted: bool) -> None:
+    table = simulated(5, groups=30).table
+    dof = float(table.n_obs - restricted)
+    thetas = np.array([0.0, 1e-6, 0.4, 3.0, 1e5])
+    found = np.empty(len(thetas))
+    profile.scores(thetas, table.columns, table.ssw, dof, restricted, found)
+    with mp.workdps(40):
+        for theta, slope in zip(thetas.tolist(), found.tolist(), strict=True):
+            truth = mp.diff(lambda t: deviance(table, t, dof, restricted), theta)
+            assert math.isclose(slope, float(truth), rel_tol=1e-9, abs_tol=1e-10)
+        root, evaluations = profile.find_root(0.01, 0.0, 100.0, table.columns, table.ssw, dof, restricted)
+        truth = mp.findroot(lambda x: mp.diff(lambda t: deviance(table, t, dof, restricted), x), root)
+    assert root == pytest.approx(float(truth), rel=1e-12)
+    assert 1 < evaluations < 40

@@ -1,4 +1,4 @@
-"""Draws are fitted as `find_optima` fits them, or left to it."""
+"""Draws are fitted as `find_minimum` fits them, or left to it."""
 
 from __future__ import annotations
 

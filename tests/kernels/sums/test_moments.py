@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from records import add_rows, check, finish
+from records import add_rows, check
 
 from fastml.kernels.sums import moments as kernel
+from fastml.kernels.sums.moments import finish
 from fastml.kernels.sums.record import N_FIELDS, N_WEIGHTED
 
 
@@ -81,22 +83,24 @@ def test_outcomes_fold_as_each_alone(p: int, fields: int) -> None:
 
 
 @pytest.mark.parametrize("fields", [N_FIELDS, N_WEIGHTED])
-@pytest.mark.parametrize("p", [1, 3])
-def test_records_are_finished_in_any_order(p: int, fields: int) -> None:
+def test_records_are_finished_each_alone(fields: int) -> None:
     rng = np.random.default_rng(fields)
-    tables = np.abs(rng.normal(50.0, 9.0, (100, p, fields)))
-    tables[..., 3] += tables[..., 2] ** 2
-    tables[7, :, 0], tables[7, :, 1] = 0.0, math.nan
-    order = rng.permutation(100)[:60]
-    order[3] = 7
-    some = np.full((p, 60, fields), 7.0)
-    assert kernel.finish(tables, order, some) == -1
-    for i in range(p):
-        table = tables[:, i].copy()
-        finish(table)
-        assert some[i].tobytes() == table[order].tobytes()
-        assert table[7, :4].tolist() == [0.0, 0.0, 0.0, 0.0]
-    tables[order[9], p - 1, 2] = math.inf
-    assert kernel.finish(tables, order, some) == p - 1
-    tables[order[10], 0, 3] = math.nan
-    assert kernel.finish(tables, order, some) == 0
+    raw = np.abs(rng.normal(50.0, 9.0, (100, fields)))
+    raw[:, 3] += raw[:, 2] ** 2
+    raw[7, :2] = 0.0, math.nan
+    raw[8, :4] = 3.0, 5.0, 6.0, 12.0 - 1e-15  # less than total^2/n by rounding
+    raw[9, 2], raw[10, 3], raw[11, 1], raw[12, 3] = math.inf, math.nan, -math.inf, math.inf
+    found = raw.copy()
+    finish(found)
+    for record, one in zip(raw, found, strict=True):
+        alone = record[None].copy()
+        finish(alone)
+        assert alone[0].tobytes() == one.tobytes()
+        n, shift, total, squares = map(Fraction, record[:4].tolist()) if np.isfinite(record).all() else (0, 0, 0, 0)
+        if n:
+            assert abs(Fraction(one[1]) + Fraction(one[2]) - shift - total / n) <= Fraction(one[1]) / 2**100
+            assert one[3] == pytest.approx(float(max(squares - total * total / n, 0)), rel=1e-12)
+    assert np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist() == [9, 10, 11, 12]
+    assert found[7, :4].tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert found[8, :4].tolist() == [3.0, 7.0, 0.0, 0.0]
+    assert found[:, 4:].tobytes() == raw[:, 4:].tobytes()

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import fewer
-from records import add_rows, check, finish, outliers, read_only
+from records import add_rows, check, outliers, read_only
 
 from fastml.kernels.sums import moments, runs
+from fastml.kernels.sums.moments import finish
 from fastml.kernels.sums.record import N_FIELDS
 
 Codes = npt.NDArray[np.int32]
