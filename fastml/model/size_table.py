@@ -171,10 +171,18 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
         by_part = _order(part, edges)
         n = np.take(n, by_part)
         mean, residual, ss = (np.take(values, by_part) for values in (mean, residual, ss))
+    filled = np.flatnonzero(n_groups)
+
+    def over_parts(reduce: np.ufunc, values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
+        figures = np.full(n_parts, empty, values.dtype)
+        if len(filled):
+            figures[filled] = reduce.reduceat(values, edges[filled])
+        return figures
+
     with np.errstate(all="ignore"):  # what is out of range is refused by `check_part`
-        n_obs, ssw = _over_parts(np.add, n, edges, 0), _over_parts(np.add, ss, edges, 0.0)
-        origin = _over_parts(np.add, mean, edges, 0.0) / n_groups
-        low, high = _over_parts(np.minimum, mean, edges, math.inf), _over_parts(np.maximum, mean, edges, -math.inf)
+        n_obs, ssw = over_parts(np.add, n, 0), over_parts(np.add, ss, 0.0)
+        origin = over_parts(np.add, mean, 0.0) / n_groups
+        low, high = over_parts(np.minimum, mean, math.inf), over_parts(np.maximum, mean, -math.inf)
         within = ssw / (n_obs - n_groups)
         exponent = np.frexp(np.where(np.isfinite(within), within, 1.0))[1] // 2
         deviation = mean - _of_groups(origin, n_groups)
@@ -182,12 +190,12 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
         deviation *= _of_groups(np.ldexp(1.0, -exponent), n_groups)
     # What is no number is too far as well; both are refused, and must not spoil the other parts' sums.
     deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
-    spread = _over_parts(np.maximum, np.abs(deviation), edges, 0.0)
+    spread = over_parts(np.maximum, np.abs(deviation), 0.0)
     order = _by_size(n, edges)
     n, deviation = np.take(n, order), np.take(deviation, order)
     is_start = np.zeros(len(n), np.bool_)  # where a part begins, or another size in it
     is_start[1:] = n[1:] != n[:-1]
-    is_start[edges[:-1][n_groups > 0]] = True
+    is_start[edges[filled]] = True
     starts = np.flatnonzero(is_start)
     return SizeTables(
         offsets=np.searchsorted(starts, edges),
@@ -206,14 +214,6 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
 def _of_groups(figures: Floats, n_groups: Int64s) -> Floats:
     """Figures of parts (K,) for each of their groups: (J,), or (1,) where there is one part."""
     return figures if len(figures) == 1 else np.repeat(figures, n_groups)
-
-
-def _over_parts(reduce: np.ufunc, values: npt.NDArray[Any], edges: Int64s, empty: float) -> npt.NDArray[Any]:
-    """Reduce the values from each of the edges (K + 1,) to the next; `empty` where there are none."""
-    figures, filled = np.full(len(edges) - 1, empty, values.dtype), np.flatnonzero(np.diff(edges))
-    if len(filled):
-        figures[filled] = reduce.reduceat(values, edges[filled])
-    return figures
 
 
 def _moments(values: Floats, starts: Int64s) -> tuple[Int64s, Floats, Floats]:
