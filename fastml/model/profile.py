@@ -40,9 +40,9 @@ def evaluate_many(columns: Floats, thetas: Floats, origin: float, ssw: float, do
     """
     from fastml.kernels.likelihood import profile as kernel
 
-    out = np.empty((len(thetas), kernel.N_FIELDS))
-    kernel.evaluate(thetas, origin, columns, ssw, dof, restricted, out)
-    return out
+    out = np.empty((1 + len(thetas), kernel.N_FIELDS))
+    kernel.evaluate(np.concatenate(([origin], thetas)), columns, ssw, dof, restricted, out)
+    return out[1:]
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,19 +115,21 @@ def _logs_and_fall(theta, origin, gamma0, table):
     return logs, rise, fall
 
 
-@kernel(F8_IN, types.float64, TABLE_IN, types.float64, types.float64, types.boolean, TABLE_OUT)
-def evaluate(thetas, origin, table, ssw, dof, restricted, out):
+@kernel(F8_IN, TABLE_IN, types.float64, types.float64, types.boolean, TABLE_OUT)
+def evaluate(thetas, table, ssw, dof, restricted, out):
     """Fill rows of `out` (T, N_FIELDS) with all that is asked of the deviance at `thetas` (T,).
 
     gamma; W1, W2, W3 = sum(count w^k); R; Q2, Q3 = sum(w^k (ss + count e^2)); L2 = sum(count w^2 e), with
-    e = mean - gamma; sum(count log1p(size theta)); deviance(theta) - deviance(origin); the deviance's derivative.
-    The difference is summed from differences: at 1e7 observations the deviance itself has lost what an interval's
-    limit needs.
+    e = mean - gamma; sum(count log1p(size theta)); deviance(theta) - deviance(the first theta); the deviance's
+    derivative. The difference is summed from differences: at 1e7 observations the deviance itself has lost what an
+    interval's limit needs.
     """
-    gamma0, w10, _, _, r0, _, _, _ = terms(origin, table, ssw)
+    gamma0, w10, r0 = 0.0, 0.0, 0.0  # at the first theta
     for t in range(thetas.shape[0]):
         gamma, w1, w2, w3, r, q2, q3, l2 = terms(thetas[t], table, ssw)
-        logs, value, fall = _logs_and_fall(thetas[t], origin, gamma0, table)
+        if t == 0:
+            gamma0, w10, r0 = gamma, w1, r
+        logs, value, fall = _logs_and_fall(thetas[t], thetas[0], gamma0, table)
         # R(theta) is its sum about gamma0 less W1 (gamma - gamma0)^2.
         fall -= w1 * (gamma - gamma0) * (gamma - gamma0)
         # Where next to nothing of R is left, its fall is all of it.

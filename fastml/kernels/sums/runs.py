@@ -29,30 +29,6 @@ def _sums(y, start, stop, shift, top):
 
 
 @inner
-def _sum_blocks(y, start, stop, shift, top):
-    """As `_sums`, of any number of rows."""
-    total, squares = 0.0, 0.0
-    for first in range(start, stop, np.uint64(BLOCK)):
-        more, more_squares = _sums(y, first, min(first + np.uint64(BLOCK), stop), shift, top)
-        total += more
-        squares += more_squares
-    return total, squares
-
-
-@inner
-def _sums_of_given(y, start, stop, shift):
-    """Number and sums of the values that aren't NaN."""
-    n, total, squares = 0.0, 0.0, 0.0
-    for i in range(start, stop):
-        given = y[i] == y[i]
-        deviation = y[i] - shift if given else 0.0
-        n += 1.0 if given else 0.0
-        total += deviation
-        squares += deviation * deviation
-    return n, total, squares
-
-
-@inner
 def _sum_given(y, start, stop, shift):
     """Number, shift and sums of the values that aren't NaN, of any number of rows; a shift of NaN becomes the first."""
     n, total, squares = 0.0, 0.0, 0.0
@@ -61,8 +37,13 @@ def _sum_given(y, start, stop, shift):
             break
         shift = y[i]
     for first in range(start, stop, np.uint64(BLOCK)):
-        more_n, more, more_squares = _sums_of_given(y, first, min(first + np.uint64(BLOCK), stop), shift)
-        n += more_n
+        more, more_squares = 0.0, 0.0
+        for i in range(first, min(first + np.uint64(BLOCK), stop)):
+            given = y[i] == y[i]
+            deviation = y[i] - shift if given else 0.0
+            n += 1.0 if given else 0.0
+            more += deviation
+            more_squares += deviation * deviation
         total += more
         squares += more_squares
     return n, shift, total, squares
@@ -90,11 +71,9 @@ def sum_runs(starts, y, records, missing, top):
     top[0] = -math.inf
     for r in range(np.uint64(records.shape[0])):
         start, stop = np.uint64(starts[r]), np.uint64(starts[r + np.uint64(1)])
-        # Short runs pay for each loop around their sums.
-        n, shift = np.float64(stop - start), y[start]
-        total, squares = _sums(y, start, min(start + block, stop), shift, top)
-        if stop - start > block:
-            more, more_squares = _sum_blocks(y, start + block, stop, shift, top)
+        n, shift, total, squares = np.float64(stop - start), y[start], 0.0, 0.0
+        for first in range(start, stop, block):
+            more, more_squares = _sums(y, first, min(first + block, stop), shift, top)
             total += more
             squares += more_squares
         if total != total or is_off(n, total, squares, n):

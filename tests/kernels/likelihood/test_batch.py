@@ -31,7 +31,7 @@ def test_a_clean_table_is_fitted_and_its_terms_are_those_at_theta() -> None:
         assert row[11] == 1.0
         assert math.isclose(row[0], one.theta, rel_tol=1e-11)
         out = np.empty((1, profile.N_FIELDS))
-        profile.evaluate(row[:1], 0.0, table.columns, table.ssw, table.n_obs - 1.0, True, out)
+        profile.evaluate(row[:1], table.columns, table.ssw, table.n_obs - 1.0, True, out)
         np.testing.assert_allclose(row[1:10], out[0, :9], rtol=1e-14)
 
 

@@ -29,8 +29,9 @@ def test_differences_and_derivatives_of_the_deviance(origin: float, restricted: 
     table = simulated(5, groups=30).table
     dof = float(table.n_obs - restricted)
     thetas = np.array([0.0, 1e-6, 0.4, 0.4 + 1e-9, 3.0, 1e5])
-    rows = np.empty((len(thetas), profile.N_FIELDS))
-    profile.evaluate(thetas, origin, table.columns, table.ssw, dof, restricted, rows)
+    rows = np.empty((1 + len(thetas), profile.N_FIELDS))
+    profile.evaluate(np.array([origin, *thetas]), table.columns, table.ssw, dof, restricted, rows)
+    rows = rows[1:]
     with mp.workdps(40):
         for theta, row in zip(thetas.tolist(), rows, strict=True):
             truth = deviance(table, theta, dof, restricted) - deviance(table, origin, dof, restricted)
