@@ -175,7 +175,7 @@ class RowSums:
             return True
         rows, starts = self._rows_of(outliers)
         again, lacking = [np.empty((len(starts) - 1, table.shape[1])) for table in tables], np.empty(len(starts) - 1)
-        bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking)
+        bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking, np.empty(1))
         for table, records in zip(tables, again, strict=True):
             table[outliers] = records
         return bool(bad < 0)

@@ -192,15 +192,14 @@ class _Tile:
     def _add_weighted(
         self, name: str, y: Floats, by_row: Floats, tables: tuple[Floats, Floats], missing: Floats
     ) -> float:
-        """As `_add`, the records of rows and of weights; the greatest value is NaN where nobody looked at all."""
+        """As `_add`, the records of rows and of weights; the greatest value is that of all rows."""
         from fastml.kernels.sums import weighted as kernel
 
         starts, limits, top = self._keys.starts, (SMALLEST_WEIGHT, LARGEST_WEIGHT), np.full(1, -np.inf)
         if starts is None:
             is_finite = self._sums.add_weighted(tables, y, by_row, limits, missing, top)
         else:
-            top[0] = np.nan
-            is_finite = kernel.sum_runs_weighted(starts, y, by_row, *limits, *tables, missing) < 0
+            is_finite = kernel.sum_runs_weighted(starts, y, by_row, *limits, *tables, missing, top) < 0
         if not is_finite:
             self._refuse_infinite(name, np.where((by_row >= limits[0]) & (by_row <= limits[1]), y, np.nan))
         return float(top[0])

@@ -30,6 +30,7 @@ __all__ = [
     "flush",
     "is_good",
     "is_off",
+    "raise_to_greatest",
     "rows_of_weights",
 ]
 
@@ -70,6 +71,15 @@ def fetch_records(records, width, keys, base, start):
         ahead = min(start + np.uint64(_ROWS_AHEAD), np.uint64(keys.shape[0]) - np.uint64(ROWS))
         for k in range(np.uint64(ROWS)):
             fetch(records, (np.uint64(keys[ahead + k]) - base) * np.uint64(width))
+
+
+@inner
+def raise_to_greatest(top, y, start, stop):
+    """Raise ``top[0]`` to the greatest of some values, of which NaN is none."""
+    greatest = top[0]
+    for i in range(start, stop):
+        greatest = y[i] if y[i] > greatest else greatest
+    top[0] = greatest
 
 
 @inner

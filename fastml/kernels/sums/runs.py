@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.sums.record import BLOCK, is_off
+from fastml.kernels.sums.record import BLOCK, is_off, raise_to_greatest
 
 __all__ = ["sum_runs"]
 
@@ -22,9 +22,7 @@ def _sums(y, start, stop, shift, top):
         squares += deviation * deviation
         n_above += y[i] > greatest  # a greatest value would not vectorise
     if n_above > 0:
-        for i in range(start, stop):
-            greatest = y[i] if y[i] > greatest else greatest
-        top[0] = greatest
+        raise_to_greatest(top, y, start, stop)
     return total, squares
 
 

@@ -22,6 +22,7 @@ from fastml.kernels.sums.record import (
     fetch_records,
     is_good,
     is_off,
+    raise_to_greatest,
     rows_of_weights,
 )
 
@@ -110,9 +111,13 @@ def _is_good(value, weight, smallest, largest):
 
 
 @inner
-def _sums(y, weights, smallest, largest, start, stop, shift):
-    """Number, and sums of d, d^2, w, w d, w d^2 and w^2, of the rows that have a value and a weight."""
+def _sums(y, weights, smallest, largest, start, stop, shift, top):
+    """Number, and sums of d, d^2, w, w d, w d^2 and w^2, of the rows that have a value and a weight.
+
+    `top` (1,) is raised to the greatest value of all rows.
+    """
     n, total, squares, w_sum, w_total, w_squares, w_square = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    greatest, n_above = top[0], 0
     for i in range(start, stop):
         good = _is_good(y[i], weights[i], smallest, largest)
         deviation, weight = y[i] - shift if good else 0.0, weights[i] if good else 0.0
@@ -124,15 +129,18 @@ def _sums(y, weights, smallest, largest, start, stop, shift):
         w_total += weighted
         w_squares += weighted * deviation
         w_square += weight * weight
+        n_above += y[i] > greatest  # as in `runs`
+    if n_above > 0:
+        raise_to_greatest(top, y, start, stop)
     return n, total, squares, w_sum, w_total, w_squares, w_square
 
 
 @inner
-def _sum_run(y, weights, smallest, largest, start, stop, shift):
+def _sum_run(y, weights, smallest, largest, start, stop, shift, top):
     """As `_sums`, of a run of any length."""
     n, total, squares, w_sum, w_total, w_squares, w_square = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for first in range(start, stop, np.uint64(BLOCK)):
-        more = _sums(y, weights, smallest, largest, first, min(first + np.uint64(BLOCK), stop), shift)
+        more = _sums(y, weights, smallest, largest, first, min(first + np.uint64(BLOCK), stop), shift, top)
         n += more[0]
         total += more[1]
         squares += more[2]
@@ -152,29 +160,33 @@ def _first_value(y, weights, smallest, largest, start, stop):
     return math.nan
 
 
-@kernel(I4_IN, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, TABLE_OUT, F8_OUT)
-def sum_runs_weighted(starts, y, weights, smallest, largest, records, weighted, missing):
+@kernel(I4_IN, F8_IN, F8_IN, types.float64, types.float64, TABLE_OUT, TABLE_OUT, F8_OUT, F8_OUT)
+def sum_runs_weighted(starts, y, weights, smallest, largest, records, weighted, missing, top):
     """Fill both raw records of each run, `records` (R, 4) and `weighted` (R, 5).
 
-    The number of rows without a value or a weight goes to `missing` (R,). Each record is about its own mean where the
-    first value is far from that. Returns the first run whose sums aren't finite, or -1.
+    The number of rows without a value or a weight goes to `missing` (R,), the greatest value of all rows to `top` (1,).
+    Each record is about its own mean where the first value is far from that. Returns the first run whose sums aren't
+    finite, or -1.
     """
     bad = np.int64(-1)
+    top[0] = -math.inf
     for r in range(np.uint64(records.shape[0])):
         start, stop = np.uint64(starts[r]), np.uint64(starts[r + np.uint64(1)])
         first = _first_value(y, weights, smallest, largest, start, stop)
         shift, w_shift = first, first
         n, total, squares, w_sum, w_total, w_squares, w_square = _sum_run(
-            y, weights, smallest, largest, start, stop, first
+            y, weights, smallest, largest, start, stop, first, top
         )
         for _ in range(_STEPS):  # from an outlier of next to no weight, the first may end an ulp of that off the mean
             if n == 0.0 or not is_off(w_sum, w_total, w_squares, rows_of_weights(w_sum, w_square)):
                 break
             w_shift += w_total / w_sum
-            _, _, _, w_sum, w_total, w_squares, w_square = _sum_run(y, weights, smallest, largest, start, stop, w_shift)
+            _, _, _, w_sum, w_total, w_squares, w_square = _sum_run(
+                y, weights, smallest, largest, start, stop, w_shift, top
+            )
         if n > 0.0 and is_off(n, total, squares, n):
             shift += total / n
-            n, total, squares, _, _, _, _ = _sum_run(y, weights, smallest, largest, start, stop, shift)
+            n, total, squares, _, _, _, _ = _sum_run(y, weights, smallest, largest, start, stop, shift, top)
         records[r, 0], records[r, 1], records[r, 2], records[r, 3] = n, shift, total, squares
         weighted[r, 0], weighted[r, 1], weighted[r, 2], weighted[r, 3] = w_sum, w_shift, w_total, w_squares
         weighted[r, 4] = w_square

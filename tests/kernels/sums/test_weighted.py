@@ -45,7 +45,9 @@ def by_runs(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats,
         np.full((len(of_run), 5), 7.0),
         np.full(len(of_run), 7.0),
     )
-    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == -1
+    top = np.full(1, 7.0)
+    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, top) == -1
+    assert top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
     whole, whole_weighted = np.zeros((n, 4)), np.zeros((n, 5))
     assert moments.fold_raw(whole[:, None], of_run, records[None], 0) == len(of_run)
     assert moments.fold_raw(whole_weighted[:, None], of_run, weighted[None], 0) == len(of_run)
@@ -156,12 +158,12 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
         both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
         kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(1))
         assert kernel.separate(both, records, weighted, marks) == marks[0] == 1
-        assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == 0
+        assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, np.empty(1)) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
     both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
     kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(1))
     assert kernel.separate(both, records, weighted, marks) == marks[0] == 0
-    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing) == -1
+    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, np.empty(1)) == -1
     assert missing.tolist() == [len(y)]
 
 
