@@ -97,22 +97,21 @@ def search_ranges(columns: Floats, offsets: Int64s, ssw: Floats, dof: Floats, re
     Returns
     -------
     ndarray, shape (K, 2)
-        NaN for tables without columns.
+        NaN for tables without columns; the lowest is infinite where all sizes are 0.
     """
     ranges, filled = np.full((len(ssw), 2), np.nan), np.flatnonzero(np.diff(offsets))
     if not len(filled):
         return ranges
     begins, (size, count, mean, ss) = offsets[filled], columns
-    groups = np.add.reduceat(count, begins)
-    apart = np.maximum.reduceat(mean, begins) - np.minimum.reduceat(mean, begins)
-    spread = np.add.reduceat(ss, begins) + groups * apart * apart
-    free = np.maximum(groups - 1.0, 0.5 * groups) if restricted else groups
     with np.errstate(all="ignore"):  # tables that can't be fitted
-        highest = np.maximum(
-            1e3 / np.minimum.reduceat(size, begins), 10.0 * (dof[filled] / free) * (spread / ssw[filled])
-        )
-    ranges[filled, 0] = np.log(1e-3 / np.maximum.reduceat(size, begins))
-    ranges[filled, 1] = np.log(np.minimum(highest, 1e300))
+        groups = np.add.reduceat(count, begins)
+        apart = np.fmax.reduceat(mean, begins) - np.fmin.reduceat(mean, begins)
+        spread = np.add.reduceat(ss, begins) + groups * apart * apart
+        free = np.maximum(groups - 1.0, 0.5 * groups) if restricted else groups
+        by_size = 1e3 / np.minimum.reduceat(size, begins)
+        highest = np.fmax(by_size, 10.0 * (dof[filled] / free) * (spread / ssw[filled]))  # NaN is none
+        ranges[filled, 0] = np.log(1e-3 / np.maximum.reduceat(size, begins))
+        ranges[filled, 1] = np.log(np.minimum(highest, 1e300))
     return ranges
 
 
@@ -159,6 +158,8 @@ def _minima(score: _Score) -> Iterator[float]:
     ends = np.array([0, score.columns.shape[1]])
     one = np.array([score.ssw]), np.array([score.dof])
     low, high = search_ranges(score.columns, ends, *one, score.restricted)[0].tolist()
+    if not low < high:
+        return
     log_thetas = np.concatenate(([-math.inf], low + STEP * np.arange(math.ceil((high - low) / STEP) + 2)))
     thetas = np.exp(log_thetas)
     values = score.at(thetas)

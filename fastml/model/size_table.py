@@ -182,7 +182,7 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
     with np.errstate(all="ignore"):  # what is out of range is refused by `check_part`
         n_obs, ssw = over_parts(np.add, n, 0), over_parts(np.add, ss, 0.0)
         origin = over_parts(np.add, mean, 0.0) / n_groups
-        low, high = over_parts(np.minimum, mean, math.inf), over_parts(np.maximum, mean, -math.inf)
+        low, high = over_parts(np.fmin, mean, math.inf), over_parts(np.fmax, mean, -math.inf)
         within = ssw / (n_obs - n_groups)
         exponent = np.frexp(np.where(np.isfinite(within), within, 1.0))[1] // 2
         deviation = mean - _of_groups(origin, n_groups)
