@@ -11,8 +11,6 @@ from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within, fetch_records
 
 __all__ = ["add_rows", "add_rows_of_codes", "select_rows", "select_rows_of_codes"]
 
-_LOOKED_AT = 64  # rows among which one is looked for
-
 
 @exact
 def _put(records, at, n, shift, deviation):
@@ -113,18 +111,26 @@ def add_rows_of_codes(codes, low, y, shift, table, missing, top):
 
 
 @inner
+def _note_marked(keys, base, groups, start, stop, rows, count):
+    """Note the rows of marked groups from `start` on, behind the `count` there are; return how many there are then."""
+    for i in range(start, stop):
+        rows[count] = np.int32(i)
+        count += np.uint64(groups[np.uint64(keys[i]) - base])
+    return count
+
+
+@inner
 def _select(keys, low, groups, rows):
-    n, base, count = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(0)
-    for start in range(np.uint64(0), n, np.uint64(_LOOKED_AT)):
-        stop = min(start + np.uint64(_LOOKED_AT), n)
+    n, base, count, step = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.uint64(0), np.uint64(ROWS)
+    whole = n - n % step
+    for start in range(np.uint64(0), whole, step):
+        fetch_once(keys, start + np.uint64(AHEAD))
         some = np.uint8(0)  # stays so, but for a few rows in a tile
-        for i in range(start, stop):
-            some |= groups[np.uint64(keys[i]) - base]
+        for k in range(step):
+            some |= groups[np.uint64(keys[start + k]) - base]
         if some != 0:
-            for i in range(start, stop):
-                rows[count] = np.int32(i)
-                count += np.uint64(groups[np.uint64(keys[i]) - base])
-    return np.int64(count)
+            count = _note_marked(keys, base, groups, start, start + step, rows, count)
+    return np.int64(_note_marked(keys, base, groups, whole, n, rows, count))
 
 
 @kernel(I8_IN, types.int64, U1_IN, I4_OUT)
