@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, Generic, TypeVar
 
-__all__ = ["can_not_start", "map_on_threads"]
+__all__ = ["call_in_order", "can_not_start", "map_on_threads"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -67,3 +70,79 @@ def map_on_threads(function: Callable[[_In], _Out], items: Sequence[_In], thread
     if errors:
         raise errors[min(errors)]
     return results
+
+
+class _Job(Generic[_Out]):
+    """A call that the first thread to come makes."""
+
+    def __init__(self, call: Callable[[], _Out]) -> None:
+        self._call: Callable[[], _Out] | None = call
+        self._is_taken, self._is_done = threading.Lock(), threading.Event()
+        self._result: _Out
+        self._error: BaseException | None = None
+
+    def run(self) -> bool:
+        """Make the call, unless a thread has come before."""
+        if not self._is_taken.acquire(blocking=False):
+            return False
+        call, self._call = self._call, None  # whoever holds the job holds no rows
+        assert call is not None
+        try:
+            self._result = call()
+        except BaseException as error:  # raised in its place, whatever it is
+            self._error = error
+        self._is_done.set()
+        return True
+
+    def is_done(self) -> bool:
+        return self._is_done.is_set()
+
+    def result(self) -> _Out:
+        """Wait for the call to return or fail."""
+        self._is_done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generator[_Out, None, None]:
+    """Results of calls in order, made a few ahead; closing the iterator ends the threads.
+
+    This thread makes calls too: with one thread more than processors, each would be interrupted again and again, and
+    lose what it has in the caches. No thread is started for a single call.
+
+    Parameters
+    ----------
+    calls : iterable of callables
+        Gone through on this thread, up to one call more than threads ahead.
+    threads : int
+        At most so many calls at a time.
+
+    Yields
+    ------
+    The results. An error in a call is raised in its place.
+    """
+    calls, jobs = iter(calls), deque[_Job[_Out]]()
+    pool = ThreadPoolExecutor(max(threads - 1, 1), thread_name_prefix="fastml")
+
+    def fill() -> None:
+        for call in islice(calls, threads + (threads > 1) - len(jobs)):
+            jobs.append(_Job(call))
+            if len(jobs) > 1:  # else it is this thread's
+                try:
+                    pool.submit(jobs[-1].run)
+                except RuntimeError as error:
+                    if not can_not_start(error):
+                        raise
+
+    try:
+        while True:
+            fill()
+            if not jobs:
+                return
+            # Help, until the first is done or there is none to begin.
+            if jobs[0].is_done() or not any(job.run() for job in jobs):
+                yield jobs.popleft().result()
+    finally:
+        # Also where the reader stops early, fails, or is interrupted.
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +15,9 @@ from fastml.errors import FastmlError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.columns import check_numeric
 from fastml.io.in_memory import Source
-from fastml.io.prefetch import in_order
 from fastml.io.source import Input, open_source
 from fastml.io.threads import thread_count
+from fastml.kernels.threads import call_in_order
 from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
@@ -99,18 +99,12 @@ class _Pass:
         batch = self._tiles.first_batch()
         if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
             self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._columns.keys]) else 1
-        jobs = self._jobs()
-        first = list(islice(jobs, 2))
-        alone = self._threads == 1 or len(first) < 2  # a thread takes longer to start than a small tile
-        jobs = chain(first, jobs)
-        del first  # which would hold the rows of two tasks
-        parts = _in_turn(jobs) if alone else in_order(jobs, self._threads)
-        with closing(self._space), closing(parts):
-            for part in parts:
+        with closing(self._space), closing(call_in_order(self._calls(), self._threads)) as results:
+            for part in chain.from_iterable(results):
                 self._at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
                 yield part
 
-    def _jobs(self) -> Iterator[Callable[[], Iterator[TileRecords]]]:
+    def _calls(self) -> Iterator[Callable[[], list[TileRecords]]]:
         while True:
             try:
                 task = self._tiles.take(self._at_once, self._threads)
@@ -121,32 +115,26 @@ class _Pass:
                 return
             yield partial(self._measure, task)
 
-    def _measure(self, task: Task) -> Iterator[TileRecords]:
+    def _measure(self, task: Task) -> list[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
         if sum(rows.num_rows for rows in task.slices) <= TILE_ROWS:
             rows = task.slices[0] if len(task.slices) == 1 else _joined(task.slices)
             task.slices.clear()  # nobody holds what was copied
-            yield measure(rows, self._columns, task.first_row, self._space).kept()
-            return
+            return [measure(rows, self._columns, task.first_row, self._space).kept()]
         (rows,) = task.slices
         try:
             part = measure_runs(rows, TILE_ROWS, self._columns, task.first_row, self._space)
         except FastmlError:  # that of the first tile is the one to tell
             part = None
         if part is not None:
-            yield part.kept()
-            return
-        for first in range(0, rows.num_rows, TILE_ROWS):
-            tile = rows.slice(first, TILE_ROWS)
-            yield measure(tile, self._columns, task.first_row + first, self._space).kept()
+            return [part.kept()]
+        return [
+            measure(rows.slice(first, TILE_ROWS), self._columns, task.first_row + first, self._space).kept()
+            for first in range(0, rows.num_rows, TILE_ROWS)
+        ]
 
 
-def _in_turn(jobs: Iterable[Callable[[], Iterator[TileRecords]]]) -> Generator[TileRecords, None, None]:
-    for job in jobs:
-        yield from job()
-
-
-def _fail(error: Exception) -> Iterator[TileRecords]:
+def _fail(error: Exception) -> list[TileRecords]:
     raise error
 
 

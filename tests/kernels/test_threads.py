@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from fastml.kernels.threads import map_on_threads
+from fastml.kernels.threads import call_in_order, map_on_threads
 
 
 def no_room(after: int, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
@@ -61,3 +65,89 @@ def test_another_error_at_the_start_of_a_thread_is_told(monkeypatch: pytest.Monk
     monkeypatch.setattr(threading.Thread, "start", shut)
     with pytest.raises(RuntimeError, match="shutting down"):
         map_on_threads(abs, [1, 2, 3], 2)
+
+
+@pytest.mark.parametrize("room", [0, 1, 9])
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("n", [0, 1, 2, 50])
+def test_calls_are_made_once_each_and_their_results_come_in_order(
+    n: int, threads: int, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = no_room(room, monkeypatch)
+    lock, at_once, most, made, taken = threading.Lock(), 0, 0, list[int](), 0
+
+    def calls() -> Iterator[Callable[[], int]]:
+        nonlocal taken
+        for i in range(n):
+            taken += 1
+            assert threading.current_thread() is threading.main_thread()
+            yield lambda i=i: call(i)
+
+    def call(i: int) -> int:
+        nonlocal at_once, most
+        with lock:
+            made.append(i)
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.0005 * (i * 7 % 5))
+        with lock:
+            at_once -= 1
+        return i * i
+
+    for i, result in enumerate(call_in_order(calls(), threads)):
+        assert result == i * i
+        assert taken - i <= threads + 1  # with the one that was handed out
+    assert taken == n
+    assert sorted(made) == list(range(n))
+    assert most <= threads
+    assert len(started) <= (0 if n < 2 else min(room, threads - 1))
+    assert not [thread for thread in started if thread.is_alive()]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_in_a_call_comes_in_its_place(threads: int) -> None:
+    def call(i: int) -> int:
+        if i == 5:
+            raise KeyboardInterrupt
+        return i
+
+    before = threading.active_count()
+    results = call_in_order([lambda i=i: call(i) for i in range(9)], threads)
+    assert [next(results) for _ in range(5)] == list(range(5))
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert threading.active_count() == before
+
+
+def test_whoever_closes_the_iterator_waits_for_the_calls_that_have_begun_and_no_others() -> None:
+    begun: list[int] = []
+    before = threading.active_count()
+    results = call_in_order([lambda i=i: begun.append(i) for i in range(99)], 3)
+    next(results)
+    results.close()
+    assert threading.active_count() == before
+    assert len(begun) <= 4
+
+
+def test_a_call_that_is_over_holds_nothing() -> None:
+    """Rows of a call would else be held until its results are taken."""
+
+    class Rows:
+        pass
+
+    def calls() -> Iterator[Callable[[], None]]:
+        for _ in range(6):
+            rows = [Rows()]
+            held.append(weakref.ref(rows[0]))
+            yield partial(lambda rows: None, rows.pop())
+
+    held: list[weakref.ref[Rows]] = []
+    for threads in (1, 2):
+        held.clear()
+        results = call_in_order(calls(), threads)
+        next(results)
+        time.sleep(0.05)
+        gc.collect()
+        assert len(held) == threads + (threads > 1)
+        assert sum(rows() is not None for rows in held) <= threads - 1  # the one that waits for this thread
+        results.close()
