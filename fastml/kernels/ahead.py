@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-__all__ = ["AHEAD", "fetch", "fetch_once"]
+from fastml.kernels.jit import inner
+
+__all__ = ["AHEAD", "fetch", "fetch_ahead", "fetch_once"]
 
 AHEAD = 256  # rows that are read once: how long before their turn to ask for them
+_LINE = 8  # doubles of a cache line
 
 _ONCE, _SECOND_LEVEL, _FIRST_LEVEL = 0, 2, 3  # LLVM's degrees of locality
 _READ, _DATA = 0, 1
@@ -50,3 +54,10 @@ fetch = _hint("Ask for what is used again.", lambda processor: _FIRST_LEVEL)
 fetch_once = _hint(
     "Ask for what is read once.", lambda processor: _ONCE if processor.startswith("znver") else _SECOND_LEVEL
 )
+
+
+@inner
+def fetch_ahead(values, start, stop):
+    """Ask for the rows that come `AHEAD` after those from `start` to `stop`, which are read once."""
+    for i in range(start, stop, np.uint64(_LINE)):
+        fetch_once(values, i + np.uint64(AHEAD))

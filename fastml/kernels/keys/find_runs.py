@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba.core import types
 
+from fastml.kernels.ahead import fetch_ahead
 from fastml.kernels.jit import I4_IN, I4_OUT, I8_IN, I8_OUT, inner, kernel
 
 __all__ = ["ONE", "ROWS_PER_RUN", "find_runs", "find_runs_of_codes", "lowest_bit"]
@@ -41,9 +42,10 @@ def _find_runs(keys, tile_rows, starts, firsts):
         for at in range(tile + 1, end, 64):
             if count - before > _FIRST_RUNS and 4 * (count - before) > at - tile:
                 return -1
-            changes = np.uint64(0)
-            for i in range(np.uint64(at), np.uint64(min(at + 64, end))):
-                changes |= np.uint64(keys[i] != keys[i - ONE]) << (i - np.uint64(at))
+            first, stop, changes = np.uint64(at), np.uint64(min(at + 64, end)), np.uint64(0)
+            fetch_ahead(keys, first, stop)
+            for i in range(first, stop):
+                changes |= np.uint64(keys[i] != keys[i - ONE]) << (i - first)
             while changes != 0:
                 if count == room:
                     return -1

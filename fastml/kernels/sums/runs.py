@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fastml.kernels.ahead import fetch_ahead
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, TABLE_OUT, inner, kernel
 from fastml.kernels.sums.record import BLOCK, is_off, raise_to_greatest
 
@@ -15,6 +16,7 @@ __all__ = ["sum_runs"]
 @inner
 def _sums(y, start, stop, shift, top):
     """Sums of d and d^2; raises ``top[0]`` to the greatest value, of which NaN is none."""
+    fetch_ahead(y, start, stop)
     total, squares, greatest, n_above = 0.0, 0.0, top[0], 0
     for i in range(start, stop):
         deviation = y[i] - shift

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba.core import types
 
-from fastml.kernels.ahead import AHEAD, fetch_once
+from fastml.kernels.ahead import AHEAD, fetch_ahead, fetch_once
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I8_IN, TABLE_IN, TABLE_OUT, U1_OUT, exact, inner, kernel
 from fastml.kernels.sums.record import (
     BLOCK,
@@ -116,6 +116,8 @@ def _sums(y, weights, smallest, largest, start, stop, shift, top):
 
     `top` (1,) is raised to the greatest value of all rows.
     """
+    fetch_ahead(y, start, stop)
+    fetch_ahead(weights, start, stop)
     n, total, squares, w_sum, w_total, w_squares, w_square = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     greatest, n_above = top[0], 0
     for i in range(start, stop):
