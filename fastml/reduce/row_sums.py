@@ -154,8 +154,8 @@ class RowSums:
             The smallest and the largest weight; rows with others are left out.
         missing : ndarray, shape (K,)
             Takes the number of rows without a value or a weight by group.
-        top : ndarray, shape (1,)
-            As in `add`.
+        top : ndarray, shape (2,)
+            Is raised to the greatest value and the greatest weight.
         """
         from fastml.kernels.sums import weighted as kernel
         from fastml.kernels.sums.record import N_BOTH
@@ -175,7 +175,7 @@ class RowSums:
             return True
         rows, starts = self._rows_of(outliers)
         again, lacking = [np.empty((len(starts) - 1, table.shape[1])) for table in tables], np.empty(len(starts) - 1)
-        bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking, np.empty(1))
+        bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking, np.empty(2))
         for table, records in zip(tables, again, strict=True):
             table[outliers] = records
         return bool(bad < 0)

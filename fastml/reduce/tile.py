@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
@@ -18,7 +19,7 @@ from fastml.keys.row_codes import RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
 from fastml.reduce.row_sums import KeysMovedError, RowSums
-from fastml.reduce.weights import count_without, group_weights, row_weights, weights_of_records
+from fastml.reduce.weights import GroupWeights, count_without, group_weights, row_weights, weights_of_records
 
 __all__ = ["TileRecords", "measure", "measure_runs"]
 
@@ -146,10 +147,6 @@ class _Tile:
         missing = self._space.array("missing", n, np.float64)
         of_groups = group_weights(self._rows, columns)
         by_row = row_weights(self._rows, columns, of_groups) if columns.weighted else None
-        if columns.watch:
-            codes = codes_of_weights(columns.missing)
-            for name in columns.of_weights:
-                self._seen[name] = look(without_codes(as_floats(self._rows.column(name)), codes))
         counts: Floats | None = None
         moments = empty_table(len(columns.outcomes), n, 4)
         weighted = None if by_row is None else empty_table(len(columns.outcomes), n, 5)
@@ -158,7 +155,9 @@ class _Tile:
             if by_row is None or weighted is None:
                 top = self._add(name, y, moments[i], missing)
             else:
-                top = self._add_weighted(name, y, by_row, (moments[i], weighted[i]), missing)
+                top, heaviest = self._add_weighted(name, y, by_row, (moments[i], weighted[i]), missing)
+                if columns.watch and i == 0:
+                    self._watch_weights(of_groups, heaviest)
             if columns.watch:
                 self._seen[name] = look(y, top)
             if i == 0 and missing.any():
@@ -168,6 +167,17 @@ class _Tile:
         # The codes of the rows are known to be right now, not before.
         weights = None if of_groups is None else weights_of_records(of_groups, keys, columns, self._place)
         return TileRecords(keys, counts, moments, weighted, weights, self._seen)
+
+    def _watch_weights(self, of_groups: GroupWeights | None, heaviest: float) -> None:
+        """Look for codes of missing weights; `heaviest` is the greatest weight of a row whose group has one."""
+        columns, tops = self._columns, dict[str, float]()
+        if columns.weights and (of_groups is None or of_groups.complete):
+            tops[columns.weights] = heaviest
+        if of_groups is not None and len(columns.group_factors) == 1:
+            tops[columns.group_factors[0]] = of_groups.top
+        for name in columns.of_weights:
+            weights = without_codes(as_floats(self._rows.column(name)), codes_of_weights(columns.missing))
+            self._seen[name] = look(weights, tops.get(name, math.nan))
 
     def _values(self, name: str) -> Floats:
         """An outcome, without codes of missing values."""
@@ -191,18 +201,18 @@ class _Tile:
 
     def _add_weighted(
         self, name: str, y: Floats, by_row: Floats, tables: tuple[Floats, Floats], missing: Floats
-    ) -> float:
-        """As `_add`, the records of rows and of weights; the greatest value is that of all rows."""
+    ) -> tuple[float, float]:
+        """As `_add`, the records of rows and of weights; return the greatest value and weight of all rows."""
         from fastml.kernels.sums import weighted as kernel
 
-        starts, limits, top = self._keys.starts, (SMALLEST_WEIGHT, LARGEST_WEIGHT), np.full(1, -np.inf)
+        starts, limits, top = self._keys.starts, (SMALLEST_WEIGHT, LARGEST_WEIGHT), np.full(2, -np.inf)
         if starts is None:
             is_finite = self._sums.add_weighted(tables, y, by_row, limits, missing, top)
         else:
             is_finite = kernel.sum_runs_weighted(starts, y, by_row, *limits, *tables, missing, top) < 0
         if not is_finite:
             self._refuse_infinite(name, np.where((by_row >= limits[0]) & (by_row <= limits[1]), y, np.nan))
-        return float(top[0])
+        return float(top[0]), float(top[1])
 
     def _refuse_infinite(self, name: str, y: Floats) -> NoReturn:
         infinite = np.isinf(y)

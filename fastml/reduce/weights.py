@@ -33,11 +33,14 @@ class GroupWeights:
         The first row with what can't be a weight; -1 where there is none.
     complete : bool
         Whether all rows have one that can be.
+    top : float
+        The greatest.
     """
 
     values: Floats
     bad: int
     complete: bool
+    top: float
 
 
 def group_weights(rows: pa.RecordBatch, columns: CallColumns) -> GroupWeights | None:
@@ -61,8 +64,9 @@ def group_weights(rows: pa.RecordBatch, columns: CallColumns) -> GroupWeights | 
     values, *others = (without_codes(as_floats(rows.column(name)), codes) for name in columns.group_factors)
     for factor in others:
         values = values * factor
-    bad, n_others = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
-    return GroupWeights(values, bad, not n_others)
+    top = np.empty(1)
+    bad, n_others = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False, top)
+    return GroupWeights(values, bad, not n_others, float(top[0]))
 
 
 def row_weights(rows: pa.RecordBatch, columns: CallColumns, of_groups: GroupWeights | None) -> Floats:
@@ -114,7 +118,7 @@ def count_without(by_row: Floats, keys: RowCodes, columns: CallColumns, place: P
     """
     from fastml.kernels.sums import weighted as kernel
 
-    bad, n_without = kernel.check_weights(by_row, SMALLEST_WEIGHT, LARGEST_WEIGHT, True)
+    bad, n_without = kernel.check_weights(by_row, SMALLEST_WEIGHT, LARGEST_WEIGHT, True, np.empty(1))
     if bad >= 0:
         _refuse("weights", columns.weights, by_row[bad], place(bad))
     if not n_without:

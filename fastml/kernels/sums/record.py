@@ -74,12 +74,12 @@ def fetch_records(records, width, keys, base, start):
 
 
 @inner
-def raise_to_greatest(top, y, start, stop):
-    """Raise ``top[0]`` to the greatest of some values, of which NaN is none."""
-    greatest = top[0]
+def raise_to_greatest(top, at, values, start, stop):
+    """Raise ``top[at]`` to the greatest of some values, of which NaN is none."""
+    greatest = top[at]
     for i in range(start, stop):
-        greatest = y[i] if y[i] > greatest else greatest
-    top[0] = greatest
+        greatest = values[i] if values[i] > greatest else greatest
+    top[at] = greatest
 
 
 @inner

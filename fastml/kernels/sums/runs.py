@@ -24,7 +24,7 @@ def _sums(y, start, stop, shift, top):
         squares += deviation * deviation
         n_above += y[i] > greatest  # a greatest value would not vectorise
     if n_above > 0:
-        raise_to_greatest(top, y, start, stop)
+        raise_to_greatest(top, 0, y, start, stop)
     return total, squares
 
 

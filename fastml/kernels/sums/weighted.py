@@ -39,15 +39,22 @@ __all__ = [
 _STEPS = 2
 
 
-@kernel(F8_IN, types.float64, types.float64, types.boolean)
-def check_weights(weights, smallest, largest, or_zero):
+@kernel(F8_IN, types.float64, types.float64, types.boolean, F8_OUT)
+def check_weights(weights, smallest, largest, or_zero, top):
     """Find the first row whose weight isn't from smallest to largest, nor NaN, nor 0 where that is one; -1: none is so.
 
-    Returns it, and how many are NaN or 0.
+    Returns it, and how many are NaN or 0; the greatest weight goes to `top` (1,).
     """
-    n_good = 0
-    for i in range(np.uint64(weights.shape[0])):
-        n_good += (weights[i] >= smallest) & (weights[i] <= largest)
+    n, block, n_good = np.uint64(weights.shape[0]), np.uint64(BLOCK), 0
+    top[0] = -math.inf
+    for first in range(np.uint64(0), n, block):
+        stop, greatest, n_above = min(first + block, n), top[0], 0
+        fetch_ahead(weights, first, stop)
+        for i in range(first, stop):
+            n_good += (weights[i] >= smallest) & (weights[i] <= largest)
+            n_above += weights[i] > greatest
+        if n_above > 0:
+            raise_to_greatest(top, 0, weights, first, stop)
     if n_good < weights.shape[0]:
         for i in range(np.uint64(weights.shape[0])):
             weight = weights[i]
@@ -114,12 +121,12 @@ def _is_good(value, weight, smallest, largest):
 def _sums(y, weights, smallest, largest, start, stop, shift, top):
     """Number, and sums of d, d^2, w, w d, w d^2 and w^2, of the rows that have a value and a weight.
 
-    `top` (1,) is raised to the greatest value of all rows.
+    `top` (2,) is raised to the greatest value and the greatest weight of all rows.
     """
     fetch_ahead(y, start, stop)
     fetch_ahead(weights, start, stop)
     n, total, squares, w_sum, w_total, w_squares, w_square = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    greatest, n_above = top[0], 0
+    greatest, heaviest, n_above = top[0], top[1], 0
     for i in range(start, stop):
         good = _is_good(y[i], weights[i], smallest, largest)
         deviation, weight = y[i] - shift if good else 0.0, weights[i] if good else 0.0
@@ -131,9 +138,10 @@ def _sums(y, weights, smallest, largest, start, stop, shift, top):
         w_total += weighted
         w_squares += weighted * deviation
         w_square += weight * weight
-        n_above += y[i] > greatest  # as in `runs`
+        n_above += (y[i] > greatest) | (weights[i] > heaviest)  # as in `runs`
     if n_above > 0:
-        raise_to_greatest(top, y, start, stop)
+        raise_to_greatest(top, 0, y, start, stop)
+        raise_to_greatest(top, 1, weights, start, stop)
     return n, total, squares, w_sum, w_total, w_squares, w_square
 
 
@@ -166,12 +174,12 @@ def _first_value(y, weights, smallest, largest, start, stop):
 def sum_runs_weighted(starts, y, weights, smallest, largest, records, weighted, missing, top):
     """Fill both raw records of each run, `records` (R, 4) and `weighted` (R, 5).
 
-    The number of rows without a value or a weight goes to `missing` (R,), the greatest value of all rows to `top` (1,).
-    Each record is about its own mean where the first value is far from that. Returns the first run whose sums aren't
-    finite, or -1.
+    The number of rows without a value or a weight goes to `missing` (R,), the greatest value and the greatest weight of
+    all rows to `top` (2,). Each record is about its own mean where the first value is far from that. Returns the first
+    run whose sums aren't finite, or -1.
     """
     bad = np.int64(-1)
-    top[0] = -math.inf
+    top[:] = -math.inf
     for r in range(np.uint64(records.shape[0])):
         start, stop = np.uint64(starts[r]), np.uint64(starts[r + np.uint64(1)])
         first = _first_value(y, weights, smallest, largest, start, stop)
@@ -233,12 +241,12 @@ def _add_each(keys, base, y, weights, limits, start, stop, records, missing):
 def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing, top):
     """Add rows to raw records of both kinds, side by side in `table` (K, 8), about the first value of each.
 
-    The number of rows that lack a value or a weight is added to `missing` (K,). Keys and `top` as in
-    `shuffled.add_rows`; it counts rows without a weight too.
+    The number of rows that lack a value or a weight is added to `missing` (K,). Keys as in `shuffled.add_rows`; `top`
+    (2,) is raised to the greatest value and the greatest weight of all rows.
     """
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     records, rows = table.reshape(table.size), np.uint64(ROWS)
-    whole, greatest = n - n % rows, top[0]
+    whole, greatest, heaviest = n - n % rows, top[0], top[1]
     for start in range(np.uint64(0), whole, rows):
         fetch_once(keys, start + np.uint64(AHEAD))
         fetch_once(y, start + np.uint64(AHEAD))
@@ -249,12 +257,13 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing, 
         unlike = False  # lacking, or greater than all before
         for k in range(rows):
             good = _is_good(y[start + k], weights[start + k], smallest, largest)
-            unlike |= not (good & (y[start + k] <= greatest))
+            unlike |= not (good & (y[start + k] <= greatest) & (weights[start + k] <= heaviest))
         lacking = False
         if unlike:
             for k in range(rows):
                 lacking |= not _is_good(y[start + k], weights[start + k], smallest, largest)
                 greatest = y[start + k] if y[start + k] > greatest else greatest
+                heaviest = weights[start + k] if weights[start + k] > heaviest else heaviest
         if lacking:
             _add_each(keys, base, y, weights, (smallest, largest), start, start + rows, records, missing)
         else:
@@ -263,9 +272,9 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing, 
                 _add_row(records, at, y[start + k], weights[start + k])
     if not all_within(keys, low, most, whole, n - whole):
         return False
-    for i in range(whole, n):
-        greatest = y[i] if y[i] > greatest else greatest
-    top[0] = greatest
+    top[0], top[1] = greatest, heaviest
+    raise_to_greatest(top, 0, y, whole, n)
+    raise_to_greatest(top, 1, weights, whole, n)
     _add_each(keys, base, y, weights, (smallest, largest), whole, n, records, missing)
     return True
 

@@ -21,15 +21,19 @@ ULP = Fraction(2) ** -52
 LIMITS = (1e-100, 1e100)
 
 
+def greatest(values: Floats) -> float:
+    return max((value for value in values.tolist() if value == value), default=-math.inf)
+
+
 def by_rows(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats, Floats]:
     """Both raw records of each group, and its missing rows, as of rows in any order."""
     both, missing, keys = np.zeros((n, N_BOTH)), np.zeros(n), codes.astype(np.int64)
     records, weighted = np.full((n, 4), 7.0), np.full((n, 5), 7.0)
-    top = np.full(1, -math.inf)
+    top = np.full(2, -math.inf)
     assert kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, top)
-    assert top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
+    assert top.tolist() == [greatest(y), greatest(w)]
     by_keys, keys_missing = np.zeros((n, N_BOTH)), np.zeros(n)
-    assert kernel.add_rows_weighted(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing, np.empty(1))
+    assert kernel.add_rows_weighted(keys - 2**40, -(2**40), y, w, *LIMITS, by_keys, keys_missing, np.empty(2))
     assert by_keys.tobytes() == both.tobytes()
     assert keys_missing.tobytes() == missing.tobytes()
     assert kernel.separate(both, records, weighted, np.empty(n, np.uint8)) == 0
@@ -45,9 +49,9 @@ def by_runs(codes: Codes, y: Floats, w: Floats, n: int) -> tuple[Floats, Floats,
         np.full((len(of_run), 5), 7.0),
         np.full(len(of_run), 7.0),
     )
-    top = np.full(1, 7.0)
+    top = np.full(2, 7.0)
     assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, top) == -1
-    assert top[0] == max((value for value in y.tolist() if value == value), default=-math.inf)
+    assert top.tolist() == [greatest(y), greatest(w)]
     whole, whole_weighted = np.zeros((n, 4)), np.zeros((n, 5))
     assert moments.fold_raw(whole[:, None], of_run, records[None], 0) == len(of_run)
     assert moments.fold_raw(whole_weighted[:, None], of_run, weighted[None], 0) == len(of_run)
@@ -143,7 +147,7 @@ def test_each_record_is_about_its_own_mean() -> None:
     check(by_runs(codes[:12], wild, light, 1), codes[:12], wild, light)  # the step to the mean ends beside it
     both, missing, marks = np.zeros((1, N_BOTH)), np.zeros(1), np.zeros(1, np.uint8)
     y[0], y[-1] = -1e9, 500.0
-    kernel.add_rows_weighted(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing, np.empty(1))
+    kernel.add_rows_weighted(codes.astype(np.int64), 0, y, w, *LIMITS, both, missing, np.empty(2))
     assert kernel.separate(both, np.zeros((1, 4)), np.zeros((1, 5)), marks) == marks[0] == 1
 
 
@@ -156,14 +160,14 @@ def test_what_is_not_finite_is_found(values: list[float]) -> None:
     starts = np.array([0, len(y)], np.int32)
     for w in (np.ones(len(y)), np.full(len(y), 3.0)):
         both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
-        kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(1))
+        kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(2))
         assert kernel.separate(both, records, weighted, marks) == marks[0] == 1
-        assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, np.empty(1)) == 0
+        assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, np.empty(2)) == 0
     w = np.zeros(len(y))  # what has no weight may be anything
     both, missing = np.zeros((1, N_BOTH)), np.zeros(1)
-    kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(1))
+    kernel.add_rows_weighted(keys, 0, y, w, *LIMITS, both, missing, np.empty(2))
     assert kernel.separate(both, records, weighted, marks) == marks[0] == 0
-    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, np.empty(1)) == -1
+    assert kernel.sum_runs_weighted(starts, y, w, *LIMITS, records, weighted, missing, np.empty(2)) == -1
     assert missing.tolist() == [len(y)]
 
 
@@ -173,7 +177,7 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
     keys, y = np.random.default_rng(place).integers(0, 10, 3000), np.ones(3000)
     keys[place] = bad
     both, missing = np.full((12, 8), 7.0), np.full(12, 7.0)
-    assert not kernel.add_rows_weighted(keys, 0, y, y, *LIMITS, both[1:11], missing[1:11], np.empty(1))
+    assert not kernel.add_rows_weighted(keys, 0, y, y, *LIMITS, both[1:11], missing[1:11], np.empty(2))
     assert (both[[0, 11]] == 7.0).all()
     assert (missing[[0, 11]] == 7.0).all()
 
@@ -182,11 +186,17 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
 def test_the_first_bad_weight_is_found(bad: float) -> None:
     weights = np.ones(300)
     weights[[3, 70]] = math.nan, 0.0
-    assert kernel.check_weights(weights, *LIMITS, True) == (-1, 2)
-    assert kernel.check_weights(weights, *LIMITS, False) == (70, 2)
+    top = np.empty(1)
+    assert kernel.check_weights(weights, *LIMITS, True, top) == (-1, 2)
+    assert kernel.check_weights(weights, *LIMITS, False, top) == (70, 2)
+    assert top[0] == 1.0
     weights[[200, 250]] = bad, -2.0
-    assert kernel.check_weights(weights, *LIMITS, True)[0] == 200
-    assert kernel.check_weights(weights[:0], *LIMITS, True) == (-1, 0)
+    assert kernel.check_weights(weights, *LIMITS, True, top)[0] == 200
+    weights[299] = 1.5
+    kernel.check_weights(weights, *LIMITS, True, top)
+    assert top[0] == max(1.5, bad)
+    assert kernel.check_weights(weights[:0], *LIMITS, True, top) == (-1, 0)
+    assert top[0] == -math.inf
 
 
 def test_rows_without_a_weight_are_counted() -> None:
