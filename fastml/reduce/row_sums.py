@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -36,8 +37,31 @@ _FIRST_ROWS = 1024
 # group about its own.
 _GROUPS_PER_OUTLIER = 8
 
+# Rows of a group so small that its values may well lie closer together, by chance, than to the shift.
+_SMALL = 4
+
 # Values from everywhere that tell a shift, as files may be sorted by anything.
 _SHIFT_SAMPLE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class _GroupRows:
+    """The rows of some groups of a tile.
+
+    Attributes
+    ----------
+    marked : ndarray of bool, shape (K,)
+        Which groups; each has rows.
+    rows : ndarray of int32, shape (m,)
+        Their rows, sorted by group.
+    groups, sizes : ndarray of int64, shape (G,)
+        The codes of these groups, and how many rows each has.
+    """
+
+    marked: npt.NDArray[np.bool_]
+    rows: Codes
+    groups: Int64s
+    sizes: Int64s
 
 
 class KeysMovedError(Exception):
@@ -56,6 +80,7 @@ class RowSums:
 
     def __init__(self, keys: RowCodes, space: Workspace) -> None:
         self._keys, self._space = keys, space
+        self._found: _GroupRows | None = None
 
     @cached_property
     def _numbers(self) -> Int64s:
@@ -111,7 +136,7 @@ class RowSums:
             count = self._add_about(math.nan, table, y, missing, top, outliers)
         if not count:
             return True
-        rows, starts = self._rows_of(outliers)
+        rows, starts = self._rows_of(outliers, table[:, 0])
         again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
         bad = runs.sum_runs(starts, y[rows], again, lacking, np.empty(1))
         table[outliers] = again
@@ -173,7 +198,7 @@ class RowSums:
         outliers = self._space.array("outliers", n, np.bool_)
         if not kernel.separate(both, *tables, outliers.view(np.uint8)):
             return True
-        rows, starts = self._rows_of(outliers)
+        rows, starts = self._rows_of(outliers, both[:, 0])
         again, lacking = [np.empty((len(starts) - 1, table.shape[1])) for table in tables], np.empty(len(starts) - 1)
         bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking, np.empty(2))
         for table, records in zip(tables, again, strict=True):
@@ -194,22 +219,35 @@ class RowSums:
         if len(accumulator):
             table[:, 2:] += accumulator[:, 2:]
 
-    def _rows_of(self, outliers: npt.NDArray[np.bool_]) -> tuple[Codes, Codes]:
-        """Return the rows of some groups (K,), sorted by group, and where in them each group starts, and the end."""
+    def _rows_of(self, outliers: npt.NDArray[np.bool_], sizes: Floats) -> tuple[Codes, Codes]:
+        """Return the rows of some groups (K,), sorted by group, and where in them each group starts, and the end.
+
+        All rows have to be looked through for them. So the second time, those of all small groups are looked for too,
+        which are outliers by chance in one outcome or another.
+        """
+        found = self._found
+        if found is None or (outliers > found.marked).any():
+            wanted = outliers.copy() if found is None else outliers | found.marked | ((sizes > 0.0) & (sizes <= _SMALL))
+            found = self._found = self._look_for(wanted)
+        own = outliers[found.groups]
+        ends = np.cumsum(found.sizes[own])
+        return found.rows[np.repeat(own, found.sizes)], np.concatenate([[0], ends]).astype(np.int32)
+
+    def _look_for(self, marked: npt.NDArray[np.bool_]) -> _GroupRows:
         from fastml.kernels.sorting import place
         from fastml.kernels.sums import shuffled as kernel
 
         keys, low = self._keys.rows, self._keys.low
         select_rows = kernel.select_rows if keys.dtype == np.int64 else kernel.select_rows_of_codes
         room = self._space.array("rows of outliers", len(keys) + 1, np.int32)
-        rows = room[: select_rows(keys, low, outliers.view(np.uint8), room)]
-        groups = keys[rows].astype(np.int64) - low
-        counts = np.bincount(groups, minlength=len(outliers))
+        rows = room[: select_rows(keys, low, marked.view(np.uint8), room)]
+        places = self._space.array("places of outliers", len(marked), np.int32)
+        np.cumsum(marked, out=places)
+        of_rows, groups = places[keys[rows] - low].astype(np.int64) - 1, np.flatnonzero(marked)
+        sizes = np.bincount(of_rows, minlength=len(groups))
         order = np.empty(len(rows), np.int64)
-        place(groups, np.arange(len(rows)), np.cumsum(counts) - counts, order)
-        starts = np.zeros(np.count_nonzero(counts) + 1, np.int32)
-        np.cumsum(counts[counts > 0], out=starts[1:])
-        return rows[order], starts
+        place(of_rows, np.arange(len(rows)), np.cumsum(sizes) - sizes, order)
+        return _GroupRows(marked, rows[order], groups, sizes)
 
 
 def _likely_shift(y: Floats) -> float:

@@ -69,13 +69,34 @@ def test_no_digit_is_lost(seed: int, holes: float) -> None:
     check(table, missing, codes.tolist(), y.tolist())
 
 
+@pytest.mark.parametrize("keys", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_outcomes_share_the_rows_that_are_looked_for(seed: int, keys: bool) -> None:
+    """Whatever was an outlier in outcomes before, the bits are those of each outcome alone."""
+    rng = np.random.default_rng(seed)
+    codes, n_groups, first = hard_rows(seed)
+    outcomes = [first]
+    for holes in (0.0, 0.2, 0.6):
+        y = rng.permutation(first)
+        y[rng.random(len(y)) < holes] = math.nan
+        outcomes.append(y)
+    together = row_sums(codes, n_groups, keys)
+    for y in (*outcomes, first):
+        table, missing = np.full((n_groups, 4), 7.0), np.full(n_groups, 7.0)
+        assert together.add(table, y, missing, np.empty(1))
+        alone, missing_alone = sums_of(codes, n_groups, y, keys)
+        assert alone is not None
+        assert table.tobytes() == alone.tobytes()
+        assert missing.tobytes() == missing_alone.tobytes()
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_no_digit_of_weighted_rows_is_lost(seed: int) -> None:
     codes, n_groups, y = hard_rows(seed)
     weights = np.random.default_rng(seed).gamma(2.0, 3.0, len(y))
     weights[::9], weights[::11], y[::13] = 0.0, math.nan, math.nan
     tables, missing = (np.full((n_groups, 4), 7.0), np.full((n_groups, 5), 7.0)), np.full(n_groups, 7.0)
-    assert row_sums(codes, n_groups, keys=seed % 2 == 0).add_weighted(tables, y, weights, LIMITS, missing, np.empty(1))
+    assert row_sums(codes, n_groups, keys=seed % 2 == 0).add_weighted(tables, y, weights, LIMITS, missing, np.empty(2))
     used = (weights > 0.0) & ~np.isnan(y)
     assert missing.tolist() == np.bincount(codes[~used], minlength=n_groups).tolist()
     for table, some in zip(tables, (np.ones(len(y)), weights), strict=True):
@@ -115,7 +136,7 @@ def test_what_is_not_finite_is_found(others: int, wrong: float) -> None:
     for keys in (False, True):
         assert (sums_of(codes, 2, y, keys)[0] is not None) == alone
         tables, missing = (np.zeros((2, 4)), np.zeros((2, 5))), np.zeros(2)
-        assert row_sums(codes, 2, keys).add_weighted(tables, y, np.ones(len(y)), LIMITS, missing, np.empty(1)) == alone
+        assert row_sums(codes, 2, keys).add_weighted(tables, y, np.ones(len(y)), LIMITS, missing, np.empty(2)) == alone
 
 
 @pytest.mark.parametrize("place", [0, 50, 99])
@@ -126,7 +147,7 @@ def test_a_key_outside_of_the_range_is_found(place: int) -> None:
         sums_of(codes, 3, y, keys=True)
     tables, missing = (np.zeros((3, 4)), np.zeros((3, 5))), np.zeros(3)
     with pytest.raises(KeysMovedError):
-        row_sums(codes, 3, keys=True).add_weighted(tables, y, y, LIMITS, missing, np.empty(1))
+        row_sums(codes, 3, keys=True).add_weighted(tables, y, y, LIMITS, missing, np.empty(2))
 
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="a quarter of a million rows are too many")
