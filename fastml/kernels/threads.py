@@ -123,12 +123,14 @@ def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generato
     The results. An error in a call is raised in its place.
     """
     calls, jobs = iter(calls), deque[_Job[_Out]]()
-    pool = ThreadPoolExecutor(max(threads - 1, 1), thread_name_prefix="fastml")
+    pool: ThreadPoolExecutor | None = None
 
     def fill() -> None:
+        nonlocal pool
         for call in islice(calls, threads + (threads > 1) - len(jobs)):
             jobs.append(_Job(call))
             if len(jobs) > 1:  # else it is this thread's
+                pool = pool or ThreadPoolExecutor(threads - 1, thread_name_prefix="fastml")
                 try:
                     pool.submit(jobs[-1].run)
                 except RuntimeError as error:
@@ -145,4 +147,5 @@ def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generato
                 yield jobs.popleft().result()
     finally:
         # Also where the reader stops early, fails, or is interrupted.
-        pool.shutdown(wait=True, cancel_futures=True)
+        if pool:
+            pool.shutdown(wait=True, cancel_futures=True)

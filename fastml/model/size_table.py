@@ -166,7 +166,7 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
     SizeTables
     """
     edges = _edges(part, n_parts)
-    n_groups = np.diff(edges)
+    n_groups = edges[1:] - edges[:-1]
     if n_parts > 1:
         by_part = _order(part, edges)
         n = np.take(n, by_part)
@@ -188,9 +188,12 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
         deviation = mean - _of_groups(origin, n_groups)
         deviation += residual
         deviation *= _of_groups(np.ldexp(1.0, -exponent), n_groups)
-    # What is no number is too far as well; both are refused, and must not spoil the other parts' sums.
-    deviation[~(np.abs(deviation) < LARGEST_SPREAD)] = LARGEST_SPREAD
-    spread = over_parts(np.maximum, np.abs(deviation), 0.0)
+    distance = np.abs(deviation)
+    if not (distance < LARGEST_SPREAD).all():
+        # What is no number is too far as well; both are refused, and must not spoil the other parts' sums.
+        deviation[~(distance < LARGEST_SPREAD)] = LARGEST_SPREAD
+        distance = np.abs(deviation)
+    spread = over_parts(np.maximum, distance, 0.0)
     order = _by_size(n, edges)
     n, deviation = np.take(n, order), np.take(deviation, order)
     is_start = np.zeros(len(n), np.bool_)  # where a part begins, or another size in it
@@ -223,7 +226,8 @@ def _moments(values: Floats, starts: Int64s) -> tuple[Int64s, Floats, Floats]:
     """
     if not len(starts):
         return np.empty(0, np.int64), np.empty(0), np.empty(0)
-    count = np.diff(starts, append=len(values))
+    ends = np.append(starts[1:], len(values))
+    count = ends - starts
     mean = np.add.reduceat(values, starts) / count
     # The mean is off by rounding; the mean of what is left over puts it right, and the squares with it.
     rest = np.repeat(mean, count)
