@@ -39,6 +39,7 @@ def integer_order(values: npt.NDArray[np.signedinteger[Any]]) -> Int64s:
     """
     if len(values):
         low = int(values.min())
-        if int(values.max()) - low < 2**16:
-            return np.argsort((values.astype(np.int64) - low).astype(np.uint16), kind="stable")
+        span = int(values.max()) - low
+        if span < 2**16:
+            return np.argsort((values.astype(np.int64) - low).astype(np.min_scalar_type(span)), kind="stable")
     return np.argsort(values, kind="stable")
