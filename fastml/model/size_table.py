@@ -226,8 +226,7 @@ def _moments(values: Floats, starts: Int64s) -> tuple[Int64s, Floats, Floats]:
     """
     if not len(starts):
         return np.empty(0, np.int64), np.empty(0), np.empty(0)
-    ends = np.append(starts[1:], len(values))
-    count = ends - starts
+    count = np.append(starts[1:], len(values)) - starts
     mean = np.add.reduceat(values, starts) / count
     # The mean is off by rounding; the mean of what is left over puts it right, and the squares with it.
     rest = np.repeat(mean, count)

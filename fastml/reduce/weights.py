@@ -34,7 +34,7 @@ class GroupWeights:
     complete : bool
         Whether all rows have one that can be.
     top : float
-        The greatest.
+        The greatest of the values.
     """
 
     values: Floats
@@ -64,9 +64,8 @@ def group_weights(rows: pa.RecordBatch, columns: CallColumns) -> GroupWeights | 
     values, *others = (without_codes(as_floats(rows.column(name)), codes) for name in columns.group_factors)
     for factor in others:
         values = values * factor
-    top = np.empty(1)
-    bad, n_others = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False, top)
-    return GroupWeights(values, bad, not n_others, float(top[0]))
+    bad, n_others, top = kernel.check_weights(values, SMALLEST_WEIGHT, LARGEST_WEIGHT, False)
+    return GroupWeights(values, bad, not n_others, top)
 
 
 def row_weights(rows: pa.RecordBatch, columns: CallColumns, of_groups: GroupWeights | None) -> Floats:
@@ -118,7 +117,7 @@ def count_without(by_row: Floats, keys: RowCodes, columns: CallColumns, place: P
     """
     from fastml.kernels.sums import weighted as kernel
 
-    bad, n_without = kernel.check_weights(by_row, SMALLEST_WEIGHT, LARGEST_WEIGHT, True, np.empty(1))
+    bad, n_without, _ = kernel.check_weights(by_row, SMALLEST_WEIGHT, LARGEST_WEIGHT, True)
     if bad >= 0:
         _refuse("weights", columns.weights, by_row[bad], place(bad))
     if not n_without:

@@ -28,9 +28,9 @@ __all__ = [
     "fetch_records",
     "find_outliers",
     "flush",
+    "greatest_of",
     "is_good",
     "is_off",
-    "raise_to_greatest",
     "rows_of_weights",
 ]
 
@@ -74,12 +74,11 @@ def fetch_records(records, width, keys, base, start):
 
 
 @inner
-def raise_to_greatest(top, at, values, start, stop):
-    """Raise ``top[at]`` to the greatest of some values, of which NaN is none."""
-    greatest = top[at]
+def greatest_of(greatest, values, start, stop):
+    """The greatest of a number and some values, of which NaN is none."""
     for i in range(start, stop):
         greatest = values[i] if values[i] > greatest else greatest
-    top[at] = greatest
+    return greatest
 
 
 @inner

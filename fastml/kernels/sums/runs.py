@@ -8,7 +8,7 @@ import numpy as np
 
 from fastml.kernels.ahead import fetch_ahead
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, TABLE_OUT, inner, kernel
-from fastml.kernels.sums.record import BLOCK, is_off, raise_to_greatest
+from fastml.kernels.sums.record import BLOCK, greatest_of, is_off
 
 __all__ = ["sum_runs"]
 
@@ -24,7 +24,7 @@ def _sums(y, start, stop, shift, top):
         squares += deviation * deviation
         n_above += y[i] > greatest  # a greatest value would not vectorise
     if n_above > 0:
-        raise_to_greatest(top, 0, y, start, stop)
+        top[0] = greatest_of(greatest, y, start, stop)
     return total, squares
 
 

@@ -7,7 +7,7 @@ from numba.core import types
 
 from fastml.kernels.ahead import AHEAD, fetch_once
 from fastml.kernels.jit import F8_IN, F8_OUT, I4_IN, I4_OUT, I8_IN, TABLE_OUT, U1_IN, exact, inner, kernel
-from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within, fetch_records, raise_to_greatest
+from fastml.kernels.sums.record import N_FIELDS, ROWS, all_within, fetch_records, greatest_of
 
 __all__ = ["add_rows", "add_rows_of_codes", "select_rows", "select_rows_of_codes"]
 
@@ -81,8 +81,7 @@ def _add_all(keys, low, y, shift, table, missing, top, are_codes):
                 _add_own(records, (np.uint64(keys[start + k]) - base) * np.uint64(N_FIELDS), y[start + k])
     if not (are_codes or all_within(keys, low, most, whole, n - whole)):
         return False
-    top[0] = greatest
-    raise_to_greatest(top, 0, y, whole, n)
+    top[0] = greatest_of(greatest, y, whole, n)
     _add_each(keys, base, y, whole, n, shift, records, missing)
     return True
 

@@ -20,9 +20,9 @@ from fastml.kernels.sums.record import (
     ROWS,
     all_within,
     fetch_records,
+    greatest_of,
     is_good,
     is_off,
-    raise_to_greatest,
     rows_of_weights,
 )
 
@@ -39,28 +39,27 @@ __all__ = [
 _STEPS = 2
 
 
-@kernel(F8_IN, types.float64, types.float64, types.boolean, F8_OUT)
-def check_weights(weights, smallest, largest, or_zero, top):
+@kernel(F8_IN, types.float64, types.float64, types.boolean)
+def check_weights(weights, smallest, largest, or_zero):
     """Find the first row whose weight isn't from smallest to largest, nor NaN, nor 0 where that is one; -1: none is so.
 
-    Returns it, and how many are NaN or 0; the greatest weight goes to `top` (1,).
+    Returns it, how many are NaN or 0, and the greatest weight.
     """
-    n, block, n_good = np.uint64(weights.shape[0]), np.uint64(BLOCK), 0
-    top[0] = -math.inf
+    n, block, n_good, greatest = np.uint64(weights.shape[0]), np.uint64(BLOCK), 0, -math.inf
     for first in range(np.uint64(0), n, block):
-        stop, greatest, n_above = min(first + block, n), top[0], 0
+        stop, n_above = min(first + block, n), 0
         fetch_ahead(weights, first, stop)
         for i in range(first, stop):
             n_good += (weights[i] >= smallest) & (weights[i] <= largest)
             n_above += weights[i] > greatest
         if n_above > 0:
-            raise_to_greatest(top, 0, weights, first, stop)
+            greatest = greatest_of(greatest, weights, first, stop)
     if n_good < weights.shape[0]:
         for i in range(np.uint64(weights.shape[0])):
             weight = weights[i]
             if not (smallest <= weight <= largest or (or_zero and weight == 0.0) or weight != weight):
-                return np.int64(i), weights.shape[0] - n_good
-    return np.int64(-1), weights.shape[0] - n_good
+                return np.int64(i), weights.shape[0] - n_good, greatest
+    return np.int64(-1), weights.shape[0] - n_good, greatest
 
 
 @kernel(I4_IN, F8_IN, TABLE_OUT)
@@ -140,8 +139,7 @@ def _sums(y, weights, smallest, largest, start, stop, shift, top):
         w_square += weight * weight
         n_above += (y[i] > greatest) | (weights[i] > heaviest)  # as in `runs`
     if n_above > 0:
-        raise_to_greatest(top, 0, y, start, stop)
-        raise_to_greatest(top, 1, weights, start, stop)
+        top[0], top[1] = greatest_of(greatest, y, start, stop), greatest_of(heaviest, weights, start, stop)
     return n, total, squares, w_sum, w_total, w_squares, w_square
 
 
@@ -272,9 +270,7 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing, 
                 _add_row(records, at, y[start + k], weights[start + k])
     if not all_within(keys, low, most, whole, n - whole):
         return False
-    top[0], top[1] = greatest, heaviest
-    raise_to_greatest(top, 0, y, whole, n)
-    raise_to_greatest(top, 1, weights, whole, n)
+    top[0], top[1] = greatest_of(greatest, y, whole, n), greatest_of(heaviest, weights, whole, n)
     _add_each(keys, base, y, weights, (smallest, largest), whole, n, records, missing)
     return True
 

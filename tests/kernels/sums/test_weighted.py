@@ -186,17 +186,13 @@ def test_a_key_without_a_record_is_seen_before_anything_is_written(place: int, b
 def test_the_first_bad_weight_is_found(bad: float) -> None:
     weights = np.ones(300)
     weights[[3, 70]] = math.nan, 0.0
-    top = np.empty(1)
-    assert kernel.check_weights(weights, *LIMITS, True, top) == (-1, 2)
-    assert kernel.check_weights(weights, *LIMITS, False, top) == (70, 2)
-    assert top[0] == 1.0
+    assert kernel.check_weights(weights, *LIMITS, True) == (-1, 2, 1.0)
+    assert kernel.check_weights(weights, *LIMITS, False) == (70, 2, 1.0)
     weights[[200, 250]] = bad, -2.0
-    assert kernel.check_weights(weights, *LIMITS, True, top)[0] == 200
+    assert kernel.check_weights(weights, *LIMITS, True)[0] == 200
     weights[299] = 1.5
-    kernel.check_weights(weights, *LIMITS, True, top)
-    assert top[0] == max(1.5, bad)
-    assert kernel.check_weights(weights[:0], *LIMITS, True, top) == (-1, 0)
-    assert top[0] == -math.inf
+    assert kernel.check_weights(weights, *LIMITS, True)[2] == max(1.5, bad)
+    assert kernel.check_weights(weights[:0], *LIMITS, True) == (-1, 0, -math.inf)
 
 
 def test_rows_without_a_weight_are_counted() -> None:
