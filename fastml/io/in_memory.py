@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fastml.errors import ColumnNotFoundError, SourceError, first_line
+from fastml.errors import ColumnNotFoundError, SourceError, first_line, row_text
 from fastml.io.arrays import as_arrow, as_numpy
 from fastml.io.origins import Origins
 from fastml.io.python_values import check_objects
 
-__all__ = ["Source", "check_has_columns", "is_pandas", "open_memory"]
+__all__ = ["Source", "check_has_columns", "check_indices", "is_pandas", "open_memory"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Source:
 
 
 def open_memory(data: Any, wanted: list[str]) -> Source:
-    """Open a table in memory for reading some of its columns.
+    """Open a table in memory for reading some of its columns, the indices of dictionaries not yet checked.
 
     Parameters
     ----------
@@ -231,7 +231,6 @@ def _from_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
                 batch.validate()
                 for field in schema:
                     _check_promise(field, batch, name)
-                    _check_indices(field.name, batch.column(field.name), name)
                 yield batch.select(wanted)
         except pa.ArrowException as error:
             raise SourceError(f"{name} can't be read: {first_line(error)}") from None
@@ -239,23 +238,38 @@ def _from_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     return Source(name, schema, batches())
 
 
-def _check_indices(column: str, values: pa.Array, source: str) -> None:
-    """Refuse an Arrow dictionary whose indices lead out of it: Arrow takes them as they are, for any label or none."""
+def check_indices(column: str, values: pa.Array, source: str, first_row: int) -> None:
+    """Refuse an Arrow dictionary whose indices lead out of it: Arrow takes them as they are, for any label or none.
+
+    Parameters
+    ----------
+    column : str
+    values : pyarrow.Array
+        Of any type; others pass.
+    source : str
+        What the data are, for the message.
+    first_row : int
+        Number of the first value's row in the data.
+
+    Raises
+    ------
+    SourceError
+    """
     if isinstance(values.type, pa.BaseExtensionType):
         values = values.storage
     if not pa.types.is_dictionary(values.type):
         return
-    indices = as_numpy(values.indices)  # under a null there may be anything
+    indices, size = as_numpy(values.indices), len(values.dictionary)
     unsigned = indices.view(f"u{indices.itemsize}")  # in which what is negative is large
-    if not len(indices) or unsigned.max() < len(values.dictionary):
+    if not len(indices) or unsigned.max() < size:
         return
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid as error:
+    bad = np.flatnonzero((unsigned >= size) & np.asarray(values.is_valid()))  # under a null there may be anything
+    if len(bad):
+        where = row_text(first_row + int(bad[0]))
         raise SourceError(
-            f"column {column!r} of {source} has indices that lead out of its dictionary of "
-            f"{len(values.dictionary):,} ({first_line(error).rpartition('Invalid: ')[2]}); make the column anew"
-        ) from None
+            f"column {column!r} of {source} has index {indices[bad[0]]} {where}, which leads out of its dictionary of "
+            f"{size:,}; make the column anew"
+        )
 
 
 def _check_promise(field: pa.Field, batch: pa.RecordBatch, name: str) -> None:

@@ -14,7 +14,7 @@ from fastml.io.dataset import dataset_columns, open_dataset
 from fastml.io.discovery import is_path
 from fastml.io.file_formats import open_parquet
 from fastml.io.filters import as_filter
-from fastml.io.in_memory import Source, is_pandas, open_memory
+from fastml.io.in_memory import Source, check_indices, is_pandas, open_memory
 from fastml.io.locations import Location
 from fastml.io.progress import Watch, watcher
 from fastml.io.threads import thread_count
@@ -96,7 +96,7 @@ class Input:
         )
 
 
-def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = ()) -> Source:
+def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = (), *, unchecked: str | None = None) -> Source:
     """Open data of any supported kind for reading some of its columns.
 
     Parameters
@@ -109,6 +109,9 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = ()) -> S
         The columns to read; each is read once, however often it is named.
     ids : sequence of str
         Which of them hold ids, which in text files are texts; the others hold numbers there.
+    unchecked : str, optional
+        The column whose indices, where it is a dictionary in memory, the caller checks by `check_indices`, or doesn't
+        use: to read them once more takes a fifth of a pass.
 
     Returns
     -------
@@ -131,13 +134,25 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = ()) -> S
         return Source(found.name, found.schema, _watched(found.batches, found.size, watch), found.origins)
     if condition is None:
         source = open_memory(given.data, wanted)
-        return replace(source, batches=_watched(((batch, 0) for batch in source.batches), 0, watch))
+        to_check = [f.name for f in source.schema if f.name != unchecked or not pa.types.is_dictionary(f.type)]
+        checked = _checked(source, to_check)
+        return replace(source, batches=_watched(((batch, 0) for batch in checked), 0, watch))
     filtered_by = condition.columns(column_names(given.data)[1])
     source = open_memory(given.data, list(dict.fromkeys([*wanted, *filtered_by])))
     of_rows = condition.on(source.schema)
-    kept = ((of_rows.rows(batch, wanted), 0) for batch in source.batches)
+    kept = ((of_rows.rows(batch, wanted), 0) for batch in _checked(source, source.schema.names))
     schema = pa.schema([source.schema.field(column) for column in wanted])
     return Source(source.name, schema, _watched(kept, 0, watch))
+
+
+def _checked(source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches in memory; the indices of these columns don't lead out of their dictionaries."""
+    first_row = 0
+    for batch in source.batches:
+        for name in columns:
+            check_indices(name, batch.column(name), source.name, first_row)
+        yield batch
+        first_row += batch.num_rows
 
 
 def _watched(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from fastml.keys.dictionaries import LabelDictionary, NumberDictionary, RangeDic
 from fastml.keys.hash_tables import LabelTable, NumberTable
 from fastml.keys.key_table import KeyTable
 from fastml.keys.label_types import bits_of, from_bits, has_bits, take
-from fastml.keys.row_codes import Labels, RowCodes
+from fastml.keys.row_codes import KeysMovedError, Labels, RowCodes
 
 __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
@@ -143,6 +143,11 @@ class Encoder:
         Returns
         -------
         RowCodes
+
+        Raises
+        ------
+        KeysMovedError
+            Indices lead out of their Arrow dictionary, and these codes are not those whose range their sums check.
         """
         if len(columns) > 1:
             return self._combination(columns)
@@ -160,6 +165,8 @@ class Encoder:
             self._others = LabelDictionary(plain_type(column.type))
         codes = self._any(column, self._others)
         starts, codes = self._runs(codes)
+        if starts is not None:
+            _check_within(codes, len(self._others))
         return RowCodes(self._others, codes, starts)
 
     def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> RowCodes | None:
@@ -225,13 +232,14 @@ class Encoder:
         if not pa.types.is_dictionary(column.type):
             return table.table.codes_for(column, None if column.null_count else self._codes(len(column)))
         codes, indices = table.dictionary_codes(column.dictionary), column.indices
+        if indices.type.bit_width == 32 and not indices.null_count and len(codes) == len(table) and _count_up(codes):
+            return as_numpy(indices).view(np.int32)  # not yet checked
+        _check_within(as_numpy(indices.drop_null()), len(codes))  # under a null there may be anything
         if indices.null_count:
             codes = np.append(codes, table.table.codes_for(pa.nulls(1, plain_type(column.type))))
             indices = indices.cast(pa.int64()).fill_null(len(codes) - 1)
         places = as_numpy(indices)
-        if not np.array_equal(codes, np.arange(len(codes))):
-            places = codes[places]
-        return places.view(np.int32) if places.itemsize == 4 else places.astype(np.int32)
+        return places.astype(np.int32) if _count_up(codes) else codes[places]
 
     def _combination(self, columns: Sequence[pa.Array]) -> RowCodes:
         """Encode several columns: the codes of two make the key of their combination."""
@@ -302,6 +310,18 @@ class Encoder:
 def _most_values(n_rows: int, starts: Codes | None = None) -> int:
     """Values that a range of integers may have to be their own codes: each makes a record, seen or not."""
     return max(n_rows // _ROWS_PER_VALUE if starts is None else 2 * len(starts), _VALUES_FREE)
+
+
+def _count_up(codes: Codes) -> bool:
+    """Whether codes are 0, 1, 2, ..., so that the places of labels in a dictionary are their codes."""
+    return np.array_equal(codes, np.arange(len(codes)))
+
+
+def _check_within(places: npt.NDArray[Any], size: int) -> None:
+    """Refuse places that lead out of what has a size."""
+    unsigned = places.view(f"u{places.itemsize}")  # in which what is negative is large
+    if len(places) and unsigned.max() >= size:
+        raise KeysMovedError
 
 
 def _are_bits(dtype: pa.DataType) -> bool:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastml.io.arrays import without_blanks
 from fastml.keys.dictionaries import LocalDictionary, TileDictionary
 
-__all__ = ["Labels", "RowCodes"]
+__all__ = ["KeysMovedError", "Labels", "RowCodes"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -19,6 +19,10 @@ Labels = tuple[pa.Array, ...]
 
 # Sizes of the samples that tell how large the largest group is: of the first rows, few are of one group unless it is.
 _SAMPLE, _FIRST_ROWS, _FEW = 128, 64, 4
+
+
+class KeysMovedError(Exception):
+    """A key of the tile is outside of the range that was assumed, or of its Arrow dictionary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class RowCodes:
         Its label at k is the combination that code k stands for; it may have no row.
     codes : ndarray of int32, shape (n,) or (R,), or None
         The code of each row, or of each run of rows. Where it is None, row i has code `numbers`[i] - `low`, and run r
-        has code r.
+        has code r. Those of rows may be the indices of an Arrow dictionary, not yet checked to lie within it.
     starts : ndarray of int32, shape (R + 1,), or None
         First row of each run of rows with one label, and n; None where rows are not clustered.
     numbers : ndarray of int64, shape (n,), or None

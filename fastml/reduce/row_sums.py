@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.kernels.workspace import Workspace
-from fastml.keys.row_codes import RowCodes
+from fastml.keys.row_codes import KeysMovedError, RowCodes
 
-__all__ = ["KeysMovedError", "RowSums"]
+__all__ = ["RowSums"]
 
 Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -62,10 +62,6 @@ class _GroupRows:
     rows: Codes
     groups: Int64s
     sizes: Int64s
-
-
-class KeysMovedError(Exception):
-    """A key of the tile is outside of the range that was assumed."""
 
 
 class RowSums:

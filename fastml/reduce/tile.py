@@ -15,10 +15,10 @@ from fastml.errors import ValueNotAllowedError, row_text
 from fastml.io.columns import as_floats, check_whole
 from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
-from fastml.keys.row_codes import RowCodes
+from fastml.keys.row_codes import KeysMovedError, RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
-from fastml.reduce.row_sums import KeysMovedError, RowSums
+from fastml.reduce.row_sums import RowSums
 from fastml.reduce.weights import GroupWeights, count_without, group_weights, row_weights, weights_of_records
 
 __all__ = ["TileRecords", "measure", "measure_runs"]

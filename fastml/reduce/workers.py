@@ -14,13 +14,14 @@ import pyarrow as pa
 from fastml.errors import FastmlError
 from fastml.groupstats.statistics import GroupStats
 from fastml.io.columns import check_numeric
-from fastml.io.in_memory import Source
+from fastml.io.in_memory import Source, check_indices
 from fastml.io.source import Input, open_source
 from fastml.io.threads import thread_count
 from fastml.kernels.threads import call_in_order
 from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
+from fastml.keys.row_codes import KeysMovedError
 from fastml.reduce.accumulator import Accumulator
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.missing_codes import Seen, tell
@@ -63,7 +64,8 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     """
     columns.check()
     threads = thread_count(threads)
-    source = open_source(data, columns.to_read, columns.keys)
+    key = columns.keys[0] if len(columns.keys) == 1 else None
+    source = open_source(data, columns.to_read, columns.keys, unchecked=key)
     for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
     for name in columns.of_weights:
@@ -90,6 +92,7 @@ class _Pass:
 
     def __init__(self, source: Source, columns: CallColumns, threads: int) -> None:
         self._tiles, self._columns, self._threads = Tiles(source.batches, TILE_ROWS), columns, threads
+        self._source_name = source.name
         self._no_copies = not columns.weighted and _are_read_in_place(source.schema, columns)
         self._at_once = 1
         self._space = Workspace()
@@ -118,9 +121,9 @@ class _Pass:
     def _measure(self, task: Task) -> list[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
         if sum(rows.num_rows for rows in task.slices) <= TILE_ROWS:
-            rows = task.slices[0] if len(task.slices) == 1 else _joined(task.slices)
+            rows = task.slices[0] if len(task.slices) == 1 else self._joined(task)
             task.slices.clear()  # nobody holds what was copied
-            return [measure(rows, self._columns, task.first_row, self._space).kept()]
+            return [self._tile(rows, task.first_row)]
         (rows,) = task.slices
         try:
             part = measure_runs(rows, TILE_ROWS, self._columns, task.first_row, self._space)
@@ -129,9 +132,27 @@ class _Pass:
         if part is not None:
             return [part.kept()]
         return [
-            measure(rows.slice(first, TILE_ROWS), self._columns, task.first_row + first, self._space).kept()
+            self._tile(rows.slice(first, TILE_ROWS), task.first_row + first)
             for first in range(0, rows.num_rows, TILE_ROWS)
         ]
+
+    def _tile(self, rows: pa.RecordBatch, first_row: int) -> TileRecords:
+        try:
+            return measure(rows, self._columns, first_row, self._space).kept()
+        except KeysMovedError:
+            self._check_indices(rows, first_row)
+            raise
+
+    def _joined(self, task: Task) -> pa.RecordBatch:
+        first_row = task.first_row
+        for rows in task.slices:
+            self._check_indices(rows, first_row)  # Arrow doesn't when it unifies dictionaries
+            first_row += rows.num_rows
+        return _joined(task.slices)
+
+    def _check_indices(self, rows: pa.RecordBatch, first_row: int) -> None:
+        for name in self._columns.keys:
+            check_indices(name, rows.column(name), self._source_name, first_row)
 
 
 def _fail(error: Exception) -> list[TileRecords]:

@@ -20,6 +20,7 @@ from conftest import fewer
 from streams import KINDS, N_ROWS, check, rows, same
 
 import fastml
+from fastml.errors import FastmlError
 from fastml.io.threads import thread_count
 from fastml.reduce import workers
 
@@ -429,3 +430,45 @@ def test_outcomes_together_have_the_bits_of_each_alone(n_outcomes: int, ids: str
     bad = table.set_column(2, "y1", pa.array(np.where(np.arange(n) == n - 90, math.inf, 1.0)))
     with pytest.raises(fastml.FastmlError, match=f"outcome column 'y1' has inf in row {n - 90:,}"):
         fastml.group_stats(bad, names, "id")
+
+
+INDEX_TYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+
+
+@pytest.mark.parametrize("bad", [-1, 5, 6, 100])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("order", ["clustered", "shuffled", "in batches", "behind a larger dictionary", "of numbers"])
+@pytest.mark.parametrize("nulls", [False, True])
+def test_indices_that_lead_out_of_their_dictionary(bad: int, weighted: bool, order: str, nulls: bool) -> None:
+    """Wherever they are seen first: in the pass, in the encoder, or where a tile is joined from batches."""
+    rng = np.random.default_rng(5)
+    codes = rng.integers(0, 5, 900)
+    codes = np.sort(codes) if order == "clustered" else codes
+    labels = pa.array([3, 4, 5, 6, 7] if order == "of numbers" else list("abcde"))
+    names = ["int32", "uint32"] if numba.config.DISABLE_JIT else INDEX_TYPES
+    for dtype in map(np.dtype, names):
+        wrong = codes.astype(dtype)
+        wrong[850] = np.array(bad, np.int64).astype(dtype)
+        missing = np.arange(900) == 700 if nulls else None
+        columns = [
+            pa.DictionaryArray.from_arrays(pa.array(each.astype(dtype), mask=missing), values, safe=False)
+            for each, values in ((codes, pa.array(list("abcdefgh"))), (wrong, labels))
+        ]
+        if order != "behind a larger dictionary":
+            columns = columns[1:]
+        tables = [pa.table({"y": rng.normal(size=900), "w": np.ones(900), "id": column}) for column in columns]
+        table = pa.Table.from_batches([b for t in tables for b in t.to_batches(30 if order == "in batches" else None)])
+        for threads in (1, 2):
+            row = 1750 if order == "behind a larger dictionary" else 850
+            told = rf"column 'id' of the Arrow table has index {wrong[850]} in row {row:,} .* dictionary of 5;"
+            with pytest.raises(FastmlError, match=told):
+                fastml.group_stats(table, "y", "id", threads=threads, **({"weights": "w"} if weighted else {}))
+
+
+def test_what_is_under_a_null_is_no_index() -> None:
+    indices = pa.Array.from_buffers(
+        pa.int32(), 4, [pa.py_buffer(b"\x0b"), pa.py_buffer(np.array([1, 0, 99, 1], np.int32))]
+    )
+    table = pa.table({"y": [1.0, 2.0, 3.0, 4.0], "id": pa.DictionaryArray.from_arrays(indices, ["a", "b"], safe=False)})
+    stats = fastml.group_stats(table, "y", "id")
+    assert stats.groups().n.tolist() == [1, 2]

@@ -53,7 +53,7 @@ def _add_each(keys, base, y, start, stop, shift, records, missing):
 
 
 @inner
-def _add_all(keys, low, y, shift, table, missing, top, are_codes):
+def _add_all(keys, low, y, shift, table, missing, top):
     n, base, most = np.uint64(keys.shape[0]), np.uint64(np.int64(low)), np.int64(table.shape[0]) - 1
     records, shared, rows = table.reshape(table.size), shift == shift, np.uint64(ROWS)
     whole, greatest = n - n % rows, top[0]
@@ -61,7 +61,7 @@ def _add_all(keys, low, y, shift, table, missing, top, are_codes):
         fetch_once(keys, start + np.uint64(AHEAD))
         fetch_once(y, start + np.uint64(AHEAD))
         fetch_records(records, N_FIELDS, keys, base, start)
-        if not (are_codes or all_within(keys, low, most, start, rows)):
+        if not all_within(keys, low, most, start, rows):
             return False
         unlike = False  # NaN, or greater than all before
         for k in range(rows):
@@ -79,7 +79,7 @@ def _add_all(keys, low, y, shift, table, missing, top, are_codes):
         else:
             for k in range(rows):
                 _add_own(records, (np.uint64(keys[start + k]) - base) * np.uint64(N_FIELDS), y[start + k])
-    if not (are_codes or all_within(keys, low, most, whole, n - whole)):
+    if not all_within(keys, low, most, whole, n - whole):
         return False
     top[0] = greatest_of(greatest, y, whole, n)
     _add_each(keys, base, y, whole, n, shift, records, missing)
@@ -96,16 +96,13 @@ def add_rows(keys, low, y, shift, table, missing, top):
     key is at key - low. Returns False before rows of which one has none, so that the range of the keys need not be
     known before they are read.
     """
-    return _add_all(keys, low, y, shift, table, missing, top, False)
+    return _add_all(keys, low, y, shift, table, missing, top)
 
 
 @kernel(I4_IN, types.int64, F8_IN, types.float64, TABLE_OUT, F8_OUT, F8_OUT, packed=True)
 def add_rows_of_codes(codes, low, y, shift, table, missing, top):
-    """As `add_rows`, of codes, each of which has a record; `low` is 0.
-
-    The indices of Arrow dictionaries, the only codes from elsewhere, were checked when they were read (`fastml.io`).
-    """
-    return _add_all(codes, low, y, shift, table, missing, top, True)
+    """As `add_rows`, of codes; `low` is 0. They may be indices of an Arrow dictionary, which may lead out of it."""
+    return _add_all(codes, low, y, shift, table, missing, top)
 
 
 @inner
