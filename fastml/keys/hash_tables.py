@@ -154,9 +154,12 @@ class NumberTable:
 
     def sorted(self) -> tuple[Int64s, Int64s]:
         """Codes in the order that sorts the labels, and the labels in it; the slots of a range are in that order."""
+        labels = self.bits()
+        if (labels[1:] > labels[:-1]).all():  # as files often are
+            return np.arange(len(labels)), labels.copy()
         if self._hashed:
-            order = np.argsort(self.bits())
-            return order, self.bits()[order]
+            order = np.argsort(labels)
+            return order, labels[order]
         places = np.flatnonzero(self._slots)
         return self._slots[places].astype(np.int64) - 1, places + self._low
 

@@ -121,10 +121,12 @@ class Accumulator:
         )
 
     def _finished(self, raw: Floats, order: npt.NDArray[np.int64]) -> Floats:
-        """Finish the raw records of all outcomes (C, p, ...), sorted (p, C, ...)."""
+        """Finish the raw records of all outcomes (C, p, ...), sorted (p, C, ...), perhaps where they lie."""
         from fastml.kernels.sums import moments as kernel
 
-        finished = np.ascontiguousarray(np.take(raw, order, axis=0).swapaxes(0, 1))
+        are_sorted = (order[1:] > order[:-1]).all()
+        records = raw[: len(order)] if are_sorted else np.take(raw, order, axis=0)
+        finished = np.ascontiguousarray(records.swapaxes(0, 1))
         kernel.finish(finished.reshape(-1, raw.shape[2]))
         if not np.isfinite(finished).all():
             name = self._columns.outcomes[int(np.argmin(np.isfinite(finished).all(axis=(1, 2))))]

@@ -147,6 +147,8 @@ class Seen:
         dict of float to int
             Empty where there is none.
         """
+        if not self.codes:
+            return {}
         low, high, n = self.low, self.high, self.n
         steps = np.diff(sorted(self.answers))
         step = max(1.0, float(steps.max(initial=0.0))) if len(self.answers) <= _MANY else 1.0

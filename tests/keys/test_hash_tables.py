@@ -98,10 +98,12 @@ def test_a_cleared_table_begins_anew() -> None:
         assert len(table) == 0
 
 
+@pytest.mark.parametrize("rise", [False, True])
 @pytest.mark.parametrize("hashed", [False, True])
-def test_numbers_are_sorted_with_their_codes(hashed: bool) -> None:
+def test_numbers_are_sorted_with_their_codes(hashed: bool, rise: bool) -> None:
     table = NumberTable(hashed)
     keys = np.random.default_rng(3).integers(-50, 50, 60)
+    keys = np.sort(keys) if rise else keys
     codes = table.codes_for(keys)
     order, numbers = table.sorted()
     assert numbers.tolist() == sorted(set(keys.tolist()))
