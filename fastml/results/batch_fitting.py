@@ -45,9 +45,9 @@ def fit_parts(stats: GroupStats, outcomes: list[str], method: str) -> dict[str, 
         part[cells] = k
     records = stats.moments[rows]
     labelled = stats.labelled_cells()
-    used = (records[:, :, 0] > 0) & labelled
-    outcome, cell = np.nonzero(used & (part >= 0))
-    n, *moments = np.ascontiguousarray(records[outcome, cell].T)
+    used = (records[:, :, 0] > 0) & labelled & (part >= 0)
+    outcome, cell = np.nonzero(used)
+    n, *moments = (records[:, :, field][used] for field in range(4))
     table = group_by_size(part[cell] * p + outcome, n_parts * p, n.astype(np.int64), *moments)
     reasons = [_reason(table, k) for k in range(n_parts * p)]
     fitted = np.array([status == "ok" for status, _ in reasons], bool)
