@@ -6,8 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 __all__ = ["call_in_order", "can_not_start", "map_on_threads"]
 
@@ -18,58 +19,6 @@ _Out = TypeVar("_Out")
 def can_not_start(error: RuntimeError) -> bool:
     """Whether an error is that a thread couldn't be started, as where the system has no room for more."""
     return "start new thread" in str(error)
-
-
-def map_on_threads(function: Callable[[_In], _Out], items: Sequence[_In], threads: int) -> list[_Out]:
-    """Results of a function for all items, in order, each computed once; this thread works too.
-
-    Parameters
-    ----------
-    function : callable
-        Of one item.
-    items : sequence
-    threads : int
-        At most so many at a time.
-
-    Returns
-    -------
-    list
-
-    Raises
-    ------
-    The error of the first item that has one.
-    """
-    results: list[Any] = [None] * len(items)
-    errors: dict[int, BaseException] = {}
-    places = iter(range(len(items)))
-    lock = threading.Lock()
-
-    def work() -> None:
-        while not errors:
-            with lock:
-                place = next(places, None)
-            if place is None:
-                return
-            try:
-                results[place] = function(items[place])
-            except BaseException as error:  # raised below, whatever it is
-                errors[place] = error
-
-    helpers: list[threading.Thread] = []
-    try:
-        for _ in range(min(threads, len(items)) - 1):
-            helper = threading.Thread(target=work, name="fastml")
-            helper.start()
-            helpers.append(helper)
-    except RuntimeError as error:
-        if not can_not_start(error):
-            raise
-    work()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[min(errors)]
-    return results
 
 
 class _Job(Generic[_Out]):
@@ -150,3 +99,25 @@ def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generato
         # Also where the reader stops early, fails, or is interrupted.
         if pool:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def map_on_threads(function: Callable[[_In], _Out], items: Sequence[_In], threads: int) -> list[_Out]:
+    """Results of a function for all items, in order, each computed once; this thread works too.
+
+    Parameters
+    ----------
+    function : callable
+        Of one item.
+    items : sequence
+    threads : int
+        At most so many at a time.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    The error of the first item that has one.
+    """
+    return list(call_in_order([partial(function, item) for item in items], threads))

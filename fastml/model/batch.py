@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 
 # Tables per task: enough work to hide the cost of handing it out.
-_PER_TASK = 64
+_PER_TASK = 128
 
 
 @dataclass(frozen=True, eq=False)
