@@ -65,7 +65,7 @@ def sum_rows(numbers: np.ndarray[Any, Any], y: np.ndarray[Any, Any], n: int, thr
     table[:], missing[:] = 0.0, 0.0
     table[:, 1] = 500.0
     any_order.add_rows(numbers, 0, y, 500.0, table, missing, thread.top)
-    record.find_outliers(table, np.empty(n, np.uint8))
+    record.find_off(table, np.empty(n, np.uint8))
 
 
 def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], schools: int) -> Work:

@@ -30,10 +30,10 @@ def add_rows(keys: npt.NDArray[np.int64], low: int, y: Floats, table: Floats, mi
     return done
 
 
-def outliers(table: Floats) -> list[bool]:
+def off(table: Floats) -> list[bool]:
     """Which raw records (K, 4) have lost digits or aren't finite."""
     marks = np.full(len(table), 7, np.uint8)
-    count = record.find_outliers(table, marks)
+    count = record.find_off(table, marks)
     assert count == marks.sum()
     return [bool(mark) for mark in marks]
 

@@ -35,7 +35,7 @@ _FIRST_ROWS = 1024
 
 # One shift doesn't do where so many groups lie far from it: to sort their rows takes longer than to add all anew, each
 # group about its own.
-_GROUPS_PER_OUTLIER = 8
+_GROUPS_PER_OFF = 8
 
 # Rows of a group so small that its values may well lie closer together, by chance, than to the shift.
 _SMALL = 4
@@ -125,23 +125,23 @@ class RowSums:
         """
         from fastml.kernels.sums import runs
 
-        outliers = self._space.array("outliers", len(table), np.bool_)
+        off = self._space.array("off", len(table), np.bool_)
         shift = _likely_shift(y) if _are_groups_large(self._keys) else math.nan
-        count = self._add_about(shift, table, y, missing, top, outliers)
-        if not math.isnan(shift) and count * _GROUPS_PER_OUTLIER > np.count_nonzero(table[:, 0]):
-            count = self._add_about(math.nan, table, y, missing, top, outliers)
+        count = self._add_about(shift, table, y, missing, top, off)
+        if not math.isnan(shift) and count * _GROUPS_PER_OFF > np.count_nonzero(table[:, 0]):
+            count = self._add_about(math.nan, table, y, missing, top, off)
         if not count:
             return True
-        rows, starts = self._rows_of(outliers, table[:, 0])
+        rows, starts = self._rows_of(off, table[:, 0])
         again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
         bad = runs.sum_runs(starts, y[rows], again, lacking, np.empty(1))
-        table[outliers] = again
+        table[off] = again
         return bool(bad < 0)
 
     def _add_about(
-        self, shift: float, table: Floats, y: Floats, missing: Floats, top: Floats, outliers: npt.NDArray[np.bool_]
+        self, shift: float, table: Floats, y: Floats, missing: Floats, top: Floats, off: npt.NDArray[np.bool_]
     ) -> int:
-        """Make records about one shift, or each about its own where it is NaN; return how many are `outliers`."""
+        """Make records about one shift, or each about its own where it is NaN; return how many are `off`."""
         from fastml.kernels.sums import record, shuffled
 
         def add_part(part: slice) -> bool:
@@ -153,7 +153,7 @@ class RowSums:
         if not math.isnan(shift):
             table[:, 1] = shift
         self._add_parts(add_part, table, missing)
-        return int(record.find_outliers(table, outliers.view(np.uint8)))
+        return int(record.find_off(table, off.view(np.uint8)))
 
     def add_weighted(
         self,
@@ -191,14 +191,14 @@ class RowSums:
 
         both[:] = 0.0
         self._add_parts(add_part, both, missing)
-        outliers = self._space.array("outliers", n, np.bool_)
-        if not kernel.separate(both, *tables, outliers.view(np.uint8)):
+        off = self._space.array("off", n, np.bool_)
+        if not kernel.separate(both, *tables, off.view(np.uint8)):
             return True
-        rows, starts = self._rows_of(outliers, both[:, 0])
+        rows, starts = self._rows_of(off, both[:, 0])
         again, lacking = [np.empty((len(starts) - 1, table.shape[1])) for table in tables], np.empty(len(starts) - 1)
         bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking, np.empty(2))
         for table, records in zip(tables, again, strict=True):
-            table[outliers] = records
+            table[off] = records
         return bool(bad < 0)
 
     def _add_parts(self, add_part: Callable[[slice], bool], table: Floats, missing: Floats) -> None:
@@ -215,17 +215,17 @@ class RowSums:
         if len(accumulator):
             table[:, 2:] += accumulator[:, 2:]
 
-    def _rows_of(self, outliers: npt.NDArray[np.bool_], sizes: Floats) -> tuple[Codes, Codes]:
+    def _rows_of(self, off: npt.NDArray[np.bool_], sizes: Floats) -> tuple[Codes, Codes]:
         """Return the rows of some groups (K,), sorted by group, and where in them each group starts, and the end.
 
         All rows have to be looked through for them. So the second time, those of all small groups are looked for too,
-        which are outliers by chance in one outcome or another.
+        which are off by chance in one outcome or another.
         """
         found = self._found
-        if found is None or (outliers > found.marked).any():
-            wanted = outliers.copy() if found is None else outliers | found.marked | ((sizes > 0.0) & (sizes <= _SMALL))
+        if found is None or (off > found.marked).any():
+            wanted = off.copy() if found is None else off | found.marked | ((sizes > 0.0) & (sizes <= _SMALL))
             found = self._found = self._look_for(wanted)
-        own = outliers[found.groups]
+        own = off[found.groups]
         ends = np.cumsum(found.sizes[own])
         return found.rows[np.repeat(own, found.sizes)], np.concatenate([[0], ends]).astype(np.int32)
 
@@ -235,9 +235,9 @@ class RowSums:
 
         keys, low = self._keys.rows, self._keys.low
         select_rows = kernel.select_rows if keys.dtype == np.int64 else kernel.select_rows_of_codes
-        room = self._space.array("rows of outliers", len(keys) + 1, np.int32)
+        room = self._space.array("rows off", len(keys) + 1, np.int32)
         rows = room[: select_rows(keys, low, marked.view(np.uint8), room)]
-        places = self._space.array("places of outliers", len(marked), np.int32)
+        places = self._space.array("places of groups off", len(marked), np.int32)
         np.cumsum(marked, out=places)
         of_rows, groups = places[keys[rows] - low].astype(np.int64) - 1, np.flatnonzero(marked)
         sizes = np.bincount(of_rows, minlength=len(groups))

@@ -72,7 +72,7 @@ def test_no_digit_is_lost(seed: int, holes: float) -> None:
 @pytest.mark.parametrize("keys", [False, True])
 @pytest.mark.parametrize("seed", range(8))
 def test_outcomes_share_the_rows_that_are_looked_for(seed: int, keys: bool) -> None:
-    """Whatever was an outlier in outcomes before, the bits are those of each outcome alone."""
+    """Whichever groups were off in outcomes before, the bits are those of each outcome alone."""
     rng = np.random.default_rng(seed)
     sizes = np.concatenate([np.full(300, 20), np.repeat([1, 2, 3, 4, 5], 12)])
     codes = rng.permutation(np.repeat(np.arange(len(sizes)), sizes)).astype(np.int32)

@@ -26,7 +26,7 @@ __all__ = [
     "ROWS",
     "all_within",
     "fetch_records",
-    "find_outliers",
+    "find_off",
     "flush",
     "greatest_of",
     "is_good",
@@ -108,13 +108,13 @@ def rows_of_weights(w_sum, w_square):
 
 
 @kernel(TABLE_OUT, U1_OUT)
-def find_outliers(table, outliers):
-    """Note in `outliers` (K,) which raw records (K, 4) have lost digits or aren't finite; return how many."""
+def find_off(table, off):
+    """Note in `off` (K,) which raw records (K, 4) have lost digits or aren't finite; return how many."""
     count = 0
     for g in range(np.uint64(table.shape[0])):
         n = table[g, 0]
         good = is_good(n, table[g, 1], table[g, 2], table[g, 3], n)
-        outliers[g] = not good
+        off[g] = not good
         count += not good
     return count
 

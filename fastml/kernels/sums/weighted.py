@@ -276,10 +276,10 @@ def add_rows_weighted(keys, low, y, weights, smallest, largest, table, missing, 
 
 
 @kernel(TABLE_IN, TABLE_OUT, TABLE_OUT, U1_OUT)
-def separate(table, records, weighted, outliers):
+def separate(table, records, weighted, off):
     """Make raw records (K, 4) and (K, 5) of those that stand side by side in `table` (K, 8).
 
-    `outliers` and what is returned as in `record.find_outliers`: groups of which one of the two is such.
+    `off` and what is returned as in `record.find_off`: groups of which one of the two is such.
     """
     count = 0
     for g in range(np.uint64(table.shape[0])):
@@ -291,6 +291,6 @@ def separate(table, records, weighted, outliers):
         good = is_good(n, shift, total, squares, min(n, MANY_WEIGHTED)) & is_good(
             w_sum, shift, w_total, w_squares, rows_of_weights(w_sum, w_square)
         )
-        outliers[g] = not good
+        off[g] = not good
         count += not good
     return count

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from conftest import fewer
-from records import add_rows, check, outliers, read_only
+from records import add_rows, check, off, read_only
 
 from fastml.kernels.sums import moments, runs
 from fastml.kernels.sums.moments import finish
@@ -128,6 +128,6 @@ def test_sums_about_a_first_value_far_off_keep_their_digits() -> None:
         assert table[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)
         about, missing = np.zeros((1, 4)), np.zeros(1)
         add_rows(codes.astype(np.int64), 0, y, about, missing)
-        if outliers(about) == [False]:
+        if off(about) == [False]:
             finish(about)
             assert about[0, 3] == pytest.approx(float(twin.ss), rel=6e-13, abs=0.0)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 import pytest
-from records import add_rows, check, outliers, read_only
+from records import add_rows, check, off, read_only
 
 from fastml.kernels.sums import shuffled
 from fastml.kernels.sums.moments import finish
@@ -37,7 +37,7 @@ def test_rows_in_any_order(n: int, n_groups: int, holes: float) -> None:
     y[rng.random(n) < holes] = math.nan
     read_only(codes, y)
     table, missing = sums_of(codes, y, n_groups)
-    assert not any(outliers(table))
+    assert not any(off(table))
     finish(table)
     seen = np.unique(codes)
     places = np.zeros(n_groups, np.int64)
@@ -54,7 +54,7 @@ def test_one_shift_for_all_groups(holes: float) -> None:
     table, missing = np.zeros((9, 4)), np.zeros(9)
     table[:, 1] = 480.0
     assert shuffled.add_rows(codes, 0, y, 480.0, table, missing, np.empty(1))
-    assert not any(outliers(table))
+    assert not any(off(table))
     finish(table)
     check(table, missing, codes.tolist(), y.tolist())
 
@@ -120,18 +120,18 @@ def test_a_mean_keeps_more_digits_than_a_double() -> None:
 
 
 @pytest.mark.parametrize("values", [[math.inf], [math.inf, math.inf], [-math.inf, math.nan, -math.inf], [2.0, 1e200]])
-def test_what_is_not_finite_is_an_outlier(values: list[float]) -> None:
+def test_what_is_not_finite_is_off(values: list[float]) -> None:
     codes, y = np.array([0, *[1] * len(values), 2]), np.array([1.0, *values, 3.0])
     table, _ = sums_of(codes, y, 3)
-    assert outliers(table) == [False, True, False]
+    assert off(table) == [False, True, False]
     finish(table)
     assert np.isfinite(table).all(axis=1).tolist() == [True, False, True]
 
 
-def test_a_group_whose_first_value_is_far_off_is_an_outlier() -> None:
+def test_a_group_whose_first_value_is_an_outlier_is_off() -> None:
     y = np.concatenate([[501.0], np.random.default_rng(1).normal(500.0, 1e-3, 600)])
-    assert outliers(sums_of(np.zeros(601, np.int64), y, 1)[0]) == [True]
-    assert outliers(sums_of(np.zeros(600, np.int64), y[1:], 1)[0]) == [False]
+    assert off(sums_of(np.zeros(601, np.int64), y, 1)[0]) == [True]
+    assert off(sums_of(np.zeros(600, np.int64), y[1:], 1)[0]) == [False]
 
 
 def test_the_rows_of_some_groups_are_selected() -> None:
