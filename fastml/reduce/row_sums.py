@@ -135,7 +135,7 @@ class RowSums:
         rows, starts = self._rows_of(off, table[:, 0])
         again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
         bad = runs.sum_runs(starts, y[rows], again, lacking, np.empty(1))
-        table[off] = again
+        table[np.flatnonzero(off)] = again
         return bool(bad < 0)
 
     def _add_about(
@@ -197,8 +197,9 @@ class RowSums:
         rows, starts = self._rows_of(off, both[:, 0])
         again, lacking = [np.empty((len(starts) - 1, table.shape[1])) for table in tables], np.empty(len(starts) - 1)
         bad = kernel.sum_runs_weighted(starts, y[rows], weights[rows], *limits, *again, lacking, np.empty(2))
+        groups = np.flatnonzero(off)
         for table, records in zip(tables, again, strict=True):
-            table[off] = records
+            table[groups] = records
         return bool(bad < 0)
 
     def _add_parts(self, add_part: Callable[[slice], bool], table: Floats, missing: Floats) -> None:
@@ -237,9 +238,9 @@ class RowSums:
         select_rows = kernel.select_rows if keys.dtype == np.int64 else kernel.select_rows_of_codes
         room = self._space.array("rows off", len(keys) + 1, np.int32)
         rows = room[: select_rows(keys, low, marked.view(np.uint8), room)]
-        places = self._space.array("places of groups off", len(marked), np.int32)
-        np.cumsum(marked, out=places)
-        of_rows, groups = places[keys[rows] - low].astype(np.int64) - 1, np.flatnonzero(marked)
+        groups, places = np.flatnonzero(marked), self._space.array("places of groups off", len(marked), np.int64)
+        places[groups] = np.arange(len(groups))
+        of_rows = places[keys[rows] - low]
         sizes = np.bincount(of_rows, minlength=len(groups))
         order = np.empty(len(rows), np.int64)
         place(of_rows, np.arange(len(rows)), np.cumsum(sizes) - sizes, order)

@@ -65,7 +65,7 @@ class TileRecords:
                 return np.arange(len(self.keys.dictionary))
             return np.flatnonzero(np.bincount(self.keys.codes, minlength=len(self.keys.dictionary)))
         n = self.moments[0, :, 0]
-        return np.flatnonzero(n if self.counts is None else n + self.counts[:, 0])
+        return np.flatnonzero((n if self.counts is None else n + self.counts[:, 0]) > 0.0)
 
 
 def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: Workspace | None = None) -> TileRecords:
