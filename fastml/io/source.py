@@ -110,8 +110,8 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = (), *, u
     ids : sequence of str
         Which of them hold ids, which in text files are texts; the others hold numbers there.
     unchecked : str, optional
-        The column whose indices, where it is a dictionary in memory, the caller checks by `check_indices`, or doesn't
-        use: to read them once more takes a fifth of a pass.
+        The column whose indices, where it is a dictionary in memory, the caller checks by `check_indices`: to read them
+        once more takes a fifth of a pass.
 
     Returns
     -------

@@ -147,7 +147,8 @@ class Encoder:
         Raises
         ------
         KeysMovedError
-            Indices lead out of their Arrow dictionary, and these codes are not those whose range their sums check.
+            Indices lead out of their Arrow dictionary. Where they are codes of rows as they lie, whoever adds the rows
+            has to see it.
         """
         if len(columns) > 1:
             return self._combination(columns)

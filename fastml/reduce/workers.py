@@ -121,7 +121,7 @@ class _Pass:
     def _measure(self, task: Task) -> list[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
         if sum(rows.num_rows for rows in task.slices) <= TILE_ROWS:
-            rows = task.slices[0] if len(task.slices) == 1 else self._joined(task)
+            rows = task.slices[0] if len(task.slices) == 1 else self._as_one(task)
             task.slices.clear()  # nobody holds what was copied
             return [self._tile(rows, task.first_row)]
         (rows,) = task.slices
@@ -143,7 +143,7 @@ class _Pass:
             self._check_indices(rows, first_row)
             raise
 
-    def _joined(self, task: Task) -> pa.RecordBatch:
+    def _as_one(self, task: Task) -> pa.RecordBatch:
         first_row = task.first_row
         for rows in task.slices:
             self._check_indices(rows, first_row)  # Arrow doesn't when it unifies dictionaries
