@@ -166,8 +166,8 @@ class Encoder:
             self._others = LabelDictionary(plain_type(column.type))
         codes = self._any(column, self._others)
         starts, codes = self._runs(codes)
-        if starts is not None:
-            _check_within(codes, len(self._others))
+        if starts is not None and _lead_out(codes, len(self._others)):
+            raise KeysMovedError
         return RowCodes(self._others, codes, starts)
 
     def encode_runs(self, columns: Sequence[pa.Array], tile_rows: int) -> RowCodes | None:
@@ -233,9 +233,10 @@ class Encoder:
         if not pa.types.is_dictionary(column.type):
             return table.table.codes_for(column, None if column.null_count else self._codes(len(column)))
         codes, indices = table.dictionary_codes(column.dictionary), column.indices
-        if indices.type.bit_width == 32 and not indices.null_count and len(codes) == len(table) and _count_up(codes):
-            return as_numpy(indices).view(np.int32)  # not yet checked
-        _check_within(as_numpy(indices.drop_null()), len(codes))  # under a null there may be anything
+        if indices.type.bit_width <= 32 and not indices.null_count and len(codes) == len(table) and _count_up(codes):
+            return as_numpy(indices).astype(np.int32, copy=False)  # not yet checked
+        if _lead_out(as_numpy(indices), len(codes)) and _lead_out(as_numpy(indices.drop_null()), len(codes)):
+            raise KeysMovedError  # under a null there may be anything
         if indices.null_count:
             codes = np.append(codes, table.table.codes_for(pa.nulls(1, plain_type(column.type))))
             indices = indices.cast(pa.int64()).fill_null(len(codes) - 1)
@@ -318,11 +319,10 @@ def _count_up(codes: Codes) -> bool:
     return np.array_equal(codes, np.arange(len(codes)))
 
 
-def _check_within(places: npt.NDArray[Any], size: int) -> None:
-    """Refuse places that lead out of what has a size."""
+def _lead_out(places: npt.NDArray[Any], size: int) -> bool:
+    """Whether one of some places isn't among the first `size`."""
     unsigned = places.view(f"u{places.itemsize}")  # in which what is negative is large
-    if len(places) and unsigned.max() >= size:
-        raise KeysMovedError
+    return bool(len(places) and unsigned.max() >= size)
 
 
 def _are_bits(dtype: pa.DataType) -> bool:
