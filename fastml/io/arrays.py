@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["are_shortest_integers", "as_arrow", "as_numpy", "numpy_type", "without_blanks"]
+__all__ = ["are_shortest_integers", "as_arrow", "as_numpy", "lead_out", "numpy_type", "without_blanks"]
 
 # pyarrow's `to_pandas_dtype`, which says the same, imports pandas before pyarrow 23.
 _NUMBERS = "i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split()
@@ -62,6 +62,22 @@ def as_numpy(numbers: pa.Array) -> npt.NDArray[Any]:
     """
     values = np.frombuffer(numbers.buffers()[1] or b"", numpy_type(numbers.type))
     return values[numbers.offset : numbers.offset + len(numbers)]
+
+
+def lead_out(places: npt.NDArray[Any], size: int) -> bool:
+    """Whether one of some places isn't among the first `size`.
+
+    Parameters
+    ----------
+    places : ndarray of int, shape (n,)
+    size : int
+
+    Returns
+    -------
+    bool
+    """
+    unsigned = places.view(f"u{places.itemsize}")  # in which what is negative is large
+    return bool(len(places) and unsigned.max() >= size)
 
 
 def without_blanks(labels: pa.Array) -> pa.Array:

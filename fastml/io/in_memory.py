@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastml.errors import ColumnNotFoundError, SourceError, first_line, row_text
-from fastml.io.arrays import as_arrow, as_numpy
+from fastml.io.arrays import as_arrow, as_numpy, lead_out
 from fastml.io.origins import Origins
 from fastml.io.python_values import check_objects
 
@@ -260,10 +260,10 @@ def check_indices(column: str, values: pa.Array, source: str, first_row: int) ->
     if not pa.types.is_dictionary(values.type):
         return
     indices, size = as_numpy(values.indices), len(values.dictionary)
-    unsigned = indices.view(f"u{indices.itemsize}")  # in which what is negative is large
-    if not len(indices) or unsigned.max() < size:
+    if not lead_out(indices, size):
         return
-    bad = np.flatnonzero((unsigned >= size) & np.asarray(values.is_valid()))  # under a null there may be anything
+    out = (indices < 0) | (indices >= size)
+    bad = np.flatnonzero(out & np.asarray(values.is_valid()))  # under a null there may be anything
     if len(bad):
         where = row_text(first_row + int(bad[0]))
         raise SourceError(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fastml.io.arrays import as_numpy
+from fastml.io.arrays import as_numpy, lead_out
 from fastml.io.plain_arrays import plain_array, plain_type
 from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import LabelDictionary, NumberDictionary, RangeDictionary, TileDictionary
@@ -166,7 +166,7 @@ class Encoder:
             self._others = LabelDictionary(plain_type(column.type))
         codes = self._any(column, self._others)
         starts, codes = self._runs(codes)
-        if starts is not None and _lead_out(codes, len(self._others)):
+        if starts is not None and lead_out(codes, len(self._others)):
             raise KeysMovedError
         return RowCodes(self._others, codes, starts)
 
@@ -235,7 +235,7 @@ class Encoder:
         codes, indices = table.dictionary_codes(column.dictionary), column.indices
         if indices.type.bit_width <= 32 and not indices.null_count and len(codes) == len(table) and _count_up(codes):
             return as_numpy(indices).astype(np.int32, copy=False)  # not yet checked
-        if _lead_out(as_numpy(indices), len(codes)) and _lead_out(as_numpy(indices.drop_null()), len(codes)):
+        if lead_out(as_numpy(indices), len(codes)) and lead_out(as_numpy(indices.drop_null()), len(codes)):
             raise KeysMovedError  # under a null there may be anything
         if indices.null_count:
             codes = np.append(codes, table.table.codes_for(pa.nulls(1, plain_type(column.type))))
@@ -317,12 +317,6 @@ def _most_values(n_rows: int, starts: Codes | None = None) -> int:
 def _count_up(codes: Codes) -> bool:
     """Whether codes are 0, 1, 2, ..., so that the places of labels in a dictionary are their codes."""
     return np.array_equal(codes, np.arange(len(codes)))
-
-
-def _lead_out(places: npt.NDArray[Any], size: int) -> bool:
-    """Whether one of some places isn't among the first `size`."""
-    unsigned = places.view(f"u{places.itemsize}")  # in which what is negative is large
-    return bool(len(places) and unsigned.max() >= size)
 
 
 def _are_bits(dtype: pa.DataType) -> bool:

@@ -100,8 +100,16 @@ class RowCodes:
         return row if self.codes is None else int(self.codes[row])
 
     def label_text(self, record: int) -> str:
-        """Return the label of a record, for a message."""
+        """Return the label of a record, for a message.
+
+        Raises
+        ------
+        KeysMovedError
+            It has none: the code of its row is one that was not yet checked.
+        """
         code = record if self.starts is None or self.codes is None else int(self.codes[record])
+        if not 0 <= code < len(self.dictionary):
+            raise KeysMovedError
         return ", ".join(str(labels[0].as_py()) for labels in self.dictionary.take(np.array([code])))
 
     def unlabelled(self) -> npt.NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastml.io.arrays import are_shortest_integers, as_arrow, as_numpy, numpy_type, without_blanks
+from fastml.io.arrays import are_shortest_integers, as_arrow, as_numpy, lead_out, numpy_type, without_blanks
 
 NUMBERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
 
@@ -61,3 +61,11 @@ def test_blank_texts_become_null(dtype: pa.DataType) -> None:
 def test_the_shortest_text_of_an_integer(text: str, shortest: bool) -> None:
     for dtype in (pa.string(), pa.large_string()):
         assert are_shortest_integers(pa.array([text, None, "5"], dtype)) is shortest
+
+
+@pytest.mark.parametrize("code", NUMBERS[:8])
+def test_places_that_lead_out(code: str) -> None:
+    assert not lead_out(np.array([0, 4, 2]).astype(code), 5)
+    assert lead_out(np.array([0, 5, 2]).astype(code), 5)
+    assert lead_out(np.array([0, -1, 2]).astype(code), 5)
+    assert not lead_out(np.array([], code), 0)

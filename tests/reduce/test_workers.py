@@ -472,3 +472,13 @@ def test_what_is_under_a_null_is_no_index() -> None:
     table = pa.table({"y": [1.0, 2.0, 3.0, 4.0], "id": pa.DictionaryArray.from_arrays(indices, ["a", "b"], safe=False)})
     stats = fastml.group_stats(table, "y", "id")
     assert stats.groups().n.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("index", [-1, 5])
+def test_an_index_that_leads_out_where_the_outcome_is_refused_too(index: int) -> None:
+    """The message about the outcome would name the school."""
+    indices, y = np.tile(np.arange(5, dtype=np.int32), 40), np.arange(200)
+    indices[150], y[150] = index, 2**53 + 1
+    column = pa.DictionaryArray.from_arrays(pa.array(indices), list("abcde"), safe=False)
+    with pytest.raises(FastmlError, match=rf"column 'id' of the Arrow table has index {index} in row 150 "):
+        fastml.group_stats(pa.table({"y": y, "id": column}), "y", "id")
