@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +20,7 @@ from fastml.io.origins import Origin, Origins, file_origin
 from fastml.io.partitions import check_folder, folder_column, folder_types
 from fastml.io.prefetch import in_order
 from fastml.io.statistical_files import ENDINGS, open_statistical
+from fastml.kernels.threads import Pool, map_on_threads
 
 __all__ = ["Dataset", "common_type", "dataset_columns", "open_dataset"]
 
@@ -57,6 +56,7 @@ def open_dataset(
     threads: int = 1,
     csv: CsvOptions | None = None,
     ids: Sequence[str] = (),
+    pool: Pool | None = None,
 ) -> Dataset:
     """Open files as one stream of the wanted columns, read on threads ahead of use.
 
@@ -71,6 +71,8 @@ def open_dataset(
     csv : CsvOptions, optional
     ids : sequence of str
         Which of the columns hold ids: in text files they are texts.
+    pool : Pool, optional
+        The caller's, to read on in place of threads of its own.
 
     Returns
     -------
@@ -109,15 +111,13 @@ def open_dataset(
                 yield _counted(_conforming(job, file, entry, twice, schema, wanted, of_rows, csv), seen)
 
     def origins(use: str | None) -> tuple[Origin, ...]:
-        def of(place: Location, seen: list[int]) -> Iterator[Origin]:
-            yield file_origin(place, sum(seen), use)
+        def of(file: tuple[Location, list[int]]) -> Origin:
+            return file_origin(file[0], sum(file[1]), use)
 
-        jobs = [partial(of, place, seen) for place, seen in zip(locations, rows, strict=True)]
-        if use is None or len(jobs) == 1:
-            return tuple(chain.from_iterable(job() for job in jobs))
-        return tuple(in_order(jobs, threads))  # each a few requests, where files are far away
+        # Each a few requests, where files are far away; none where only their names are asked for.
+        return tuple(map_on_threads(of, list(zip(locations, rows, strict=True)), 1 if use is None else threads))
 
-    batches = unchanged(in_order(jobs(), threads), locations, before)
+    batches = unchanged(in_order(jobs(), threads, pool), locations, before)
     return Dataset(name, kept, sum(file.size for file in files), batches, origins)
 
 

@@ -2,90 +2,71 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, nullcontext
+from functools import partial
+from itertools import islice
+from typing import TypeVar
 
-from fastml.kernels.threads import can_not_start
+from fastml.kernels.threads import Job, Pool
 
 __all__ = ["in_order"]
 
 _T = TypeVar("_T")
-_END = object()
-_HELD = 4  # items that a job may be ahead of the reader
+_Some = tuple[deque[_T], BaseException | None]
+_AT_ONCE = 4  # items of a job that a thread makes before it turns to another
 
 
-def in_order(jobs: Iterable[Callable[[], Iterable[_T]]], threads: int) -> Generator[_T, None, None]:
+def in_order(
+    jobs: Iterable[Callable[[], Iterable[_T]]], threads: int, pool: Pool | None = None
+) -> Generator[_T, None, None]:
     """Items of all jobs, as if they ran one after the other; closing the iterator stops the threads.
 
     Parameters
     ----------
     jobs : iterable of callables
-        Each returns an iterable of items; it runs on a thread. The iterable of jobs is read a few jobs ahead.
+        Each returns an iterable of items; it runs on any thread, a few items at a time. The iterable of jobs is read a
+        few jobs ahead.
     threads : int
         Jobs at a time.
+    pool : Pool, optional
+        The caller's, who closes it, to use in place of threads of its own.
 
     Yields
     ------
     The items. An error in a job is raised in its place.
     """
-    stop = threading.Event()
-    running: deque[queue.Queue[Any]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="fastml")
-    jobs, started = iter(jobs), False
-    try:
-        for job in jobs:
-            running.append(queue.Queue(_HELD))
-            try:
-                pool.submit(_run, job, running[-1], stop)
-            except RuntimeError as error:
-                if not can_not_start(error):
-                    raise
-                if not started:  # on this thread, then
-                    running.pop()
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    for own in chain([job], jobs):
-                        yield from own()
-                    return
-                # The threads there are will come to it: it stands in their queue already.
-            started = True
-            if len(running) > threads:
-                yield from _items(running.popleft())
-        while running:
-            yield from _items(running.popleft())
-    finally:
-        # Also where the reader stops early, fails, or is interrupted.
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _items(results: queue.Queue[Any]) -> Generator[Any, None, None]:
-    while (item := results.get()) is not _END:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
-
-
-def _run(job: Callable[[], Iterable[Any]], results: queue.Queue[Any], stop: threading.Event) -> None:
-    try:
-        for item in job():
-            if not _put(item, results, stop):
+    jobs, begun = iter(jobs), deque[tuple[Iterator[_T], Job[_Some[_T]]]]()
+    with nullcontext(pool) if pool else closing(Pool(threads)) as pool:
+        while True:
+            for job in islice(jobs, pool.ahead - len(begun)):
+                items = _items(job)
+                begun.append((items, pool.start(partial(_some, items))))
+            if not begun:
                 return
-        _put(_END, results, stop)
+            items, some = begun.popleft()
+            is_over = False
+            while not is_over:
+                made, error = pool.result(some)
+                is_over = error is not None or len(made) < _AT_ONCE
+                if not is_over:
+                    some = pool.start(partial(_some, items))
+                while made:  # what was handed on is not held
+                    yield made.popleft()
+                if error is not None:
+                    raise error
+
+
+def _items(job: Callable[[], Iterable[_T]]) -> Iterator[_T]:
+    yield from job()
+
+
+def _some(items: Iterator[_T]) -> _Some[_T]:
+    """The next few items, and the error after them."""
+    made = deque[_T]()
+    try:
+        made.extend(islice(items, _AT_ONCE))
     except BaseException as error:  # handed to the reader, whatever it is
-        _put(error, results, stop)
-
-
-def _put(item: Any, results: queue.Queue[Any], stop: threading.Event) -> bool:
-    """Hand an item over, unless nobody wants it any more."""
-    while not stop.is_set():
-        try:
-            results.put(item, timeout=0.05)
-        except queue.Full:
-            continue
-        return True
-    return False
+        return made, error
+    return made, None

@@ -18,6 +18,7 @@ from fastml.io.in_memory import Source, check_indices, is_pandas, open_memory
 from fastml.io.locations import Location
 from fastml.io.progress import Watch, watcher
 from fastml.io.threads import thread_count
+from fastml.kernels.threads import Pool
 
 __all__ = ["Input", "column_names", "open_source", "schema_metadata"]
 
@@ -96,7 +97,14 @@ class Input:
         )
 
 
-def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = (), *, unchecked: str | None = None) -> Source:
+def open_source(
+    data: Any,
+    columns: Sequence[str],
+    ids: Sequence[str] = (),
+    *,
+    unchecked: str | None = None,
+    pool: Pool | None = None,
+) -> Source:
     """Open data of any supported kind for reading some of its columns.
 
     Parameters
@@ -112,6 +120,8 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = (), *, u
     unchecked : str, optional
         The column whose indices, where it is a dictionary in memory, the caller checks by `check_indices`: to read them
         once more takes a fifth of a pass.
+    pool : Pool, optional
+        The caller's, to read files on in place of threads of its own.
 
     Returns
     -------
@@ -130,7 +140,7 @@ def open_source(data: Any, columns: Sequence[str], ids: Sequence[str] = (), *, u
     condition = None if given.filter is None else as_filter(given.filter)
     if is_path(given.data):
         csv, threads = csv_options(given.csv_options), thread_count(given.threads)
-        found = open_dataset(given.data, wanted, condition, threads, csv, ids)
+        found = open_dataset(given.data, wanted, condition, threads, csv, ids, pool)
         return Source(found.name, found.schema, _watched(found.batches, found.size, watch), found.origins)
     if condition is None:
         source = open_memory(given.data, wanted)

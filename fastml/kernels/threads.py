@@ -1,4 +1,4 @@
-"""Several threads at one piece of work, as kernels release the GIL; fewer where the system starts no more."""
+"""Several threads at one piece of work, as kernels and readers release the GIL; fewer where the system has no more."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["call_in_order", "can_not_start", "map_on_threads"]
+__all__ = ["Job", "Pool", "call_in_order", "map_on_threads"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def can_not_start(error: RuntimeError) -> bool:
-    """Whether an error is that a thread couldn't be started, as where the system has no room for more."""
-    return "start new thread" in str(error)
-
-
-class _Job(Generic[_Out]):
-    """A call that the first thread to come makes."""
+class Job(Generic[_Out]):
+    """A call that some thread makes."""
 
     def __init__(self, call: Callable[[], _Out]) -> None:
         self._call: Callable[[], _Out] | None = call
-        self._is_taken, self._is_done = threading.Lock(), threading.Event()
+        self._is_done = threading.Event()
         self._result: _Out
         self._error: BaseException | None = None
 
-    def run(self) -> bool:
-        """Make the call, unless a thread has come before."""
-        if not self._is_taken.acquire(blocking=False):
-            return False
+    def run(self) -> None:
+        """Make the call, once."""
         call, self._call = self._call, None  # whoever holds the job holds no rows
         assert call is not None
         try:
@@ -41,9 +35,9 @@ class _Job(Generic[_Out]):
         except BaseException as error:  # raised in its place, whatever it is
             self._error = error
         self._is_done.set()
-        return True
 
     def is_done(self) -> bool:
+        """Whether the call has returned or failed."""
         return self._is_done.is_set()
 
     def result(self) -> _Out:
@@ -54,51 +48,86 @@ class _Job(Generic[_Out]):
         return self._result
 
 
-def call_in_order(calls: Iterable[Callable[[], _Out]], threads: int) -> Generator[_Out, None, None]:
-    """Results of calls in order, made a few ahead; closing the iterator ends the threads.
+class Pool:
+    """Threads that make calls in the order they were asked for, among them the thread that waits for a result.
 
-    This thread makes calls too: with one thread more than processors, each would be interrupted again and again, and
-    lose what it has in the caches. While it makes one, each of the others may end one and begin the next, so there are
-    twice as many calls as threads. No thread is started for a single call.
+    All that a pass does, reading and adding up, is done by one pool: with more threads than processors each would be
+    interrupted again and again, and lose what it has in the caches. So a call must not wait for another.
+
+    Parameters
+    ----------
+    threads : int
+        At most so many calls at a time, with that of the thread that waits.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._waiting = deque[Job[Any]]()
+        self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def ahead(self) -> int:
+        """How many calls to ask for ahead: while this thread makes one, each other may end one and begin the next."""
+        return 2 * self.threads if self.threads > 1 else 1
+
+    def start(self, call: Callable[[], _Out]) -> Job[_Out]:
+        """Ask for a call. For a single one no thread is started: whoever waits for it makes it."""
+        job = Job(call)
+        self._waiting.append(job)
+        if self.threads > 1 and (self._executor or len(self._waiting) > 1):
+            self._executor = self._executor or ThreadPoolExecutor(self.threads - 1, thread_name_prefix="fastml")
+            try:
+                self._executor.submit(self._run_all)
+            except RuntimeError as error:
+                if "start new thread" not in str(error):  # else the system has no room for more
+                    raise
+        return job
+
+    def result(self, job: Job[_Out]) -> _Out:
+        """Help until a call is over, and return its result or raise its error."""
+        while not job.is_done() and self._run_next():
+            pass
+        return job.result()
+
+    def _run_all(self) -> None:
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        """Make the first call that no thread has begun; False where there is none."""
+        try:
+            job = self._waiting.popleft()
+        except IndexError:
+            return False
+        job.run()
+        return True
+
+    def close(self) -> None:
+        """Wait for the calls that have begun; the others are not made."""
+        self._waiting.clear()
+        if self._executor:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def call_in_order(calls: Iterable[Callable[[], _Out]], pool: Pool) -> Generator[_Out, None, None]:
+    """Results of calls in order, made a few ahead.
 
     Parameters
     ----------
     calls : iterable of callables
-        Gone through on this thread, up to twice as many ahead as there are threads.
-    threads : int
-        At most so many calls at a time.
+        Gone through on this thread, `Pool.ahead` calls ahead.
+    pool : Pool
 
     Yields
     ------
     The results. An error in a call is raised in its place.
     """
-    calls, jobs = iter(calls), deque[_Job[_Out]]()
-    pool: ThreadPoolExecutor | None = None
-
-    def fill() -> None:
-        nonlocal pool
-        for call in islice(calls, (2 * threads if threads > 1 else 1) - len(jobs)):
-            jobs.append(_Job(call))
-            if len(jobs) > 1:  # else it is this thread's
-                pool = pool or ThreadPoolExecutor(threads - 1, thread_name_prefix="fastml")
-                try:
-                    pool.submit(jobs[-1].run)
-                except RuntimeError as error:
-                    if not can_not_start(error):
-                        raise
-
-    try:
-        while True:
-            fill()
-            if not jobs:
-                return
-            # Help, until the first is done or there is none to begin.
-            if jobs[0].is_done() or not any(job.run() for job in jobs):
-                yield jobs.popleft().result()
-    finally:
-        # Also where the reader stops early, fails, or is interrupted.
-        if pool:
-            pool.shutdown(wait=True, cancel_futures=True)
+    calls, jobs = iter(calls), deque[Job[_Out]]()
+    while True:
+        jobs.extend(pool.start(call) for call in islice(calls, pool.ahead - len(jobs)))
+        if not jobs:
+            return
+        yield pool.result(jobs.popleft())
 
 
 def map_on_threads(function: Callable[[_In], _Out], items: Sequence[_In], threads: int) -> list[_Out]:
@@ -120,4 +149,5 @@ def map_on_threads(function: Callable[[_In], _Out], items: Sequence[_In], thread
     ------
     The error of the first item that has one.
     """
-    return list(call_in_order([partial(function, item) for item in items], threads))
+    with closing(Pool(threads)) as pool:
+        return list(call_in_order([partial(function, item) for item in items], pool))

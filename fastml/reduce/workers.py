@@ -17,7 +17,7 @@ from fastml.io.columns import check_numeric
 from fastml.io.in_memory import Source, check_indices
 from fastml.io.source import Input, open_source
 from fastml.io.threads import thread_count
-from fastml.kernels.threads import call_in_order
+from fastml.kernels.threads import Pool, call_in_order
 from fastml.kernels.workspace import Workspace
 from fastml.keys.encoder import are_clustered
 from fastml.keys.key_table import check_key_type
@@ -63,9 +63,9 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
         An infinite outcome; a negative or infinite weight; a group weight that varies within a group.
     """
     columns.check()
-    threads = thread_count(threads)
+    pool = Pool(thread_count(threads))
     key = columns.keys[0] if len(columns.keys) == 1 else None
-    source = open_source(data, columns.to_read, columns.keys, unchecked=key)
+    source = open_source(data, columns.to_read, columns.keys, unchecked=key, pool=pool)
     for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
     for name in columns.of_weights:
@@ -73,7 +73,7 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     for name in columns.keys:
         check_key_type("by" if name in columns.by else "group", source.schema.field(name))
     accumulator, seen = Accumulator(source, columns), dict[str, Seen]()
-    with closing(source.batches), closing(_Pass(source, columns, threads).parts()) as parts:
+    with closing(pool), closing(source.batches), closing(_Pass(source, columns, pool).parts()) as parts:
         for part in parts:
             accumulator.add(part)
             for name, found in part.seen.items():
@@ -90,8 +90,8 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
 class _Pass:
     """Tiles measured by a pool of threads, a few at a time; their statistics in the order of the rows."""
 
-    def __init__(self, source: Source, columns: CallColumns, threads: int) -> None:
-        self._tiles, self._columns, self._threads = Tiles(source.batches, TILE_ROWS), columns, threads
+    def __init__(self, source: Source, columns: CallColumns, pool: Pool) -> None:
+        self._tiles, self._columns, self._pool = Tiles(source.batches, TILE_ROWS), columns, pool
         self._source_name = source.name
         self._no_copies = not columns.weighted and _are_read_in_place(source.schema, columns)
         self._at_once = 1
@@ -102,7 +102,7 @@ class _Pass:
         batch = self._tiles.first_batch()
         if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
             self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._columns.keys]) else 1
-        with closing(self._space), closing(call_in_order(self._calls(), self._threads)) as results:
+        with closing(self._space), closing(call_in_order(self._calls(), self._pool)) as results:
             for part in chain.from_iterable(results):
                 self._at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
                 yield part
@@ -110,7 +110,7 @@ class _Pass:
     def _calls(self) -> Iterator[Callable[[], list[TileRecords]]]:
         while True:
             try:
-                task = self._tiles.take(self._at_once, self._threads)
+                task = self._tiles.take(self._at_once, self._pool.threads)
             except Exception as error:  # raised in its place, after what is wrong with the rows before
                 yield partial(_fail, error)
                 return

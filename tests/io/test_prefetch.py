@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,32 +17,76 @@ import pytest
 import fastml
 from fastml import FastmlError
 from fastml.io.prefetch import in_order
+from fastml.kernels.threads import Pool
 
 
 def reading() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("fastml_")]
 
 
-def test_order_and_bound() -> None:
-    running: list[int] = []
-    most = 0
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("items", [0, 1, 3, 4, 5, 8, 9])
+def test_order_and_bound(items: int, threads: int) -> None:
+    lock, at_once, most, made = threading.Lock(), 0, 0, 0
 
     def job(i: int):
         def read():
-            running.append(i)
-            for k in range(3):
-                time.sleep(0.001 * ((i * 7) % 5))
+            nonlocal at_once, most, made
+            for k in range(items):
+                with lock:
+                    at_once += 1
+                    most = max(most, at_once)
+                time.sleep(0.0003 * ((i * 7) % 5))
+                with lock:
+                    at_once -= 1
+                    made += 1
                 yield i, k
-            running.remove(i)
 
         return read
 
     got = []
-    for item in in_order((job(i) for i in range(40)), 3):
-        most = max(most, len(running))
+    for item in in_order((job(i) for i in range(40)), threads):
         got.append(item)
-    assert got == [(i, k) for i in range(40) for k in range(3)]
-    assert 1 <= most <= 3
+        # Of each job that is read ahead a few, and twice as many of the one that is handed on.
+        assert made - len(got) <= 4 * (2 * threads + 1)
+    assert got == [(i, k) for i in range(40) for k in range(items)]
+    assert most <= threads
+
+
+def test_items_before_an_error_come_first() -> None:
+    def read():
+        yield from "abc"
+        raise KeyError("d")
+
+    for threads in (1, 2):
+        stream = in_order([lambda: "xyz", read, lambda: "never"], threads)
+        assert [next(stream) for _ in range(6)] == list("xyzabc")
+        with pytest.raises(KeyError, match="d"):
+            next(stream)
+
+
+def test_what_was_handed_on_is_not_held() -> None:
+    class Batch:
+        pass
+
+    def read():
+        for _ in range(10):
+            yield Batch()
+
+    stream = in_order([read], 1)
+    last = [weakref.ref(next(stream)) for _ in range(3)]
+    assert [batch() for batch in last] == [None] * 3
+
+
+def test_the_pool_of_the_caller_is_used_and_left_open() -> None:
+    with closing(Pool(3)) as pool:
+        stream = in_order([lambda: range(20)] * 8, 1, pool)
+        assert list(islice(stream, 30)) == [*range(20), *range(10)]
+        assert 1 <= len(reading()) <= 2
+        stream.close()
+        assert len(reading()) >= 1
+        assert list(in_order([lambda: "ab"] * 2, 1, pool)) == list("abab")
+    assert not reading()
 
 
 def test_an_error_comes_in_its_place_and_threads_end() -> None:

@@ -6,11 +6,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 
 import pytest
 
-from fastml.kernels.threads import call_in_order, map_on_threads
+from fastml.kernels.threads import Pool, call_in_order, map_on_threads
 
 
 def no_room(after: int, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
@@ -97,9 +98,10 @@ def test_calls_are_made_once_each_and_their_results_come_in_order(
             at_once -= 1
         return i * i
 
-    for i, result in enumerate(call_in_order(calls(), threads)):
-        assert result == i * i
-        assert taken - i <= (2 * threads if threads > 1 else 1)  # with the one that was handed out
+    with closing(Pool(threads)) as pool:
+        for i, result in enumerate(call_in_order(calls(), pool)):
+            assert result == i * i
+            assert taken - i <= (2 * threads if threads > 1 else 1)  # with the one that was handed out
     assert taken == n
     assert sorted(made) == list(range(n))
     assert most <= threads
@@ -114,22 +116,68 @@ def test_an_error_in_a_call_comes_in_its_place(threads: int) -> None:
             raise KeyboardInterrupt
         return i
 
-    before = threading.active_count()
-    results = call_in_order([lambda i=i: call(i) for i in range(9)], threads)
-    assert [next(results) for _ in range(5)] == list(range(5))
-    with pytest.raises(KeyboardInterrupt):
-        next(results)
-    assert threading.active_count() == before
+    with closing(Pool(threads)) as pool:
+        results = call_in_order([lambda i=i: call(i) for i in range(9)], pool)
+        assert [next(results) for _ in range(5)] == list(range(5))
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
 
 
-def test_whoever_closes_the_iterator_waits_for_the_calls_that_have_begun_and_no_others() -> None:
+def test_whoever_closes_the_pool_waits_for_the_calls_that_have_begun_and_no_others() -> None:
     begun: list[int] = []
+    ended: list[int] = []
+
+    def call(i: int) -> None:
+        begun.append(i)
+        time.sleep(0.01)
+        ended.append(i)
+
     before = threading.active_count()
-    results = call_in_order([lambda i=i: begun.append(i) for i in range(99)], 3)
-    next(results)
-    results.close()
+    with closing(Pool(3)) as pool:
+        next(call_in_order([lambda i=i: call(i) for i in range(99)], pool))
     assert threading.active_count() == before
     assert len(begun) <= 6
+    assert sorted(ended) == sorted(begun)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_two_streams_of_calls_share_the_threads_of_a_pool(threads: int) -> None:
+    """One makes what the other works on, as a pass reads and adds up."""
+    lock, at_once, most = threading.Lock(), 0, 0
+
+    def call(i: int) -> int:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.0005 * (i * 7 % 5))
+        with lock:
+            at_once -= 1
+        return i
+
+    with closing(Pool(threads)) as pool:
+        read = call_in_order([partial(call, i) for i in range(30)], pool)
+        assert list(call_in_order((partial(call, 2 * i) for i in read), pool)) == list(range(0, 60, 2))
+    assert most <= threads
+
+
+def test_a_thread_that_waits_makes_other_calls_meanwhile() -> None:
+    seen, first_runs, is_helped = dict[str, str](), threading.Event(), threading.Event()
+
+    def call(name: str) -> None:
+        seen[name] = threading.current_thread().name
+        if name == "first":
+            first_runs.set()
+            assert is_helped.wait(10)
+        elif name == "last":
+            is_helped.set()
+
+    with closing(Pool(2)) as pool:
+        first, _ = (pool.start(partial(call, name)) for name in ("first", "last"))
+        assert first_runs.wait(10)
+        pool.result(first)
+    assert seen["last"] == threading.main_thread().name
+    assert seen["first"] != seen["last"]
 
 
 def test_a_call_that_is_over_holds_nothing() -> None:
@@ -147,11 +195,10 @@ def test_a_call_that_is_over_holds_nothing() -> None:
     held: list[weakref.ref[Rows]] = []
     for threads in (1, 2):
         held.clear()
-        results = call_in_order(calls(), threads)
-        next(results)
-        assert len(held) == (4 if threads == 2 else 1)
-        deadline = time.monotonic() + 10
-        while any(rows() for rows in held):  # the other thread is at them
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        results.close()
+        with closing(Pool(threads)) as pool:
+            next(call_in_order(calls(), pool))
+            assert len(held) == (4 if threads == 2 else 1)
+            deadline = time.monotonic() + 10
+            while any(rows() for rows in held):  # the other thread is at them
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
