@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, nullcontext
 from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from fastml.kernels.threads import Job, Pool
+from fastml.kernels.threads import Pool
 
 __all__ = ["in_order"]
 
@@ -37,7 +38,7 @@ def in_order(
     ------
     The items. An error in a job is raised in its place.
     """
-    jobs, begun = iter(jobs), deque[tuple[Iterator[_T], Job[_Some[_T]]]]()
+    jobs, begun = iter(jobs), deque[tuple[Iterator[_T], Future[_Some[_T]]]]()
     with nullcontext(pool) if pool else closing(Pool(threads)) as pool:
         while True:
             for job in islice(jobs, pool.ahead - len(begun)):

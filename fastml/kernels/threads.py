@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["Job", "Pool", "call_in_order", "map_on_threads"]
+__all__ = ["Pool", "call_in_order", "map_on_threads"]
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-
-
-class Job(Generic[_Out]):
-    """A call that some thread makes."""
-
-    def __init__(self, call: Callable[[], _Out]) -> None:
-        self._call: Callable[[], _Out] | None = call
-        self._is_done = threading.Event()
-        self._result: _Out
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        """Make the call, once."""
-        call, self._call = self._call, None  # whoever holds the job holds no rows
-        assert call is not None
-        try:
-            self._result = call()
-        except BaseException as error:  # raised in its place, whatever it is
-            self._error = error
-        self._is_done.set()
-
-    def is_done(self) -> bool:
-        """Whether the call has returned or failed."""
-        return self._is_done.is_set()
-
-    def result(self) -> _Out:
-        """Wait for the call to return or fail."""
-        self._is_done.wait()
-        if self._error is not None:
-            raise self._error
-        return self._result
 
 
 class Pool:
@@ -62,7 +30,7 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._waiting = deque[Job[Any]]()
+        self._waiting = deque[tuple[Future[Any], Callable[[], Any]]]()
         self._executor: ThreadPoolExecutor | None = None
 
     @property
@@ -70,10 +38,10 @@ class Pool:
         """How many calls to ask for ahead: while this thread makes one, each other may end one and begin the next."""
         return 2 * self.threads if self.threads > 1 else 1
 
-    def start(self, call: Callable[[], _Out]) -> Job[_Out]:
+    def start(self, call: Callable[[], _Out]) -> Future[_Out]:
         """Ask for a call. For a single one no thread is started: whoever waits for it makes it."""
-        job = Job(call)
-        self._waiting.append(job)
+        future: Future[_Out] = Future()
+        self._waiting.append((future, call))
         if self.threads > 1 and (self._executor or len(self._waiting) > 1):
             self._executor = self._executor or ThreadPoolExecutor(self.threads - 1, thread_name_prefix="fastml")
             try:
@@ -81,13 +49,13 @@ class Pool:
             except RuntimeError as error:
                 if "start new thread" not in str(error):  # else the system has no room for more
                     raise
-        return job
+        return future
 
-    def result(self, job: Job[_Out]) -> _Out:
+    def result(self, future: Future[_Out]) -> _Out:
         """Help until a call is over, and return its result or raise its error."""
-        while not job.is_done() and self._run_next():
+        while not future.done() and self._run_next():
             pass
-        return job.result()
+        return future.result()
 
     def _run_all(self) -> None:
         while self._run_next():
@@ -96,10 +64,13 @@ class Pool:
     def _run_next(self) -> bool:
         """Make the first call that no thread has begun; False where there is none."""
         try:
-            job = self._waiting.popleft()
+            future, call = self._waiting.popleft()
         except IndexError:
             return False
-        job.run()
+        try:
+            future.set_result(call())
+        except BaseException as error:  # raised in its place, whatever it is
+            future.set_exception(error)
         return True
 
     def close(self) -> None:
@@ -122,12 +93,12 @@ def call_in_order(calls: Iterable[Callable[[], _Out]], pool: Pool) -> Generator[
     ------
     The results. An error in a call is raised in its place.
     """
-    calls, jobs = iter(calls), deque[Job[_Out]]()
+    calls, begun = iter(calls), deque[Future[_Out]]()
     while True:
-        jobs.extend(pool.start(call) for call in islice(calls, pool.ahead - len(jobs)))
-        if not jobs:
+        begun.extend(pool.start(call) for call in islice(calls, pool.ahead - len(begun)))
+        if not begun:
             return
-        yield pool.result(jobs.popleft())
+        yield pool.result(begun.popleft())
 
 
 def map_on_threads(function: Callable[[_In], _Out], items: Sequence[_In], threads: int) -> list[_Out]:

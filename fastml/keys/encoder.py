@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.io.arrays import as_numpy, lead_out
+from fastml.io.pieces import Pieces
 from fastml.io.plain_arrays import plain_array, plain_type
 from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import LabelDictionary, NumberDictionary, RangeDictionary, TileDictionary
@@ -191,6 +192,25 @@ class Encoder:
             None if starts is None else RowCodes(TileDictionary((from_bits(firsts.copy(), column.type),)), None, starts)
         )
 
+    def encode_pieces(self, pieces: Sequence[pa.Array]) -> RowCodes | None:
+        """Encode a tile of rows that lie in several pieces, without joining them.
+
+        Parameters
+        ----------
+        pieces : sequence of pyarrow.Array
+            Of the key column.
+
+        Returns
+        -------
+        RowCodes or None
+            None where its rows can be clustered, or aren't integers of 64 bits that are their own codes.
+        """
+        dtype = pieces[0].type
+        if self._hashes or not _are_bits(dtype) or pa.types.is_floating(dtype) or any(p.null_count for p in pieces):
+            return None
+        numbers = Pieces(tuple(map(bits_of, pieces)))
+        return self._own_codes(numbers, dtype, exact=False) if _have_no_runs(numbers) else None
+
     def _bits(self, bits: Int64s, dtype: pa.DataType, exact: bool) -> RowCodes | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats with fractions."""
         starts, firsts = self._runs(bits)
@@ -198,7 +218,7 @@ class Encoder:
             return RowCodes(TileDictionary((from_bits(firsts.copy(), dtype),)), None, starts)
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
-            found = self._own_codes(numbers, dtype, exact)
+            found = self._own_codes(Pieces((numbers,)), dtype, exact)
             if found is not None:
                 return found
         if pa.types.is_floating(dtype):
@@ -211,14 +231,14 @@ class Encoder:
             self._numbers = NumberDictionary(dtype)
         return RowCodes(self._numbers, self._numbers.table.codes_for(bits, self._codes(len(bits))))
 
-    def _own_codes(self, numbers: Int64s, dtype: pa.DataType, exact: bool) -> RowCodes | None:
+    def _own_codes(self, numbers: Pieces, dtype: pa.DataType, exact: bool) -> RowCodes | None:
         """Codes of integers that are their own codes; None where their range is too wide."""
         held, most = self._range, _most_values(len(numbers))
         if held is not None and not exact:
             return RowCodes(held, None, None, numbers, held.low) if len(held) <= max(len(numbers), most) else None
-        if _spread(numbers[:_SAMPLE]) > most:
+        if _spread(numbers.first(_SAMPLE)) > most:
             return None
-        low, high = (int(numbers.min()), int(numbers.max())) if exact else _likely_range(numbers, most)
+        low, high = _range(numbers.joined) if exact else _likely_range(numbers, most)
         if held is not None and max(high, held.high) - min(low, held.low) < most:
             low, high = min(low, held.low), max(high, held.high)
         if high - low >= most:
@@ -265,7 +285,7 @@ class Encoder:
         codes = keys.numbers
         if codes.dtype == np.int64:
             if starts is None:
-                return RowCodes(TileDictionary(combined), None, None, codes.view(np.int64), keys.low)
+                return RowCodes(TileDictionary(combined), None, None, Pieces((codes.view(np.int64),)), keys.low)
             codes = (codes - keys.low).astype(np.int32)
         return RowCodes(TileDictionary(combined), codes.view(np.int32), starts)
 
@@ -282,7 +302,7 @@ class Encoder:
         """Codes of 64-bit labels: integers of a range up to `most` are their own."""
         keys = _whole(bits) if pa.types.is_floating(dtype) else bits
         if keys is not None and len(keys) and _spread(keys[:_SAMPLE]) <= most:
-            low, high = int(keys.min()), int(keys.max())
+            low, high = _range(keys)
             if high - low < most:
                 return _ColumnCodes(keys, low, RangeDictionary(low, high - low + 1, dtype).take()[0])
         if pa.types.is_floating(dtype):
@@ -309,6 +329,14 @@ class Encoder:
         return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
 
 
+def _have_no_runs(numbers: Pieces) -> bool:
+    """Whether the first rows have so many runs that no others need be looked at to know that rows aren't clustered."""
+    from fastml.kernels.keys.find_runs import FIRST_RUNS
+
+    some = numbers.first(2 * FIRST_RUNS + 1)
+    return bool(len(some) > 2 * FIRST_RUNS and np.count_nonzero(some[1:] != some[:-1]) >= FIRST_RUNS)
+
+
 def _most_values(n_rows: int, starts: Codes | None = None) -> int:
     """Values that a range of integers may have to be their own codes: each makes a record, seen or not."""
     return max(n_rows // _ROWS_PER_VALUE if starts is None else 2 * len(starts), _VALUES_FREE)
@@ -324,10 +352,14 @@ def _are_bits(dtype: pa.DataType) -> bool:
     return has_bits(dtype) and plain_type(dtype) == dtype
 
 
-def _likely_range(numbers: Int64s, most: int) -> tuple[int, int]:
-    """RangeDictionary that holds all numbers if it is of up to `most` of them, as far as the first rows tell."""
-    some = numbers[:_RANGE_SAMPLE]
-    low, high = int(some.min()), int(some.max())
+def _range(numbers: Int64s) -> tuple[int, int]:
+    return int(numbers.min()), int(numbers.max())
+
+
+def _likely_range(numbers: Pieces, most: int) -> tuple[int, int]:
+    """Range that holds all numbers if it is of up to `most` of them, as far as the first rows tell."""
+    some = numbers.first(_RANGE_SAMPLE)
+    low, high = _range(some)
     if len(some) == len(numbers):
         return low, high
     margin = max(0, min((high - low) // _MARGIN + 1, (most - 1 - (high - low)) // 2))
@@ -335,7 +367,8 @@ def _likely_range(numbers: Int64s, most: int) -> tuple[int, int]:
 
 
 def _spread(keys: Int64s) -> int:
-    return int(keys.max()) - int(keys.min()) + 1
+    low, high = _range(keys)
+    return high - low + 1
 
 
 def _whole(bits: Int64s) -> Int64s | None:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fastml.io.arrays import without_blanks
+from fastml.io.pieces import Pieces
 from fastml.keys.dictionaries import LocalDictionary, TileDictionary
 
 __all__ = ["KeysMovedError", "Labels", "RowCodes"]
 
 Codes = npt.NDArray[np.int32]
-Int64s = npt.NDArray[np.int64]
 Labels = tuple[pa.Array, ...]
 
 # Sizes of the samples that tell how large the largest group is: of the first rows, few are of one group unless it is.
@@ -38,14 +38,14 @@ class RowCodes:
         has code r. Those of rows may be the indices of an Arrow dictionary, not yet checked to lie within it.
     starts : ndarray of int32, shape (R + 1,), or None
         First row of each run of rows with one label, and n; None where rows are not clustered.
-    numbers : ndarray of int64, shape (n,), or None
+    numbers : Pieces of int64, length n, or None
         Code of each row, plus `low`: not yet checked to lie within the dictionary.
     """
 
     dictionary: LocalDictionary
     codes: Codes | None
     starts: Codes | None = None
-    numbers: Int64s | None = None
+    numbers: Pieces | None = None
     low: int = 0
 
     @property
@@ -56,16 +56,17 @@ class RowCodes:
     def by_row(self) -> Codes:
         """Return the code of each row, shape (n,)."""
         if self.numbers is not None:
-            return (self.numbers - np.int64(self.low)).astype(np.int32)
+            return (self.numbers.joined - np.int64(self.low)).astype(np.int32)
         codes = np.arange(len(self.dictionary), dtype=np.int32) if self.codes is None else self.codes
         return codes if self.starts is None else np.repeat(codes, np.diff(self.starts))
 
     @property
-    def rows(self) -> Codes | Int64s:
-        """Code of each row, or code plus `low`, shape (n,); not of runs."""
-        rows = self.codes if self.numbers is None else self.numbers
-        assert rows is not None
-        return rows
+    def rows(self) -> Pieces:
+        """Code of each row, as int32, or code plus `low`, as int64; not of runs."""
+        if self.numbers is not None:
+            return self.numbers
+        assert self.codes is not None
+        return Pieces((self.codes,))
 
     def largest_share(self) -> float:
         """Return which share of the rows the largest group has, as far as some of them tell; not of runs.
@@ -74,10 +75,10 @@ class RowCodes:
         the codes of labels, which depend on the tiles before.
         """
         rows = self.rows
-        first = np.sort(rows[:_FIRST_ROWS])
+        first = np.sort(rows.first(_FIRST_ROWS))
         if not (first[_FEW:] == first[:-_FEW]).any():
             return 0.0
-        some = rows[:: max(len(rows) // _SAMPLE, 1)]
+        some = rows.every(max(len(rows) // _SAMPLE, 1))
         return float(np.unique(some, return_counts=True)[1].max() / len(some))
 
     @property
@@ -94,7 +95,7 @@ class RowCodes:
     def record_at(self, row: int) -> int:
         """Return the record that one row belongs to."""
         if self.numbers is not None:
-            return int(self.numbers[row]) - self.low
+            return int(self.numbers.joined[row]) - self.low
         if self.starts is not None:
             return int(np.searchsorted(self.starts, row, side="right")) - 1
         return row if self.codes is None else int(self.codes[row])

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastml.errors import RangeError
+from fastml.io.pieces import Pieces
 
 __all__ = ["Seen", "as_argument", "codes_of_weights", "in_words", "look", "missing_values", "tell", "without_codes"]
 
@@ -164,12 +165,12 @@ class Seen:
         return found
 
 
-def look(values: Floats, top: float = math.nan) -> Seen:
+def look(values: Floats | Pieces, top: float = math.nan) -> Seen:
     """Look at values for codes; NaN is none.
 
     Parameters
     ----------
-    values : ndarray, shape (n,)
+    values : ndarray, shape (n,), or Pieces, length n
     top : float
         Their greatest, where it is known: in most columns it is no code, and nothing has to be read.
 
@@ -182,6 +183,7 @@ def look(values: Floats, top: float = math.nan) -> Seen:
     if not math.isnan(top) and top not in _CODES:
         return Seen(high=top)
     seen = Seen()
+    values = values.joined if isinstance(values, Pieces) else values
     for first in range(0, len(values), _BLOCK):
         seen += _look(values[first : first + _BLOCK])
     return seen

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from fastml.io.pieces import Pieces
 from fastml.kernels.workspace import Workspace
 from fastml.keys.row_codes import KeysMovedError, RowCodes
 
@@ -81,9 +82,9 @@ class RowSums:
     @cached_property
     def _numbers(self) -> Int64s:
         """Code of each row, plus `low` of the keys: the kernels of weights take them in one type only."""
-        rows = self._keys.rows
-        if self._keys.numbers is not None:
-            return self._keys.numbers
+        rows = self._keys.rows.joined
+        if rows.dtype == np.int64:
+            return rows
         numbers = self._space.array("numbers", len(rows), np.int64)
         numbers[:] = rows
         return numbers
@@ -100,14 +101,14 @@ class RowSums:
         length = max(int(_ROWS_ADDED / share) // ROWS, 1) * ROWS
         return [slice(*ends) for ends in pairwise([*range(0, n, length), n])]
 
-    def add(self, table: Floats, y: Floats, missing: Floats, top: Floats) -> bool:
+    def add(self, table: Floats, y: Pieces, missing: Floats, top: Floats) -> bool:
         """Make the records of an outcome.
 
         Parameters
         ----------
         table : ndarray, shape (K, 4)
             Takes the raw records.
-        y : ndarray, shape (n,)
+        y : Pieces of float64, cut as the keys are
             NaN where it is missing.
         missing : ndarray, shape (K,)
             Takes the number of missing values by group.
@@ -134,18 +135,19 @@ class RowSums:
             return True
         rows, starts = self._rows_of(off, table[:, 0])
         again, lacking = np.empty((len(starts) - 1, table.shape[1])), np.empty(len(starts) - 1)
-        bad = runs.sum_runs(starts, y[rows], again, lacking, np.empty(1))
+        bad = runs.sum_runs(starts, y.take(rows), again, lacking, np.empty(1))
         table[np.flatnonzero(off)] = again
         return bool(bad < 0)
 
     def _add_about(
-        self, shift: float, table: Floats, y: Floats, missing: Floats, top: Floats, off: npt.NDArray[np.bool_]
+        self, shift: float, table: Floats, y: Pieces, missing: Floats, top: Floats, off: npt.NDArray[np.bool_]
     ) -> int:
         """Make records about one shift, or each about its own where it is NaN; return how many are `off`."""
         from fastml.kernels.sums import record, shuffled
 
         def add_part(part: slice) -> bool:
-            return bool(add_rows(rows[part], self._keys.low, y[part], shift, table, missing, top))
+            pieces = zip(rows.between(part.start, part.stop), y.between(part.start, part.stop), strict=True)
+            return all(add_rows(keys, self._keys.low, values, shift, table, missing, top) for keys, values in pieces)
 
         rows = self._keys.rows
         add_rows = shuffled.add_rows if rows.dtype == np.int64 else shuffled.add_rows_of_codes
@@ -237,19 +239,24 @@ class RowSums:
         keys, low = self._keys.rows, self._keys.low
         select_rows = kernel.select_rows if keys.dtype == np.int64 else kernel.select_rows_of_codes
         room = self._space.array("rows off", len(keys) + 1, np.int32)
-        rows = room[: select_rows(keys, low, marked.view(np.uint8), room)]
+        first, count = 0, 0
+        for part in keys.parts:
+            found = select_rows(part, low, marked.view(np.uint8), room[count:])
+            room[count : count + found] += first
+            first, count = first + len(part), count + found
+        rows = room[:count]
         groups, places = np.flatnonzero(marked), self._space.array("places of groups off", len(marked), np.int64)
         places[groups] = np.arange(len(groups))
-        of_rows = places[keys[rows] - low]
+        of_rows = places[keys.take(rows) - low]
         sizes = np.bincount(of_rows, minlength=len(groups))
         order = np.empty(len(rows), np.int64)
         place(of_rows, np.arange(len(rows)), np.cumsum(sizes) - sizes, order)
         return _GroupRows(marked, rows[order], groups, sizes)
 
 
-def _likely_shift(y: Floats) -> float:
+def _likely_shift(y: Pieces) -> float:
     """A value in the middle of some from everywhere; 0 where none of them is finite."""
-    some = y[:: max(len(y) // _SHIFT_SAMPLE, 1)]
+    some = y.every(max(len(y) // _SHIFT_SAMPLE, 1))
     some = np.sort(some[np.isfinite(some)])
     return float(some[len(some) // 2]) if len(some) else 0.0
 
@@ -260,7 +267,7 @@ def _are_groups_large(keys: RowCodes) -> bool:
     It must not depend on how labels are encoded, which depends on the tiles before.
     """
     rows = keys.rows
-    some = np.sort(rows[:_FIRST_ROWS])
+    some = np.sort(rows.first(_FIRST_ROWS))
     n_groups = max(len(rows) / _ROWS_PER_GROUP, 1.0)
     labels_expected = n_groups * -np.expm1(-len(some) / n_groups)
     return bool(np.count_nonzero(some[1:] != some[:-1]) + 1 <= labels_expected)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from fastml.errors import ValueNotAllowedError, row_text
 from fastml.io.columns import as_floats, check_whole
+from fastml.io.pieces import Pieces
 from fastml.kernels.workspace import Workspace, empty_table
 from fastml.keys.encoder import Encoder
 from fastml.keys.row_codes import KeysMovedError, RowCodes
@@ -21,7 +23,7 @@ from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_co
 from fastml.reduce.row_sums import RowSums
 from fastml.reduce.weights import GroupWeights, count_without, group_weights, row_weights, weights_of_records
 
-__all__ = ["TileRecords", "measure", "measure_runs"]
+__all__ = ["TileRecords", "measure", "measure_pieces", "measure_runs"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,9 +96,9 @@ def measure(rows: pa.RecordBatch, columns: CallColumns, first_row: int, space: W
     encoder = _encoder(space)
     keys = [rows.column(name) for name in columns.keys]
     try:
-        return _Tile(rows, encoder.encode(keys), columns, first_row, space).measure()
+        return _Tile([rows], encoder.encode(keys), columns, first_row, space).measure()
     except KeysMovedError:
-        return _Tile(rows, encoder.encode(keys, exact=True), columns, first_row, space).measure()
+        return _Tile([rows], encoder.encode(keys, exact=True), columns, first_row, space).measure()
 
 
 def measure_runs(
@@ -125,7 +127,40 @@ def measure_runs(
         An infinite outcome; it may be of another tile than the first that has one.
     """
     keys = _encoder(space).encode_runs([rows.column(name) for name in columns.keys], tile_rows)
-    return None if keys is None else _Tile(rows, keys, columns, first_row, space).measure()
+    return None if keys is None else _Tile([rows], keys, columns, first_row, space).measure()
+
+
+def measure_pieces(
+    pieces: Sequence[pa.RecordBatch], columns: CallColumns, first_row: int, space: Workspace
+) -> TileRecords | None:
+    """Compute the statistics of a tile that lies in several pieces, which would take as long to join as to add up.
+
+    Parameters
+    ----------
+    pieces : sequence of pyarrow.RecordBatch
+    columns : CallColumns
+        A single key; without weights.
+    first_row, space
+        As in `measure`.
+
+    Returns
+    -------
+    TileRecords or None
+        Those of `measure`, to the bit. None where the pieces have to be joined.
+
+    Raises
+    ------
+    ValueNotAllowedError
+        An infinite outcome.
+    """
+    (key,) = columns.keys
+    keys = _encoder(space).encode_pieces([rows.column(key) for rows in pieces])
+    if keys is None:
+        return None
+    try:
+        return _Tile(pieces, keys, columns, first_row, space).measure()
+    except KeysMovedError:
+        return None
 
 
 def _encoder(space: Workspace) -> Encoder:
@@ -136,9 +171,10 @@ class _Tile:
     """Rows with their keys encoded."""
 
     def __init__(
-        self, rows: pa.RecordBatch, keys: RowCodes, columns: CallColumns, first_row: int, space: Workspace
+        self, pieces: Sequence[pa.RecordBatch], keys: RowCodes, columns: CallColumns, first_row: int, space: Workspace
     ) -> None:
-        self._rows, self._keys, self._columns, self._first_row = rows, keys, columns, first_row
+        self._pieces, self._keys, self._columns, self._first_row = pieces, keys, columns, first_row
+        self._rows = pieces[0]  # all of them, where there are weights
         self._space, self._sums = space, RowSums(keys, space)
         self._seen: dict[str, Seen] = {}
 
@@ -155,7 +191,7 @@ class _Tile:
             if by_row is None or weighted is None:
                 top = self._add(name, y, moments[i], missing)
             else:
-                top, heaviest = self._add_weighted(name, y, by_row, (moments[i], weighted[i]), missing)
+                top, heaviest = self._add_weighted(name, y.joined, by_row, (moments[i], weighted[i]), missing)
                 if columns.watch and i == 0:
                     self._watch_weights(of_groups, heaviest)
             if columns.watch:
@@ -179,14 +215,18 @@ class _Tile:
             weights = without_codes(as_floats(self._rows.column(name)), codes_of_weights(columns.missing))
             self._seen[name] = look(weights, tops.get(name, math.nan))
 
-    def _values(self, name: str) -> Floats:
+    def _values(self, name: str) -> Pieces:
         """An outcome, without codes of missing values."""
-        column = self._rows.column(name)
-        y = without_codes(as_floats(column, self._space), self._columns.missing)
-        check_whole(name, column, y, self._place)
-        return y
+        space = self._space if len(self._pieces) == 1 else None  # which has room for one
+        found, first_row = list[Floats](), 0
+        for rows in self._pieces:
+            column = rows.column(name)
+            found.append(without_codes(as_floats(column, space), self._columns.missing))
+            check_whole(name, column, found[-1], partial(self._place, before=first_row))
+            first_row += rows.num_rows
+        return Pieces(tuple(found))
 
-    def _add(self, name: str, y: Floats, table: Floats, missing: Floats) -> float:
+    def _add(self, name: str, y: Pieces, table: Floats, missing: Floats) -> float:
         """Make the records of an outcome, and count its missing values by record; return its greatest value."""
         from fastml.kernels.sums import runs as kernel
 
@@ -194,9 +234,9 @@ class _Tile:
         if starts is None:
             is_finite = self._sums.add(table, y, missing, top)
         else:
-            is_finite = kernel.sum_runs(starts, y, table, missing, top) < 0
+            is_finite = kernel.sum_runs(starts, y.joined, table, missing, top) < 0
         if not is_finite:
-            self._refuse_infinite(name, y)
+            self._refuse_infinite(name, y.joined)
         return float(top[0])
 
     def _add_weighted(
@@ -226,7 +266,8 @@ class _Tile:
             f"outcome column {name!r} has {y[bad]} {self._place(bad)}; recode it to missing or drop the row"
         )
 
-    def _place(self, row: int) -> str:
-        """Where a row of the tile is, in words."""
+    def _place(self, row: int, before: int = 0) -> str:
+        """Where a row of the tile, or of a piece with rows `before` it, is, in words."""
+        row += before
         label = self._keys.label_text(self._keys.record_at(row))
         return row_text(self._first_row + row, f"{', '.join(self._columns.keys)} {label}")

@@ -25,18 +25,21 @@ from fastml.keys.row_codes import KeysMovedError
 from fastml.reduce.accumulator import Accumulator
 from fastml.reduce.columns import CallColumns
 from fastml.reduce.missing_codes import Seen, tell
-from fastml.reduce.tile import TileRecords, measure, measure_runs
+from fastml.reduce.tile import TileRecords, measure, measure_pieces, measure_runs
 from fastml.reduce.tiles import Task, Tiles
 
 __all__ = ["from_source"]
 
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
-# result doesn't depend on how the rows came, nor on the number of threads. Batches of files have as many rows; longer
-# tiles would have to copy them.
+# result doesn't depend on how the rows came, nor on the number of threads. Batches of files have as many rows; of
+# longer tiles more would have to be copied.
 TILE_ROWS = 1 << 20
 
 # Tiles that a thread takes at a time where one call of each kernel does for all of them.
 _TILES_AT_ONCE = 4
+
+# Rows of a piece of a tile, on average, from which on it takes longer to join pieces than to add one after another.
+_ROWS_PER_PIECE = 1 << 13
 
 
 def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) -> GroupStats:
@@ -120,7 +123,11 @@ class _Pass:
 
     def _measure(self, task: Task) -> list[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
-        if sum(rows.num_rows for rows in task.slices) <= TILE_ROWS:
+        n_rows = sum(rows.num_rows for rows in task.slices)
+        if n_rows <= TILE_ROWS:
+            part = self._in_pieces(task, n_rows)
+            if part is not None:
+                return [part]
             rows = task.slices[0] if len(task.slices) == 1 else self._as_one(task)
             task.slices.clear()  # nobody holds what was copied
             return [self._tile(rows, task.first_row)]
@@ -135,6 +142,14 @@ class _Pass:
             self._tile(rows.slice(first, TILE_ROWS), task.first_row + first)
             for first in range(0, rows.num_rows, TILE_ROWS)
         ]
+
+    def _in_pieces(self, task: Task, n_rows: int) -> TileRecords | None:
+        """Statistics of a tile in pieces; None where it is a whole one, or has to be made one."""
+        n_pieces, columns = len(task.slices), self._columns
+        if n_pieces == 1 or n_pieces * _ROWS_PER_PIECE > n_rows or len(columns.keys) > 1 or columns.weighted:
+            return None
+        part = measure_pieces(task.slices, columns, task.first_row, self._space)
+        return None if part is None else part.kept()
 
     def _tile(self, rows: pa.RecordBatch, first_row: int) -> TileRecords:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def global_codes(encoder: Encoder, whole: KeyTable, column: pa.Array) -> list[in
     keys = encoder.encode([column])
     if (
         keys.numbers is not None
-        and not ((keys.numbers >= keys.low) & (keys.numbers - keys.low < len(keys.dictionary))).all()
+        and not ((keys.rows.joined >= keys.low) & (keys.rows.joined - keys.low < len(keys.dictionary))).all()
     ):
         keys = encoder.encode([column], exact=True)
     keys.dictionary.look_up(whole, np.unique(keys.by_row()).astype(np.int64))
@@ -148,3 +149,61 @@ def test_an_encoder_goes_on_from_tile_to_tile(stream: str, forgetful: bool, monk
     expected = [value for tile in tiles for value in decoded(tile)]
     assert [labels[code] for code in codes] == expected
     assert len(set(labels)) == len(labels)
+
+
+def cut(column: Any, seed: int) -> list[pa.Array]:
+    """Pieces of a column, some with an offset, some empty."""
+    rng = np.random.default_rng(seed)
+    ends = [0, *np.sort(rng.integers(0, len(column) + 1, rng.integers(1, 5))).tolist(), len(column)]
+    return [column.slice(a, b - a) for a, b in pairwise(ends)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_in_pieces_have_the_codes_of_the_whole(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    encoder, before = Encoder(Workspace()), Encoder(Workspace())
+    for _ in range(3):
+        whole = pa.array(rng.integers(-40, 900, 9000)).slice(5)
+        keys, joined = encoder.encode_pieces(cut(whole, seed)), before.encode([whole])
+        assert keys is not None
+        assert keys.rows.dtype == np.int64
+        if not ((keys.rows.joined >= keys.low) & (keys.rows.joined - keys.low < len(keys.dictionary))).all():
+            continue  # which the kernels see
+        labels = keys.labels[0].take(pa.array(keys.by_row()))
+        assert labels.to_pylist() == whole.to_pylist() == joined.labels[0].take(pa.array(joined.by_row())).to_pylist()
+
+
+@pytest.mark.parametrize("shuffled", [8192, 8193, 8200, 9000])
+@pytest.mark.parametrize("tail", [0, 1, 8000, 300_000])
+@pytest.mark.parametrize("p", [0.0, 0.01, 0.2, 0.48, 0.5, 0.52, 1.0])
+def test_pieces_are_told_from_runs_as_the_whole_is(p: float, tail: int, shuffled: int) -> None:
+    """Or they are joined: where the rest might have runs so long that all are clustered."""
+    rng = np.random.default_rng(tail)
+    keys = np.concatenate([np.cumsum(rng.random(shuffled) < p) % 50, np.zeros(tail, np.int64)])
+    found = Encoder(Workspace()).encode_pieces(cut(pa.array(keys), 1))
+    if p <= 0.48 or (shuffled <= 8192 and not tail):
+        assert found is None
+    elif p == 1.0:
+        assert found is not None
+    if found is not None:
+        assert encode_rows([pa.array(keys)]).starts is None
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if not name.startswith("int64")])
+def test_pieces_of_every_type_are_encoded_or_joined(name: str) -> None:
+    rows = column(name, 9000, "shuffled", False)
+    found = Encoder(Workspace()).encode_pieces(cut(rows, 3))
+    assert found is None or found.labels[0].take(pa.array(found.by_row())).to_pylist() == rows.to_pylist()
+    assert found is not None or name not in ("int8", "uint8", "bool")
+    assert found is None or not pa.types.is_floating(rows.type)
+
+
+def test_pieces_with_nulls_and_of_a_wide_range_are_joined() -> None:
+    encoder, rng = Encoder(Workspace()), np.random.default_rng(0)
+    keys = rng.integers(0, 900, 9000)
+    nulls = pa.concat_arrays([pa.array(keys), pa.nulls(1, pa.int64())])
+    assert encoder.encode_pieces([nulls.slice(0, 5000), nulls.slice(5000)]) is None
+    assert encoder.encode_pieces(cut(pa.array(keys), 0)) is not None
+    wide = Encoder(Workspace())
+    for _ in range(2):  # the second time it is known
+        assert wide.encode_pieces(cut(pa.array(keys * 2**40), 0)) is None

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from fastml.io.pieces import Pieces
 from fastml.keys.dictionaries import RangeDictionary, TileDictionary
 from fastml.keys.key_table import KeyTable
 from fastml.keys.row_codes import RowCodes
@@ -20,7 +21,8 @@ def test_rows_runs_and_numbers_tell_the_same() -> None:
     runs = TileDictionary((pa.array([3, 4, 3]),))
     starts = np.array([0, 2, 5, 6], np.int32)
     for keys, n_records in (
-        (RowCodes(numbers, None, None, np.array(expected), 3), 2),
+        (RowCodes(numbers, None, None, Pieces((np.array(expected),)), 3), 2),
+        (RowCodes(numbers, None, None, Pieces((np.array([3, 3, 4]), np.array([4, 4, 3]))), 3), 2),
         (RowCodes(values, np.array([0, 0, 1, 1, 1, 0], np.int32)), 2),
         (RowCodes(values, np.array([0, 1, 0], np.int32), starts), 3),
         (RowCodes(runs, None, starts), 3),

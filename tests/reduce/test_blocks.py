@@ -15,6 +15,7 @@ from conftest import fewer
 from streams import check, same
 
 import fastml
+from fastml.io.pieces import Pieces
 from fastml.keys import row_codes
 from fastml.reduce import row_sums, workers
 
@@ -105,11 +106,15 @@ def test_the_largest_share_does_not_depend_on_codes(counts: list[int]) -> None:
     rng = np.random.default_rng(len(counts))
     codes = rng.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int32)
     shares = set()
-    for order in (np.arange(len(counts)), rng.permutation(len(counts))):
+    for order, cuts in ((np.arange(len(counts)), []), (rng.permutation(len(counts)), [4, 5, sum(counts) // 2])):
         mine = order[codes]
         labels = row_codes.TileDictionary((pa.array(range(len(counts))),))
         shares.add(row_codes.RowCodes(labels, mine.astype(np.int32)).largest_share())
-        shares.add(row_codes.RowCodes(labels, None, None, mine.astype(np.int64) - 7, -7).largest_share())
+        shares.add(
+            row_codes.RowCodes(
+                labels, None, None, Pieces(tuple(np.split(mine.astype(np.int64) - 7, cuts))), -7
+            ).largest_share()
+        )
     (share,) = shares
     assert share == pytest.approx(max(counts) / sum(counts), abs=0.05)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from records import check, read_only
 
+from fastml.io.pieces import Pieces
 from fastml.kernels.sums.moments import finish
 from fastml.kernels.workspace import Workspace
 from fastml.keys.dictionaries import RangeDictionary, TileDictionary
@@ -30,14 +31,14 @@ def row_sums(codes: Codes, n_groups: int, keys: bool = False) -> RowSums:
     """The sums of rows with codes, or with keys of which a range is assumed."""
     table = RangeDictionary(LOW, n_groups, pa.int64()) if keys else TileDictionary((pa.array(range(n_groups)),))
     numbers = codes + np.int64(LOW)
-    tile = RowCodes(table, None, None, numbers, LOW) if keys else RowCodes(table, codes)
+    tile = RowCodes(table, None, None, Pieces((numbers,)), LOW) if keys else RowCodes(table, codes)
     return RowSums(tile, Workspace())
 
 
 def sums_of(codes: Codes, n_groups: int, y: Floats, keys: bool = False) -> tuple[Floats | None, Floats]:
     """Raw records, None where a value isn't finite, and missing values."""
     table, missing = np.full((n_groups, 4), 7.0), np.full(n_groups, 7.0)
-    is_finite = row_sums(codes, n_groups, keys).add(table, y, missing, np.empty(1))
+    is_finite = row_sums(codes, n_groups, keys).add(table, Pieces((y,)), missing, np.empty(1))
     return table if is_finite else None, missing
 
 
@@ -82,7 +83,7 @@ def test_outcomes_share_the_rows_that_are_looked_for(seed: int, keys: bool) -> N
     together = row_sums(codes, n_groups, keys)
     for y in (*outcomes, outcomes[0]):
         table, missing = np.full((n_groups, 4), 7.0), np.full(n_groups, 7.0)
-        assert together.add(table, y, missing, np.empty(1))
+        assert together.add(table, Pieces((y,)), missing, np.empty(1))
         alone, missing_alone = sums_of(codes, n_groups, y, keys)
         assert alone is not None
         assert table.tobytes() == alone.tobytes()

@@ -142,3 +142,41 @@ def test_of_several_errors_in_a_task_the_first_tile_s_is_told(threads: int, monk
     y[350], z[250] = math.inf, -math.inf
     with pytest.raises(fastml.FastmlError, match=r"^outcome column 'z' has -inf in row 250 \(the first is 0; id \d+\)"):
         fastml.group_stats({"id": table["id"], "y": y, "z": z}, ["y", "z"], "id", threads=threads)
+
+
+@pytest.mark.parametrize(
+    "kind", ["integers", "narrow", "missing", "clustered", "floats", "two columns", "weights", "whole outcomes"]
+)
+def test_tiles_on_the_edge_of_batches_have_the_bits_of_those_in_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "TILE_ROWS", 20_000)
+    rng = np.random.default_rng(3)
+    ids = rng.integers(0, 300, 70_000)
+    ids = np.sort(ids) if kind == "clustered" else ids
+    y = 500.0 + ids % 17 + 80.0 * rng.normal(size=len(ids))
+    data: dict[str, Any] = {"id": ids * 1.0 if kind == "floats" else ids, "y": y, "w": rng.uniform(1.0, 2.0, len(ids))}
+    if kind == "missing":
+        data["y"] = pa.array(y, mask=rng.random(len(y)) < 0.1)
+    if kind == "whole outcomes":
+        data["y"] = y.astype(np.int64)
+    if kind == "narrow":
+        data["id"] = ids.astype(np.int32)
+    table, keys = pa.table(data | {"c": ids % 3}), ["c", "id"] if kind == "two columns" else ["id"]
+    weights = "w" if kind == "weights" else None
+    in_pieces: list[bool] = []
+
+    def noted(*args: Any) -> Any:
+        found = measure_pieces(*args)
+        in_pieces.append(found is not None)
+        return found
+
+    measure_pieces = workers.measure_pieces
+    monkeypatch.setattr(workers, "measure_pieces", noted)
+    results = set()
+    for size in (70_000, 17_000, 12_345, 9_000):
+        parts = pa.Table.from_batches(table.to_batches(max_chunksize=size))
+        for threads in (1, 3):
+            stats = fastml.group_stats(parts, "y", keys, weights=weights, threads=threads)
+            results.add(stats.to_arrow().combine_chunks().to_batches()[0].serialize().to_pybytes())
+    assert len(results) == 1
+    assert any(in_pieces) == (kind in ("integers", "narrow", "missing", "whole outcomes"))
+    assert (len(in_pieces) > 0) == (kind not in ("two columns", "weights"))

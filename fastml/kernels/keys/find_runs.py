@@ -8,11 +8,11 @@ from numba.core import types
 from fastml.kernels.ahead import fetch_ahead
 from fastml.kernels.jit import I4_IN, I4_OUT, I8_IN, I8_OUT, inner, kernel
 
-__all__ = ["ONE", "ROWS_PER_RUN", "find_runs", "find_runs_of_codes", "lowest_bit"]
+__all__ = ["FIRST_RUNS", "ONE", "ROWS_PER_RUN", "find_runs", "find_runs_of_codes", "lowest_bit"]
 
 ONE = np.uint64(1)
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
-_FIRST_RUNS = 4096  # after which rows are given up that are not clustered
+FIRST_RUNS = 4096  # after which rows are given up that are not clustered
 
 # Multiplied by a single bit, the top six bits of this de Bruijn sequence are different for each bit.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -40,7 +40,7 @@ def _find_runs(keys, tile_rows, starts, firsts):
         count += 1
         # A bit for each of 64 rows tells whether its key differs from the one before, which takes no branch.
         for at in range(tile + 1, end, 64):
-            if count - before > _FIRST_RUNS and 4 * (count - before) > at - tile:
+            if count - before > FIRST_RUNS and 4 * (count - before) > at - tile:
                 return -1
             first, stop, changes = np.uint64(at), np.uint64(min(at + 64, end)), np.uint64(0)
             fetch_ahead(keys, first, stop)
