@@ -2,9 +2,10 @@
 
 Run `python benchmarks/outofcore.py [--rows 100]` (millions). `fastml simulate` makes the rows in eight files, and a
 tenth of them, in a temporary folder. Memory is the peak of the process of `fastml fit`, less that of one that has
-imported fastml and the libraries it stands on. Times are those of a warm process, the median of seven rounds in
-which each contestant has its turn, and the seconds of processors, which other work on the machine disturbs less;
-"command" is the whole `fastml fit`, start of Python included.
+imported fastml and the libraries it stands on. Each contestant has a process of its own, and its turn in each of
+seven rounds. Times are medians: by the clock, and the seconds of processors, which other work on the machine disturbs
+less; "command" is the whole `fastml fit`, start of Python included; "least" reads the row groups on all threads and
+measures each as it lies, which is the least that fastml can do with this reader.
 
 Then the same times for what many have on their disks: 12 million shuffled rows of 5,000 schools, in six files as
 pyarrow writes them by default.
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
@@ -44,45 +46,94 @@ def peak_and_seconds(command: list[str], **environment: str) -> tuple[float, flo
 
 def contestants(folder: str) -> dict[str, Callable[[], object]]:
     """What is timed, by name; each reads all rows of two columns."""
-    import duckdb
-    import polars as pl
-    import pyarrow.parquet as pq
-
-    import fastml
-
     files = sorted(map(str, Path(folder).iterdir()))
 
+    def fit() -> object:
+        import fastml
+
+        return fastml.fit(folder, "score", "school").n_obs
+
     def group_by() -> object:
+        import duckdb
+
         query = f"select school, count(score), avg(score), var_pop(score) from read_parquet('{folder}/*.parquet')"
         return duckdb.sql(query + " group by all").to_arrow_table().num_rows
 
+    def least() -> object:
+        """Measure each row group where it was read: without order, edges of tiles, and adding up."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from fastml.io.file_formats import LOCAL_BUFFER
+        from fastml.io.threads import thread_count
+        from fastml.kernels.workspace import Workspace
+        from fastml.reduce.columns import CallColumns
+        from fastml.reduce.tile import measure
+
+        columns, space = CallColumns(["score"], ["school"]), Workspace()
+
+        def of_row_group(job: tuple[str, pq.FileMetaData, int]) -> pa.RecordBatch:
+            path, metadata, index = job
+            with pq.ParquetFile(path, metadata=metadata, buffer_size=LOCAL_BUFFER) as file:
+                table = file.read_row_group(index, columns=["school", "score"], use_threads=False)
+            return measure(table.to_batches()[0], columns, 0, space).kept()
+
+        feet = [(file, pq.read_metadata(file)) for file in files]
+        jobs = [(file, metadata, i) for file, metadata in feet for i in range(metadata.num_row_groups)]
+        with ThreadPoolExecutor(thread_count()) as pool:
+            return len(list(pool.map(of_row_group, jobs)))
+
     def bare_pyarrow() -> object:
+        import pyarrow.parquet as pq
+
         return sum(pq.ParquetFile(file).read(columns=["school", "score"]).num_rows for file in files)
 
     def bare_polars() -> object:
+        import polars as pl
+
         scan = pl.scan_parquet(folder).select("school", "score")
         return sum(frame.height for frame in scan.collect_batches(chunk_size=1 << 20, lazy=True))
 
     return {
-        "fastml": lambda: fastml.fit(folder, "score", "school").n_obs,
+        "fastml": fit,
+        "least": least,
         "DuckDB group by": group_by,
         "bare read (pyarrow)": bare_pyarrow,
         "bare read (Polars)": bare_polars,
     }
 
 
-def measure(folder: str) -> None:
-    """Print the median seconds of each contestant, on the clock and of processors, as JSON."""
-    entries = contestants(folder)
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in entries}
-    for turn in range(ROUNDS + 1):
-        for name, run in entries.items():
-            start = time.perf_counter(), time.process_time()
-            run()
-            if turn:
-                times[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
-    medians = {name: [median(column) for column in zip(*taken, strict=True)] for name, taken in times.items()}
-    print(json.dumps(medians))
+def measure(folder: str, name: str) -> None:
+    """Run a contestant for each line of input; print its seconds on the clock and of processors, as JSON."""
+    run = contestants(folder)[name]
+    for _ in sys.stdin:
+        start = time.perf_counter(), time.process_time()
+        run()
+        print(json.dumps([time.perf_counter() - start[0], time.process_time() - start[1]]), flush=True)
+
+
+def in_turns(folder: Path) -> dict[str, list[float]]:
+    """Median seconds of each contestant, on the clock and of processors, without the first turn, which warms up."""
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, __file__, "--measure", str(folder), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in contestants(str(folder))
+    }
+    times: dict[str, list[list[float]]] = {name: [] for name in processes}
+    for _ in range(ROUNDS + 1):
+        for name, process in processes.items():
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            times[name].append(json.loads(process.stdout.readline()))
+    for process in processes.values():
+        process.communicate()
+    return {name: [median(column) for column in zip(*taken[1:], strict=True)] for name, taken in times.items()}
 
 
 def memory(name: str, folder: Path, small: Path, idle: float) -> None:
@@ -116,11 +167,10 @@ def write_shuffled(folder: Path) -> None:
 
 
 def throughput(title: str, rows: float, folder: Path) -> None:
-    """Print how fast each contestant reads the rows (millions) of a folder, in a process that does nothing else."""
+    """Print how fast each contestant reads the rows (millions) of a folder."""
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{title}: {rows:g} million rows, {size / 1e6:,.0f} MB")
-    command = [sys.executable, __file__, "--measure", str(folder)]
-    times = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    times = in_turns(folder)
     duckdb, bare = times["DuckDB group by"], times["bare read (pyarrow)"]
     for name, (taken, work) in times.items():
         print(f"{name:24} {taken:.3f} s, {rows / taken:5.0f} million rows/s; "
@@ -133,10 +183,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=float, default=100.0, help="millions")
     parser.add_argument("--schools", type=float, default=1e5)
-    parser.add_argument("--measure", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=2, metavar=("FOLDER", "CONTESTANT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        measure(options.measure)
+        measure(*options.measure)
         return
     with tempfile.TemporaryDirectory() as base:
         folder, small, shuffled = (Path(base) / name for name in ("all", "tenth", "shuffled"))
