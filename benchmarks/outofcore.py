@@ -74,7 +74,7 @@ def contestants(folder: str) -> dict[str, Callable[[], object]]:
 
         def of_row_group(job: tuple[str, pq.FileMetaData, int]) -> pa.RecordBatch:
             path, metadata, index = job
-            with pq.ParquetFile(path, metadata=metadata, buffer_size=LOCAL_BUFFER) as file:
+            with pq.ParquetFile(path, metadata=metadata, buffer_size=LOCAL_BUFFER, pre_buffer=False) as file:
                 table = file.read_row_group(index, columns=["school", "score"], use_threads=False)
             return measure(table.to_batches()[0], columns, 0, space).kept()
 

@@ -58,8 +58,10 @@ def test_in_memory_and_in_files(text: str, expression: object, table: pa.Table, 
 def test_row_groups_are_skipped(table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=100)
     read: list[int] = []
-    inner = pq.ParquetFile.read_row_group
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda self, i, **k: read.append(i) or inner(self, i, **k))
+    inner = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        pq.ParquetFile, "iter_batches", lambda self, *a, **k: read.extend(k["row_groups"]) or inner(self, *a, **k)
+    )
     fastml.group_stats(tmp_path / "t.parquet", "y", "id", filter="id < 4")
     assert sorted(read) == list(range(len(read)))
     assert 1 <= len(read) < 6
