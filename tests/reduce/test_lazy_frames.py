@@ -357,14 +357,10 @@ def test_columns_named_as_those_of_the_sums(role: str, name: str) -> None:
 @pytest.mark.parametrize("engine", SPARK)
 def test_spark_runs_the_query_of_the_reduction(engine: str, case: str, engines: OPEN, folder: Path) -> None:
     """The other dialects are in test_sql_text.py; here is a Spark already."""
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.getActiveSession()
-    assert session is not None
-    engines[engine](folder).createOrReplaceTempView("students")
-    words = dict(CALLS[case])
+    rows, words = engines[engine](folder), dict(CALLS[case])
+    rows.createOrReplaceTempView("students")
     for table in ("students", f"{folder}/*.parquet"):
-        made = session.sql(fastml.group_stats_sql(table, dialect="spark", **words))
+        made = rows.sparkSession.sql(fastml.group_stats_sql(table, dialect="spark", **words))
         assert_same_schools(fastml.group_stats(made, **words), fastml.group_stats(students(), **words))
 
 
