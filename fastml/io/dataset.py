@@ -67,12 +67,12 @@ def open_dataset(
     condition : Filter, optional
         Which rows.
     threads : int
-        Files or row groups to decode at a time.
+        Files or row groups to decode at a time, where no pool is given.
     csv : CsvOptions, optional
     ids : sequence of str
         Which of the columns hold ids: in text files they are texts.
     pool : Pool, optional
-        The caller's, to read on in place of threads of its own.
+        The caller's.
 
     Returns
     -------

@@ -26,8 +26,9 @@ Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
 # more from where a request takes long.
 LOCAL_BUFFER, REMOTE_BUFFER = 1 << 18, 1 << 20
 
-# A row group that takes more than this (8 bytes a value) is decoded in batches, by one thread. Batches of a power of
-# two rows, or of a few less, take a sixth longer: pyarrow makes room for twice as many, and copies them (as of 26).
+# A row group that takes more than this (8 bytes a value) is decoded in batches, by one thread at a time. Batches of a
+# power of two rows, or of a few less, take a sixth longer: pyarrow makes room for twice as many, and copies them (as of
+# 26). Large batches of Arrow files are handed on in as many rows.
 LARGE = 64 << 20
 BATCH_ROWS = 200_000
 

@@ -15,14 +15,17 @@ from fastml.kernels.threads import Pool
 __all__ = ["in_order"]
 
 _T = TypeVar("_T")
-_Some = tuple[deque[_T], BaseException | None]
+_Some = tuple[deque[_T], Exception | None]
 _AT_ONCE = 4  # items of a job that a thread makes before it turns to another
+_MORE = 2  # jobs that are begun at a time, beyond the number of threads
 
 
 def in_order(
     jobs: Iterable[Callable[[], Iterable[_T]]], threads: int, pool: Pool | None = None
 ) -> Generator[_T, None, None]:
-    """Items of all jobs, as if they ran one after the other; closing the iterator stops the threads.
+    """Items of all jobs, as if they ran one after the other.
+
+    Closing the iterator ends its threads; those of the caller's pool end when the pool is closed.
 
     Parameters
     ----------
@@ -30,9 +33,9 @@ def in_order(
         Each returns an iterable of items; it runs on any thread, a few items at a time. The iterable of jobs is read a
         few jobs ahead.
     threads : int
-        Jobs at a time.
+        Of its own, where no pool is given.
     pool : Pool, optional
-        The caller's, who closes it, to use in place of threads of its own.
+        The caller's.
 
     Yields
     ------
@@ -41,7 +44,7 @@ def in_order(
     jobs, begun = iter(jobs), deque[tuple[Iterator[_T], Future[_Some[_T]]]]()
     with nullcontext(pool) if pool else closing(Pool(threads)) as pool:
         while True:
-            for job in islice(jobs, pool.ahead - len(begun)):
+            for job in islice(jobs, (pool.threads + _MORE if pool.threads > 1 else 1) - len(begun)):
                 items = _items(job)
                 begun.append((items, pool.start(partial(_some, items))))
             if not begun:
@@ -56,7 +59,10 @@ def in_order(
                 while made:  # what was handed on is not held
                     yield made.popleft()
                 if error is not None:
-                    raise error
+                    try:
+                        raise error
+                    finally:  # it holds this frame, which would hold it, and all that was begun
+                        del error, some
 
 
 def _items(job: Callable[[], Iterable[_T]]) -> Iterator[_T]:
@@ -68,6 +74,6 @@ def _some(items: Iterator[_T]) -> _Some[_T]:
     made = deque[_T]()
     try:
         made.extend(islice(items, _AT_ONCE))
-    except BaseException as error:  # handed to the reader, whatever it is
+    except Exception as error:  # handed to the reader
         return made, error
     return made, None

@@ -121,7 +121,7 @@ def open_source(
         The column whose indices, where it is a dictionary in memory, the caller checks by `check_indices`: to read them
         once more takes a fifth of a pass.
     pool : Pool, optional
-        The caller's, to read files on in place of threads of its own.
+        The caller's, to read files by; else one of as many threads as the data say.
 
     Returns
     -------

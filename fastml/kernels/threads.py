@@ -20,12 +20,13 @@ class Pool:
     """Threads that make calls in the order they were asked for, among them the thread that waits for a result.
 
     All that a pass does, reading and adding up, is done by one pool: with more threads than processors each would be
-    interrupted again and again, and lose what it has in the caches. So a call must not wait for another.
+    interrupted again and again, and lose what it has in the caches. No call may wait for another: there might be no
+    thread left to make that one.
 
     Parameters
     ----------
     threads : int
-        At most so many calls at a time, with that of the thread that waits.
+        At most so many calls at a time, the waiting thread's included.
     """
 
     def __init__(self, threads: int) -> None:
@@ -55,7 +56,10 @@ class Pool:
         """Help until a call is over, and return its result or raise its error."""
         while not future.done() and self._run_next():
             pass
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            del future  # an error holds this frame, and the future the error
 
     def _run_all(self) -> None:
         while self._run_next():
@@ -68,9 +72,16 @@ class Pool:
         except IndexError:
             return False
         try:
-            future.set_result(call())
-        except BaseException as error:  # raised in its place, whatever it is
-            future.set_exception(error)
+            result = call()
+        except BaseException as error:
+            future.set_exception(error)  # raised in its place
+            if not isinstance(error, Exception):  # but an interrupt waits for no turn
+                raise
+        else:
+            future.set_result(result)
+            del result
+        finally:
+            del future, call  # an error, perhaps in the result, holds this frame
         return True
 
     def close(self) -> None:
@@ -81,7 +92,7 @@ class Pool:
 
 
 def call_in_order(calls: Iterable[Callable[[], _Out]], pool: Pool) -> Generator[_Out, None, None]:
-    """Results of calls in order, made a few ahead.
+    """Results of calls in order, made a few ahead; whoever closes the pool ends them.
 
     Parameters
     ----------

@@ -203,7 +203,7 @@ class Encoder:
         Returns
         -------
         RowCodes or None
-            None where its rows can be clustered, or aren't integers of 64 bits that are their own codes.
+            None where rows can be clustered, where keys aren't, as 64-bit integers, their own codes, or some are null.
         """
         dtype = pieces[0].type
         if self._hashes or not _are_bits(dtype) or pa.types.is_floating(dtype) or any(p.null_count for p in pieces):

@@ -133,7 +133,7 @@ def measure_runs(
 def measure_pieces(
     pieces: Sequence[pa.RecordBatch], columns: CallColumns, first_row: int, space: Workspace
 ) -> TileRecords | None:
-    """Compute the statistics of a tile that lies in several pieces, which would take as long to join as to add up.
+    """Compute the statistics of a tile that lies in several pieces, which would take longer to join than to add up.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def measure_pieces(
     Raises
     ------
     ValueNotAllowedError
-        An infinite outcome.
+        An infinite outcome; a whole number that no double is.
     """
     (key,) = columns.keys
     keys = _encoder(space).encode_pieces([rows.column(key) for rows in pieces])
@@ -174,7 +174,7 @@ class _Tile:
         self, pieces: Sequence[pa.RecordBatch], keys: RowCodes, columns: CallColumns, first_row: int, space: Workspace
     ) -> None:
         self._pieces, self._keys, self._columns, self._first_row = pieces, keys, columns, first_row
-        self._rows = pieces[0]  # all of them, where there are weights
+        self._rows = pieces[0]  # with weights, a tile is one piece
         self._space, self._sums = space, RowSums(keys, space)
         self._seen: dict[str, Seen] = {}
 
@@ -267,7 +267,7 @@ class _Tile:
         )
 
     def _place(self, row: int, before: int = 0) -> str:
-        """Where a row of the tile, or of a piece with rows `before` it, is, in words."""
+        """Where a row is, in words: of the tile, or of a piece that `before` rows of the tile precede."""
         row += before
         label = self._keys.label_text(self._keys.record_at(row))
         return row_text(self._first_row + row, f"{', '.join(self._columns.keys)} {label}")

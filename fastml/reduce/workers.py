@@ -31,8 +31,8 @@ from fastml.reduce.tiles import Task, Tiles
 __all__ = ["from_source"]
 
 # Rows per tile, counted from the start of the stream: the unit of work, and of the order of additions, so that the
-# result doesn't depend on how the rows came, nor on the number of threads. Batches of files have as many rows; of
-# longer tiles more would have to be copied.
+# result doesn't depend on how the rows came, nor on the number of threads. By default, pyarrow writes row groups of as
+# many rows; of longer tiles more would have to be joined.
 TILE_ROWS = 1 << 20
 
 # Tiles that a thread takes at a time where one call of each kernel does for all of them.

@@ -76,6 +76,8 @@ def test_decimals_are_the_nearest_doubles() -> None:
     assert found[:3] == [0.01, -0.07, 1.1]
     assert found[3:5] == pytest.approx([float(Decimal(c).scaleb(-2)) for c in cents[4:]], rel=1e-15)
     assert found[5] is None
+    for k in range(len(column)):  # whatever stands beside it
+        assert as_doubles(column.slice(k, 1)).to_pylist() == as_doubles(column).to_pylist()[k : k + 1]
 
 
 @pytest.mark.parametrize("dtype", [pa.int64(), pa.uint64()])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 
 import pytest
@@ -113,14 +114,61 @@ def test_calls_are_made_once_each_and_their_results_come_in_order(
 def test_an_error_in_a_call_comes_in_its_place(threads: int) -> None:
     def call(i: int) -> int:
         if i == 5:
-            raise KeyboardInterrupt
+            raise KeyError(i)
         return i
 
     with closing(Pool(threads)) as pool:
         results = call_in_order([lambda i=i: call(i) for i in range(9)], pool)
         assert [next(results) for _ in range(5)] == list(range(5))
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyError, match="5"):
             next(results)
+
+
+def test_an_interrupt_waits_for_no_turn() -> None:
+    """It comes to the thread that waits, in whatever call it makes meanwhile."""
+    is_interrupted, made = threading.Event(), []
+
+    def call(i: int) -> int:
+        made.append(i)
+        if i == 0:
+            assert is_interrupted.wait(10)
+        elif threading.current_thread() is threading.main_thread():
+            is_interrupted.set()
+            raise KeyboardInterrupt
+        return i
+
+    with closing(Pool(2)) as pool:
+        first, *_ = [pool.start(partial(call, i)) for i in range(4)]
+        deadline = time.monotonic() + 10
+        while 0 not in made:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        with pytest.raises(KeyboardInterrupt):
+            pool.result(first)
+    assert is_interrupted.is_set()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_holds_no_rows_once_it_is_handled(threads: int) -> None:
+    class Rows:
+        pass
+
+    def call(rows: list[Rows]) -> None:
+        raise KeyError(len(rows))
+
+    held: list[weakref.ref[Rows]] = []
+    gc.disable()
+    try:
+        with closing(Pool(threads)) as pool:
+            for _ in range(3):
+                rows = Rows()
+                held.append(weakref.ref(rows))
+                with suppress(KeyError):
+                    next(call_in_order([partial(call, [rows])] * 2, pool))
+                del rows
+        assert [rows() for rows in held] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_whoever_closes_the_pool_waits_for_the_calls_that_have_begun_and_no_others() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,8 @@ def test_of_several_errors_in_a_task_the_first_tile_s_is_told(threads: int, monk
 
 
 @pytest.mark.parametrize(
-    "kind", ["integers", "narrow", "missing", "clustered", "floats", "two columns", "weights", "whole outcomes"]
+    "kind",
+    ["integers", "narrow", "missing", "clustered", "floats", "two columns", "weights", "whole outcomes", "decimals"],
 )
 def test_tiles_on_the_edge_of_batches_have_the_bits_of_those_in_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "TILE_ROWS", 20_000)
@@ -158,6 +160,10 @@ def test_tiles_on_the_edge_of_batches_have_the_bits_of_those_in_one(kind: str, m
         data["y"] = pa.array(y, mask=rng.random(len(y)) < 0.1)
     if kind == "whole outcomes":
         data["y"] = y.astype(np.int64)
+    if kind == "decimals":  # one of which no double has all digits
+        cents = (y * 1000).astype(np.int64)
+        cents[0] = 2**53 + 12345
+        data["y"] = pa.array([Decimal(c).scaleb(-3) for c in cents.tolist()], pa.decimal128(20, 3))
     if kind == "narrow":
         data["id"] = ids.astype(np.int32)
     table, keys = pa.table(data | {"c": ids % 3}), ["c", "id"] if kind == "two columns" else ["id"]
@@ -178,5 +184,5 @@ def test_tiles_on_the_edge_of_batches_have_the_bits_of_those_in_one(kind: str, m
             stats = fastml.group_stats(parts, "y", keys, weights=weights, threads=threads)
             results.add(stats.to_arrow().combine_chunks().to_batches()[0].serialize().to_pybytes())
     assert len(results) == 1
-    assert any(in_pieces) == (kind in ("integers", "narrow", "missing", "whole outcomes"))
+    assert any(in_pieces) == (kind in ("integers", "narrow", "missing", "whole outcomes", "decimals"))
     assert (len(in_pieces) > 0) == (kind not in ("two columns", "weights"))
