@@ -51,25 +51,27 @@ def as_doubles(column: pa.Array) -> pa.Array:
         return column
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
-    doubles = column.cast(pa.float64(), safe=False)
-    return _nearest(column, doubles) if pa.types.is_decimal(column.type) else doubles
+    return _nearest(column) if pa.types.is_decimal(column.type) else column.cast(pa.float64(), safe=False)
 
 
-def _nearest(column: pa.Array, doubles: pa.Array) -> pa.Array:
-    """Decimals as the nearest doubles, each of which all digits make a whole number that is a double.
+def _nearest(column: pa.Array) -> pa.Array:
+    """Decimals as doubles: the nearest one where the digits of a value make a whole number that is a double.
 
     Arrow multiplies by a rounded power of ten, which is off in the last digit; here both numbers are exact. It is
     decided value by value, so that a value is the same in any batch.
     """
     precision, scale = column.type.precision, column.type.scale
     if precision > _MOST_DIGITS or not 0 <= scale <= _LARGEST_POWER:
-        return doubles
-    column = column.cast(pa.decimal128(precision, scale))
-    words = np.frombuffer(column.buffers()[1] or b"", np.int64).reshape(-1, 2)
-    low, high = words[column.offset : column.offset + len(column)].T
+        return column.cast(pa.float64(), safe=False)
+    digits = column.cast(pa.decimal128(precision, scale))
+    words = np.frombuffer(digits.buffers()[1] or b"", np.int64).reshape(-1, 2)
+    low, high = words[digits.offset : digits.offset + len(digits)].T
     missing = np.asarray(column.is_null()) if column.null_count else np.zeros(len(column), bool)
     is_exact = (high == low >> 63) & (np.abs(low) <= 2**53)
-    return pa.array(np.where(is_exact, low / 10.0**scale, as_numpy(doubles)), mask=missing)
+    nearest = low / 10.0**scale
+    if not (missing | is_exact).all():
+        nearest = np.where(is_exact, nearest, as_numpy(column.cast(pa.float64(), safe=False)))
+    return pa.array(nearest, mask=missing)
 
 
 def as_floats(column: pa.Array, space: Workspace | None = None) -> Floats:
