@@ -117,11 +117,13 @@ def test_an_error_in_a_call_comes_in_its_place(threads: int) -> None:
             raise KeyError(i)
         return i
 
+    before = threading.active_count()
     with closing(Pool(threads)) as pool:
         results = call_in_order([lambda i=i: call(i) for i in range(9)], pool)
         assert [next(results) for _ in range(5)] == list(range(5))
         with pytest.raises(KeyError, match="5"):
             next(results)
+    assert threading.active_count() == before
 
 
 def test_an_interrupt_waits_for_no_turn() -> None:

@@ -435,7 +435,7 @@ def test_outcomes_together_have_the_bits_of_each_alone(n_outcomes: int, ids: str
 INDEX_TYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 
 
-@pytest.mark.parametrize("bad", [-1, 5])
+@pytest.mark.parametrize("bad", [-1, 5, 6, 100])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("order", ["clustered", "shuffled", "in batches", "behind a larger dictionary", "of numbers"])
 @pytest.mark.parametrize("nulls", [False, True])
