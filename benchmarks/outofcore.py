@@ -61,18 +61,17 @@ def contestants(folder: str) -> dict[str, Callable[[], object]]:
 
     def least() -> object:
         """Measure each row group where it was read: without order, edges of tiles, and adding up."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         from fastml.io.file_formats import LOCAL_BUFFER
         from fastml.io.threads import thread_count
         from fastml.kernels.workspace import Workspace
         from fastml.reduce.columns import CallColumns
-        from fastml.reduce.tile import measure
+        from fastml.reduce.tile import TileRecords, measure
 
         columns, space = CallColumns(["score"], ["school"]), Workspace()
 
-        def of_row_group(job: tuple[str, pq.FileMetaData, int]) -> pa.RecordBatch:
+        def of_row_group(job: tuple[str, pq.FileMetaData, int]) -> TileRecords:
             path, metadata, index = job
             with pq.ParquetFile(path, metadata=metadata, buffer_size=LOCAL_BUFFER, pre_buffer=False) as file:
                 table = file.read_row_group(index, columns=["school", "score"], use_threads=False)

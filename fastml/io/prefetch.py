@@ -61,7 +61,7 @@ def in_order(
                 if error is not None:
                     try:
                         raise error
-                    finally:  # it holds this frame, which would hold it, and all that was begun
+                    finally:  # its traceback holds this frame: each would keep the other, and all that was begun
                         del error, some
 
 
@@ -74,6 +74,6 @@ def _some(items: Iterator[_T]) -> _Some[_T]:
     made = deque[_T]()
     try:
         made.extend(islice(items, _AT_ONCE))
-    except Exception as error:  # handed to the reader
+    except Exception as error:  # raised after the items before it; an interrupt, at once
         return made, error
     return made, None

@@ -59,7 +59,7 @@ class Pool:
         try:
             return future.result()
         finally:
-            del future  # an error holds this frame, and the future the error
+            del future  # an error's traceback holds this frame: each would keep the other
 
     def _run_all(self) -> None:
         while self._run_next():
@@ -81,7 +81,7 @@ class Pool:
             future.set_result(result)
             del result
         finally:
-            del future, call  # an error, perhaps in the result, holds this frame
+            del future, call  # as in `result`
         return True
 
     def close(self) -> None:
