@@ -73,7 +73,7 @@ def open_csv(
                 # What has been read once had its quotes looked at.
                 yield from _rows(text, columns, dict.fromkeys(kinds, pa.string()) | told, check=not kinds)
 
-        yield read_all
+        yield Job(read_all)
 
     schema = pa.schema([(name, types[name]) for name in text.names])
     only_words = [name for name, kind in kinds.items() if isinstance(kind, IdKind) and kind.only_words]

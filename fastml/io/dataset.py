@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +23,9 @@ from fastml.io.prefetch import in_order
 from fastml.io.statistical_files import ENDINGS, open_statistical
 from fastml.kernels.threads import Pool, map_on_threads
 
-__all__ = ["Dataset", "common_type", "dataset_columns", "open_dataset"]
+__all__ = ["Dataset", "OnRead", "common_type", "dataset_columns", "open_dataset"]
+
+OnRead = Callable[[pa.RecordBatch, int], Any]
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Dataset:
         The wanted columns.
     size : int
         Bytes of all files.
-    batches : iterator of (pyarrow.RecordBatch, int)
-        With the bytes of the files that each accounts for.
+    batches : iterator of (pyarrow.RecordBatch, int, int)
+        With the number of its rows, and the bytes of the files that it accounts for. In its place stands what `OnRead`
+        made of it.
     origins : callable
         ``origins(use)``: what was read, and once it has been, of how many rows.
     """
@@ -45,7 +49,7 @@ class Dataset:
     name: str
     schema: pa.Schema
     size: int
-    batches: Iterator[tuple[pa.RecordBatch, int]]
+    batches: Iterator[tuple[Any, int, int]]
     origins: Origins
 
 
@@ -57,6 +61,7 @@ def open_dataset(
     csv: CsvOptions | None = None,
     ids: Sequence[str] = (),
     pool: Pool | None = None,
+    on_read: OnRead | None = None,
 ) -> Dataset:
     """Open files as one stream of the wanted columns, read on threads ahead of use.
 
@@ -73,6 +78,9 @@ def open_dataset(
         Which of the columns hold ids: in text files they are texts.
     pool : Pool, optional
         The caller's.
+    on_read : callable, optional
+        ``on_read(batch, first_row)``: what to make of a batch, or None to leave it. The thread that read the batch
+        calls it, while the rows are in its caches, if files and filter tell how many rows there are before it.
 
     Returns
     -------
@@ -91,7 +99,7 @@ def open_dataset(
     entries = [replace(entry, location=location) for entry, location in zip(entries, locations, strict=True)]
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
-    files = [_open(entry, csv, wanted, ids, condition) for entry in entries]
+    files = map_on_threads(lambda entry: _open(entry, csv, wanted, ids, condition), entries, threads)
     _check_types(csv, [file for file, entry in zip(files, entries, strict=True) if entry.format == "csv"])
     first = files[0]
     names = list(dict.fromkeys([*first.schema.names, *partition_types]))
@@ -102,13 +110,16 @@ def open_dataset(
 
     rows: list[list[int]] = [[] for _ in files]  # of the batches of each, from all threads
 
-    def jobs() -> Iterator[Job]:
+    def jobs() -> Iterator[Callable[[], Iterator[tuple[Any, int, int]]]]:
+        first_row: int | None = 0
         for file, entry, seen in zip(files, entries, rows, strict=True):
             columns = [column for column in used if column in file.schema.names]
             twice = entry.partition.keys() & set(columns)
             # A filter on what the rows say would hide that the folder says otherwise.
             for job in file.jobs(columns, None if twice else condition):
-                yield _counted(_conforming(job, file, entry, twice, schema, wanted, of_rows, csv), seen)
+                job = _conforming(job, file, entry, twice, schema, wanted, of_rows, csv)
+                yield partial(_read, job, seen, first_row, on_read)
+                first_row = None if first_row is None or job.n_rows is None else first_row + job.n_rows
 
     def origins(use: str | None) -> tuple[Origin, ...]:
         def of(file: tuple[Location, list[int]]) -> Origin:
@@ -121,13 +132,16 @@ def open_dataset(
     return Dataset(name, kept, sum(file.size for file in files), batches, origins)
 
 
-def _counted(job: Job, rows: list[int]) -> Job:
-    def read() -> Iterator[tuple[pa.RecordBatch, int]]:
-        for batch, share in job():
-            rows.append(batch.num_rows)
-            yield batch, share
-
-    return read
+def _read(job: Job, rows: list[int], first_row: int | None, on_read: OnRead | None) -> Iterator[tuple[Any, int, int]]:
+    """Batches of a job, or what is made of them; adds the number of rows of each to `rows`."""
+    for batch, share in job.read():
+        n_rows = batch.num_rows
+        rows.append(n_rows)
+        made = None
+        if on_read is not None and first_row is not None:
+            made = on_read(batch, first_row)
+            first_row += n_rows
+        yield batch if made is None else made, n_rows, share
 
 
 def dataset_columns(data: Any, csv: CsvOptions | None = None) -> tuple[str, list[str]]:
@@ -252,7 +266,7 @@ def _conforming(
     """
 
     def read_conforming() -> Iterator[tuple[pa.RecordBatch, int]]:
-        for batch, share in job():
+        for batch, share in job.read():
             read = {name: batch.column(name) for name in batch.schema.names}
             read |= {name: _from_texts(read[name], schema.field(name), file, csv) for name in file.texts & read.keys()}
             for name in twice:
@@ -268,7 +282,7 @@ def _conforming(
             rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
             yield rows if of_rows is None else of_rows.rows(rows, wanted), share
 
-    return read_conforming
+    return Job(read_conforming, job.n_rows if of_rows is None else None)
 
 
 def _from_texts(column: pa.Array, field: pa.Field, file: File, csv: CsvOptions) -> pa.Array:

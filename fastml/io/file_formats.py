@@ -1,8 +1,4 @@
-"""One file of one format -> its schema, and jobs that read its row groups or batches.
-
-A job is a function without arguments that yields record batches of the wanted columns with the share of the file's
-bytes that each accounts for; jobs may run on any thread, several at a time.
-"""
+"""One file of one format -> its schema, and jobs that read its row groups or batches."""
 
 from __future__ import annotations
 
@@ -20,8 +16,6 @@ from fastml.io.plain_arrays import plain_type
 
 __all__ = ["File", "Job", "open_ipc", "open_parquet"]
 
-Job = Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
-
 # Bytes of a column chunk that are read at a time: so few from a disk that they are still in the cache when decoded,
 # more from where a request takes long.
 LOCAL_BUFFER, REMOTE_BUFFER = 1 << 18, 1 << 20
@@ -31,6 +25,22 @@ LOCAL_BUFFER, REMOTE_BUFFER = 1 << 18, 1 << 20
 # 26). Large batches of Arrow files are handed on in as many rows.
 LARGE = 64 << 20
 BATCH_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """How to read a part of a file; it may run on any thread, several jobs at a time.
+
+    Attributes
+    ----------
+    read : callable
+        ``read()``: record batches of the wanted columns, with the share of the file's bytes that each accounts for.
+    n_rows : int or None
+        How many rows it reads, where the file says so.
+    """
+
+    read: Callable[[], Iterator[tuple[pa.RecordBatch, int]]]
+    n_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,7 @@ def _row_group_job(location: Location, metadata: Any, index: int, columns: list[
             for batch in file.iter_batches(at_once, row_groups=[index], columns=columns, use_threads=False):
                 yield batch.select(columns), int(bytes_per_row * batch.num_rows)
 
-    return read
+    return Job(read, rows)
 
 
 def _kept_row_groups(location: Location, condition: Filter, schema: pa.Schema) -> list[int]:
@@ -163,7 +173,7 @@ def open_ipc(location: Location) -> File:
                 if not is_file and source.tell() == before:
                     raise pa.ArrowInvalid("it was cut: the mark of a stream's end is missing; write it anew")
 
-        yield read
+        yield Job(read)
 
     return File(location, schema, size, jobs)
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 __all__ = ["Watch", "is_terminal", "watcher"]
 
-_T = TypeVar("_T")
-Watch = Callable[[Iterator[tuple[_T, int]], int], Iterator[tuple[_T, int]]]
+Watch = Callable[[Iterator[tuple[Any, int, int]], int], Iterator[tuple[Any, int, int]]]
 
 # Seconds before the line appears, and between two looks of it.
 PATIENCE = 1.0
 REFRESH = 0.1
 
 
-def watcher(wanted: bool | None = None) -> Watch[Any] | None:
+def watcher(wanted: bool | None = None) -> Watch | None:
     """Return what shows the progress of a stream, or None where nobody would see it.
 
     Parameters
@@ -28,18 +27,18 @@ def watcher(wanted: bool | None = None) -> Watch[Any] | None:
     Returns
     -------
     callable or None
-        ``watch(batches, size)``: the same (batch, bytes), seen as they pass; ``size`` is the bytes of all, or 0.
+        ``watch(items, size)``: the same (item, rows, bytes), seen as they pass; ``size`` is the bytes of all, or 0.
     """
     if sys.stderr is None or not (is_terminal(sys.stderr) if wanted is None else wanted):
         return None
 
-    def watch(batches: Iterator[tuple[Any, int]], size: int) -> Iterator[tuple[Any, int]]:
+    def watch(items: Iterator[tuple[Any, int, int]], size: int) -> Iterator[tuple[Any, int, int]]:
         line: _Line | None = None
         start = shown = time.monotonic()
         rows = seen = 0
         try:
-            for batch, share in batches:
-                rows += len(batch)
+            for item, n_rows, share in items:
+                rows += n_rows
                 seen += share
                 now = time.monotonic()
                 if line is None and now - start > PATIENCE:
@@ -47,7 +46,7 @@ def watcher(wanted: bool | None = None) -> Watch[Any] | None:
                 if line is not None and now - shown > REFRESH:
                     line.show(rows, seen, now)
                     shown = now
-                yield batch, share
+                yield item, n_rows, share
         finally:
             if line is not None:
                 line.stop()

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from fastml.io.csv_options import CsvOptions, csv_options
-from fastml.io.dataset import dataset_columns, open_dataset
+from fastml.io.dataset import OnRead, dataset_columns, open_dataset
 from fastml.io.discovery import is_path
 from fastml.io.file_formats import open_parquet
 from fastml.io.filters import as_filter
@@ -104,6 +104,7 @@ def open_source(
     *,
     unchecked: str | None = None,
     pool: Pool | None = None,
+    on_read: OnRead | None = None,
 ) -> Source:
     """Open data of any supported kind for reading some of its columns.
 
@@ -122,6 +123,8 @@ def open_source(
         once more takes a fifth of a pass.
     pool : Pool, optional
         The caller's, to read files by; else one of as many threads as the data say.
+    on_read : callable, optional
+        What to make of batches of files, as of `fastml.io.dataset.open_dataset`.
 
     Returns
     -------
@@ -140,17 +143,17 @@ def open_source(
     condition = None if given.filter is None else as_filter(given.filter)
     if is_path(given.data):
         csv, threads = csv_options(given.csv_options), thread_count(given.threads)
-        found = open_dataset(given.data, wanted, condition, threads, csv, ids, pool)
+        found = open_dataset(given.data, wanted, condition, threads, csv, ids, pool, on_read)
         return Source(found.name, found.schema, _watched(found.batches, found.size, watch), found.origins)
     if condition is None:
         source = open_memory(given.data, wanted)
         to_check = [f.name for f in source.schema if f.name != unchecked or not pa.types.is_dictionary(f.type)]
         checked = _checked(source, to_check)
-        return replace(source, batches=_watched(((batch, 0) for batch in checked), 0, watch))
+        return replace(source, batches=_watched(_without_bytes(checked), 0, watch))
     filtered_by = condition.columns(column_names(given.data)[1])
     source = open_memory(given.data, list(dict.fromkeys([*wanted, *filtered_by])))
     of_rows = condition.on(source.schema)
-    kept = ((of_rows.rows(batch, wanted), 0) for batch in _checked(source, source.schema.names))
+    kept = _without_bytes(of_rows.rows(batch, wanted) for batch in _checked(source, source.schema.names))
     schema = pa.schema([source.schema.field(column) for column in wanted])
     return Source(source.name, schema, _watched(kept, 0, watch))
 
@@ -165,12 +168,15 @@ def _checked(source: Source, columns: list[str]) -> Iterator[pa.RecordBatch]:
         first_row += batch.num_rows
 
 
-def _watched(
-    batches: Iterator[tuple[pa.RecordBatch, int]], size: int, watch: Watch[pa.RecordBatch] | None
-) -> Generator[pa.RecordBatch, None, None]:
+def _without_bytes(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, int, int]]:
+    """Batches with their numbers of rows, of no file's bytes."""
+    return ((batch, batch.num_rows, 0) for batch in batches)
+
+
+def _watched(batches: Iterator[tuple[Any, int, int]], size: int, watch: Watch | None) -> Generator[Any, None, None]:
     watched = watch(batches, size) if watch else batches
     try:
-        for batch, _ in watched:
+        for batch, _, _ in watched:
             yield batch
     finally:
         for iterator in (watched, batches):

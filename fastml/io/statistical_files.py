@@ -171,7 +171,7 @@ def open_statistical(location: Location, ending: str, encoding: str | None = Non
             for batch in _batches(reader, wanted, texts or "utf-8"):
                 yield batch, size * batch.num_rows // max(n_rows, 1)
 
-        yield read
+        yield Job(read)
 
     return File(location, pa.schema([(name, column.dtype) for name, column in columns.items()]), size, jobs)
 

@@ -35,13 +35,15 @@ class Tiles:
     ----------
     batches : iterator of pyarrow.RecordBatch
     tile_rows : int
+    first_row : int
+        How many rows came before, in whole tiles.
     """
 
-    def __init__(self, batches: Iterator[pa.RecordBatch], tile_rows: int) -> None:
+    def __init__(self, batches: Iterator[pa.RecordBatch], tile_rows: int, first_row: int = 0) -> None:
         self._batches, self._tile_rows = batches, tile_rows
         self._batch: pa.RecordBatch | None = None
         self._left = 0  # rows of the batch that weren't taken
-        self._rows_taken = 0
+        self._rows_taken = first_row
         self._round = 0  # tasks of one length still to come, and the length
         self._length = 1
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import pyarrow as pa
@@ -68,7 +68,9 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     columns.check()
     pool = Pool(thread_count(threads))
     key = columns.keys[0] if len(columns.keys) == 1 else None
-    source = open_source(data, columns.to_read, columns.keys, unchecked=key, pool=pool)
+    space = Workspace()
+    on_read = partial(_whole_tile, columns=columns, space=space)
+    source = open_source(data, columns.to_read, columns.keys, unchecked=key, pool=pool, on_read=on_read)
     for name in columns.outcomes:
         check_numeric("outcome", source.schema.field(name))
     for name in columns.of_weights:
@@ -76,7 +78,7 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     for name in columns.keys:
         check_key_type("by" if name in columns.by else "group", source.schema.field(name))
     accumulator, seen = Accumulator(source, columns), dict[str, Seen]()
-    with closing(pool), closing(source.batches), closing(_Pass(source, columns, pool).parts()) as parts:
+    with closing(pool), closing(source.batches), closing(_Pass(source, columns, pool, space).parts()) as parts:
         for part in parts:
             accumulator.add(part)
             for name, found in part.seen.items():
@@ -90,36 +92,52 @@ def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) 
     return replace(stats, origins=source.origins(repr(how)))
 
 
+def _whole_tile(rows: pa.RecordBatch, first_row: int, columns: CallColumns, space: Workspace) -> TileRecords | None:
+    """Statistics of a batch that is a tile, on the thread that has just read it."""
+    if first_row % TILE_ROWS or rows.num_rows != TILE_ROWS:
+        return None
+    try:
+        return measure(rows, columns, first_row, space).kept()
+    except (FastmlError, KeysMovedError):
+        return None  # what is wrong is told when it is this tile's turn
+
+
 class _Pass:
     """Tiles measured by a pool of threads, a few at a time; their statistics in the order of the rows."""
 
-    def __init__(self, source: Source, columns: CallColumns, pool: Pool) -> None:
-        self._tiles, self._columns, self._pool = Tiles(source.batches, TILE_ROWS), columns, pool
-        self._source_name = source.name
+    def __init__(self, source: Source, columns: CallColumns, pool: Pool, space: Workspace) -> None:
+        self._source, self._columns, self._pool, self._space = source, columns, pool, space
         self._no_copies = not columns.weighted and _are_read_in_place(source.schema, columns)
         self._at_once = 1
-        self._space = Workspace()
 
     def parts(self) -> Generator[TileRecords, None, None]:
         """Statistics of all tiles, or of several together; the first error in the order of the rows in its place."""
-        batch = self._tiles.first_batch()
-        if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
-            self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._columns.keys]) else 1
         with closing(self._space), closing(call_in_order(self._calls(), self._pool)) as results:
             for part in chain.from_iterable(results):
                 self._at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
                 yield part
 
     def _calls(self) -> Iterator[Callable[[], list[TileRecords]]]:
-        while True:
-            try:
-                task = self._tiles.take(self._at_once, self._pool.threads)
-            except Exception as error:  # raised in its place, after what is wrong with the rows before
-                yield partial(_fail, error)
-                return
-            if not task.slices:
-                return
-            yield partial(self._measure, task)
+        first_row = 0
+        try:
+            for are_measured, items in groupby(self._source.batches, lambda item: isinstance(item, TileRecords)):
+                if are_measured:
+                    for part in items:
+                        first_row += TILE_ROWS
+                        yield partial(list, [part])
+                else:
+                    tiles = Tiles(items, TILE_ROWS, first_row)
+                    self._look_ahead(tiles.first_batch())
+                    while (task := tiles.take(self._at_once, self._pool.threads)).slices:
+                        yield partial(self._measure, task)
+                    first_row = task.first_row
+        except Exception as error:  # raised in its place, after what is wrong with the rows before
+            yield partial(_fail, error)
+
+    def _look_ahead(self, batch: pa.RecordBatch | None) -> None:
+        """Take several tiles at a time from the first on, where they look as if they were clustered."""
+        if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
+            self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._columns.keys]) else 1
 
     def _measure(self, task: Task) -> list[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
@@ -167,7 +185,7 @@ class _Pass:
 
     def _check_indices(self, rows: pa.RecordBatch, first_row: int) -> None:
         for name in self._columns.keys:
-            check_indices(name, rows.column(name), self._source_name, first_row)
+            check_indices(name, rows.column(name), self._source.name, first_row)
 
 
 def _fail(error: Exception) -> list[TileRecords]:

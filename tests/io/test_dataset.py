@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import files
 import numpy as np
@@ -11,9 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from files import cut, same
+from pyarrow import csv
 
 import fastml
 from fastml import FastmlError
+from fastml.io import file_formats
+from fastml.io.dataset import open_dataset
+from fastml.io.filters import Filter, as_filter
 
 table = pytest.fixture(files.table, scope="module")
 truth = pytest.fixture(files.truth, scope="module")
@@ -29,6 +34,54 @@ def test_only_the_needed_columns_are_decoded(folder: Path, monkeypatch: pytest.M
     fastml.group_stats(folder, "y", "id")
     assert len(asked) == 25
     assert all(columns == ["id", "y"] for columns in asked)
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_who_reads_a_batch_makes_of_it_what_is_asked(
+    threads: int, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch comes with the number of its first row where that is known: not after a filter or a text file."""
+    if large:  # row groups come in several batches
+        monkeypatch.setattr(file_formats, "LARGE", 0)
+        monkeypatch.setattr(file_formats, "BATCH_ROWS", 7)
+    numbers = pa.table({"y": np.arange(100.0), "even": np.arange(100) % 2 == 0})
+    paths = [tmp_path / name for name in ("a.parquet", "b.parquet", "c.csv", "d.parquet")]
+    for path, first, end in zip(paths, (0, 25, 60, 70), (25, 60, 70, 100), strict=True):
+        part = numbers.slice(first, end - first)
+        if path.suffix == ".csv":
+            csv.write_csv(part, path)
+        else:
+            pq.write_table(part, path, row_group_size=10)
+
+    def read(condition: Filter | None = None) -> list[Any]:
+        kept = [y for y in range(100) if condition is None or y % 2 == 0]
+
+        def made(batch: pa.RecordBatch, first_row: int) -> str | None:
+            assert batch["y"].to_pylist() == kept[first_row : first_row + batch.num_rows]
+            return None if first_row % 10 else f"from {first_row}"
+
+        items = list(open_dataset(paths, ["y"], condition, threads, on_read=made).batches)
+        rows = [n_rows if isinstance(item, str) else item.num_rows for item, n_rows, _ in items]
+        assert rows == [n_rows for _, n_rows, _ in items]
+        assert sum(rows) == len(kept)
+        return [item if isinstance(item, str) else item["y"][0].as_py() for item, _, _ in items]
+
+    found = read()
+    assert [item for item in found if isinstance(item, str)] == ["from 0", "from 10", "from 20", "from 60"]
+    if not large:
+        assert found == ["from 0", "from 10", "from 20", 25, 35, 45, 55, "from 60", 70, 80, 90]
+    assert [item for item in read(as_filter("even == true")) if isinstance(item, str)] == ["from 0"]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_of_several_files_that_are_none_the_first_is_named(threads: int, folder: Path) -> None:
+    paths = sorted(folder.glob("[a-z]*.parquet"))
+    assert len(paths) > 2
+    for path in paths[1:]:
+        path.write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(FastmlError, match=f"{paths[1].name} is not a Parquet file that can be read"):
+        open_dataset([str(path) for path in paths], ["y"], threads=threads)
 
 
 def test_widths_and_kinds_that_drift(table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_nothing_watches_where_nobody_looks() -> None:
 
 
 def test_what_is_watched_passes_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    batches = [(pa.record_batch({"y": np.arange(float(n))}), 8 * n) for n in (3, 0, 5)]
+    batches = [(pa.record_batch({"y": np.arange(float(n))}), n, 8 * n) for n in (3, 0, 5)]
     watch = watcher(True)
     assert watch is not None
     assert list(watch(iter(batches), 64)) == batches

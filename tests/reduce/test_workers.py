@@ -9,12 +9,14 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import naive
 import numba
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import fewer
 from streams import KINDS, N_ROWS, check, rows, same
@@ -163,6 +165,61 @@ def test_the_first_error_in_the_order_of_the_rows_is_raised(threads: int) -> Non
     y[[2_345, 2_346, 3_000, 4_999]] = math.inf
     with pytest.raises(fastml.FastmlError, match="has inf in row 2,345 "):
         fastml.group_stats({"y": y, "id": np.array(table["id"])}, "y", "id", threads=threads)
+
+
+def in_files(folder: Path, table: pa.Table, lengths: list[int], per_row_group: int) -> Path:
+    """Write rows as files of some lengths, in whole row groups from the start of each."""
+    first = 0
+    for i, length in enumerate(lengths):
+        part = table.slice(first, length)
+        pq.write_table(part, folder / f"{i}.parquet", row_group_size=per_row_group)
+        first += length
+    assert first == len(table)
+    return folder
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_row_groups_that_are_tiles_have_the_bits_of_others(
+    kind: str, small_tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are measured by the thread that reads them, before it is their turn."""
+    taken, take = list[int](), workers.Tiles.take
+
+    def noted(self: Any, *args: Any) -> Any:
+        task = take(self, *args)
+        taken.extend([task.first_row] if task.slices else [])
+        return task
+
+    monkeypatch.setattr(workers.Tiles, "take", noted)
+    table = rows(kind, 9 * small_tiles + 30)
+    # Whole tiles; then tiles of pieces from two files, as rows are missing to a whole number; then whole tiles again.
+    lengths = [3 * small_tiles, 2 * small_tiles - 10, small_tiles + 10, 3 * small_tiles, 30]
+    folder = in_files(tmp_path, table, lengths, small_tiles)
+    for columns in (["id"], ["c", "id"]):
+        whole = fastml.group_stats(table, ["y", "z"], columns, weights="w")
+        for threads in THREADS:
+            taken.clear()
+            assert same(fastml.group_stats(folder, ["y", "z"], columns, weights="w", threads=threads), whole)
+            assert taken == [4 * small_tiles, 5 * small_tiles, 9 * small_tiles]
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_an_error_in_a_row_group_that_is_a_tile_is_told_in_its_turn(
+    threads: int, small_tiles: int, tmp_path: Path
+) -> None:
+    table = rows("integers, shuffled", 6 * small_tiles)
+    y = np.array(table["y"]).copy()
+    y[[small_tiles + 5, 2 * small_tiles + 5, 5 * small_tiles]] = math.inf, -math.inf, math.inf
+    folder = in_files(tmp_path, table.set_column(1, "y", pa.array(y)), [6 * small_tiles], small_tiles)
+    before = threading.active_count()
+    with pytest.raises(fastml.FastmlError, match=f"has inf in row {small_tiles + 5:,} "):
+        fastml.group_stats(folder, "y", "id", threads=threads)
+    assert threading.active_count() == before
+    y[:] = np.arange(len(y))
+    y[small_tiles + 5] = math.inf
+    folder = in_files(tmp_path, table.set_column(1, "y", pa.array(y)), [6 * small_tiles], small_tiles)
+    read = fastml.group_stats(folder, "y", "id", filter=f"y < {2 * small_tiles}")
+    assert read.groups().n.sum() == 2 * small_tiles - 1  # rows that are left out aren't counted, nor looked at
 
 
 @pytest.mark.parametrize("threads", THREADS)
