@@ -78,7 +78,8 @@ def shuffled(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]], s
 
 def clustered(keys: np.ndarray[Any, Any], outcomes: list[np.ndarray[Any, Any]]) -> Work:
     def work(part: slice, thread: Thread) -> None:
-        count = find_runs.find_runs(keys[part], TILE, thread.starts, thread.firsts)
+        count = find_runs.find_runs(keys[part], 0, 0, thread.starts, thread.firsts)
+        thread.starts[count] = len(keys[part])
         for y in outcomes:
             runs.sum_runs(thread.starts[: count + 1], y[part], thread.table[:count], thread.missing, thread.top)
 

@@ -56,9 +56,13 @@ class Pieces:
             first += len(part)
         return found
 
+    def values(self, start: int, stop: int) -> Values:
+        """Return the values in a range of places, without a copy where they lie in one piece."""
+        return _joined(self.between(start, stop) or [self.parts[0][:0]])
+
     def first(self, count: int) -> Values:
         """Return the first values, without a copy where they lie in one piece."""
-        return _joined(self.between(0, count) or [self.parts[0][:0]])
+        return self.values(0, count)
 
     def every(self, step: int) -> Values:
         """Return the first value, and one every `step` places."""

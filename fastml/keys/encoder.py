@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,9 +41,11 @@ _SAMPLE = 64
 _RANGE_SAMPLE = 1 << 16
 _MARGIN = 64
 
-# Size of the sample that tells whether rows are clustered, and how long its runs must be on average.
+# Size of the sample that tells whether rows are clustered: how long its runs must be on average for several tiles to be
+# taken at a time, and how many there may be for the others to be looked for.
 _FIRST_ROWS = 4096
 _FIRST_ROWS_PER_RUN = 16
+_FIRST_RUNS = 1024
 
 
 def encode_tile(columns: Sequence[pa.Array]) -> RowCodes:
@@ -166,7 +168,8 @@ class Encoder:
         if self._others is None or self._others.overgrown:
             self._others = LabelDictionary(plain_type(column.type))
         codes = self._any(column, self._others)
-        starts, codes = self._runs(codes)
+        runs = self._runs(Pieces((codes,)))
+        starts, codes = runs or (None, codes)
         if starts is not None and lead_out(codes, len(self._others)):
             raise KeysMovedError
         return RowCodes(self._others, codes, starts)
@@ -187,10 +190,7 @@ class Encoder:
         column = columns[0]
         if len(columns) > 1 or not _are_bits(column.type) or column.null_count:
             return None
-        starts, firsts = self._runs(bits_of(column), tile_rows)
-        return (
-            None if starts is None else RowCodes(TileDictionary((from_bits(firsts.copy(), column.type),)), None, starts)
-        )
+        return self._in_runs(Pieces((bits_of(column),)), column.type, tile_rows)
 
     def encode_pieces(self, pieces: Sequence[pa.Array]) -> RowCodes | None:
         """Encode a tile of rows that lie in several pieces, without joining them.
@@ -203,19 +203,22 @@ class Encoder:
         Returns
         -------
         RowCodes or None
-            None where rows can be clustered, where keys aren't, as 64-bit integers, their own codes, or some are null.
+            None where keys aren't of 64 bits, some are null, or rows are not clustered and not their own codes.
         """
         dtype = pieces[0].type
-        if self._hashes or not _are_bits(dtype) or pa.types.is_floating(dtype) or any(p.null_count for p in pieces):
+        if not _are_bits(dtype) or any(p.null_count for p in pieces):
             return None
         numbers = Pieces(tuple(map(bits_of, pieces)))
-        return self._own_codes(numbers, dtype, exact=False) if _have_no_runs(numbers) else None
+        found = self._in_runs(numbers, dtype)
+        if found is not None or self._hashes or pa.types.is_floating(dtype):
+            return found
+        return self._own_codes(numbers, dtype, exact=False)
 
     def _bits(self, bits: Int64s, dtype: pa.DataType, exact: bool) -> RowCodes | None:
         """Encode 64-bit labels: in runs, as their own codes, or by the hash table; not floats with fractions."""
-        starts, firsts = self._runs(bits)
-        if starts is not None:
-            return RowCodes(TileDictionary((from_bits(firsts.copy(), dtype),)), None, starts)
+        found = self._in_runs(Pieces((bits,)), dtype)
+        if found is not None:
+            return found
         numbers = None if self._hashes else _whole(bits) if pa.types.is_floating(dtype) else bits
         if numbers is not None and len(numbers):
             found = self._own_codes(Pieces((numbers,)), dtype, exact)
@@ -278,7 +281,8 @@ class Encoder:
             pairs += other.numbers
             pairs -= other.low
             if column is columns[-1]:
-                starts, pairs = self._runs(pairs)
+                runs = self._runs(Pieces((pairs,)))
+                starts, pairs = runs or (None, pairs)
             keys = self._fresh(pairs, pa.int64(), _most_values(len(column), starts))
             first, second = np.divmod(as_numpy(keys.labels), width)
             combined = (*(take(label, first) for label in combined), take(other.labels, second))
@@ -316,25 +320,36 @@ class Encoder:
     def _codes(self, length: int) -> Codes:
         return self._space.array("codes", length, np.int32)
 
-    def _runs(self, keys: Keys, tile_rows: int | None = None) -> tuple[Codes | None, Keys]:
-        """First row of each run of equal keys, and n, and the runs' keys; None and all keys where runs are short."""
+    def _in_runs(self, bits: Pieces, dtype: pa.DataType, tile_rows: int | None = None) -> RowCodes | None:
+        """Encode 64-bit labels in runs, each of which is a label of its own; None where runs are short."""
+        found = self._runs(bits, tile_rows)
+        if found is None:
+            return None
+        starts, firsts = found
+        return RowCodes(TileDictionary((from_bits(firsts.copy(), dtype),)), None, starts)
+
+    def _runs(self, keys: Pieces, tile_rows: int | None = None) -> tuple[Codes, Any] | None:
+        """First row of each run of equal keys, and n, and the runs' keys; None where the runs of a tile are short."""
         from fastml.kernels.keys import find_runs
 
-        most = len(keys) // find_runs.ROWS_PER_RUN
-        starts = self._space.array("starts", most + 1, np.int32)
-        wide = keys.itemsize == 8
-        firsts = self._space.array("firsts" if wide else "first codes", most, keys.dtype)
+        n, wide = len(keys), keys.dtype.itemsize == 8
+        starts = self._space.array("starts", n // find_runs.ROWS_PER_RUN + 1, np.int32)
+        firsts = self._space.array("firsts" if wide else "first codes", len(starts) - 1, keys.dtype)
         find = find_runs.find_runs if wide else find_runs.find_runs_of_codes
-        count = find(keys, tile_rows or max(len(keys), 1), starts, firsts)
-        return (starts[: count + 1], firsts[:count]) if count > 0 else (None, keys)
-
-
-def _have_no_runs(numbers: Pieces) -> bool:
-    """Whether the first rows have so many runs that no others need be looked at to know that rows aren't clustered."""
-    from fastml.kernels.keys.find_runs import FIRST_RUNS
-
-    some = numbers.first(2 * FIRST_RUNS + 1)
-    return bool(len(some) > 2 * FIRST_RUNS and np.count_nonzero(some[1:] != some[:-1]) >= FIRST_RUNS)
+        tile_rows, n_runs = tile_rows or max(n, 1), 0
+        for tile in range(0, n, tile_rows):
+            stop = min(tile + tile_rows, n)
+            most, row, count = (stop - tile) // find_runs.ROWS_PER_RUN, tile, 0
+            # Where the first rows have no room for their runs, the others needn't be looked at.
+            for end, room in ((min(tile + _FIRST_ROWS, stop), min(_FIRST_RUNS, most)), (stop, most)):
+                for part in keys.between(row, end):
+                    count = find(part, row, count, starts[n_runs:], firsts[n_runs : n_runs + room])
+                    if count < 0:
+                        return None
+                    row += len(part)
+            n_runs += count
+        starts[n_runs] = n
+        return (starts[: n_runs + 1], firsts[:n_runs]) if n_runs else None
 
 
 def _most_values(n_rows: int, starts: Codes | None = None) -> int:

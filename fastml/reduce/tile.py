@@ -21,6 +21,7 @@ from fastml.keys.row_codes import KeysMovedError, RowCodes
 from fastml.reduce.columns import LARGEST_WEIGHT, SMALLEST_WEIGHT, CallColumns
 from fastml.reduce.missing_codes import Seen, codes_of_weights, look, without_codes
 from fastml.reduce.row_sums import RowSums
+from fastml.reduce.run_sums import sum_runs
 from fastml.reduce.weights import GroupWeights, count_without, group_weights, row_weights, weights_of_records
 
 __all__ = ["TileRecords", "measure", "measure_pieces", "measure_runs"]
@@ -228,13 +229,11 @@ class _Tile:
 
     def _add(self, name: str, y: Pieces, table: Floats, missing: Floats) -> float:
         """Make the records of an outcome, and count its missing values by record; return its greatest value."""
-        from fastml.kernels.sums import runs as kernel
-
         starts, top = self._keys.starts, np.full(1, -np.inf)
         if starts is None:
             is_finite = self._sums.add(table, y, missing, top)
         else:
-            is_finite = kernel.sum_runs(starts, y.joined, table, missing, top) < 0
+            is_finite = sum_runs(starts, y, table, missing, top)
         if not is_finite:
             self._refuse_infinite(name, y.joined)
         return float(top[0])

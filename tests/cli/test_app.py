@@ -224,6 +224,7 @@ def test_what_no_command_foresees_is_a_line(
 
 SLOW = """
 import os, sys, time
+from dataclasses import replace
 import fastml.io.file_formats
 read = fastml.io.file_formats._row_group_job
 def slowly(*args):
@@ -231,8 +232,8 @@ def slowly(*args):
     def wait():
         os.write(1, b"a row group\\n")
         time.sleep(float(os.environ["PAUSE"]))
-        yield from job()
-    return wait
+        yield from job.read()
+    return replace(job, read=wait)
 fastml.io.file_formats._row_group_job = slowly
 from fastml.cli.app import main
 sys.argv[0] = "fastml"

@@ -173,20 +173,41 @@ def test_rows_in_pieces_have_the_codes_of_the_whole(seed: int) -> None:
         assert labels.to_pylist() == whole.to_pylist() == joined.labels[0].take(pa.array(joined.by_row())).to_pylist()
 
 
-@pytest.mark.parametrize("shuffled", [8192, 8193, 8200, 9000])
+@pytest.mark.parametrize("shuffled", [0, 3000, 4096, 4097, 9000])
 @pytest.mark.parametrize("tail", [0, 1, 8000, 300_000])
-@pytest.mark.parametrize("p", [0.0, 0.01, 0.2, 0.48, 0.5, 0.52, 1.0])
-def test_pieces_are_told_from_runs_as_the_whole_is(p: float, tail: int, shuffled: int) -> None:
-    """Or they are joined: where the rest might have runs so long that all are clustered."""
+@pytest.mark.parametrize("p", [0.0, 0.01, 0.1, 0.2, 0.25, 0.5, 1.0])
+def test_pieces_are_in_runs_where_the_whole_is(p: float, tail: int, shuffled: int) -> None:
     rng = np.random.default_rng(tail)
-    keys = np.concatenate([np.cumsum(rng.random(shuffled) < p) % 50, np.zeros(tail, np.int64)])
-    found = Encoder(Workspace()).encode_pieces(cut(pa.array(keys), 1))
-    if p <= 0.48 or (shuffled <= 8192 and not tail):
-        assert found is None
-    elif p == 1.0:
-        assert found is not None
-    if found is not None:
-        assert encode_rows([pa.array(keys)]).starts is None
+    keys = np.concatenate([np.cumsum(rng.random(shuffled) < p) % 50, np.repeat(7, tail)])
+    for ordered in (keys, keys[::-1].copy()) if len(keys) else ():
+        whole = encode_rows([pa.array(ordered)])
+        for seed in range(3):
+            found = Encoder(Workspace()).encode_pieces(cut(pa.array(ordered), seed))
+            assert found is not None
+            assert (found.starts is None) == (whole.starts is None)
+            if found.starts is not None and whole.starts is not None:
+                assert found.starts.tolist() == whole.starts.tolist()
+                assert found.labels[0].equals(whole.labels[0])
+            else:
+                assert found.labels[0].take(pa.array(found.by_row())).to_numpy().tolist() == ordered.tolist()
+
+
+def test_rows_are_in_runs_of_eight_on_average_or_not_at_all() -> None:
+    def runs(lengths: list[int], tile_rows: int | None = None) -> int:
+        keys = pa.array(np.repeat(np.arange(len(lengths)), lengths))
+        found = encode_rows([keys]) if tile_rows is None else Encoder(Workspace()).encode_runs([keys], tile_rows)
+        return 0 if found is None or found.starts is None else len(found.starts) - 1
+
+    assert runs([8] * 1000) == 1000
+    assert runs([8] * 999 + [7]) == 0
+    assert runs([7] * 1000) == 0
+    assert runs([7] * 1000 + [1008]) == 1001
+    assert runs([3] * 1365 + [200_000]) == 0  # which the first 4,096 rows tell
+    assert runs([4] * 1024 + [200_000]) == 1025
+    assert runs([50] * 40, 500) == 40
+    assert runs([50] * 40, 475) == 42  # a run ends where a tile does
+    assert runs([50] * 40, 1993) == 0  # the last tile has seven rows
+    assert runs([50] * 20 + [1] * 500 + [500], 1000) == 0
 
 
 @pytest.mark.parametrize("name", [name for name in TYPES if not name.startswith("int64")])
@@ -195,7 +216,7 @@ def test_pieces_of_every_type_are_encoded_or_joined(name: str) -> None:
     found = Encoder(Workspace()).encode_pieces(cut(rows, 3))
     assert found is None or found.labels[0].take(pa.array(found.by_row())).to_pylist() == rows.to_pylist()
     assert found is not None or name not in ("int8", "uint8", "bool")
-    assert found is None or not pa.types.is_floating(rows.type)
+    assert found is None or found.starts is not None or not pa.types.is_floating(rows.type)
 
 
 def test_pieces_with_nulls_and_of_a_wide_range_are_joined() -> None:

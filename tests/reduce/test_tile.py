@@ -128,6 +128,30 @@ def test_a_tile_in_pieces_has_the_bits_of_the_whole(kind: str, n_groups: int, se
     assert bool(whole.seen["y"].codes) == (kind == "codes")
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("length", [9, 40, 3000, 29_000])
+@pytest.mark.parametrize("kind", ["usual", "missing", "lost digits", "each about its own", "codes"])
+@pytest.mark.parametrize("keys", ["integers", "floats"])
+def test_a_tile_of_runs_in_pieces_has_the_bits_of_the_whole(keys: str, kind: str, length: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ids = np.repeat(np.arange(30_000 // length + 1), length)[-30_000:]
+    y, z = (outcomes_of(kind, ids, rng) for _ in range(2))
+    mask = rng.random(len(y)) < 0.1 if kind == "missing" else None
+    rows = batch(ids if keys == "integers" else ids / 2.0, pa.array(y, mask=mask), z=z)
+    columns = CallColumns(["y", "z"], ["id"], missing=(9998.0,), watch=True)
+    whole = measure(rows, columns, 0)
+    found = measure_pieces(in_pieces(rows, seed), columns, 0, Workspace())
+    assert found is not None
+    assert found.keys.starts is not None
+    assert whole.keys.starts is not None
+    assert found.keys.starts.tolist() == whole.keys.starts.tolist()
+    assert found.keys.labels[0].equals(whole.keys.labels[0])
+    assert whole.moments.tobytes() == found.moments.tobytes()
+    assert (whole.counts is None) == (found.counts is None) == (kind != "missing")
+    assert np.array_equal(whole.counts, found.counts) if whole.counts is not None else True
+    assert whole.seen == found.seen
+
+
 def test_an_infinite_outcome_in_a_piece_is_told_by_its_row() -> None:
     ids, y = np.random.default_rng(0).integers(0, 40, 20_000), np.arange(20_000.0)
     y[15_000] = -math.inf
