@@ -99,7 +99,7 @@ def search_ranges(columns: Floats, offsets: Int64s, ssw: Floats, dof: Floats, re
     ndarray, shape (K, 2)
         NaN for tables without columns; the lowest is infinite where all sizes are 0.
     """
-    ranges, filled = np.full((len(ssw), 2), np.nan), np.flatnonzero(np.diff(offsets))
+    ranges, (filled,) = np.full((len(ssw), 2), np.nan), (offsets[1:] > offsets[:-1]).nonzero()
     if not len(filled):
         return ranges
     begins, (size, count, mean, ss) = offsets[filled], columns
@@ -167,12 +167,10 @@ def _minima(score: _Score) -> Iterator[float]:
     negative, height = values < 0.0, np.abs(values)
     if not negative[0]:
         yield 0.0
-    turns = np.flatnonzero(negative[:-1] & (values[1:] >= 0.0)) + 1
-    misses = np.flatnonzero(
-        (negative[1:-2] == negative[2:-1]) & (negative[2:-1] == negative[3:]) & (height[3:] > 0.0)
-        & (height[2:-1] <= height[1:-2]) & (height[2:-1] <= height[3:])
-    ) + 3  # fmt: skip
-    for i in sorted([*turns, *misses]):
+    (turns,) = (negative[:-1] & (values[1:] >= 0.0)).nonzero()
+    are_alike, left, middle, right = negative[1:] == negative[:-1], height[1:-2], height[2:-1], height[3:]
+    (misses,) = (are_alike[1:-1] & are_alike[2:] & (right > 0.0) & (middle <= left) & (middle <= right)).nonzero()
+    for i in sorted([*(turns + 1), *(misses + 3)]):
         if negative[i - 1] and not negative[i]:
             yield score.root(thetas[i - 1], thetas[i])
         elif inside := _cross_zero(

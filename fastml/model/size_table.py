@@ -171,7 +171,7 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
         by_part = _order(part, edges)
         n = np.take(n, by_part)
         mean, residual, ss = (np.take(values, by_part) for values in (mean, residual, ss))
-    filled = np.flatnonzero(n_groups)
+    (filled,) = n_groups.nonzero()
 
     def over_parts(reduce: np.ufunc, values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
         figures = np.full(n_parts, empty, values.dtype)
@@ -199,10 +199,12 @@ def group_by_size(part: Int64s, n_parts: int, n: Int64s, mean: Floats, residual:
     is_start = np.zeros(len(n), np.bool_)  # where a part begins, or another size in it
     is_start[1:] = n[1:] != n[:-1]
     is_start[edges[filled]] = True
-    starts = np.flatnonzero(is_start)
+    (starts,) = is_start.nonzero()
+    columns = np.empty((4, len(starts)))
+    columns[0], columns[1:] = n[starts], _moments(deviation, starts)
     return SizeTables(
         offsets=np.searchsorted(starts, edges),
-        columns=np.stack([n[starts], *_moments(deviation, starts)], dtype=np.float64),
+        columns=columns,
         ssw=np.ldexp(np.ldexp(ssw, -exponent), -exponent),  # 4^exponent may be more than a double holds
         origin=origin,
         unit=np.ldexp(1.0, exponent),
@@ -226,7 +228,7 @@ def _moments(values: Floats, starts: Int64s) -> tuple[Int64s, Floats, Floats]:
     """
     if not len(starts):
         return np.empty(0, np.int64), np.empty(0), np.empty(0)
-    count = np.append(starts[1:], len(values)) - starts
+    count = np.concatenate((starts[1:], [len(values)])) - starts
     mean = np.add.reduceat(values, starts) / count
     # The mean is off by rounding; the mean of what is left over puts it right, and the squares with it.
     rest = np.repeat(mean, count)

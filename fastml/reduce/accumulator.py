@@ -24,7 +24,8 @@ class Accumulator:
 
     def __init__(self, source: Source, columns: CallColumns) -> None:
         self._columns = columns
-        self._table = KeyTable([plain_type(source.schema.field(name).type) for name in columns.keys])
+        self._types = [plain_type(source.schema.field(name).type) for name in columns.keys]
+        self._table = KeyTable(self._types)
         self._counts: Floats | None = None  # none until a tile has such rows
         self._moments = np.zeros((0, len(columns.outcomes), 4))  # a group's records side by side
         self._weighted = np.zeros((0, len(columns.outcomes), 5)) if columns.weighted else None
@@ -78,7 +79,7 @@ class Accumulator:
         have = len(self._moments)
         if n_cells <= have:
             return
-        if have == 0:  # what is no id is seldom one at the start
+        if have == 0 and not all(map(pa.types.is_integer, self._types)):  # what is no id is seldom one at the start
             for name, labels in zip(self._columns.keys, self._table.labels(), strict=True):
                 if name in self._columns.group:
                     check_ids(name, labels)

@@ -25,6 +25,7 @@ from fastml.reduce.lazy_frames import is_lazy
 
 __all__ = ["country_column", "tell_countries"]
 
+_USUAL_NAMES = tuple(dict.fromkeys(name for design in BY_NAME.values() for name in design.country))
 _NAMIBIA = "NA"
 _MISSING = {None, *MISSING_NUMBERS} - {_NAMIBIA}
 _NUMBER = re.compile(r"-?\d+(\.\d*)?")
@@ -46,7 +47,7 @@ def country_column(given: Input, named: Collection[str]) -> str | None:
     str or None
     """
     finder = ColumnFinder(given)
-    names = [finder.find([name]) for design in BY_NAME.values() for name in design.country]
+    names = [finder.find([name]) for name in _USUAL_NAMES]
     found = [name for name in dict.fromkeys(names) if name]
     if any(name in named for name in found):
         return None
