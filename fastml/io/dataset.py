@@ -99,7 +99,9 @@ def open_dataset(
     entries = [replace(entry, location=location) for entry, location in zip(entries, locations, strict=True)]
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
-    files = map_on_threads(lambda entry: _open(entry, csv, wanted, ids, condition), entries, threads)
+    # Of a text file all may be read to be opened, and what is begun is ended, even where the file before can't be read.
+    at_once = 1 if any(entry.format == "csv" for entry in entries) else threads
+    files = map_on_threads(lambda entry: _open(entry, csv, wanted, ids, condition), entries, at_once)
     _check_types(csv, [file for file, entry in zip(files, entries, strict=True) if entry.format == "csv"])
     first = files[0]
     names = list(dict.fromkeys([*first.schema.names, *partition_types]))

@@ -50,7 +50,9 @@ class Pieces:
         """
         found, first = list[Values](), 0
         for part in self.parts:
-            some = part[max(start - first, 0) : max(stop - first, 0)]
+            if first >= stop:
+                break
+            some = part[max(start - first, 0) : stop - first]
             if len(some):
                 found.append(some)
             first += len(part)

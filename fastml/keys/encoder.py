@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,6 @@ __all__ = ["Encoder", "are_clustered", "encode_rows", "encode_tile"]
 
 Codes = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Keys = TypeVar("Keys", Codes, Int64s)
 
 # Integers are their own codes where each value of their range has eight rows on average, or where the range is short.
 _ROWS_PER_VALUE = 8
@@ -41,11 +40,11 @@ _SAMPLE = 64
 _RANGE_SAMPLE = 1 << 16
 _MARGIN = 64
 
-# Size of the sample that tells whether rows are clustered: how long its runs must be on average for several tiles to be
-# taken at a time, and how many there may be for the others to be looked for.
+# Size of the sample that tells whether rows are clustered. With more runs in it than _FIRST_RUNS a tile isn't; several
+# tiles are taken at a time where runs have so many rows on average.
 _FIRST_ROWS = 4096
-_FIRST_ROWS_PER_RUN = 16
 _FIRST_RUNS = 1024
+_FIRST_ROWS_PER_RUN = 16
 
 
 def encode_tile(columns: Sequence[pa.Array]) -> RowCodes:
@@ -328,7 +327,7 @@ class Encoder:
         starts, firsts = found
         return RowCodes(TileDictionary((from_bits(firsts.copy(), dtype),)), None, starts)
 
-    def _runs(self, keys: Pieces, tile_rows: int | None = None) -> tuple[Codes, Any] | None:
+    def _runs(self, keys: Pieces, tile_rows: int | None = None) -> tuple[Codes, npt.NDArray[Any]] | None:
         """First row of each run of equal keys, and n, and the runs' keys; None where the runs of a tile are short."""
         from fastml.kernels.keys import find_runs
 

@@ -49,16 +49,14 @@ def sum_runs(starts: Codes, y: Pieces, records: Floats, missing: Floats, top: Fl
 
 def _by_piece(starts: Codes, y: Pieces) -> Iterator[tuple[slice, Codes, Floats]]:
     """Runs that lie in one piece, a piece at a time, and those on the edge of pieces, each joined."""
-    first = 0
-    for part in y.parts:
-        end = first + len(part)
-        begin = int(np.searchsorted(starts, first))
-        last = (
-            int(np.searchsorted(starts, end, "right")) - 1
-        )  # the run that the next piece begins with, or goes on with
+    edges = np.cumsum([0, *map(len, y.parts)], dtype=np.int32)
+    begins = np.searchsorted(starts, edges[:-1]).tolist()
+    # The run that the next piece begins with, or goes on with.
+    lasts = (np.searchsorted(starts, edges[1:], "right") - 1).tolist()
+    for i, (part, begin, last) in enumerate(zip(y.parts, begins, lasts, strict=True)):
         if begin < last:
-            yield slice(begin, last), starts[begin : last + 1] - np.int32(first), part
-        if begin <= last and starts[last] < end:
-            values = y.values(int(starts[last]), int(starts[last + 1]))
-            yield slice(last, last + 1), np.array([0, len(values)], np.int32), values
-        first = end
+            yield slice(begin, last), starts[begin : last + 1] - edges[i], part
+        if begin <= last and starts[last] < edges[i + 1]:
+            own = starts[last : last + 2] - edges[i]
+            values = Pieces(y.parts[i:]).values(*own.tolist())
+            yield slice(last, last + 1), own - own[0], values

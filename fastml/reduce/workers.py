@@ -38,8 +38,9 @@ TILE_ROWS = 1 << 20
 # Tiles that a thread takes at a time where one call of each kernel does for all of them.
 _TILES_AT_ONCE = 4
 
-# Rows of a piece of a tile, on average, from which on it takes longer to join pieces than to add one after another.
-_ROWS_PER_PIECE = 1 << 13
+# Rows of a piece of a tile, on average, from which on it takes longer to join pieces than to add one after another:
+# where rows are shuffled, and where they are in runs, which take so little that the joining may take less than Python.
+_ROWS_PER_PIECE, _ROWS_PER_PIECE_OF_RUNS = 1 << 13, 1 << 16
 
 
 def from_source(data: Any, columns: CallColumns, *, threads: int | None = None) -> GroupStats:
@@ -108,13 +109,13 @@ class _Pass:
     def __init__(self, source: Source, columns: CallColumns, pool: Pool, space: Workspace) -> None:
         self._source, self._columns, self._pool, self._space = source, columns, pool, space
         self._no_copies = not columns.weighted and _are_read_in_place(source.schema, columns)
-        self._at_once = 1
+        self._are_runs = True  # in the last tiles; at first, nobody knows
 
     def parts(self) -> Generator[TileRecords, None, None]:
         """Statistics of all tiles, or of several together; the first error in the order of the rows in its place."""
         with closing(self._space), closing(call_in_order(self._calls(), self._pool)) as results:
             for part in chain.from_iterable(results):
-                self._at_once = _TILES_AT_ONCE if self._no_copies and part.keys.are_runs else 1
+                self._are_runs = part.keys.are_runs
                 yield part
 
     def _calls(self) -> Iterator[Callable[[], list[TileRecords]]]:
@@ -128,16 +129,19 @@ class _Pass:
                 else:
                     tiles = Tiles(items, TILE_ROWS, first_row)
                     self._look_ahead(tiles.first_batch())
-                    while (task := tiles.take(self._at_once, self._pool.threads)).slices:
+                    while (task := tiles.take(self._at_once(), self._pool.threads)).slices:
                         yield partial(self._measure, task)
                     first_row = task.first_row
         except Exception as error:  # raised in its place, after what is wrong with the rows before
             yield partial(_fail, error)
 
+    def _at_once(self) -> int:
+        return _TILES_AT_ONCE if self._no_copies and self._are_runs else 1
+
     def _look_ahead(self, batch: pa.RecordBatch | None) -> None:
         """Take several tiles at a time from the first on, where they look as if they were clustered."""
         if self._no_copies and batch is not None and batch.num_rows > TILE_ROWS:
-            self._at_once = _TILES_AT_ONCE if are_clustered([batch.column(name) for name in self._columns.keys]) else 1
+            self._are_runs = are_clustered([batch.column(name) for name in self._columns.keys])
 
     def _measure(self, task: Task) -> list[TileRecords]:
         """Statistics of a task's tiles: together where that gives the bits of one after another."""
@@ -164,7 +168,8 @@ class _Pass:
     def _in_pieces(self, task: Task, n_rows: int) -> TileRecords | None:
         """Statistics of a tile in pieces; None where it is a whole one, or has to be made one."""
         n_pieces, columns = len(task.slices), self._columns
-        if n_pieces == 1 or n_pieces * _ROWS_PER_PIECE > n_rows or len(columns.keys) > 1 or columns.weighted:
+        least = _ROWS_PER_PIECE_OF_RUNS if self._are_runs else _ROWS_PER_PIECE
+        if n_pieces == 1 or n_pieces * least > n_rows or len(columns.keys) > 1 or columns.weighted:
             return None
         part = measure_pieces(task.slices, columns, task.first_row, self._space)
         return None if part is None else part.kept()

@@ -16,7 +16,7 @@ from pyarrow import csv
 
 import fastml
 from fastml import FastmlError
-from fastml.io import file_formats
+from fastml.io import dataset, file_formats
 from fastml.io.dataset import open_dataset
 from fastml.io.filters import Filter, as_filter
 
@@ -82,6 +82,18 @@ def test_of_several_files_that_are_none_the_first_is_named(threads: int, folder:
         path.write_bytes(b"PAR1 and nothing else")
     with pytest.raises(FastmlError, match=f"{paths[1].name} is not a Parquet file that can be read"):
         open_dataset([str(path) for path in paths], ["y"], threads=threads)
+
+
+def test_text_files_after_one_that_cannot_be_read_are_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
+    (tmp_path / "b.csv").write_text("y,id\n1,2\n")
+    opened: list[object] = []
+    monkeypatch.setattr(dataset, "open_csv", lambda *args: opened.append(args))
+    with pytest.raises(FastmlError, match=r"a\.parquet is not a Parquet file"):
+        open_dataset([str(path) for path in sorted(tmp_path.iterdir())], ["y"], threads=4)
+    assert opened == []
 
 
 def test_widths_and_kinds_that_drift(table: pa.Table, truth: fastml.GroupStats, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -190,6 +191,18 @@ def test_pieces_are_in_runs_where_the_whole_is(p: float, tail: int, shuffled: in
                 assert found.labels[0].equals(whole.labels[0])
             else:
                 assert found.labels[0].take(pa.array(found.by_row())).to_numpy().tolist() == ordered.tolist()
+
+
+@pytest.mark.parametrize("end", [9, 10, 11, 20])
+def test_pieces_of_the_two_zeros_and_of_nans_have_the_runs_of_the_whole(end: int) -> None:
+    values = pa.array([0.0] * 10 + [-0.0] * 10 + [math.nan] * 10 + [-math.nan] * 10 + [1.5] * 10)
+    pieces = [values.slice(0, end), values.slice(end)]
+    whole, found = encode_rows([values]), Encoder(Workspace()).encode_pieces(pieces)
+    assert found is not None
+    assert found.starts is not None
+    assert whole.starts is not None
+    assert found.starts.tolist() == whole.starts.tolist()
+    assert found.labels[0].view(pa.int64()).equals(whole.labels[0].view(pa.int64()))  # to KeyTable they are one label
 
 
 def test_rows_are_in_runs_of_eight_on_average_or_not_at_all() -> None:

@@ -151,6 +151,7 @@ def test_of_several_errors_in_a_task_the_first_tile_s_is_told(threads: int, monk
 )
 def test_tiles_on_the_edge_of_batches_have_the_bits_of_those_in_one(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "TILE_ROWS", 20_000)
+    monkeypatch.setattr(workers, "_ROWS_PER_PIECE_OF_RUNS", 4_000)
     rng = np.random.default_rng(3)
     ids = rng.integers(0, 300, 70_000)
     ids = np.sort(ids) if kind == "clustered" else ids

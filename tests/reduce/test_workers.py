@@ -252,6 +252,24 @@ def test_an_interrupt_ends_all_threads(threads: int, monkeypatch: pytest.MonkeyP
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_interrupt_in_a_row_group_that_is_a_tile_ends_all_threads(
+    threads: int, small_tiles: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(rows: Any, columns: Any, first_row: int, *rest: Any) -> Any:
+        if first_row >= 2 * small_tiles:
+            raise KeyboardInterrupt
+        return measure(rows, columns, first_row, *rest)
+
+    measure = workers.measure
+    monkeypatch.setattr(workers, "measure", interrupted)
+    folder = in_files(tmp_path, rows("integers, shuffled", 9 * small_tiles), [9 * small_tiles], small_tiles)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        fastml.group_stats(folder, "y", "id", threads=threads)
+    assert threading.active_count() == before
+
+
 @pytest.mark.parametrize("at", [0, 1, 5])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_an_interrupt_while_rows_are_taken_is_told(at: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:

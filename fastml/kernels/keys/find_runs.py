@@ -26,7 +26,7 @@ def lowest_bit(word):
 
 @inner
 def _find_runs(keys, rows_before, runs_before, starts, firsts):
-    # What numba knows not to be negative it looks up without asking whether it is.
+    # Unsigned places spare Numba the question whether they are negative.
     n, room, before, count = keys.shape[0], np.uint64(firsts.shape[0]), np.uint64(rows_before), np.uint64(runs_before)
     if count == 0 or firsts[count - ONE] != keys[0]:
         if count == room:
@@ -56,7 +56,7 @@ def find_runs(keys, rows_before, runs_before, starts, firsts):
     """Note the first row of each run of equal keys in `starts`; return the number of runs, -1 if there is no room.
 
     The key of each run goes to `firsts` (room,): here it is in the cache, later it would have to be read again.
-    The last of the runs before, of which these are the number and that of their rows, may go on. There has to be a row.
+    `rows_before` rows in `runs_before` runs came before; the last of those runs may go on. There is at least one key.
     """
     return _find_runs(keys, rows_before, runs_before, starts, firsts)
 
