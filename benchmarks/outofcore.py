@@ -123,8 +123,9 @@ def in_turns(folder: Path) -> dict[str, list[float]]:
         for name in contestants(str(folder))
     }
     times: dict[str, list[list[float]]] = {name: [] for name in processes}
-    for _ in range(ROUNDS + 1):
-        for name, process in processes.items():
+    for turn in range(ROUNDS + 1):
+        # Who comes after whom changes: what one leaves to the system to be done may disturb the next.
+        for name, process in (list, reversed)[turn % 2](processes.items()):
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write("go\n")

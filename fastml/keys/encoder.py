@@ -40,10 +40,8 @@ _SAMPLE = 64
 _RANGE_SAMPLE = 1 << 16
 _MARGIN = 64
 
-# Size of the sample that tells whether rows are clustered. With more runs in it than _FIRST_RUNS a tile isn't; several
-# tiles are taken at a time where runs have so many rows on average.
+# Size of the sample that tells whether rows are clustered, and how long its runs must be on average.
 _FIRST_ROWS = 4096
-_FIRST_RUNS = 1024
 _FIRST_ROWS_PER_RUN = 16
 
 
@@ -338,14 +336,15 @@ class Encoder:
         tile_rows, n_runs = tile_rows or max(n, 1), 0
         for tile in range(0, n, tile_rows):
             stop = min(tile + tile_rows, n)
-            most, row, count = (stop - tile) // find_runs.ROWS_PER_RUN, tile, 0
-            # Where the first rows have no room for their runs, the others needn't be looked at.
-            for end, room in ((min(tile + _FIRST_ROWS, stop), min(_FIRST_RUNS, most)), (stop, most)):
-                for part in keys.between(row, end):
-                    count = find(part, row, count, starts[n_runs:], firsts[n_runs : n_runs + room])
-                    if count < 0:
-                        return None
-                    row += len(part)
+            own = slice(n_runs, n_runs + (stop - tile) // find_runs.ROWS_PER_RUN)
+            row = count = 0
+            for part in keys.between(tile, stop):
+                count = find(part, row, count, starts[own], firsts[own])
+                if count < 0:
+                    return None
+                row += len(part)
+            if tile:
+                starts[n_runs : n_runs + count] += tile
             n_runs += count
         starts[n_runs] = n
         return (starts[: n_runs + 1], firsts[:n_runs]) if n_runs else None

@@ -39,6 +39,8 @@ def sum_runs(starts: Codes, y: Pieces, records: Floats, missing: Floats, top: Fl
     """
     from fastml.kernels.sums import runs as kernel
 
+    if len(y.parts) == 1:
+        return bool(kernel.sum_runs(starts, y.joined, records, missing, top) < 0)
     are_finite, highest = True, -math.inf
     for some, own_starts, values in _by_piece(starts, y):
         are_finite &= kernel.sum_runs(own_starts, values, records[some], missing[some], top) < 0

@@ -12,6 +12,7 @@ __all__ = ["ONE", "ROWS_PER_RUN", "find_runs", "find_runs_of_codes", "lowest_bit
 
 ONE = np.uint64(1)
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
+FIRST_ROWS, FIRST_RUNS = 4096, 1024  # that rows are given up after, where the first ones have more runs
 
 # Multiplied by a single bit, the top six bits of this de Bruijn sequence are different for each bit.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -29,7 +30,7 @@ def _find_runs(keys, rows_before, runs_before, starts, firsts):
     # Unsigned places spare Numba the question whether they are negative.
     n, room, before, count = keys.shape[0], np.uint64(firsts.shape[0]), np.uint64(rows_before), np.uint64(runs_before)
     if count == 0 or firsts[count - ONE] != keys[0]:
-        if count == room:
+        if count == room or (count == FIRST_RUNS and before < FIRST_ROWS):
             return -1
         starts[count] = before
         firsts[count] = keys[0]
@@ -41,9 +42,9 @@ def _find_runs(keys, rows_before, runs_before, starts, firsts):
         for i in range(first, stop):
             changes |= np.uint64(keys[i] != keys[i - ONE]) << (i - first)
         while changes != 0:
-            if count == room:
-                return -1
             row = np.uint64(at + lowest_bit(changes))
+            if count == room or (count == FIRST_RUNS and before + row < FIRST_ROWS):
+                return -1
             starts[count] = before + row
             firsts[count] = keys[row]
             count += ONE
@@ -53,8 +54,9 @@ def _find_runs(keys, rows_before, runs_before, starts, firsts):
 
 @kernel(I8_IN, types.int64, types.int64, I4_OUT, I8_OUT)
 def find_runs(keys, rows_before, runs_before, starts, firsts):
-    """Note the first row of each run of equal keys in `starts`; return the number of runs, -1 if there is no room.
+    """Note the first row of each run of equal keys in `starts`; return the number of runs.
 
+    It is -1 where there are more than there is room for, or more than `FIRST_RUNS` in the first `FIRST_ROWS`.
     The key of each run goes to `firsts` (room,): here it is in the cache, later it would have to be read again.
     `rows_before` rows in `runs_before` runs came before; the last of those runs may go on. There is at least one key.
     """
