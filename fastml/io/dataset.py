@@ -40,8 +40,8 @@ class Dataset:
     size : int
         Bytes of all files.
     batches : iterator of (pyarrow.RecordBatch, int, int)
-        With the number of its rows, and the bytes of the files that it accounts for. In its place stands what `OnRead`
-        made of it.
+        With the number of its rows, and the bytes of the files that it accounts for. Where `on_read` made something of
+        a batch, that stands in its place.
     origins : callable
         ``origins(use)``: what was read, and once it has been, of how many rows.
     """
@@ -99,7 +99,7 @@ def open_dataset(
     entries = [replace(entry, location=location) for entry, location in zip(entries, locations, strict=True)]
     csv = csv or CsvOptions()
     partition_types = folder_types(entry.partition for entry in entries)
-    # Of a text file all may be read to be opened, and what is begun is ended, even where the file before can't be read.
+    # To open a text file, all of it may have to be read; the error of a file before it would wait for that.
     at_once = 1 if any(entry.format == "csv" for entry in entries) else threads
     files = map_on_threads(lambda entry: _open(entry, csv, wanted, ids, condition), entries, at_once)
     _check_types(csv, [file for file, entry in zip(files, entries, strict=True) if entry.format == "csv"])

@@ -29,8 +29,8 @@ class Source:
     schema : pyarrow.Schema
         The needed columns, in the order they were asked for.
     batches : generator of pyarrow.RecordBatch
-        Batches of that schema, or what `fastml.io.dataset.OnRead` made of them. Closing it ends the threads that read
-        ahead, unless they are of a caller's pool; so does its end, or an error in it.
+        Batches of that schema, or what the `on_read` of `fastml.io.source.open_source` made of them. Closing it ends
+        the threads that read ahead, unless they are of a caller's pool; so does its end, or an error in it.
     origins : callable, optional
         Of files: what was read, as of `fastml.io.dataset.Dataset`.
     """

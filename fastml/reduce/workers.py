@@ -39,7 +39,7 @@ TILE_ROWS = 1 << 20
 _TILES_AT_ONCE = 4
 
 # Rows of a piece of a tile, on average, from which on it takes longer to join pieces than to add one after another:
-# where rows are shuffled, and where they are in runs, which take so little that the joining may take less than Python.
+# where rows are shuffled, and where they are in runs. Those are added so fast that the Python for each piece counts.
 _ROWS_PER_PIECE, _ROWS_PER_PIECE_OF_RUNS = 1 << 13, 1 << 16
 
 
@@ -109,7 +109,7 @@ class _Pass:
     def __init__(self, source: Source, columns: CallColumns, pool: Pool, space: Workspace) -> None:
         self._source, self._columns, self._pool, self._space = source, columns, pool, space
         self._no_copies = not columns.weighted and _are_read_in_place(source.schema, columns)
-        self._are_runs = True  # in the last tiles; at first, nobody knows
+        self._are_runs = True  # whether the last tiles were; assumed of the first
 
     def parts(self) -> Generator[TileRecords, None, None]:
         """Statistics of all tiles, or of several together; the first error in the order of the rows in its place."""

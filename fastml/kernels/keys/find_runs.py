@@ -12,7 +12,7 @@ __all__ = ["ONE", "ROWS_PER_RUN", "find_runs", "find_runs_of_codes", "lowest_bit
 
 ONE = np.uint64(1)
 ROWS_PER_RUN = 8  # at least, for rows to be taken for clustered
-FIRST_ROWS, FIRST_RUNS = 4096, 1024  # that rows are given up after, where the first ones have more runs
+FIRST_ROWS, FIRST_RUNS = 4096, 1024  # with more runs in its first rows, a tile isn't taken for clustered
 
 # Multiplied by a single bit, the top six bits of this de Bruijn sequence are different for each bit.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -27,7 +27,7 @@ def lowest_bit(word):
 
 @inner
 def _find_runs(keys, rows_before, runs_before, starts, firsts):
-    # Unsigned places spare Numba the question whether they are negative.
+    # Unsigned, so that Numba needn't ask whether a place is negative.
     n, room, before, count = keys.shape[0], np.uint64(firsts.shape[0]), np.uint64(rows_before), np.uint64(runs_before)
     if count == 0 or firsts[count - ONE] != keys[0]:
         if count == room or (count == FIRST_RUNS and before < FIRST_ROWS):

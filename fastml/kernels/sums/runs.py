@@ -18,7 +18,7 @@ def _sums(y, start, stop, shift, top):
     """Sums of d and d^2; raises ``top[0]`` to the greatest value, of which NaN is none."""
     fetch_ahead(y, start, stop)
     total, squares, greatest, n_above = 0.0, 0.0, top[0], 0
-    # LLVM adds one by one what is left over: up to 15 rows of one loop, in short runs most of the time; of two up to 7.
+    # Up to 15 rows of a loop LLVM adds one by one, which in short runs is most of the time; the second loop has up to 7
     middle = stop - ((stop - start) & np.uint64(7))
     for i in range(start, middle):
         deviation = y[i] - shift
